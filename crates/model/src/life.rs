@@ -1,0 +1,116 @@
+//! What is remembered of lives: the contents of the lives journal.
+
+use crate::{End, Generation, InstanceId, LogPolicy, Signal, SlotId, SlotRef, Tick, spec::millis};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::time::Duration;
+
+/// One of the two output streams of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stream {
+    /// Standard output.
+    Out,
+    /// Standard error.
+    Err,
+}
+
+/// Whether somebody asked for an end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ByUser {
+    /// `stop`, `delete`, a smaller `instances`, or the end of the house.
+    Stop,
+    /// `restart`, or a changed specification: another life follows.
+    Restart,
+}
+
+/// One life as the journal knows it. The intent (without `pid`) is written before anything is done, so that no process can exist
+/// that nobody has recorded.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LifeRecord {
+    /// Which life.
+    pub instance: InstanceId,
+    /// The slot that it fills.
+    pub slot: SlotRef,
+    /// The slot's number in `list`.
+    pub slot_id: SlotId,
+    /// Generation of the app's specification.
+    pub generation: Generation,
+    /// `AppSpec::digest` of that specification.
+    pub digest: u64,
+    /// When it was begun.
+    pub begun: Tick,
+    /// Its process, once born.
+    pub pid: Option<u32>,
+    /// Start time of that process in clock ticks since boot: with the pid it names a process for good.
+    pub ident: Option<u64>,
+    /// When it was asked to stop, and what for: the signal has been sent once and is never sent again.
+    pub stopping: Option<(Tick, ByUser)>,
+    /// How it ended, once it and its descendants are gone.
+    pub ended: Option<End>,
+    /// What asks it to end (kept here because its app may be deleted meanwhile).
+    pub stop_signal: Signal,
+    /// How long it then has.
+    #[serde(with = "millis")]
+    pub stop_timeout: Duration,
+    /// Rotation of its log files.
+    pub log: LogPolicy,
+}
+
+/// What a slot remembers of its lives; written whole with each change, so the last one stands.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct SlotMemo {
+    /// Restarts that were not asked for, since the counters were last reset.
+    pub restarts: u32,
+    /// Restarts in the current streak.
+    pub streak: u32,
+    /// When the failed lives inside the window ended.
+    pub failures: Vec<Tick>,
+    /// Why nothing is born although it is wished.
+    pub rest: Rest,
+    /// How the last life ended.
+    pub last_end: Option<End>,
+    /// The newest life that ran.
+    pub ran: Option<InstanceId>,
+}
+
+/// Why a slot that should be filled is empty.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rest {
+    /// No reason: bear at once.
+    #[default]
+    None,
+    /// A restart is due at this time.
+    Backoff {
+        /// When.
+        at: Tick,
+    },
+    /// It ended with success and the policy asks for no other.
+    Completed,
+    /// It was given up.
+    Errored {
+        /// In words.
+        why: String,
+    },
+}
+
+impl Stream {
+    /// Both, standard output first.
+    pub const BOTH: [Stream; 2] = [Stream::Out, Stream::Err];
+
+    /// `out` or `err`, as in file names.
+    pub fn word(self) -> &'static str {
+        match self {
+            Stream::Out => "out",
+            Stream::Err => "err",
+        }
+    }
+}
+
+impl fmt::Display for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}

@@ -1,0 +1,29 @@
+//! Abide's door to the operating system: all `unsafe` code and all platform code stand here and nowhere else.
+//!
+//! Seams are cut at intent ("spawn this plan", "who of this life is left"), not at system calls. Linux so far; a further platform is
+//! chosen here, never by `cfg` inside logic.
+
+#![expect(unsafe_code, reason = "the one crate that may; every block says why it holds")]
+
+/// Clocks and the identity of this boot.
+pub mod clock;
+/// Becoming a daemon, and starting the keeper.
+pub mod daemon;
+/// Errors of the system by name.
+pub mod errno;
+/// Descriptors: open, pipe, socket, close-on-exec.
+pub mod handle;
+/// Whether a recorded life still lives, and who belongs to it.
+pub mod lives;
+/// File locks that say who is at work.
+pub mod lock;
+/// The other end of a local socket, and long socket paths.
+pub mod peer;
+/// Waiting for the kernel: readiness, exits, signals, deadlines.
+pub mod poll;
+/// Processes by descriptor: signal, identity, how they ended.
+pub mod process;
+/// Bearing a process.
+pub mod spawn;
+/// Moving log bytes: FIFO to file without touching them.
+pub mod stream;

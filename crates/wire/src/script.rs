@@ -1,0 +1,102 @@
+//! The lines that bear, adopt and let go of one life: the one place that knows which descriptors and fields a life has.
+
+use crate::{DIALECT2_LINE, Request};
+
+/// Everything the keeper must be told to bear a life. Paths of streams and lock are relative to the home, where the keeper stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Birth {
+    /// The service, `i91`.
+    pub service: String,
+    /// `key=value`, what a new steward needs to recognise it.
+    pub tags: Vec<String>,
+    /// Program and arguments.
+    pub argv: Vec<String>,
+    /// `KEY=VALUE`, complete.
+    pub env: Vec<String>,
+    /// Working directory, absolute.
+    pub cwd: String,
+    /// File mode mask.
+    pub umask: u32,
+}
+
+/// Names and paths of what the keeper holds for a life.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Handles {
+    /// The reading ends that outlive any reader, standard output first.
+    pub readers: [String; 2],
+    /// The ends that become the child's 1 and 2.
+    pub writers: [String; 2],
+    /// The life lock.
+    pub lock: String,
+    /// Paths of the FIFOs.
+    pub fifos: [String; 2],
+    /// Path of the lock file.
+    pub lock_path: String,
+}
+
+/// What belongs to the life called `service`.
+pub fn handles(service: &str) -> Handles {
+    Handles {
+        readers: [format!("{service}.out.r"), format!("{service}.err.r")],
+        writers: [format!("{service}.out.w"), format!("{service}.err.w")],
+        lock: format!("{service}.lock"),
+        fifos: [format!("run/io/{service}.out"), format!("run/io/{service}.err")],
+        lock_path: format!("run/lives/{service}.lock"),
+    }
+}
+
+/// A field would make a line longer than the keeper reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TooLong(pub String);
+
+/// The lines that define and start a life. The FIFOs must exist.
+///
+/// # Errors
+/// An argument list or one variable that does not fit into a line of 64 KiB.
+pub fn birth(birth: &Birth) -> Result<Vec<Request>, TooLong> {
+    let name = &birth.service;
+    let held = handles(name);
+    let with = |verb: &str, fields: &[String]| fields.iter().fold(Request::new(verb).field(name), Request::field);
+    let mut lines = vec![with("service.tags", &birth.tags), with("service.args", &birth.argv)];
+    // The environment may be larger than a line: the first replaces, the others add.
+    let mut env = Request::new("service.env").field(name);
+    for pair in &birth.env {
+        let longer = env.clone().field(pair);
+        if longer.len() <= DIALECT2_LINE {
+            env = longer;
+        } else {
+            lines.push(std::mem::replace(&mut env, Request::new("service.env_add").field(name).field(pair)));
+        }
+    }
+    lines.push(env);
+    lines.push(Request::new("service.cwd").field(name).field(&birth.cwd));
+    lines.push(Request::new("service.umask").field(name).field(format!("{:03o}", birth.umask)));
+    for at in 0..2 {
+        lines.push(Request::new("fd.open").field(&held.writers[at]).field("read,write,handoff").field(&held.fifos[at]));
+        lines.push(Request::new("fd.open").field(&held.readers[at]).field("read,nonblock").field(&held.fifos[at]));
+    }
+    lines.push(Request::new("fd.open").field(&held.lock).field("read,write,create,lock,handoff").field(&held.lock_path));
+    let fds = ["null", &held.writers[0], &held.writers[1], &format!("100={}", held.lock)];
+    lines.push(fds.into_iter().fold(Request::new("service.fds").field(name), Request::field));
+    lines.push(Request::new("service.start").field(name));
+    match lines.iter().find(|l| l.len() > DIALECT2_LINE) {
+        None => Ok(lines),
+        Some(_) => Err(TooLong(format!("the command or one variable of {name} is longer than {DIALECT2_LINE} bytes"))),
+    }
+}
+
+/// The lines by which a keeper takes charge of a process that another keeper bore, and holds its streams again.
+pub fn adopt(service: &str, tags: &[String], pid: u32, ident: u64) -> Vec<Request> {
+    let held = handles(service);
+    let mut lines = vec![tags.iter().fold(Request::new("service.tags").field(service), Request::field)];
+    for at in 0..2 {
+        lines.push(Request::new("fd.open").field(&held.readers[at]).field("read,nonblock").field(&held.fifos[at]));
+    }
+    lines.push(Request::new("service.adopt").field(service).field(pid.to_string()).field(ident.to_string()));
+    lines
+}
+
+/// The lines that let go of a life's streams, once they are sealed.
+pub fn release(service: &str) -> Vec<Request> {
+    handles(service).readers.iter().map(|name| Request::new("fd.delete").field(name)).collect()
+}
