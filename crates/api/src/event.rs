@@ -1,0 +1,82 @@
+//! Journals and the manager itself.
+
+use serde::{Deserialize, Serialize};
+
+/// One entry of the event journal: a line of `events --json`, of `GET /api/v1/events`, and of the files under `events/`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EventLine {
+    /// Counts entries of this home.
+    pub seq: u64,
+    /// RFC 3339 in UTC with milliseconds.
+    pub time: String,
+    /// The app; `null` for the manager itself.
+    pub app: Option<String>,
+    /// The slot, `web-0`.
+    pub slot: Option<String>,
+    /// The life, `i91`.
+    pub instance: Option<String>,
+    /// `defined starting running adopted foreign stopping killing stuck exited backoff completed errored stopped deleted`, for
+    /// wishes `asked`, for the manager `manager.started`, `manager.stopping`, `store.damaged`, `log.trouble`, `log.resumed`.
+    pub event: String,
+    /// Why, in words.
+    pub reason: Option<String>,
+    /// Who asked: `uid 1000`, or `abide` itself.
+    pub actor: String,
+    /// Details by event: `pid`, `code`, `signal`, `lived_ms`, `restart`, `operation`, …
+    pub data: serde_json::Value,
+}
+
+/// One line of a log: a line of `logs --json` and of `GET /api/v1/apps/{app}/logs`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogLine {
+    /// RFC 3339 in UTC with milliseconds; `null` where the index does not know.
+    pub time: Option<String>,
+    /// The app.
+    pub app: String,
+    /// The slot.
+    pub slot: String,
+    /// The life that wrote it, where the index knows.
+    pub instance: Option<String>,
+    /// `out` or `err`.
+    pub stream: String,
+    /// The line without its line feed; bytes that are not UTF-8 are replaced.
+    pub line: String,
+    /// Whether the line was cut by us.
+    pub partial: bool,
+}
+
+/// `GET /api/v1/daemon`: the manager.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DaemonStatus {
+    /// The home.
+    pub home: String,
+    /// Version of the steward.
+    pub version: String,
+    /// How long the keeper has been running, in milliseconds.
+    pub uptime_ms: u64,
+    /// Decides.
+    pub steward: ProcessRef,
+    /// Moves log bytes.
+    pub scribe: Option<ProcessRef>,
+    /// Is the parent.
+    pub keeper: ProcessRef,
+    /// Set while the store cannot be written: why.
+    pub read_only: Option<String>,
+}
+
+/// One of our processes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessRef {
+    /// Its process id.
+    pub pid: u32,
+    /// Its version, where it says.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub version: Option<String>,
+}
+
+/// `GET /api/v1/version`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VersionInfo {
+    /// Version of the steward.
+    pub version: String,
+}

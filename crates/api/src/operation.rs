@@ -1,0 +1,104 @@
+//! Wishes and how they come true.
+
+use model::Definition;
+use serde::{Deserialize, Serialize};
+
+/// `POST /api/v1/apps`: define one app and start it. An existing app of the same name with the same specification is
+/// started; with another it is refused (409 `name_taken`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StartRequest {
+    /// The app.
+    pub definition: Definition,
+}
+
+/// `POST /api/v1/apply`: define (or redefine) these apps in one operation, and start those whose `autostart` is true. Apps that
+/// are not named stay as they are. All or nothing: one app that cannot be refuses all.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ApplyRequest {
+    /// The apps in the order of the file.
+    pub definitions: Vec<Definition>,
+}
+
+/// What an apply comes to; also the first line of its stream.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ApplyReply {
+    /// Apps that are new or changed, or that were started.
+    pub changed: Vec<String>,
+    /// Apps that were as wished and run.
+    pub unchanged: Vec<String>,
+}
+
+/// What was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OperationKind {
+    /// `up`.
+    Apply,
+    /// `start`.
+    Start,
+    /// `stop`.
+    Stop,
+    /// `restart`.
+    Restart,
+    /// `delete`.
+    Delete,
+    /// `daemon stop`.
+    Shutdown,
+}
+
+/// How far it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OperationState {
+    /// Not every slot has got there.
+    Running,
+    /// Every slot is as wished.
+    Done,
+    /// Every slot has got somewhere, at least one not where it should.
+    Failed,
+}
+
+/// How far one slot is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// On the way.
+    Pending,
+    /// As wished.
+    Ok,
+    /// Not as wished; `detail` says why.
+    Failed,
+}
+
+/// An accepted wish. Writes answer 202 with one; with `?follow=true` the answer is a stream of them
+/// (`application/x-ndjson`), one at once and one after each change, the last with a state other than `running`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Operation {
+    /// Its number in the store.
+    pub id: u64,
+    /// What was asked for.
+    pub kind: OperationKind,
+    /// How far it is.
+    pub state: OperationState,
+    /// The slots that it is about.
+    pub slots: Vec<SlotOutcome>,
+    /// For `apply`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub apply: Option<ApplyReply>,
+}
+
+/// A slot within an operation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SlotOutcome {
+    /// Its app.
+    pub app: String,
+    /// Its name, `web-0`.
+    pub slot: String,
+    /// How far it is.
+    pub outcome: Outcome,
+    /// Its status now, or why it failed, in words.
+    pub detail: String,
+    /// For a failed slot: the last 20 lines of the log of the life that failed, escaped for a terminal.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub log_tail: Vec<String>,
+}

@@ -1,0 +1,106 @@
+//! Slots and apps as clients see them.
+
+use crate::EventLine;
+use model::Status;
+use serde::{Deserialize, Serialize};
+
+/// One slot: a row of `abide list`, an element of `list --json` and of `GET /api/v1/apps`. `null` where there is no value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SlotRow {
+    /// Name of the app.
+    pub app: String,
+    /// Name of the slot, `web-0`.
+    pub slot: String,
+    /// The slot's number; never reused in a home.
+    pub id: u32,
+    /// Its status.
+    pub status: Status,
+    /// Process id of its life.
+    pub pid: Option<u32>,
+    /// Its life, `i91`.
+    pub instance: Option<String>,
+    /// How long its program has been running, in milliseconds.
+    pub uptime_ms: Option<u64>,
+    /// Restarts that nobody asked for, since the counters were last reset.
+    pub restarts: u32,
+    /// Processor use, 100 = one core.
+    pub cpu_percent: Option<f64>,
+    /// Resident memory of the life's process in bytes.
+    pub memory_bytes: Option<u64>,
+    /// Its port, where Abide gave it one.
+    pub port: Option<u16>,
+    /// `starting`, `healthy` or `unhealthy`; `null` without a health check.
+    pub health: Option<String>,
+    /// How its last life ended.
+    pub exit: Option<ExitView>,
+}
+
+/// How a life ended: `{"code":1}`, `{"signal":"SIGKILL"}`, `{"unseen":true}`, `{"failed":"exec","errno":"ENOENT"}`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct ExitView {
+    /// Exit code.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub code: Option<i32>,
+    /// Name of the signal.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub signal: Option<String>,
+    /// Whether a core file was written.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub core: Option<bool>,
+    /// Whether it ended while nobody could see how.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub unseen: Option<bool>,
+    /// The step of the birth that failed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub failed: Option<String>,
+    /// The system's error of that step.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub errno: Option<String>,
+}
+
+/// Everything known of one app: `abide status APP`, `GET /api/v1/apps/{app}`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AppDetail {
+    /// Name of the app.
+    pub app: String,
+    /// The effective specification; values of variables are masked as `•••`. `origins` says where values came from.
+    pub spec: serde_json::Value,
+    /// Its slots.
+    pub slots: Vec<SlotDetail>,
+    /// Milliseconds since 1970 of the next restart that is due in any slot.
+    pub next_restart_at: Option<i64>,
+    /// The newest events of the app, oldest first.
+    pub last_events: Vec<EventLine>,
+}
+
+/// A slot with what only `status` shows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SlotDetail {
+    /// What `list` shows.
+    #[serde(flatten)]
+    pub row: SlotRow,
+    /// More about the status in words.
+    pub why: Option<String>,
+    /// Milliseconds since 1970 of the next restart.
+    pub next_restart_at: Option<i64>,
+    /// The last lines of its log, both streams, oldest first; escaped for a terminal.
+    pub last_lines: Vec<String>,
+    /// Its log files.
+    pub log_files: Vec<String>,
+}
+
+impl From<&model::End> for ExitView {
+    fn from(end: &model::End) -> ExitView {
+        use model::{End, Verdict};
+        match end {
+            End::Exited(Verdict::Code(code)) => ExitView { code: Some(*code), ..ExitView::default() },
+            End::Exited(Verdict::Signal { number, core }) => {
+                ExitView { signal: Some(number.to_string()), core: core.then_some(true), ..ExitView::default() }
+            }
+            End::Exited(Verdict::Unseen) => ExitView { unseen: Some(true), ..ExitView::default() },
+            End::NotBorn { stage, errno } => {
+                ExitView { failed: Some(stage.word().to_owned()), errno: Some(errno.clone()), ..ExitView::default() }
+            }
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! What the brain wants done.
+
+use model::{
+    AppName, AppSpec, Definition, End, Generation, InstanceId, LifeRecord, Signal, SlotId, SlotMemo, SlotRef, Stream, Tick,
+};
+use std::sync::Arc;
+
+/// An effect, in the imperative. The shell performs them in order; each is safe to be the last one before a crash.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Append to the lives journal. Everything that follows in the list may rely on it.
+    Record(LifeNote),
+    /// Append to the store, with an fsync: what must survive a power cut.
+    Persist(StoreNote),
+    /// Append to the event journal (and tell followers).
+    Journal(Note),
+    /// Make the two FIFOs and open the streams at the scribe, then tell the keeper to bear the life. A failure on the
+    /// way comes back as [`crate::Event::Ended`] with [`End::NotBorn`].
+    Bear(Box<Bear>),
+    /// Open the streams of a life at the scribe (again). Idempotent.
+    OpenStreams {
+        /// The life.
+        life: Box<LifeRecord>,
+    },
+    /// Tell the scribe that the process runs.
+    StreamsBorn {
+        /// The life.
+        instance: InstanceId,
+    },
+    /// Tell the scribe that the process and its descendants have ended.
+    StreamsEnded {
+        /// The life.
+        instance: InstanceId,
+    },
+    /// Send a signal to the life's process, and only to it.
+    Signal {
+        /// The life.
+        instance: InstanceId,
+        /// Which.
+        signal: Signal,
+    },
+    /// Look for processes of this life (any but zombies); with a signal: send it to each. SIGKILL is repeated until two sweeps in a row
+    /// find none. Answer: [`crate::Event::Swept`].
+    Sweep {
+        /// The life.
+        instance: InstanceId,
+        /// What to send to each, if anything.
+        signal: Option<Signal>,
+    },
+    /// Tell the keeper to take charge of a process that another keeper bore. Failure: [`crate::Event::AdoptRefused`].
+    Adopt {
+        /// The life.
+        instance: InstanceId,
+        /// Its process.
+        pid: u32,
+        /// Start time in clock ticks since boot.
+        ident: u64,
+    },
+    /// Delete the keeper's service of this life: its end has been recorded.
+    Forget {
+        /// The life.
+        instance: InstanceId,
+    },
+    /// Find out whether a recorded life still lives. Answer: [`crate::Event::Inspected`].
+    Inspect {
+        /// The life.
+        life: Box<LifeRecord>,
+    },
+    /// Let go of the streams (keeper's read ends, FIFOs) and of the lock file: the life has ended and both streams are sealed.
+    Close {
+        /// The life.
+        instance: InstanceId,
+    },
+    /// The house is empty after [`crate::Ask::Shutdown`].
+    Farewell,
+}
+
+/// One record of the lives journal.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LifeNote {
+    /// A life is about to be begun, or changed: the record as a whole.
+    Life(Box<LifeRecord>),
+    /// One stream is sealed.
+    Sealed {
+        /// The life.
+        instance: InstanceId,
+        /// The stream.
+        stream: Stream,
+    },
+    /// The life is over and let go of: it may be dropped from the journal.
+    Closed {
+        /// The life.
+        instance: InstanceId,
+    },
+    /// What the slot remembers now.
+    Memo {
+        /// The slot.
+        slot: SlotRef,
+        /// Its memory.
+        memo: SlotMemo,
+    },
+    /// The slot is no more.
+    Forgotten {
+        /// The slot.
+        slot: SlotRef,
+    },
+}
+
+/// What must survive a power cut besides the wishes themselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreNote {
+    /// The slot was given up; cleared by the next wish about it.
+    Errored {
+        /// The slot.
+        slot: SlotRef,
+        /// In words.
+        why: String,
+    },
+    /// Instance numbers below this may be in use.
+    Reserve {
+        /// The first free number.
+        until: u64,
+    },
+    /// A deleted app is gone entirely.
+    Gone {
+        /// The app.
+        app: AppName,
+    },
+}
+
+/// Everything that a birth needs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bear {
+    /// The record as just written.
+    pub life: LifeRecord,
+    /// The app.
+    pub definition: Arc<Definition>,
+}
+
+/// An entry of the event journal.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Note {
+    /// The app.
+    pub app: AppName,
+    /// The slot, where one is meant.
+    pub slot: Option<SlotRef>,
+    /// The life, where one is meant.
+    pub instance: Option<InstanceId>,
+    /// What happened.
+    pub what: What,
+}
+
+/// What happened to an app, slot or life.
+#[derive(Debug, Clone, PartialEq)]
+pub enum What {
+    /// A life was begun.
+    Starting,
+    /// Its program runs.
+    Running {
+        /// Its process.
+        pid: u32,
+    },
+    /// A life of an earlier keeper was found alive and is watched again.
+    Adopted {
+        /// Its process.
+        pid: u32,
+    },
+    /// Something of a life is left whose leader is gone.
+    Foreign,
+    /// It was told to stop.
+    Stopping {
+        /// By what.
+        signal: Signal,
+    },
+    /// It did not end in time, or left processes behind: SIGKILL to all of its tree.
+    Killing,
+    /// It does not end even after SIGKILL.
+    Stuck {
+        /// Processes that are left.
+        left: u32,
+    },
+    /// It ended.
+    Exited {
+        /// How.
+        end: End,
+        /// Whether somebody asked for it.
+        asked: bool,
+        /// Whether it counts as a failed life.
+        failed: bool,
+        /// How long it lived, in milliseconds.
+        lived_ms: u64,
+    },
+    /// Another life is due.
+    Backoff {
+        /// When.
+        at: Tick,
+        /// Which restart of the streak it will be.
+        restart: u32,
+    },
+    /// The slot rests: it ended with success.
+    Completed,
+    /// The slot is given up.
+    Errored {
+        /// In words.
+        why: String,
+    },
+    /// The slot is empty by wish.
+    Stopped,
+    /// The app was forgotten.
+    Deleted,
+}
+
+/// One slot, as `list` shows it. Everything that is not known is `None`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SlotView<'a> {
+    /// The slot.
+    pub slot: SlotRef,
+    /// Its number.
+    pub id: SlotId,
+    /// The app's specification.
+    pub spec: &'a AppSpec,
+    /// Generation of the life (or of the app where there is none).
+    pub generation: Generation,
+    /// Its status.
+    pub status: model::Status,
+    /// More about the status, for people: `stopping (stuck)`, why it errored.
+    pub why: Option<String>,
+    /// The life that fills it.
+    pub instance: Option<InstanceId>,
+    /// Its process.
+    pub pid: Option<u32>,
+    /// Start time of the process in clock ticks since boot.
+    pub ident: Option<u64>,
+    /// When the life's program began to run.
+    pub since: Option<Tick>,
+    /// Restarts that nobody asked for.
+    pub restarts: u32,
+    /// How its last life ended.
+    pub exit: Option<&'a End>,
+    /// When the next life is due.
+    pub next_at: Option<Tick>,
+    /// The newest life that ran.
+    pub ran: Option<InstanceId>,
+    /// Whether it is wished to run.
+    pub wished: bool,
+}

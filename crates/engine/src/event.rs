@@ -1,0 +1,181 @@
+//! What the brain is told.
+
+use model::{AppName, Definition, End, Generation, InstanceId, LifeRecord, SlotId, SlotMemo, SlotRef, Stream, Tick};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A happening, in the past tense. The first two of a steward's life are [`Event::Recalled`] and [`Event::Dumped`]; until then
+/// nothing else is understood.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// The store and the lives journal have been read.
+    Recalled(Box<Recalled>),
+    /// The keeper's dump is complete: these services exist, and no other.
+    Dumped(Vec<KeeperFact>),
+    /// Answer to [`crate::Effect::Inspect`].
+    Inspected {
+        /// The life asked about.
+        instance: InstanceId,
+        /// What was found.
+        finding: Finding,
+    },
+    /// A user's wish that the store has accepted (and written).
+    Asked(Ask),
+    /// The life's program runs.
+    Born {
+        /// Which life.
+        instance: InstanceId,
+        /// Its process.
+        pid: u32,
+        /// Start time of the process in clock ticks since boot.
+        ident: u64,
+        /// When it was started.
+        at: Tick,
+    },
+    /// The life's process ended, or was never born. Also said when the steward itself failed to prepare it.
+    Ended {
+        /// Which life.
+        instance: InstanceId,
+        /// How.
+        end: End,
+        /// When.
+        at: Tick,
+    },
+    /// The keeper does not watch this life although it was told to adopt it (the process was not the one meant any more).
+    AdoptRefused {
+        /// Which life.
+        instance: InstanceId,
+    },
+    /// Answer to [`crate::Effect::Sweep`].
+    Swept {
+        /// The life asked about.
+        instance: InstanceId,
+        /// How many of its processes are still alive; 0 = provably none.
+        left: u32,
+    },
+    /// The scribe has every byte of this stream in the file.
+    Sealed {
+        /// Which life.
+        instance: InstanceId,
+        /// Which stream.
+        stream: Stream,
+    },
+    /// [`crate::Engine::deadline`] may have passed.
+    TimePassed,
+}
+
+/// What was remembered.
+#[derive(Debug, Clone, Default)]
+pub struct Recalled {
+    /// Every app, in the order of definition.
+    pub apps: Vec<RecalledApp>,
+    /// Lives of this boot that are not closed (not [`crate::Effect::Close`]d). Of another boot: none, they are gone.
+    pub lives: Vec<LifeRecord>,
+    /// Memory of slots.
+    pub memos: BTreeMap<SlotRef, SlotMemo>,
+    /// The next instance number: higher than any that was ever used.
+    pub next_instance: u64,
+    /// The next slot id: higher than any that was ever used.
+    pub next_slot_id: u32,
+}
+
+/// One app from the store.
+#[derive(Debug, Clone)]
+pub struct RecalledApp {
+    /// What the user wrote.
+    pub definition: Arc<Definition>,
+    /// Counts changes of the process-shaping part.
+    pub generation: Generation,
+    /// Whether it is wished to run.
+    pub running: bool,
+    /// Wishes for single slots that differ from the app's (`stop web-1`).
+    pub slot_wishes: BTreeMap<u32, bool>,
+    /// The ids of its slots, by index.
+    pub slot_ids: BTreeMap<u32, SlotId>,
+}
+
+/// A service that the keeper has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeeperFact {
+    /// Which life (services with other names are not ours and not told).
+    pub instance: InstanceId,
+    /// Its state.
+    pub state: FactState,
+}
+
+/// State of a service in the dump.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FactState {
+    /// Defined, never started.
+    Defined,
+    /// Being started.
+    Starting,
+    /// It runs.
+    Up {
+        /// Its process.
+        pid: u32,
+        /// Start time in clock ticks since boot.
+        ident: u64,
+        /// When it was started.
+        at: Tick,
+    },
+    /// It ended.
+    Down {
+        /// How.
+        end: End,
+        /// When.
+        at: Tick,
+    },
+}
+
+/// What an inspection of a recorded life found (mechanisms.md §3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finding {
+    /// Pid, start time and uid match and it is no zombie: it can be adopted.
+    Alive {
+        /// Its process (from the record or, for an intent without pid, from the lock file).
+        pid: u32,
+        /// Start time in clock ticks since boot.
+        ident: u64,
+    },
+    /// Its leader is gone, but lock, cgroup or a descendant shows that something of it lives.
+    Foreign,
+    /// Nothing of it lives.
+    Gone,
+}
+
+/// A wish. Every one has been stored before it is told.
+#[derive(Debug, Clone)]
+pub enum Ask {
+    /// Define a new app, or replace a specification. Slots keep their ids; a change of the process-shaping part makes a new
+    /// generation and replaces the lives of the old one.
+    Define {
+        /// The app.
+        definition: Arc<Definition>,
+        /// Its generation, as stored.
+        generation: Generation,
+        /// Whether it is wished to run from now on.
+        run: bool,
+        /// The ids of its slots, as stored.
+        slot_ids: BTreeMap<u32, SlotId>,
+    },
+    /// Run these; leaves `errored`, `completed` and backoff behind.
+    Start(Target),
+    /// Stop these.
+    Stop(Target),
+    /// Replace the life of each; those that do not run are started.
+    Restart(Target),
+    /// Stop the app, then forget it.
+    Delete(AppName),
+    /// End of the house: stop every life, in reverse order of definition, and bear no more. Wishes stay as they are.
+    Shutdown,
+}
+
+/// Whom a wish is about: an app or some of its slots.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The app.
+    pub app: AppName,
+    /// `None` = all its slots.
+    pub slots: Option<Vec<u32>>,
+}
