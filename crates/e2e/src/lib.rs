@@ -1,1 +1,26 @@
-//! Abide: e2e.
+//! The test kit: a [`House`] is a temporary home in which a test runs the real programs, looks at them through the real command line and
+//! through `/proc`, and which leaves no process behind, however the test ends.
+//!
+//! Rules of the house for tests: nothing sleeps to let something happen; [`wait_until`] waits for a condition with a deadline.
+//! Every house is its own home, so all tests may run at once.
+
+mod ask;
+mod bins;
+mod config;
+mod dice;
+mod done;
+mod house;
+mod janitor;
+mod proc;
+mod skip;
+mod wait;
+
+pub use bins::{Bins, workspace_root};
+pub use config::{App, app_file, toml_string};
+pub use dice::Dice;
+pub use done::{Done, run};
+pub use house::House;
+pub use janitor::{clear, janitor_main, members};
+pub use proc::{Proc, children_of, open_files, pids, state_of};
+pub use skip::{is_root, skip};
+pub use wait::{Pause, wait_until};

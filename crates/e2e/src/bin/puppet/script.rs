@@ -1,0 +1,141 @@
+//! The words that a puppet understands.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// One action.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// `note:FILE`: appends `start PID` to the file, in one write.
+    Note(PathBuf),
+    /// `until:FILE`: waits until the file is there.
+    Until(PathBuf),
+    /// `need:FILE:CODE`: exits with the code if the file is missing.
+    Need(PathBuf, i32),
+    /// `lines:COUNT:RATE[:err|:both]`: prints `line 1` … `line COUNT` (0 = for ever), RATE a second (0 = flat out).
+    Lines { count: u64, rate: u64, out: bool, err: bool },
+    /// `print:TEXT`, `eprint:TEXT`: a line to stdout, to stderr.
+    Print { text: String, err: bool },
+    /// `env:NAME`: prints `NAME=value`, or `NAME is unset`.
+    Env(String),
+    /// `ignore`: from now on SIGTERM, SIGINT, SIGHUP and SIGQUIT do nothing.
+    Ignore,
+    /// `term-note:FILE`: on SIGTERM appends `term PID` to the file and, unless it ignores, exits with 0.
+    TermNote(PathBuf),
+    /// `sleep:MS`.
+    Sleep(Duration),
+    /// `hang`: for ever.
+    Hang,
+    /// `exit:CODE`.
+    Exit(i32),
+    /// `crash:NUMBER`: ends itself by this signal.
+    Crash(i32),
+    /// `setsid`: a session of its own.
+    Setsid,
+    /// `quiet`: closes stdout and stderr (they lead to /dev/null).
+    Quiet,
+    /// `spawn{ … }`: a child that does what is between the braces.
+    Spawn(Vec<String>),
+    /// `double{ … }`: the same, orphaned at once.
+    Double(Vec<String>),
+    /// `bare{ … }`: the same as `spawn`, without environment and with every descriptor above 2 closed.
+    Bare(Vec<String>),
+    /// `orphans:COUNT`: so many grandchildren that are orphaned and end at once.
+    Orphans(u32),
+    /// `wait`: for every child.
+    Wait,
+    /// `http:FILE`: serves HTTP on a free port of 127.0.0.1 for ever; the address is written to the file.
+    Http(PathBuf),
+    /// `socket:PATH`: serves HTTP on a Unix socket for ever.
+    Socket(PathBuf),
+    /// `guard:PID:START`: whose end to watch, where the environment does not say it.
+    Guard(String),
+}
+
+/// Reads the arguments.
+///
+/// # Errors
+/// The word that is not understood.
+pub fn parse(args: &[String]) -> Result<Vec<Action>, String> {
+    let mut script = Vec::new();
+    let mut rest = args.iter();
+    while let Some(word) = rest.next() {
+        let (name, value) = word.split_once(':').unwrap_or((word, ""));
+        let wrong = || format!("`{word}` is no action of a puppet");
+        let number = |text: &str| text.parse::<u64>().map_err(|_| wrong());
+        script.push(match name {
+            "note" => Action::Note(value.into()),
+            "until" => Action::Until(value.into()),
+            "need" => {
+                let (file, code) = value.rsplit_once(':').ok_or_else(wrong)?;
+                Action::Need(file.into(), number(code)? as i32)
+            }
+            "lines" => {
+                let parts: Vec<&str> = value.split(':').collect();
+                let (count, rate) = (number(parts[0])?, number(parts.get(1).unwrap_or(&"0"))?);
+                let to = parts.get(2).copied().unwrap_or("out");
+                Action::Lines { count, rate, out: to != "err", err: to != "out" }
+            }
+            "print" | "eprint" => Action::Print { text: value.to_owned(), err: name == "eprint" },
+            "env" => Action::Env(value.to_owned()),
+            "ignore" => Action::Ignore,
+            "term-note" => Action::TermNote(value.into()),
+            "sleep" => Action::Sleep(Duration::from_millis(number(value)?)),
+            "hang" => Action::Hang,
+            "exit" => Action::Exit(number(value)? as i32),
+            "crash" => Action::Crash(number(value)? as i32),
+            "setsid" => Action::Setsid,
+            "quiet" => Action::Quiet,
+            "spawn{" => Action::Spawn(block(&mut rest)?),
+            "double{" => Action::Double(block(&mut rest)?),
+            "bare{" => Action::Bare(block(&mut rest)?),
+            "orphans" => Action::Orphans(number(value)? as u32),
+            "wait" => Action::Wait,
+            "http" => Action::Http(value.into()),
+            "socket" => Action::Socket(value.into()),
+            "guard" => Action::Guard(value.to_owned()),
+            _ => return Err(wrong()),
+        });
+    }
+    Ok(script)
+}
+
+/// The words up to the closing brace of this block.
+fn block<'a>(rest: &mut impl Iterator<Item = &'a String>) -> Result<Vec<String>, String> {
+    let mut words = Vec::new();
+    let mut depth = 0;
+    for word in rest {
+        match word.as_str() {
+            "}" if depth == 0 => return Ok(words),
+            "}" => depth -= 1,
+            w if w.ends_with('{') => depth += 1,
+            _ => {}
+        }
+        words.push(word.clone());
+    }
+    Err("a `{` is not closed".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<String> {
+        text.split(' ').map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn blocks_nest() {
+        let script = parse(&words("spawn{ setsid double{ ignore hang } } exit:3")).expect("a good script");
+        assert_eq!(script, [Action::Spawn(words("setsid double{ ignore hang }")), Action::Exit(3)]);
+        assert!(parse(&words("spawn{ hang")).is_err());
+        assert!(parse(&words("dance")).is_err());
+    }
+
+    #[test]
+    fn lines_have_rate_and_stream() {
+        let script = parse(&words("lines:5:0:both lines:0:10")).expect("a good script");
+        let both = Action::Lines { count: 5, rate: 0, out: true, err: true };
+        assert_eq!(script, [both, Action::Lines { count: 0, rate: 10, out: true, err: false }]);
+    }
+}

@@ -1,0 +1,183 @@
+//! A temporary home with the real programs in it.
+
+use crate::bins::Bins;
+use crate::done::{Done, run};
+use crate::janitor::{clear, members};
+use crate::proc::Proc;
+use crate::wait::wait_until;
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// A fresh home, and beside it a folder for the files of the test. Dropped, also by a panic, it ends every process that belongs to it; if the
+/// test itself is killed, its janitor does that.
+#[derive(Debug)]
+pub struct House {
+    root: TempDir,
+    bins: Bins,
+    janitor: Option<Child>,
+}
+
+/// How long a command may take at most.
+const COMMAND_LIMIT: Duration = Duration::from_secs(60);
+
+impl House {
+    /// An empty house. Nothing runs in it.
+    ///
+    /// # Panics
+    /// When a program is missing or too old.
+    pub fn new() -> House {
+        let bins = Bins::find();
+        let root = tempfile::Builder::new().prefix("ab-").tempdir_in("/tmp").expect("a folder in /tmp");
+        fs::create_dir(root.path().join("work")).expect("a folder in our own folder");
+        let janitor = Command::new(bins.path("puppet"))
+            .arg("janitor")
+            .arg(root.path())
+            .env("E2E_JANITOR", "1")
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the puppet can be started");
+        House { root, bins, janitor: Some(janitor) }
+    }
+
+    /// The folder that holds everything of this house.
+    pub fn root(&self) -> &Path {
+        self.root.path()
+    }
+
+    /// Abide's home. Not made by the kit.
+    pub fn home(&self) -> PathBuf {
+        self.root.path().join("home")
+    }
+
+    /// The folder for the test's own files, in which commands run.
+    pub fn work(&self) -> PathBuf {
+        self.root.path().join("work")
+    }
+
+    /// The path of a file in [`House::work`].
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.work().join(name)
+    }
+
+    /// Writes a file in [`House::work`].
+    pub fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.file(name);
+        fs::write(&path, text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        path
+    }
+
+    /// What a file in [`House::work`] holds; nothing when it is missing.
+    pub fn read(&self, name: &str) -> String {
+        fs::read(self.file(name)).map(|b| String::from_utf8_lossy(&b).into_owned()).unwrap_or_default()
+    }
+
+    /// The built programs.
+    pub fn bins(&self) -> &Bins {
+        &self.bins
+    }
+
+    /// The puppet's path, as text for command lines.
+    pub fn puppet(&self) -> String {
+        self.bins.path("puppet").to_str().expect("target folders have plain names").to_owned()
+    }
+
+    /// `program` in the plain environment of this house, run in its work folder.
+    pub fn plain(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
+        let me = std::process::id();
+        let start = Proc::find(me).map_or(0, |p| p.start);
+        command.env_clear().env("PATH", path).env("HOME", self.work()).env("LANG", "C.UTF-8");
+        command.env("E2E_HOUSE", self.root()).env("E2E_GUARD", format!("{me}:{start}"));
+        command.current_dir(self.work());
+        command
+    }
+
+    /// `abide --home HOME ARGS…`, not yet run.
+    pub fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
+        let mut command = self.plain(self.bins.path("abide"));
+        command.arg("--home").arg(self.home()).args(args);
+        command
+    }
+
+    /// Runs `abide --home HOME ARGS…` to its end.
+    #[track_caller]
+    pub fn abide<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Done {
+        run(self.command(args), COMMAND_LIMIT)
+    }
+
+    /// Writes `abide.toml` and brings it up; must succeed.
+    #[track_caller]
+    pub fn up(&self, config: &str) -> Done {
+        self.write("abide.toml", config);
+        self.abide(["up"]).ok()
+    }
+
+    /// Every process of this house: ours and the apps'.
+    pub fn members(&self) -> Vec<Proc> {
+        members(self.root())
+    }
+
+    /// Processes that run one of our programs (`abide-keeper`, `abide-scribe`, `abide-steward`) for this home, found without asking any of them.
+    pub fn role(&self, program: &str) -> Vec<Proc> {
+        let home = self.home();
+        let runs = |p: &Proc| {
+            let args = p.args();
+            let named = args.first().and_then(|a| Path::new(a).file_name()).is_some_and(|n| n == program);
+            named && args.iter().any(|a| Path::new(a) == home)
+        };
+        self.members().into_iter().filter(runs).collect()
+    }
+
+    /// Waits until exactly one of each of our three roles runs; gives back steward, scribe, keeper.
+    #[track_caller]
+    pub fn roles(&self, deadline: Duration) -> [Proc; 3] {
+        wait_until(deadline, "one steward, one scribe and one keeper run", || {
+            let one = |program| match self.role(program).as_slice() {
+                [single] => Some(*single),
+                _ => None,
+            };
+            Some([one("abide-steward")?, one("abide-scribe")?, one("abide-keeper")?])
+        })
+    }
+
+    /// Lines of a shared file that puppets append to.
+    pub fn notes(&self, name: &str) -> Vec<String> {
+        self.read(name).lines().map(str::to_owned).collect()
+    }
+}
+
+impl Default for House {
+    fn default() -> Self {
+        House::new()
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = self.home().join("daemon.log");
+            let text = fs::read(&log).map(|b| String::from_utf8_lossy(&b).into_owned()).unwrap_or_default();
+            let tail: Vec<&str> = text.lines().rev().take(40).collect();
+            eprintln!("last lines of {}:", log.display());
+            tail.iter().rev().for_each(|line| eprintln!("  {line}"));
+            if let Some(keep) = std::env::var_os("E2E_KEEP") {
+                let to = Path::new(&keep).join(self.root().file_name().unwrap_or_default());
+                let _ = Command::new("cp").arg("-a").arg(self.root()).arg(&to).status();
+                eprintln!("kept: {}", to.display());
+            }
+        }
+        clear(self.root());
+        if let Some(mut janitor) = self.janitor.take() {
+            drop(janitor.stdin.take());
+            let _ = janitor.wait();
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! No process of a test outlives it.
+
+use crate::proc::{Proc, open_files, pids};
+use crate::wait::Pause;
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Every process that belongs to the house at `root`: by `--home`, by the variable `E2E_HOUSE`, by working directory, or by an open file
+/// below `root`. Never the caller itself or its ancestors.
+pub fn members(root: &Path) -> Vec<Proc> {
+    let me = std::process::id();
+    let found = pids().into_iter().filter(|pid| *pid != me).filter_map(Proc::find);
+    found.filter(|p| belongs(*p, root)).collect()
+}
+
+fn belongs(process: Proc, root: &Path) -> bool {
+    let below = |path: &Path| path.starts_with(root);
+    let args = process.args();
+    if args.iter().any(|a| a == "janitor") || process.env("E2E_JANITOR").is_some() {
+        return false;
+    }
+    let home = args.windows(2).any(|pair| pair[0] == "--home" && below(Path::new(&pair[1])));
+    home || process.env("E2E_HOUSE").is_some_and(|v| v.as_bytes() == root.as_os_str().as_bytes())
+        || process.cwd().is_some_and(|cwd| below(&cwd))
+        || open_files(process.pid).iter().any(|(_, target)| below(target))
+}
+
+/// Kills every member until there is none. Roles are killed together, so that none can start another; the loop catches what got away.
+/// Gives back how many were found at first.
+pub fn clear(root: &Path) -> usize {
+    let begun = Instant::now();
+    let first = members(root);
+    let mut left = first.clone();
+    let mut pause = Pause::default();
+    while !left.is_empty() && begun.elapsed() < Duration::from_secs(20) {
+        left.iter().for_each(|p| {
+            p.kill();
+        });
+        pause.take();
+        left = members(root);
+    }
+    if !left.is_empty() {
+        eprintln!("janitor: could not end {left:?}");
+    }
+    first.len()
+}
+
+/// The main of `puppet janitor ROOT`: waits until its standard input closes (the test has ended, in whatever way), then clears the
+/// house and removes it.
+pub fn janitor_main(root: &Path) {
+    let _ = rustix::process::setsid();
+    let mut rest = Vec::new();
+    let _ = std::io::stdin().lock().read_to_end(&mut rest);
+    if root.exists() {
+        clear(root);
+        let _ = std::fs::remove_dir_all(root);
+    }
+}
