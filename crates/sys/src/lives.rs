@@ -1,1 +1,106 @@
-//! Being written.
+//! Whether a recorded life still lives, and who belongs to it (`mechanisms.md` §3).
+//!
+//! Nothing here is guessed from a command line. A process belongs to a life when it is the recorded leader (pid *and* start time), when it
+//! has the life's lock file open, when it carries the life's `ABIDE_INSTANCE` *and* `ABIDE_HOME`, when it is in the leader's session, or
+//! when it descends from one that belongs. It counts only if its start time was read twice the same, around the reading of the evidence.
+//! Zombies are dead. The census reads /proc once for any number of lives.
+
+mod census;
+mod stat;
+
+pub use census::members;
+pub use stat::{Usage, identity, usage};
+
+use crate::lock;
+use stat::Stat;
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// By what the processes of a life are recognised.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Traces {
+    /// The value of `ABIDE_INSTANCE`, `i91`.
+    pub instance: String,
+    /// The value of `ABIDE_HOME`: other homes have an `i91` too.
+    pub home: PathBuf,
+    /// The lock file that the leader inherited.
+    pub lock: PathBuf,
+    /// The leader, once known.
+    pub pid: Option<u32>,
+    /// Its start time in clock ticks since boot.
+    pub ident: Option<u64>,
+    /// When the life was begun, in nanoseconds of the monotonic clock: no process of it is older.
+    pub begun: u64,
+}
+
+/// A process that provably belongs to a life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Member {
+    /// Its process id.
+    pub pid: u32,
+    /// Its start time in clock ticks since boot.
+    pub ident: u64,
+}
+
+/// Our own processes: never members of a life, even when the manager was started from within one.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Spared {
+    /// The keeper; orphans of its lives come back to it.
+    pub keeper: u32,
+    /// Steward, scribe and any other process of ours.
+    pub others: Vec<u32>,
+}
+
+/// What an inspection found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// The leader lives.
+    Alive(Member),
+    /// The leader is gone, but something of the life is there.
+    Foreign,
+    /// Nothing of it is there.
+    Gone,
+}
+
+/// Looks for a recorded life: first its leader, then its lock, then one census for anything that is left.
+///
+/// # Errors
+/// `/proc` or the lock file cannot be read; then nothing is known.
+pub fn inspect(life: &Traces, spared: &Spared) -> io::Result<Found> {
+    if let Some(leader) = leader(life) {
+        return Ok(Found::Alive(leader));
+    }
+    if lock::is_held(&life.lock)? || !members(std::slice::from_ref(life), spared)?.iter().all(Vec::is_empty) {
+        return Ok(Found::Foreign);
+    }
+    Ok(Found::Gone)
+}
+
+/// Whether every child of the keeper is one of `known` (services that run), so that nothing can be left of a life that was born under
+/// this keeper and whose lock is free. `None` where the kernel does not list children.
+pub fn only_known_children(keeper: u32, known: &BTreeSet<u32>) -> Option<bool> {
+    let text = std::fs::read_to_string(format!("/proc/{keeper}/task/{keeper}/children")).ok()?;
+    Some(text.split_ascii_whitespace().all(|pid| pid.parse().is_ok_and(|pid: u32| known.contains(&pid))))
+}
+
+/// The living leader: the recorded one, or for an intent the process that wrote its pid into the lock file, if it proves to be ours.
+fn leader(life: &Traces) -> Option<Member> {
+    if let (Some(pid), Some(ident)) = (life.pid, life.ident) {
+        let stat = Stat::read(pid)?;
+        return (stat.ident == ident && !stat.dead()).then_some(Member { pid, ident });
+    }
+    let pid = pid_in(&life.lock)?;
+    let stat = Stat::read(pid)?;
+    let proven = !stat.dead() && stat.not_before(life) && census::carries(pid, life);
+    // The evidence was read between two readings of the same start time.
+    (proven && Stat::read(pid)?.ident == stat.ident).then_some(Member { pid, ident: stat.ident })
+}
+
+fn pid_in(lock: &Path) -> Option<u32> {
+    let text = std::fs::read_to_string(lock).ok()?;
+    text.trim_end_matches(['\n', '\0', ' ']).parse().ok()
+}
+
+#[cfg(test)]
+mod tests;

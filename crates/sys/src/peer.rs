@@ -1,1 +1,149 @@
-//! Being written.
+//! The other end of a local socket, and long socket paths.
+//!
+//! `sockaddr_un` holds 107 bytes of path. A longer one is reached through a descriptor of its directory (`/proc/self/fd/N/NAME`).
+
+use rustix::fs::{CWD, Mode, OFlags, chmod, open, renameat};
+use rustix::io::{FdFlags, fcntl_getfd, fcntl_setfd, ioctl_fionbio};
+use std::io::{self, ErrorKind};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::FileTypeExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+/// The longest path that fits into an address, its final NUL not counted.
+const ADDRESS_LIMIT: usize = 107;
+
+/// Who opened the other end of a local socket, as the kernel knows it (`SO_PEERCRED`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer {
+    /// Its process at that moment.
+    pub pid: i32,
+    /// Its user.
+    pub uid: u32,
+    /// Its group.
+    pub gid: u32,
+}
+
+/// Who is at the other end.
+///
+/// # Errors
+/// The descriptor is no connected local socket.
+pub fn credentials(socket: impl AsFd) -> io::Result<Peer> {
+    let found = rustix::net::sockopt::socket_peercred(socket)?;
+    Ok(Peer { pid: found.pid.as_raw_nonzero().get(), uid: found.uid.as_raw(), gid: found.gid.as_raw() })
+}
+
+/// Takes over a descriptor that our parent promised to leave at this number; close-on-exec and non-blocking from now on. To be called
+/// once for each number, before anything else opens descriptors.
+///
+/// # Errors
+/// Nothing is open at that number.
+pub fn inherited(number: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: borrowed only for the check; an invalid number makes the call fail and nothing else.
+    let probe = unsafe { std::os::fd::BorrowedFd::borrow_raw(number) };
+    let flags = fcntl_getfd(probe)?;
+    fcntl_setfd(probe, flags | FdFlags::CLOEXEC)?;
+    ioctl_fionbio(probe, true)?;
+    // SAFETY: the number is open, and by the contract above nobody else in this process owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+/// Binds a local socket of mode 0600 and lets it appear at `path` at once and complete. A socket that is already there is replaced (its
+/// owner held a lock that is ours now); anything else is left alone.
+///
+/// # Errors
+/// Something that is no socket is in the way, or the directory cannot be written.
+pub fn listen(path: &Path) -> io::Result<UnixListener> {
+    let (folder, name) = split(path)?;
+    let fresh = folder.join(format!(".{}.new", name.to_string_lossy()));
+    remove_socket(&fresh)?;
+    check_socket(path)?;
+    let listener = with_short(&fresh, |short| UnixListener::bind(short))?;
+    chmod(&fresh, Mode::RUSR | Mode::WUSR)?;
+    renameat(CWD, &fresh, CWD, path)?;
+    Ok(listener)
+}
+
+/// Connects to a local socket, however long its path is.
+///
+/// # Errors
+/// As `connect(2)`.
+pub fn connect(path: &Path) -> io::Result<UnixStream> {
+    with_short(path, |short| UnixStream::connect(short))
+}
+
+/// Removes a socket file; a missing one is no error, anything but a socket is.
+///
+/// # Errors
+/// Something that is no socket is there, or it cannot be removed.
+pub fn remove_socket(path: &Path) -> io::Result<()> {
+    check_socket(path)?;
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn check_socket(path: &Path) -> io::Result<()> {
+    match std::fs::symlink_metadata(path) {
+        Ok(there) if there.file_type().is_socket() => Ok(()),
+        Ok(_) => Err(io::Error::new(ErrorKind::AlreadyExists, format!("{} is in the way and is no socket", path.display()))),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn split(path: &Path) -> io::Result<(&Path, &std::ffi::OsStr)> {
+    let wrong = || io::Error::new(ErrorKind::InvalidInput, "a socket path needs a file name");
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Ok((folder, path.file_name().ok_or_else(wrong)?))
+}
+
+fn with_short<T>(path: &Path, act: impl FnOnce(&Path) -> io::Result<T>) -> io::Result<T> {
+    if path.as_os_str().len() <= ADDRESS_LIMIT {
+        return act(path);
+    }
+    let (folder, name) = split(path)?;
+    let handle = open(folder, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    act(&PathBuf::from(format!("/proc/self/fd/{}", handle.as_raw_fd())).join(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_long_path_is_reached_and_the_peer_is_known() {
+        let home = tempfile::tempdir().expect("tempdir");
+        let folder = home.path().join("x".repeat(120));
+        std::fs::create_dir(&folder).expect("mkdir");
+        let path = folder.join("abide.sock");
+        let listener = listen(&path).expect("listen");
+        assert_eq!(std::fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
+        let near = connect(&path).expect("connect");
+        let (far, _) = listener.accept().expect("accept");
+        let peer = credentials(&far).expect("credentials");
+        assert_eq!(peer.uid, rustix::process::geteuid().as_raw());
+        assert_eq!(peer.pid.unsigned_abs(), std::process::id());
+        drop(near);
+    }
+
+    /// Row 9 of reliability.md.
+    #[test]
+    fn only_sockets_are_replaced() {
+        let home = tempfile::tempdir().expect("tempdir");
+        let path = home.path().join("abide.sock");
+        std::fs::write(&path, "mine").expect("plant");
+        assert!(listen(&path).is_err());
+        assert_eq!(std::fs::read_to_string(&path).expect("still there"), "mine");
+        std::fs::remove_file(&path).expect("clear");
+        std::os::unix::fs::symlink("elsewhere", &path).expect("plant");
+        assert!(listen(&path).is_err());
+        std::fs::remove_file(&path).expect("clear");
+        drop(listen(&path).expect("first"));
+        let second = listen(&path).expect("a stale socket is replaced");
+        connect(&path).expect("and the new one answers");
+        drop(second);
+    }
+}
