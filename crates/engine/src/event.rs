@@ -99,6 +99,8 @@ pub struct RecalledApp {
 pub struct KeeperFact {
     /// Which life (services with other names are not ours and not told).
     pub instance: InstanceId,
+    /// The slot that its tags name: lets a life be recognised when the lives journal was lost.
+    pub slot: Option<SlotRef>,
     /// Its state.
     pub state: FactState,
 }

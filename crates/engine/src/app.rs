@@ -1,0 +1,68 @@
+//! Apps and their slots.
+
+use crate::timer::Alarm;
+use model::{Definition, Generation, InstanceId, Rest, SlotId, SlotMemo};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What the user wrote, and what is wished of it.
+#[derive(Debug, Clone)]
+pub(crate) struct App {
+    pub definition: Arc<Definition>,
+    pub generation: Generation,
+    /// Whether it is wished to run, where no slot says otherwise.
+    pub running: bool,
+    /// Place in the order of definition.
+    pub order: u64,
+    /// It is being deleted: forgotten once its last slot is empty.
+    pub deleting: bool,
+    pub slots: BTreeMap<u32, Slot>,
+}
+
+/// A stable place for lives.
+#[derive(Debug, Clone)]
+pub(crate) struct Slot {
+    pub id: SlotId,
+    /// A wish for this slot alone (`stop web-1`).
+    pub wish: Option<bool>,
+    pub memo: SlotMemo,
+    /// The life that fills it: at most one, by construction.
+    pub life: Option<InstanceId>,
+    /// Its armed deadline: the end of a pause.
+    pub alarm: Option<Alarm>,
+    /// It waits out `start_delay` or a shortage: the next birth is no restart.
+    pub waiting: bool,
+    /// Shortages in a row.
+    pub shortages: u32,
+    /// Whether `start_delay` has been waited out.
+    pub delayed: bool,
+}
+
+impl Slot {
+    pub(crate) fn new(id: SlotId, memo: SlotMemo) -> Slot {
+        Slot { id, wish: None, memo, life: None, alarm: None, waiting: false, shortages: 0, delayed: false }
+    }
+
+    /// Forgets failures and pauses: what a user's `start` or `restart` does.
+    pub(crate) fn forgive(&mut self) {
+        self.memo.rest = Rest::None;
+        self.memo.streak = 0;
+        self.memo.failures.clear();
+        self.waiting = false;
+        self.shortages = 0;
+        self.delayed = false;
+    }
+}
+
+impl App {
+    /// Whether the slot `index` should have a life at all, whatever its memory says.
+    pub(crate) fn wants(&self, index: u32) -> bool {
+        let wished = self.slots.get(&index).and_then(|slot| slot.wish).unwrap_or(self.running);
+        wished && !self.is_retiring(index)
+    }
+
+    /// Whether the slot is to vanish once it is empty.
+    pub(crate) fn is_retiring(&self, index: u32) -> bool {
+        self.deleting || index >= self.definition.spec.instances
+    }
+}

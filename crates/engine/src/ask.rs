@@ -1,0 +1,206 @@
+//! What users wish.
+
+use crate::app::App;
+use crate::engine::{Engine, Stage, note};
+use crate::life::Phase;
+use crate::{Effect, LifeNote, Target, What};
+use model::{AppName, ByUser, Definition, Generation, InstanceId, Rest, SlotId, SlotMemo, SlotRef, Tick};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+impl Engine {
+    /// The slots that a target means, by index.
+    fn slots_of(&self, target: &Target) -> Vec<SlotRef> {
+        let Some(app) = self.apps.get(&target.app) else { return Vec::new() };
+        let meant = |index: &u32| target.slots.as_ref().is_none_or(|some| some.contains(index));
+        app.slots.keys().filter(|index| meant(index)).map(|index| SlotRef::new(&target.app, *index)).collect()
+    }
+
+    /// Remembers a wish about an app or some of its slots.
+    pub(crate) fn wish(&mut self, target: &Target, run: bool) {
+        let Some(app) = self.apps.get_mut(&target.app) else { return };
+        match &target.slots {
+            None => {
+                app.running = run;
+                app.slots.values_mut().for_each(|slot| slot.wish = None);
+            }
+            Some(some) => {
+                for index in some {
+                    if let Some(slot) = app.slots.get_mut(index) {
+                        slot.wish = Some(run);
+                    }
+                }
+            }
+        }
+    }
+
+    pub(crate) fn start(&mut self, target: &Target, now: Tick, out: &mut Vec<Effect>) {
+        self.wish(target, true);
+        for slot in self.slots_of(target) {
+            self.forgive(&slot, out);
+            self.settle(&slot, now, out);
+        }
+    }
+
+    pub(crate) fn restart(&mut self, target: &Target, now: Tick, out: &mut Vec<Effect>) {
+        self.wish(target, true);
+        for slot in self.slots_of(target) {
+            self.forgive(&slot, out);
+            match self.slot_mut(&slot).and_then(|kept| kept.life) {
+                Some(instance) => self.end_life(instance, ByUser::Restart, now, out),
+                None => self.settle(&slot, now, out),
+            }
+        }
+    }
+
+    pub(crate) fn stop(&mut self, target: &Target, now: Tick, out: &mut Vec<Effect>) {
+        self.wish(target, false);
+        for slot in self.slots_of(target) {
+            self.empty(&slot, now, out);
+        }
+    }
+
+    pub(crate) fn delete(&mut self, name: &AppName, now: Tick, out: &mut Vec<Effect>) {
+        let Some(app) = self.apps.get_mut(name) else { return };
+        app.deleting = true;
+        for slot in self.slots_of(&Target { app: name.clone(), slots: None }) {
+            self.empty(&slot, now, out);
+        }
+        self.maybe_gone(name, out);
+    }
+
+    /// Ends what a slot has, and what it waits for.
+    fn empty(&mut self, slot: &SlotRef, now: Tick, out: &mut Vec<Effect>) {
+        self.forgive(slot, out);
+        match self.slot_mut(slot).and_then(|kept| kept.life) {
+            Some(instance) => self.end_life(instance, ByUser::Stop, now, out),
+            None => {
+                let retiring = self.apps.get(&slot.app).is_some_and(|app| app.is_retiring(slot.index));
+                if !retiring {
+                    out.push(note(slot, None, What::Stopped));
+                }
+                self.settle(slot, now, out);
+            }
+        }
+    }
+
+    /// Forgets failures of a slot, in memory and in the journal.
+    fn forgive(&mut self, slot: &SlotRef, out: &mut Vec<Effect>) {
+        if let Some(kept) = self.slot_mut(slot) {
+            let before = kept.memo.clone();
+            kept.forgive();
+            if kept.memo != before {
+                out.push(Effect::Record(LifeNote::Memo { slot: slot.clone(), memo: kept.memo.clone() }));
+            }
+        }
+    }
+
+    pub(crate) fn define(
+        &mut self,
+        definition: Arc<Definition>,
+        generation: Generation,
+        run: bool,
+        slot_ids: &BTreeMap<u32, SlotId>,
+        now: Tick,
+        out: &mut Vec<Effect>,
+    ) {
+        let name = definition.spec.name.clone();
+        let order = self.next_order;
+        let app = self.apps.entry(name.clone()).or_insert_with(|| App {
+            definition: definition.clone(),
+            generation,
+            running: run,
+            order,
+            deleting: false,
+            slots: BTreeMap::new(),
+        });
+        self.next_order += u64::from(app.order == order);
+        let renewed = app.generation != generation || app.deleting;
+        app.definition = definition;
+        app.generation = generation;
+        app.deleting = false;
+        app.running = run;
+        for index in 0..app.definition.spec.instances {
+            if let Some(id) = slot_ids.get(&index) {
+                Engine::make_slot(app, index, *id, SlotMemo::default());
+            }
+        }
+        for slot in self.slots_of(&Target { app: name.clone(), slots: None }) {
+            self.redefined(&slot, renewed, run, now, out);
+        }
+    }
+
+    /// A slot after its app was defined again: starts, is replaced, or goes.
+    fn redefined(&mut self, slot: &SlotRef, renewed: bool, run: bool, now: Tick, out: &mut Vec<Effect>) {
+        let Some(app) = self.apps.get_mut(&slot.app) else { return };
+        let (generation, retiring) = (app.generation, app.is_retiring(slot.index));
+        let (stop_signal, stop_timeout) = (app.definition.spec.stop_signal, app.definition.spec.stop_timeout);
+        let Some(kept) = app.slots.get_mut(&slot.index) else { return };
+        if retiring {
+            return self.empty(slot, now, out);
+        }
+        if run {
+            kept.wish = None;
+        }
+        // A job that completed stays completed until it is a different one.
+        let rests = kept.memo.rest == Rest::Completed && !renewed;
+        if run && !rests && kept.memo.rest != Rest::None {
+            self.forgive(slot, out);
+        }
+        let life = self.slot_mut(slot).and_then(|kept| kept.life);
+        match life.and_then(|instance| self.lives.get_mut(&instance)) {
+            Some(life) => {
+                // How a life is stopped may change while it runs.
+                life.record.stop_signal = stop_signal;
+                life.record.stop_timeout = stop_timeout;
+                let old = life.record.generation != generation;
+                let instance = life.id();
+                if old && self.apps.get(&slot.app).is_some_and(|app| app.wants(slot.index)) {
+                    self.end_life(instance, ByUser::Restart, now, out);
+                }
+            }
+            None => self.settle(slot, now, out),
+        }
+    }
+
+    pub(crate) fn shut_down(&mut self, now: Tick, out: &mut Vec<Effect>) {
+        if !matches!(self.stage, Stage::Open) {
+            return;
+        }
+        self.stage = Stage::Closing;
+        let order = |instance: &InstanceId, engine: &Engine| {
+            let slot = &engine.lives[instance].record.slot;
+            (engine.apps.get(&slot.app).map_or(u64::MAX, |app| app.order), slot.index)
+        };
+        let mut lives: Vec<InstanceId> = self.lives.keys().copied().collect();
+        lives.sort_by_key(|instance| order(instance, self));
+        for instance in lives.into_iter().rev() {
+            self.end_life(instance, ByUser::Stop, now, out);
+        }
+        for app in self.apps.values_mut() {
+            for slot in app.slots.values_mut() {
+                self.timers.disarm(&mut slot.alarm);
+            }
+        }
+    }
+
+    /// Asks a life to end; what is under way already is left alone.
+    pub(crate) fn end_life(&mut self, instance: InstanceId, by: ByUser, now: Tick, out: &mut Vec<Effect>) {
+        let Some(life) = self.lives.get_mut(&instance) else { return };
+        match &mut life.phase {
+            Phase::Sought { wish } => *wish = Some(by),
+            Phase::Begun | Phase::Running => self.ask_to_stop(instance, by, now, out),
+            Phase::Foreign { .. } => {
+                life.record.stopping = Some((now, by));
+                out.push(Effect::Record(LifeNote::Life(Box::new(life.record.clone()))));
+                self.leave(instance, model::End::Exited(model::Verdict::Unseen), now, out);
+            }
+            Phase::Stopping | Phase::Leaving { .. } | Phase::Killing { .. } | Phase::Over => {
+                // A stop after a restart, or the other way round: the wish has changed, the ending goes on.
+                if let Some((at, _)) = life.record.stopping {
+                    life.record.stopping = Some((at, by));
+                }
+            }
+        }
+    }
+}

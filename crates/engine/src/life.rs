@@ -1,0 +1,113 @@
+//! One life of one process.
+
+use crate::timer::Alarm;
+use model::{ByUser, End, InstanceId, LifeRecord, Tick};
+use std::time::Duration;
+
+/// A life, from the decision to begin it until its last log byte is in the file.
+#[derive(Debug, Clone)]
+pub(crate) struct Life {
+    /// What the journal knows of it.
+    pub record: LifeRecord,
+    /// Where it stands.
+    pub phase: Phase,
+    /// When its program began to run, as far as we know.
+    pub since: Option<Tick>,
+    /// Which streams are sealed, out and err.
+    pub sealed: [bool; 2],
+    /// Whether the keeper has a service for it that must be deleted.
+    pub kept: bool,
+    /// Its armed deadline.
+    pub alarm: Option<Alarm>,
+    /// Processes that were left when it could not be ended; for people.
+    pub stuck: Option<u32>,
+}
+
+/// The state machine of a life. It has no loops: a life is begun, runs, is asked to end or ends, its descendants leave, and it is over. To restart is a
+/// choice of the slot to bear another life, so a late answer about this one can never hurt its successor.
+///
+/// ```text
+///   Begun ──► Running ──► Stopping ──► Killing ─┐
+///     │          │            │                 ├─► Over ──► (closed, forgotten)
+///     │          └────────────┴──► Leaving ─────┘
+///     └─► Over (never born)
+///   Sought ──► Running | Foreign ──► Over
+/// ```
+///
+/// *Who decides first:* the keeper's word that the process ended always wins over anything asked. *What may interrupt:* a wish
+/// to stop interrupts Begun, Running and Foreign, nothing interrupts Killing. A slot bears another life only after Over, that
+/// is when the kernel has shown that neither the process nor a descendant is left; the streams may still be draining then.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Phase {
+    /// Recorded by an earlier steward; whether it lives is being found out. A wish to stop waits here.
+    Sought {
+        /// What to do with it once found.
+        wish: Option<ByUser>,
+    },
+    /// The keeper has been told to bear it.
+    Begun,
+    /// Its program runs.
+    Running,
+    /// It was asked to end; at the deadline its tree is killed.
+    Stopping,
+    /// Its process has ended; descendants are given the rest of the stop timeout. `asked_them`: they have got the stop signal, once.
+    Leaving {
+        /// How the process ended.
+        end: End,
+        /// When the rest is killed; `None` until descendants have been seen.
+        kill_at: Option<Tick>,
+        /// Whether descendants have got the stop signal.
+        asked_them: bool,
+        /// Pause before the next look.
+        pause: Duration,
+    },
+    /// SIGKILL goes to everything of it until nothing is left.
+    Killing {
+        /// How the process ended, once known.
+        end: Option<End>,
+        /// Whether the kernel has shown that nothing is left.
+        empty: bool,
+        /// Pause before the next attempt.
+        pause: Duration,
+    },
+    /// Its process is gone, unseen, and something of it lives. Looked at again after `pause`.
+    Foreign {
+        /// Pause before the next look.
+        pause: Duration,
+    },
+    /// It has ended and left nothing; its streams are drained.
+    Over,
+}
+
+impl Life {
+    /// A life that begins now.
+    pub(crate) fn begun(record: LifeRecord) -> Life {
+        Life { record, phase: Phase::Begun, since: None, sealed: [false; 2], kept: true, alarm: None, stuck: None }
+    }
+
+    /// A life that is only remembered.
+    pub(crate) fn recalled(record: LifeRecord) -> Life {
+        let phase = if record.ended.is_some() { Phase::Over } else { Phase::Sought { wish: None } };
+        Life { record, phase, since: None, sealed: [false; 2], kept: false, alarm: None, stuck: None }
+    }
+
+    pub(crate) fn id(&self) -> InstanceId {
+        self.record.instance
+    }
+
+    /// Whether both streams are in their files.
+    pub(crate) fn is_sealed(&self) -> bool {
+        self.sealed == [true; 2]
+    }
+
+    /// How long its program ran, up to `now`.
+    pub(crate) fn lived(&self, now: Tick) -> Duration {
+        self.since.map_or(Duration::ZERO, |since| now.since(since))
+    }
+
+    /// When its stop timeout ends, counted from the moment it was asked (which may have been another steward's).
+    pub(crate) fn kill_at(&self, now: Tick) -> Tick {
+        let asked = self.record.stopping.map_or(now, |(at, _)| at);
+        asked + self.record.stop_timeout
+    }
+}

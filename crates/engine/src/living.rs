@@ -1,0 +1,285 @@
+//! A life between its birth and its end.
+
+use crate::engine::{Engine, note};
+use crate::life::Phase;
+use crate::restart;
+use crate::timer::Owner;
+use crate::{Effect, LifeNote, What};
+use model::{ByUser, End, InstanceId, Rest, Signal, SlotRef, Tick, Verdict};
+use std::time::Duration;
+
+/// First and longest pause between two looks at descendants that were asked to leave.
+const LOOK: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(200));
+/// First and longest pause between two attempts to kill what does not die.
+const KILL: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+impl Engine {
+    pub(crate) fn born(&mut self, instance: InstanceId, pid: u32, ident: u64, at: Tick, now: Tick, out: &mut Vec<Effect>) {
+        let Some(life) = self.lives.get_mut(&instance) else { return };
+        let adopted = matches!(life.phase, Phase::Sought { .. });
+        if !matches!(life.phase, Phase::Begun | Phase::Stopping | Phase::Killing { .. } | Phase::Sought { .. }) {
+            return;
+        }
+        if life.since.is_some() && !adopted {
+            return;
+        }
+        life.since = Some(at.min(now));
+        life.kept = true;
+        let slot = life.record.slot.clone();
+        if (life.record.pid, life.record.ident) != (Some(pid), Some(ident)) {
+            life.record.pid = Some(pid);
+            life.record.ident = Some(ident);
+            out.push(Effect::Record(LifeNote::Life(Box::new(life.record.clone()))));
+        }
+        out.push(Effect::StreamsBorn { instance });
+        match life.phase.clone() {
+            Phase::Sought { wish } => {
+                out.push(note(&slot, Some(instance), What::Adopted { pid }));
+                self.resume(instance, wish, now, out);
+            }
+            Phase::Begun => {
+                life.phase = Phase::Running;
+                out.push(note(&slot, Some(instance), What::Running { pid }));
+                self.ran(&slot, instance, out);
+            }
+            // It was asked to end before it ran: it still ran.
+            _ => self.ran(&slot, instance, out),
+        }
+    }
+
+    /// A life found alive goes on where it was: running, or in the middle of being stopped, with the signal sent once and the
+    /// rest of its time.
+    pub(crate) fn resume(&mut self, instance: InstanceId, wish: Option<ByUser>, now: Tick, out: &mut Vec<Effect>) {
+        let Some(life) = self.lives.get_mut(&instance) else { return };
+        let slot = life.record.slot.clone();
+        if life.record.stopping.is_some() {
+            life.phase = Phase::Stopping;
+            let kill_at = life.kill_at(now);
+            self.timers.arm(&mut life.alarm, Owner::Life(instance), kill_at);
+        } else {
+            life.phase = Phase::Running;
+            self.ran(&slot, instance, out);
+            let unwanted = self.unwanted(instance);
+            if let Some(by) = wish.or(unwanted) {
+                self.ask_to_stop(instance, by, now, out);
+            }
+        }
+    }
+
+    /// Why a running life should not be: nobody wishes it, or it is of an older generation.
+    pub(crate) fn unwanted(&self, instance: InstanceId) -> Option<ByUser> {
+        let life = self.lives.get(&instance)?;
+        let slot = &life.record.slot;
+        let Some(app) = self.apps.get(&slot.app) else { return Some(ByUser::Stop) };
+        let fills = app.slots.get(&slot.index).is_some_and(|kept| kept.life == Some(instance));
+        if !fills || !app.wants(slot.index) {
+            Some(ByUser::Stop)
+        } else if life.record.generation != app.generation {
+            Some(ByUser::Restart)
+        } else {
+            None
+        }
+    }
+
+    fn ran(&mut self, slot: &SlotRef, instance: InstanceId, out: &mut Vec<Effect>) {
+        if let Some(kept) = self.slot_mut(slot).filter(|kept| kept.memo.ran != Some(instance)) {
+            kept.memo.ran = Some(instance);
+            kept.shortages = 0;
+            out.push(Effect::Record(LifeNote::Memo { slot: slot.clone(), memo: kept.memo.clone() }));
+        }
+    }
+
+    /// Sends the stop signal, once in a life, and arms the deadline.
+    pub(crate) fn ask_to_stop(&mut self, instance: InstanceId, by: ByUser, now: Tick, out: &mut Vec<Effect>) {
+        let Some(life) = self.lives.get_mut(&instance) else { return };
+        life.phase = Phase::Stopping;
+        life.record.stopping = Some((now, by));
+        let signal = life.record.stop_signal;
+        let kill_at = life.kill_at(now);
+        // In the journal before it is sent: a steward that comes after us must not send it again.
+        out.push(Effect::Record(LifeNote::Life(Box::new(life.record.clone()))));
+        out.push(note(&life.record.slot, Some(instance), What::Stopping { signal }));
+        out.push(Effect::Signal { instance, signal });
+        self.timers.arm(&mut life.alarm, Owner::Life(instance), kill_at);
+    }
+
+    pub(crate) fn ended(&mut self, instance: InstanceId, end: End, at: Tick, now: Tick, out: &mut Vec<Effect>) {
+        let Some(life) = self.lives.get_mut(&instance) else { return };
+        let never_born = matches!(end, End::NotBorn { .. });
+        match &mut life.phase {
+            Phase::Over | Phase::Leaving { .. } => {}
+            Phase::Killing { end: known, empty, .. } => {
+                known.get_or_insert(end);
+                if *empty || never_born {
+                    self.finish(instance, now, out);
+                }
+            }
+            Phase::Begun | Phase::Running | Phase::Stopping | Phase::Sought { .. } | Phase::Foreign { .. } => {
+                self.timers.disarm(&mut life.alarm);
+                if life.since.is_none() && !never_born {
+                    // It ran and ended before anybody told us that it ran (or under another steward).
+                    life.since = Some(life.record.begun.min(at));
+                    let slot = life.record.slot.clone();
+                    out.push(Effect::StreamsBorn { instance });
+                    self.ran(&slot, instance, out);
+                }
+                self.leave(instance, end, now, out);
+            }
+        }
+    }
+
+    /// The process is gone. Its descendants, if any, are looked for before anything else happens in the slot.
+    pub(crate) fn leave(&mut self, instance: InstanceId, end: End, now: Tick, out: &mut Vec<Effect>) {
+        let Some(life) = self.lives.get_mut(&instance) else { return };
+        let born = !matches!(end, End::NotBorn { .. });
+        life.phase = Phase::Leaving { end, kill_at: None, asked_them: false, pause: LOOK.0 };
+        if born {
+            out.push(Effect::Sweep { instance, signal: None });
+        } else {
+            life.sealed = [true; 2];
+            self.finish(instance, now, out);
+        }
+    }
+
+    pub(crate) fn swept(&mut self, instance: InstanceId, left: u32, now: Tick, out: &mut Vec<Effect>) {
+        let Some(life) = self.lives.get_mut(&instance) else { return };
+        let (stop_signal, timeout_ends) = (life.record.stop_signal, life.kill_at(now));
+        match &mut life.phase {
+            Phase::Leaving { .. } if left == 0 => self.finish(instance, now, out),
+            Phase::Leaving { kill_at, asked_them, pause, .. } => {
+                let kill_at = *kill_at.get_or_insert(timeout_ends);
+                if now >= kill_at {
+                    return self.kill(instance, out);
+                }
+                if !std::mem::replace(asked_them, true) {
+                    out.push(Effect::Sweep { instance, signal: Some(stop_signal) });
+                    return;
+                }
+                let next = (now + *pause).min(kill_at);
+                *pause = (*pause * 2).min(LOOK.1);
+                self.timers.arm(&mut life.alarm, Owner::Life(instance), next);
+            }
+            Phase::Killing { end, empty, .. } if left == 0 => {
+                *empty = true;
+                if end.is_some() {
+                    self.finish(instance, now, out);
+                } else {
+                    // The kernel says that nothing is left; the keeper's word on how it ended is on the way. Look again if it is lost.
+                    self.timers.arm(&mut life.alarm, Owner::Life(instance), now + KILL.1);
+                }
+            }
+            Phase::Killing { pause, .. } => {
+                let next = now + *pause;
+                *pause = (*pause * 2).min(KILL.1);
+                if life.stuck != Some(left) {
+                    life.stuck = Some(left);
+                    out.push(note(&life.record.slot, Some(instance), What::Stuck { left }));
+                }
+                self.timers.arm(&mut life.alarm, Owner::Life(instance), next);
+            }
+            Phase::Sought { .. } | Phase::Begun | Phase::Running | Phase::Stopping | Phase::Foreign { .. } | Phase::Over => {}
+        }
+    }
+
+    /// SIGKILL to everything that belongs to the life.
+    fn kill(&mut self, instance: InstanceId, out: &mut Vec<Effect>) {
+        let Some(life) = self.lives.get_mut(&instance) else { return };
+        let end = match &life.phase {
+            Phase::Leaving { end, .. } => Some(end.clone()),
+            _ => None,
+        };
+        life.phase = Phase::Killing { end, empty: false, pause: KILL.0 };
+        out.push(note(&life.record.slot, Some(instance), What::Killing));
+        out.push(Effect::Sweep { instance, signal: Some(Signal::KILL) });
+    }
+
+    /// A deadline of a life has come.
+    pub(crate) fn life_due(&mut self, instance: InstanceId, now: Tick, out: &mut Vec<Effect>) {
+        let Some(life) = self.lives.get_mut(&instance) else { return };
+        match &mut life.phase {
+            Phase::Stopping => self.kill(instance, out),
+            Phase::Leaving { kill_at, .. } => {
+                if kill_at.is_some_and(|at| now >= at) {
+                    self.kill(instance, out);
+                } else {
+                    out.push(Effect::Sweep { instance, signal: None });
+                }
+            }
+            Phase::Killing { empty: true, end, .. } => {
+                end.get_or_insert(End::Exited(Verdict::Unseen));
+                self.finish(instance, now, out);
+            }
+            Phase::Killing { .. } => out.push(Effect::Sweep { instance, signal: Some(Signal::KILL) }),
+            Phase::Foreign { .. } | Phase::Sought { .. } => out.push(Effect::Inspect { life: Box::new(life.record.clone()) }),
+            Phase::Begun | Phase::Running | Phase::Over => {}
+        }
+    }
+
+    /// The life and everything of it is gone: its end is recorded once, and the slot goes on.
+    pub(crate) fn finish(&mut self, instance: InstanceId, now: Tick, out: &mut Vec<Effect>) {
+        let Some(life) = self.lives.get_mut(&instance) else { return };
+        let (Phase::Leaving { end, .. } | Phase::Killing { end: Some(end), .. }) = &life.phase else { return };
+        let end = end.clone();
+        self.timers.disarm(&mut life.alarm);
+        life.phase = Phase::Over;
+        life.stuck = None;
+        life.record.ended = Some(end.clone());
+        let (record, lived, kept) = (life.record.clone(), life.lived(now), life.kept);
+        let slot = record.slot.clone();
+        let asked = record.stopping.is_some();
+        let spread = self.spread.next();
+        let failed = match self.apps.get_mut(&slot.app) {
+            Some(app) => {
+                let spec = &app.definition.spec;
+                let fills = app.slots.get_mut(&slot.index).filter(|kept| kept.life == Some(instance));
+                let failed = !asked && restart::is_failed(spec, &end);
+                if let Some(kept) = fills {
+                    kept.life = None;
+                    if asked {
+                        kept.memo.last_end = Some(end.clone());
+                        kept.memo.rest = Rest::None;
+                    } else if end.is_shortage() {
+                        Engine::hold(kept, now, &end);
+                    } else {
+                        restart::take_end(spec, &mut kept.memo, &end, lived, now, spread);
+                    }
+                }
+                failed
+            }
+            None => false,
+        };
+        out.push(Effect::Record(LifeNote::Life(Box::new(record))));
+        if let Some(kept) = self.slot_mut(&slot) {
+            out.push(Effect::Record(LifeNote::Memo { slot: slot.clone(), memo: kept.memo.clone() }));
+        }
+        let lived_ms = u64::try_from(lived.as_millis()).unwrap_or(u64::MAX);
+        out.push(note(&slot, Some(instance), What::Exited { end, asked, failed, lived_ms }));
+        out.push(Effect::StreamsEnded { instance });
+        if kept {
+            out.push(Effect::Forget { instance });
+        }
+        self.say_rest(&slot, asked, out);
+        self.settle(&slot, now, out);
+        self.maybe_close(instance, out);
+    }
+
+    /// Says in the journal (and, for what must survive a power cut, in the store) what the slot does next.
+    fn say_rest(&mut self, slot: &SlotRef, asked: bool, out: &mut Vec<Effect>) {
+        let wants = self.apps.get(&slot.app).is_some_and(|app| app.wants(slot.index));
+        let Some(kept) = self.slot_mut(slot) else { return };
+        match &kept.memo.rest {
+            Rest::Backoff { at } => {
+                let what = What::Backoff { at: *at, restart: kept.memo.streak + u32::from(!kept.waiting) };
+                out.push(note(slot, None, what));
+            }
+            Rest::Completed => out.push(note(slot, None, What::Completed)),
+            Rest::Errored { why } => {
+                let why = why.clone();
+                out.push(Effect::Persist(crate::StoreNote::Errored { slot: slot.clone(), why: why.clone() }));
+                out.push(note(slot, None, What::Errored { why }));
+            }
+            Rest::None if asked && !wants => out.push(note(slot, None, What::Stopped)),
+            Rest::None => {}
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! The start of a steward: what was wished, what lived, and what the keeper says. There is no other start-up: crash, upgrade
+//! and cold start take this path.
+
+use crate::app::{App, Slot};
+use crate::engine::{Engine, Stage, note};
+use crate::life::{Life, Phase};
+use crate::timer::Owner;
+use crate::{Effect, FactState, Finding, KeeperFact, LifeNote, Recalled, What};
+use model::{AppName, ByUser, End, Generation, InstanceId, LifeRecord, LogPolicy, SlotRef, Stage as Step, Tick, Verdict};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// First and longest pause between two looks at a foreign life.
+const FOREIGN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+
+impl Engine {
+    /// Takes what was remembered. Nothing is done yet: the dump may change the picture.
+    pub(crate) fn recall(&mut self, mut recalled: Recalled, _now: Tick) {
+        self.stage = Stage::Recalled;
+        self.next_instance = recalled.next_instance.max(1);
+        // Numbers up to the reservation may have been used by a steward that did not live to write it: the steward passes that on.
+        self.reserved = self.next_instance;
+        for remembered in recalled.apps {
+            let spec = &remembered.definition.spec;
+            let name = spec.name.clone();
+            let mut slots = BTreeMap::new();
+            for (index, id) in &remembered.slot_ids {
+                let memo = recalled.memos.remove(&SlotRef::new(&name, *index)).unwrap_or_default();
+                let mut slot = Slot::new(*id, memo);
+                slot.wish = remembered.slot_wishes.get(index).copied();
+                // What once ran has had its start delay.
+                slot.delayed = slot.memo.ran.is_some();
+                // A pause of what never ran is a delay, not a restart.
+                slot.waiting = slot.memo.ran.is_none() && slot.memo.last_end.is_none();
+                slots.insert(*index, slot);
+            }
+            let app = App {
+                definition: remembered.definition.clone(),
+                generation: remembered.generation,
+                running: remembered.running,
+                order: self.next_order,
+                deleting: false,
+                slots,
+            };
+            self.next_order += 1;
+            self.apps.insert(name, app);
+        }
+        for record in recalled.lives {
+            self.remember(record);
+        }
+    }
+
+    /// Takes a life from the journal. It fills its slot if it is not over; of several, which cannot be, the newest does and
+    /// the others are stopped once found.
+    fn remember(&mut self, record: LifeRecord) {
+        self.next_instance = self.next_instance.max(record.instance.0 + 1);
+        let instance = record.instance;
+        let slot = record.slot.clone();
+        let life = Life::recalled(record);
+        if life.phase != Phase::Over
+            && let Some(kept) = self.slot_mut(&slot)
+        {
+            kept.life = kept.life.max(Some(instance));
+        }
+        self.lives.insert(instance, life);
+    }
+
+    pub(crate) fn take_dump(&mut self, facts: Vec<KeeperFact>, now: Tick, out: &mut Vec<Effect>) {
+        self.stage = Stage::Open;
+        for fact in &facts {
+            if !self.lives.contains_key(&fact.instance) {
+                self.found_unrecorded(fact, now, out);
+            }
+        }
+        let mut facts: BTreeMap<InstanceId, FactState> = facts.into_iter().map(|fact| (fact.instance, fact.state)).collect();
+        let known: Vec<InstanceId> = self.lives.keys().copied().collect();
+        for instance in known {
+            self.match_fact(instance, facts.remove(&instance), now, out);
+        }
+        let slots: Vec<SlotRef> = self.all_slots();
+        for slot in slots {
+            self.settle(&slot, now, out);
+        }
+    }
+
+    /// A service without a record: the lives journal was lost. A running one whose tags name a slot fills it again.
+    fn found_unrecorded(&mut self, fact: &KeeperFact, now: Tick, out: &mut Vec<Effect>) {
+        let app = fact.slot.as_ref().and_then(|slot| self.apps.get(&slot.app).map(|app| (slot, app)));
+        let lives = matches!(fact.state, FactState::Up { .. } | FactState::Starting);
+        let (Some((slot, app)), true) = (app, lives) else {
+            out.push(Effect::Forget { instance: fact.instance });
+            return;
+        };
+        let spec = &app.definition.spec;
+        let record = LifeRecord {
+            instance: fact.instance,
+            slot: slot.clone(),
+            slot_id: app.slots.get(&slot.index).map(|kept| kept.id).unwrap_or_default(),
+            // Of which specification it was born nobody knows any more; it is taken for the present one.
+            generation: app.generation,
+            digest: spec.digest(),
+            begun: now,
+            pid: None,
+            ident: None,
+            stopping: None,
+            ended: None,
+            stop_signal: spec.stop_signal,
+            stop_timeout: spec.stop_timeout,
+            log: LogPolicy { ..spec.log.clone() },
+        };
+        out.push(Effect::Record(LifeNote::Life(Box::new(record.clone()))));
+        self.remember(record);
+    }
+
+    /// Brings one remembered life together with what the keeper says of it.
+    fn match_fact(&mut self, instance: InstanceId, fact: Option<FactState>, now: Tick, out: &mut Vec<Effect>) {
+        let Some(life) = self.lives.get_mut(&instance) else { return };
+        life.kept = fact.is_some();
+        let record = life.record.clone();
+        let lives = !matches!(fact, None | Some(FactState::Defined));
+        let over = life.phase == Phase::Over;
+        if over || lives {
+            out.push(Effect::OpenStreams { life: Box::new(record.clone()) });
+        }
+        match fact {
+            Some(_) if over => {
+                out.push(Effect::StreamsEnded { instance });
+                out.push(Effect::Forget { instance });
+                life.kept = false;
+            }
+            None if over => out.push(Effect::StreamsEnded { instance }),
+            Some(FactState::Up { pid, ident, at }) => {
+                life.since = Some(at.min(now));
+                if (life.record.pid, life.record.ident) != (Some(pid), Some(ident)) {
+                    life.record.pid = Some(pid);
+                    life.record.ident = Some(ident);
+                    out.push(Effect::Record(LifeNote::Life(Box::new(life.record.clone()))));
+                }
+                out.push(Effect::StreamsBorn { instance });
+                self.resume(instance, None, now, out);
+            }
+            Some(FactState::Starting) => life.phase = Phase::Begun,
+            Some(FactState::Down { end, at }) => self.ended(instance, end, at, now, out),
+            // Defined and never started, by a steward that died in between.
+            Some(FactState::Defined) => self.ended(instance, unbegun(), now, now, out),
+            None => out.push(Effect::Inspect { life: Box::new(record) }),
+        }
+    }
+
+    pub(crate) fn inspected(&mut self, instance: InstanceId, finding: Finding, now: Tick, out: &mut Vec<Effect>) {
+        let Some(life) = self.lives.get_mut(&instance) else { return };
+        let pause = match &life.phase {
+            Phase::Sought { .. } => FOREIGN.0,
+            Phase::Foreign { pause } => *pause,
+            _ => return,
+        };
+        let slot = life.record.slot.clone();
+        match finding {
+            Finding::Alive { pid, ident } => {
+                if (life.record.pid, life.record.ident) != (Some(pid), Some(ident)) {
+                    life.record.pid = Some(pid);
+                    life.record.ident = Some(ident);
+                    out.push(Effect::Record(LifeNote::Life(Box::new(life.record.clone()))));
+                }
+                if matches!(life.phase, Phase::Foreign { .. }) {
+                    life.phase = Phase::Sought { wish: None };
+                }
+                out.push(Effect::OpenStreams { life: Box::new(life.record.clone()) });
+                out.push(Effect::Adopt { instance, pid, ident });
+            }
+            Finding::Gone => {
+                let never = life.record.pid.is_none();
+                out.push(Effect::OpenStreams { life: Box::new(life.record.clone()) });
+                let end = if never { unbegun() } else { End::Exited(Verdict::Unseen) };
+                self.ended(instance, end, now, now, out);
+            }
+            Finding::Foreign => {
+                let wish = match &life.phase {
+                    Phase::Sought { wish } => *wish,
+                    _ => None,
+                };
+                if matches!(life.phase, Phase::Sought { .. }) {
+                    out.push(Effect::OpenStreams { life: Box::new(life.record.clone()) });
+                    out.push(Effect::StreamsBorn { instance });
+                    out.push(note(&slot, Some(instance), What::Foreign));
+                }
+                life.phase = Phase::Foreign { pause: (pause * 2).min(FOREIGN.1) };
+                self.timers.arm(&mut life.alarm, Owner::Life(instance), now + pause);
+                let stopping = self.lives[&instance].record.stopping.map(|(_, by)| by);
+                let nobody = self.unwanted(instance).filter(|by| *by == ByUser::Stop);
+                if let Some(by) = wish.or(stopping).or(nobody) {
+                    self.end_life(instance, by, now, out);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn adopt_refused(&mut self, instance: InstanceId, now: Tick, out: &mut Vec<Effect>) {
+        let Some(life) = self.lives.get_mut(&instance) else { return };
+        if matches!(life.phase, Phase::Sought { .. }) {
+            // It ended between the look and the adoption, or the keeper is short of something: look again.
+            self.timers.arm(&mut life.alarm, Owner::Life(instance), now + Duration::from_millis(50));
+            out.push(Effect::Forget { instance });
+        }
+    }
+
+    /// Every slot, by order of definition, then index.
+    pub(crate) fn all_slots(&self) -> Vec<SlotRef> {
+        let mut apps: Vec<(&AppName, &App)> = self.apps.iter().collect();
+        apps.sort_by_key(|(_, app)| app.order);
+        apps.iter().flat_map(|(name, app)| app.slots.keys().map(|index| SlotRef::new(name, *index))).collect()
+    }
+
+    /// The generation that an app has now.
+    pub fn generation(&self, app: &AppName) -> Option<Generation> {
+        self.apps.get(app).map(|app| app.generation)
+    }
+}
+
+/// The end of a life that was intended and never begun: nobody's fault, and nothing to wait for.
+fn unbegun() -> End {
+    End::NotBorn { stage: Step::Prepare, errno: "EINTR".to_owned() }
+}

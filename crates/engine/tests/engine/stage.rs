@@ -1,0 +1,242 @@
+//! The stage on which screenplays are performed.
+//!
+//! `@+DUR verb …` lets time pass and tells the brain something; the lines `> …` below it are what it wants done, all of it, in order
+//! (journal records and stream messages left out); `~ DUR` is its next deadline from now, `= SLOT STATUS` what users see.
+
+use engine::{Ask, Effect, Engine, Event, FactState, Finding, KeeperFact, Recalled, RecalledApp, StoreNote, Target};
+use model::{
+    AppName, AppSpec, Backoff, Definition, End, Generation, InstanceId, LifeRecord, Restart, Signal, SlotId, SlotRef, Stage,
+    Stream, Tick, Verdict,
+};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub struct Play {
+    pub engine: Engine,
+    pub now: Tick,
+    pub effects: Vec<Effect>,
+    apps: BTreeMap<String, (AppSpec, u64)>,
+    next_slot: u32,
+    pub lives: BTreeMap<InstanceId, LifeRecord>,
+}
+
+pub fn check(script: &str) {
+    let mut play = Play::cold();
+    let mut wanted: Vec<String> = Vec::new();
+    let mut line_of = 0;
+    let mut pending: Option<Vec<String>> = None;
+    let settle = |pending: &mut Option<Vec<String>>, wanted: &mut Vec<String>, line: usize| {
+        if let Some(got) = pending.take() {
+            assert_eq!(got, *wanted, "what follows line {line}\n got: {got:#?}\nwant: {wanted:#?}");
+        }
+        wanted.clear();
+    };
+    for (number, line) in script.lines().map(str::trim).enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
+    {
+        if let Some(act) = line.strip_prefix("> ") {
+            wanted.push(act.to_owned());
+        } else if let Some(span) = line.strip_prefix("~ ") {
+            settle(&mut pending, &mut wanted, line_of);
+            let got = play.engine.deadline().map(|at| at.since(play.now));
+            let want = (span != "never").then(|| model::parse_span(span).expect("span"));
+            assert_eq!(got, want, "deadline after line {}", number + 1);
+        } else if let Some(rest) = line.strip_prefix("= ") {
+            settle(&mut pending, &mut wanted, line_of);
+            let (slot, status) = rest.split_once(' ').expect("= SLOT STATUS");
+            assert_eq!(play.status(slot), status.trim(), "line {}", number + 1);
+        } else {
+            settle(&mut pending, &mut wanted, line_of);
+            line_of = number + 1;
+            let rest = line.strip_prefix("@+").unwrap_or_else(|| panic!("line {line_of}: {line}"));
+            let (span, act) = rest.split_once(' ').expect("@+DUR act");
+            let span = if span == "0" { Duration::ZERO } else { model::parse_span(span).expect("span") };
+            play.now = play.now + span;
+            let event = play.event(act);
+            pending = Some(play.tell(event));
+        }
+    }
+    settle(&mut pending, &mut wanted, line_of);
+}
+
+impl Play {
+    /// A brain of a home where nothing ever was.
+    pub fn cold() -> Play {
+        let mut play = Play::ignorant();
+        play.tell(Event::Recalled(Box::new(Recalled { next_instance: 1, next_slot_id: 0, ..Recalled::default() })));
+        play.tell(Event::Dumped(Vec::new()));
+        play
+    }
+
+    fn ignorant() -> Play {
+        let (apps, lives) = (BTreeMap::new(), BTreeMap::new());
+        Play { engine: Engine::new(1), now: Tick(1_000_000_000), effects: Vec::new(), apps, next_slot: 0, lives }
+    }
+
+    /// What is left when the steward dies: the store and the journal, as a new brain gets them.
+    pub fn recalled(&self, running: bool) -> Recalled {
+        let apps = self.apps.values().map(|(spec, generation)| RecalledApp {
+            definition: definition(spec.clone()),
+            generation: Generation(*generation),
+            running,
+            slot_wishes: BTreeMap::new(),
+            slot_ids: (0..spec.instances).map(|index| (index, SlotId(index))).collect(),
+        });
+        let next_instance = self.lives.keys().next_back().map_or(1, |last| last.0 + 1);
+        Recalled { apps: apps.collect(), lives: self.lives.values().cloned().collect(), next_instance, ..Recalled::default() }
+    }
+
+    pub fn tell(&mut self, event: Event) -> Vec<String> {
+        self.effects.clear();
+        self.engine.step(event, self.now, &mut self.effects);
+        for effect in &self.effects {
+            match effect {
+                Effect::Record(engine::LifeNote::Life(life)) => drop(self.lives.insert(life.instance, (**life).clone())),
+                Effect::Record(engine::LifeNote::Closed { instance }) => drop(self.lives.remove(instance)),
+                _ => {}
+            }
+        }
+        self.effects.iter().filter_map(short).collect()
+    }
+
+    fn status(&self, slot: &str) -> String {
+        self.engine.slot(&slot_ref(slot)).map_or("absent".into(), |view| view.status.to_string())
+    }
+
+    fn event(&mut self, act: &str) -> Event {
+        let words: Vec<&str> = act.split_whitespace().collect();
+        let instance = || words[1].parse::<InstanceId>().expect("instance");
+        let target = || {
+            let (app, slots) = match words[1].rsplit_once('-').and_then(|(app, n)| Some((app, n.parse().ok()?))) {
+                Some((app, index)) => (app, Some(vec![index])),
+                None => (words[1], None),
+            };
+            Target { app: AppName::new(app).expect("name"), slots }
+        };
+        match words[0] {
+            "define" => Event::Asked(self.define(words[1], &words[2..])),
+            "start" => Event::Asked(Ask::Start(target())),
+            "stop" => Event::Asked(Ask::Stop(target())),
+            "restart" => Event::Asked(Ask::Restart(target())),
+            "delete" => Event::Asked(Ask::Delete(target().app)),
+            "shutdown" => Event::Asked(Ask::Shutdown),
+            "up" => Event::Born { instance: instance(), pid: 100 + instance().0 as u32, ident: 7, at: self.now },
+            "end" => Event::Ended { instance: instance(), end: end(words[2]), at: self.now },
+            "swept" => Event::Swept { instance: instance(), left: words[2].parse().expect("number") },
+            "sealed" => Event::Sealed { instance: instance(), stream: if words[2] == "out" { Stream::Out } else { Stream::Err } },
+            "alive" => {
+                Event::Inspected { instance: instance(), finding: Finding::Alive { pid: 100 + instance().0 as u32, ident: 7 } }
+            }
+            "foreign" => Event::Inspected { instance: instance(), finding: Finding::Foreign },
+            "gone" => Event::Inspected { instance: instance(), finding: Finding::Gone },
+            "refused" => Event::AdoptRefused { instance: instance() },
+            "time" => Event::TimePassed,
+            // The steward dies and another comes; the keeper's dump follows.
+            "amnesia" => {
+                let recalled = self.recalled(words.get(1) != Some(&"stopped"));
+                self.engine = Engine::new(2);
+                Event::Recalled(Box::new(recalled))
+            }
+            "dump" => Event::Dumped(words[1..].iter().map(|word| fact(word, self.now)).collect()),
+            other => panic!("no such act: {other}"),
+        }
+    }
+
+    pub fn define(&mut self, name: &str, settings: &[&str]) -> Ask {
+        let generation = self.apps.get(name).map_or(1, |(_, generation)| *generation);
+        let mut spec = AppSpec::new(AppName::new(name).expect("name"), vec!["prog".into()], "/".into());
+        spec.backoff = Backoff { jitter: false, ..Backoff::default() };
+        let (mut run, mut renewed) = (true, 0);
+        for setting in settings {
+            let (key, value) = setting.split_once('=').expect("key=value");
+            let span = || model::parse_span(value).expect("span");
+            match key {
+                "instances" => spec.instances = value.parse().expect("number"),
+                "restart" => {
+                    spec.restart = [Restart::Always, Restart::OnFailure, Restart::Never]
+                        [["always", "on-failure", "never"].iter().position(|w| *w == value).expect("policy")]
+                }
+                "threshold" => spec.backoff.threshold = Some(value.parse().expect("number")),
+                "stop_timeout" => spec.stop_timeout = span(),
+                "start_delay" => spec.start_delay = span(),
+                "run" => run = value == "true",
+                "cmd" => (spec.argv, renewed) = (vec![value.into()], 1),
+                _ => panic!("no such setting: {key}"),
+            }
+        }
+        let first = self.next_slot;
+        self.next_slot += spec.instances;
+        let slot_ids = (0..spec.instances).map(|index| (index, SlotId(first + index))).collect();
+        let generation = generation + renewed;
+        self.apps.insert(name.to_owned(), (spec.clone(), generation));
+        Ask::Define { definition: definition(spec), generation: Generation(generation), run, slot_ids }
+    }
+}
+
+fn definition(spec: AppSpec) -> Arc<Definition> {
+    Arc::new(Definition { spec, session_env: BTreeMap::new(), umask: 0o022, source: None })
+}
+
+fn slot_ref(text: &str) -> SlotRef {
+    let (app, index) = text.rsplit_once('-').expect("slot");
+    SlotRef::new(&AppName::new(app).expect("name"), index.parse().expect("index"))
+}
+
+fn end(word: &str) -> End {
+    if let Some((stage, errno)) = word.split_once(':') {
+        return End::NotBorn { stage: Stage::from_word(stage).expect("stage"), errno: errno.to_owned() };
+    }
+    End::Exited(match word.parse() {
+        Ok(code) => Verdict::Code(code),
+        Err(_) if word == "unseen" => Verdict::Unseen,
+        Err(_) => Verdict::Signal { number: word.parse::<Signal>().expect("signal"), core: false },
+    })
+}
+
+fn fact(word: &str, now: Tick) -> KeeperFact {
+    let (instance, state) = word.split_once('=').expect("i1=up");
+    let instance: InstanceId = instance.parse().expect("instance");
+    let state = match state {
+        "up" => FactState::Up { pid: 100 + instance.0 as u32, ident: 7, at: now },
+        "starting" => FactState::Starting,
+        "defined" => FactState::Defined,
+        down => FactState::Down { end: end(down), at: now },
+    };
+    KeeperFact { instance, slot: None, state }
+}
+
+fn short(effect: &Effect) -> Option<String> {
+    Some(match effect {
+        Effect::Bear(bear) => format!("bear {} in {}", bear.life.instance, bear.life.slot),
+        Effect::Signal { instance, signal } => format!("signal {instance} {signal}"),
+        Effect::Sweep { instance, signal: None } => format!("look for {instance}"),
+        Effect::Sweep { instance, signal: Some(signal) } => format!("sweep {instance} {signal}"),
+        Effect::Adopt { instance, .. } => format!("adopt {instance}"),
+        Effect::Forget { instance } => format!("forget {instance}"),
+        Effect::Inspect { life } => format!("inspect {}", life.instance),
+        Effect::Close { instance } => format!("close {instance}"),
+        Effect::Persist(StoreNote::Errored { slot, .. }) => format!("errored {slot}"),
+        Effect::Persist(StoreNote::Gone { app }) => format!("gone {app}"),
+        Effect::Farewell => "farewell".into(),
+        Effect::Persist(StoreNote::Reserve { .. })
+        | Effect::Record(_)
+        | Effect::Journal(_)
+        | Effect::OpenStreams { .. }
+        | Effect::StreamsBorn { .. }
+        | Effect::StreamsEnded { .. } => return None,
+    })
+}
+
+impl Play {
+    /// The same play, to go on differently.
+    pub fn fork(&self) -> Play {
+        Play {
+            engine: self.engine.clone(),
+            now: self.now,
+            effects: Vec::new(),
+            apps: self.apps.clone(),
+            next_slot: self.next_slot,
+            lives: self.lives.clone(),
+        }
+    }
+}
