@@ -1,1 +1,219 @@
-//! Being written.
+//! Descriptors: open, pipe, socket. Everything made here is close-on-exec; what a child receives is placed by `spawn`.
+
+use rustix::fs::{FlockOperation, Mode, OFlags, flock, open as open_at};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with, socketpair as pair_with, sockopt};
+use rustix::pipe::{PipeFlags, pipe_with};
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+
+/// How a path is opened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct OpenHow {
+    /// For reading (so too when neither is asked for).
+    pub read: bool,
+    /// For writing.
+    pub write: bool,
+    /// Every write goes to the end.
+    pub append: bool,
+    /// Made (0600) when it is missing.
+    pub create: bool,
+    /// Emptied.
+    pub trunc: bool,
+    /// Left non-blocking.
+    pub nonblock: bool,
+    /// Missing folders are made (0700).
+    pub mkdir: bool,
+    /// Locked exclusively, or refused with `EAGAIN`.
+    pub lock: bool,
+    /// Opened non-blocking even when it is not left so: nothing can keep the caller waiting, a FIFO without its other end included.
+    pub never_wait: bool,
+}
+
+/// Opens a path. Never becomes the controlling terminal.
+///
+/// # Errors
+/// What the system says; `EAGAIN` when `lock` was asked for and somebody else holds it.
+pub fn open(path: &Path, how: OpenHow) -> io::Result<OwnedFd> {
+    let mut flags = OFlags::CLOEXEC | OFlags::NOCTTY;
+    flags |= match (how.read, how.write || how.append) {
+        (true, true) => OFlags::RDWR,
+        (false, true) => OFlags::WRONLY,
+        _ => OFlags::RDONLY,
+    };
+    for (asked, flag) in [
+        (how.append, OFlags::APPEND),
+        (how.create, OFlags::CREATE),
+        (how.trunc, OFlags::TRUNC),
+        (how.nonblock || how.never_wait, OFlags::NONBLOCK),
+    ] {
+        flags.set(flag, asked);
+    }
+    if how.mkdir {
+        make_parents(path)?;
+    }
+    let fd = open_at(path, flags, Mode::RUSR | Mode::WUSR)?;
+    if how.lock {
+        flock(&fd, FlockOperation::NonBlockingLockExclusive)?;
+    }
+    if how.never_wait && !how.nonblock {
+        set_nonblocking(&fd, false)?;
+    }
+    Ok(fd)
+}
+
+fn make_parents(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder),
+        _ => Ok(()),
+    }
+}
+
+/// Switches `O_NONBLOCK` of the open file (it is shared with every copy of the descriptor).
+///
+/// # Errors
+/// What `fcntl` says.
+pub fn set_nonblocking(fd: impl AsFd, on: bool) -> io::Result<()> {
+    let mut flags = rustix::fs::fcntl_getfl(&fd)?;
+    flags.set(OFlags::NONBLOCK, on);
+    Ok(rustix::fs::fcntl_setfl(&fd, flags)?)
+}
+
+/// `/dev/null` for reading and writing.
+///
+/// # Errors
+/// There is none, or no descriptor is left.
+pub fn null() -> io::Result<OwnedFd> {
+    Ok(open_at("/dev/null", OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOCTTY, Mode::empty())?)
+}
+
+/// A pipe: the reading end, then the writing end.
+///
+/// # Errors
+/// No descriptor or memory is left.
+pub fn pipe(nonblock: bool) -> io::Result<(OwnedFd, OwnedFd)> {
+    let mut flags = PipeFlags::CLOEXEC;
+    flags.set(PipeFlags::NONBLOCK, nonblock);
+    Ok(pipe_with(flags)?)
+}
+
+/// Where a socket lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// This machine.
+    Unix,
+    /// IPv4.
+    Inet,
+    /// IPv6.
+    Inet6,
+}
+
+/// How a socket carries bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// A stream.
+    Stream,
+    /// Single messages.
+    Datagram,
+    /// Messages in order, connected.
+    Seqpacket,
+}
+
+fn kind(family: Family, shape: Shape, nonblock: bool) -> (AddressFamily, SocketType, SocketFlags) {
+    let mut flags = SocketFlags::CLOEXEC;
+    flags.set(SocketFlags::NONBLOCK, nonblock);
+    (
+        match family {
+            Family::Unix => AddressFamily::UNIX,
+            Family::Inet => AddressFamily::INET,
+            Family::Inet6 => AddressFamily::INET6,
+        },
+        match shape {
+            Shape::Stream => SocketType::STREAM,
+            Shape::Datagram => SocketType::DGRAM,
+            Shape::Seqpacket => SocketType::SEQPACKET,
+        },
+        flags,
+    )
+}
+
+/// Two connected sockets.
+///
+/// # Errors
+/// What the system says; families other than `Unix` are `EOPNOTSUPP`.
+pub fn socket_pair(family: Family, shape: Shape, nonblock: bool) -> io::Result<(OwnedFd, OwnedFd)> {
+    let (family, shape, flags) = kind(family, shape, nonblock);
+    Ok(pair_with(family, shape, flags, None)?)
+}
+
+/// What a socket is bound to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Address<'a> {
+    /// A path, as it stands; a leftover is not removed.
+    Path(&'a Path),
+    /// An address and port.
+    Net(SocketAddr),
+}
+
+/// Makes a socket, binds it, and lets it listen with that backlog.
+///
+/// # Errors
+/// The call that failed (`socket`, `setsockopt`, `bind`, `listen`, `mkdir`), and what the system said.
+pub fn socket(
+    family: Family,
+    shape: Shape,
+    nonblock: bool,
+    mkdir: bool,
+    address: Option<Address<'_>>,
+    backlog: Option<i32>,
+) -> Result<OwnedFd, (&'static str, io::Error)> {
+    let from = |call: &'static str| move |error: Errno| (call, io::Error::from(error));
+    let (family, shape, flags) = kind(family, shape, nonblock);
+    let fd = socket_with(family, shape, flags, None).map_err(from("socket"))?;
+    match address {
+        None => {}
+        Some(Address::Path(path)) => {
+            if mkdir {
+                make_parents(path).map_err(|error| ("mkdir", error))?;
+            }
+            let address = SocketAddrUnix::new(path).map_err(from("bind"))?;
+            bind(&fd, &address).map_err(from("bind"))?;
+        }
+        Some(Address::Net(address)) => {
+            sockopt::set_socket_reuseaddr(&fd, true).map_err(from("setsockopt"))?;
+            bind(&fd, &address).map_err(from("bind"))?;
+        }
+    }
+    if let Some(backlog) = backlog {
+        listen(&fd, backlog).map_err(from("listen"))?;
+    }
+    Ok(fd)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fifo_keeps_nobody_waiting_and_stays_blocking() {
+        let home = tempfile::tempdir().expect("tempdir");
+        let path = home.path().join("fifo");
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("mkfifo");
+        let fd = open(&path, OpenHow { read: true, never_wait: true, ..OpenHow::default() }).expect("at once");
+        assert!(!rustix::fs::fcntl_getfl(&fd).expect("flags").contains(OFlags::NONBLOCK));
+    }
+
+    #[test]
+    fn a_lock_has_one_holder() {
+        let home = tempfile::tempdir().expect("tempdir");
+        let path = home.path().join("deep/er/lock");
+        let how = OpenHow { read: true, write: true, create: true, mkdir: true, lock: true, ..OpenHow::default() };
+        let first = open(&path, how).expect("free");
+        assert_eq!(open(&path, how).expect_err("held").raw_os_error(), Some(libc::EAGAIN));
+        drop(first);
+        assert!(open(&path, how).is_ok());
+    }
+}

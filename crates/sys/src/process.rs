@@ -1,1 +1,201 @@
-//! Being written.
+//! Processes by descriptor: signal, identity, how they ended.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// With a code.
+    Code(i32),
+    /// By a signal.
+    Signal {
+        /// Its number.
+        number: i32,
+        /// Whether a core file was written.
+        core: bool,
+    },
+}
+
+/// When a process started, in clock ticks since boot (field 22 of `/proc/PID/stat`): with the pid it names a process for good.
+/// `None` when there is no such process. A zombie still has one.
+pub fn start_time(pid: u32) -> Option<u64> {
+    start_time_in(&std::fs::read(format!("/proc/{pid}/stat")).ok()?)
+}
+
+fn start_time_in(stat: &[u8]) -> Option<u64> {
+    // The name stands in parentheses and may itself contain any of them: only what follows the last one counts.
+    let after = &stat[stat.iter().rposition(|b| *b == b')')? + 1..];
+    let field = after.split(|b| b.is_ascii_whitespace()).filter(|f| !f.is_empty()).nth(19)?;
+    std::str::from_utf8(field).ok()?.parse().ok()
+}
+
+/// When a process with this start time started, in nanoseconds of the monotonic clock; 0 when that was before it began to count.
+pub fn started_at(start_time: u64) -> u64 {
+    // SAFETY: asks for a number.
+    let per_second = u64::try_from(unsafe { libc::sysconf(libc::_SC_CLK_TCK) }).unwrap_or(100).max(1);
+    let boot = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let boot = boot.tv_sec as u64 * 1_000_000_000 + boot.tv_nsec as u64;
+    let asleep = boot.saturating_sub(crate::clock::now());
+    start_time.saturating_mul(1_000_000_000 / per_second).saturating_sub(asleep)
+}
+
+/// A descriptor for a process: it names that process for good, even when the pid is used again.
+///
+/// # Errors
+/// `ESRCH` when there is none, `EMFILE`, …
+pub fn pidfd_open(pid: u32) -> io::Result<OwnedFd> {
+    // SAFETY: takes two numbers, gives a fresh descriptor or -1.
+    let raw = unsafe { libc::syscall(libc::SYS_pidfd_open, pid as libc::pid_t, 0) };
+    if raw < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: a fresh descriptor that nobody else knows; the kernel makes it close-on-exec.
+    Ok(unsafe { OwnedFd::from_raw_fd(raw as i32) })
+}
+
+/// Opens a descriptor for exactly the process with this pid and start time.
+///
+/// # Errors
+/// `ESRCH` when it is gone or is another.
+pub fn open_exact(pid: u32, ident: u64) -> io::Result<OwnedFd> {
+    let fd = pidfd_open(pid)?;
+    // Checked after the open: from here on the descriptor cannot come to mean another process.
+    if start_time(pid) != Some(ident) {
+        return Err(io::Error::from_raw_os_error(libc::ESRCH));
+    }
+    Ok(fd)
+}
+
+/// Sends a signal through a process descriptor.
+///
+/// # Errors
+/// `ESRCH` when it has been reaped, `EPERM`, `EINVAL` for an unknown signal.
+pub fn pidfd_signal(fd: impl AsFd, signal: i32) -> io::Result<()> {
+    let null = std::ptr::null::<libc::siginfo_t>();
+    // SAFETY: a live descriptor and a null pointer, which the call allows.
+    check(unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd.as_fd().as_raw_fd(), signal, null, 0) })
+}
+
+/// Sends a signal to exactly the process with this pid and start time.
+///
+/// # Errors
+/// `ESRCH` when it is gone or is another, `EPERM`, `EINVAL`.
+pub fn signal_pid(pid: u32, ident: u64, signal: i32) -> io::Result<()> {
+    pidfd_signal(open_exact(pid, ident)?, signal)
+}
+
+/// Sends a signal to a process group. The caller knows that its leader has not been reaped, so that the number is still its own.
+///
+/// # Errors
+/// `ESRCH` when there is no such group, `EPERM`, `EINVAL`.
+pub fn signal_group(pid: u32, signal: i32) -> io::Result<()> {
+    // SAFETY: takes two numbers.
+    check(i64::from(unsafe { libc::killpg(pid as libc::pid_t, signal) }))
+}
+
+fn check(answer: libc::c_long) -> io::Result<()> {
+    if answer < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Reaps one child that has ended, orphans that came to us included. `None` when no further has.
+pub fn reap() -> Option<(u32, Ending)> {
+    loop {
+        // SAFETY: zeroes are a valid `siginfo_t`, and the call fills it or leaves it alone.
+        let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+        // SAFETY: the pointer is to a live local.
+        let answer = unsafe { libc::waitid(libc::P_ALL, 0, &mut info, libc::WEXITED | libc::WNOHANG) };
+        if answer == 0 {
+            // SAFETY: after a successful `waitid` these two fields of the union are the ones that count.
+            let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
+            let ending = match info.si_code {
+                libc::CLD_EXITED => Ending::Code(status),
+                code => Ending::Signal { number: status, core: code == libc::CLD_DUMPED },
+            };
+            return (pid > 0).then_some((pid as u32, ending));
+        }
+        if io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
+            return None;
+        }
+    }
+}
+
+/// `struct pidfd_info` of `linux/pidfd.h`, as of `PIDFD_INFO_SIZE_VER0`.
+#[repr(C)]
+#[derive(Default)]
+struct PidfdInfo {
+    mask: u64,
+    cgroup: u64,
+    pid: u32,
+    tgid: u32,
+    ppid: u32,
+    ids: [u32; 8],
+    exit_code: i32,
+}
+
+/// `PIDFD_INFO_EXIT`.
+const INFO_EXIT: u64 = 1 << 3;
+/// `_IOWR(0xFF, 11, struct pidfd_info)` with its first size, 64 bytes.
+const GET_INFO: libc::Ioctl = 0xC040_FF0B_u32 as libc::Ioctl;
+
+/// How the process behind a descriptor ended, for one that was not our child. The kernel knows it from the moment when its parent has
+/// reaped it (`POLLHUP` on the descriptor); `None` before, and on kernels older than Linux 6.15.
+pub fn ending_of(fd: impl AsFd) -> Option<Ending> {
+    const { assert!(size_of::<PidfdInfo>() == 64) };
+    let mut info = PidfdInfo { mask: INFO_EXIT, ..PidfdInfo::default() };
+    // SAFETY: the request says 64 bytes, which is the size of the struct that the pointer leads to.
+    let answer = unsafe { libc::ioctl(fd.as_fd().as_raw_fd(), GET_INFO, &mut info as *mut PidfdInfo) };
+    (answer == 0 && info.mask & INFO_EXIT != 0).then_some(match info.exit_code & 0x7f {
+        0 => Ending::Code((info.exit_code >> 8) & 0xff),
+        number => Ending::Signal { number, core: info.exit_code & 0x80 != 0 },
+    })
+}
+
+/// Orphaned descendants come to this process from now on.
+///
+/// # Errors
+/// Not before Linux 3.4.
+pub fn become_subreaper() -> io::Result<()> {
+    // SAFETY: takes numbers.
+    check(i64::from(unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }))
+}
+
+/// Writing to a closed pipe is an error from now on, not a signal.
+pub fn ignore_sigpipe() {
+    // SAFETY: `SIG_IGN` runs no code of ours.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+}
+
+/// Raises the soft limit of open files to the hard one and gives both; children get their own (`spawn`).
+pub fn raise_nofile() -> (u64, u64) {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // It stays as it was when that is refused.
+    let _ = setrlimit(Resource::Nofile, limit);
+    let now = getrlimit(Resource::Nofile);
+    (now.current.unwrap_or(u64::MAX), now.maximum.unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_full_of_parentheses_fools_nobody() {
+        let stat = b"77 (a) R 1 (b)) S 1 77 77 0 -1 4194304 1 0 0 0 0 0 0 0 20 0 1 0 987654 1 2 3";
+        assert_eq!(start_time_in(stat), Some(987_654));
+        assert_eq!(start_time_in(b"77 (x) S 1"), None);
+        assert_eq!(start_time_in(b""), None);
+    }
+
+    #[test]
+    fn we_are_who_we_are() {
+        let me = std::process::id();
+        let ident = start_time(me).expect("we run");
+        signal_pid(me, ident, 0).expect("signal 0 asks only");
+        assert_eq!(signal_pid(me, ident + 1, 0).expect_err("another").raw_os_error(), Some(libc::ESRCH));
+        assert!(started_at(ident) <= crate::clock::now());
+        assert!(ending_of(pidfd_open(me).expect("us")).is_none());
+    }
+}
