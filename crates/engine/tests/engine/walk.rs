@@ -118,7 +118,7 @@ fn every_sequence_of_seven_happenings_keeps_the_invariants() {
     let mut layer = vec![(first, seen, Path::default())];
     let mut known = HashSet::new();
     let mut steps = 0usize;
-    for _ in 0..DEPTH {
+    for depth in 1..=DEPTH {
         let mut next = Vec::new();
         for (play, seen, path) in &layer {
             let newest = play.engine.next_instance().0 - 1;
@@ -129,6 +129,9 @@ fn every_sequence_of_seven_happenings_keeps_the_invariants() {
                 play.tell(event);
                 seen.judge(&play.effects, &path);
                 steps += 1;
+                if depth == DEPTH {
+                    continue;
+                }
                 let mut hash = DefaultHasher::new();
                 (format!("{:?}", play.engine), play.now, &seen).hash(&mut hash);
                 if known.insert(hash.finish()) {
