@@ -1,1 +1,276 @@
-//! Being written.
+//! Moving log bytes: FIFO to file without touching them, and the message link between steward and scribe.
+//!
+//! Errors are words (`ENOSPC`), because that is all that anybody does with them: they are shown.
+
+use crate::errno;
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, fstat, mknodat, open, statat};
+use rustix::io::{Errno, read, retry_on_intr};
+use rustix::net::{RecvFlags, SendFlags, recv, send as send_to};
+use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_getpipe_size, fcntl_setpipe_size, pipe_with, splice as splice_fd, tee};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::{DirBuilderExt, FileExt};
+use std::path::{Path, PathBuf};
+
+/// The name of an error: `ENOSPC`, or `ENOTREG` and `ENOTFIFO` for a path that names something else than it should.
+pub type Word = &'static str;
+
+/// Bytes looked at or moved at once at most.
+pub const CHUNK: usize = 64 * 1024;
+
+/// What became of an attempt to take bytes from a FIFO.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// So many, at least one.
+    Bytes(usize),
+    /// Nothing there; a writer is.
+    Empty,
+    /// Nothing there, and nobody holds the writing end.
+    End,
+}
+
+fn word(error: Errno) -> Word {
+    errno::name(error.raw_os_error())
+}
+
+fn word_of(error: &io::Error) -> Word {
+    errno::name_of(error)
+}
+
+fn flow(result: rustix::io::Result<usize>) -> Result<Flow, Word> {
+    match result {
+        Ok(0) => Ok(Flow::End),
+        Ok(bytes) => Ok(Flow::Bytes(bytes)),
+        Err(Errno::AGAIN) => Ok(Flow::Empty),
+        Err(error) => Err(word(error)),
+    }
+}
+
+/// Makes a FIFO (0600).
+///
+/// # Errors
+/// What the system says.
+pub fn make_fifo(path: &Path) -> io::Result<()> {
+    Ok(mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)?)
+}
+
+/// Opens a FIFO for reading, non-blocking, and tells how many bytes it holds; `None` when there is nothing by that name.
+///
+/// # Errors
+/// `ENOTFIFO`, `ELOOP` for a symbolic link, or what the system says.
+pub fn open_fifo(path: &Path) -> Result<Option<(OwnedFd, u64)>, Word> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NOCTTY;
+    let fd = match retry_on_intr(|| open(path, flags, Mode::empty())) {
+        Ok(fd) => fd,
+        Err(Errno::NOENT) => return Ok(None),
+        Err(error) => return Err(word(error)),
+    };
+    if FileType::from_raw_mode(fstat(&fd).map_err(word)?.st_mode) != FileType::Fifo {
+        return Err("ENOTFIFO");
+    }
+    let capacity = fcntl_getpipe_size(&fd).map_err(word)?;
+    Ok(Some((fd, capacity as u64)))
+}
+
+/// Moves up to `len` bytes from a FIFO to a place in a file, inside the kernel: at no moment are they anywhere else. `EINVAL` = the file
+/// knows no splice (see [`Scratch::copy`]).
+///
+/// # Errors
+/// What the system says; what was not moved is still in the FIFO.
+pub fn splice(fifo: impl AsFd, file: impl AsFd, at: u64, len: u64) -> Result<Flow, Word> {
+    let len = usize::try_from(len).unwrap_or(CHUNK).min(CHUNK);
+    flow(retry_on_intr(|| {
+        let mut at = at;
+        splice_fd(&fifo, None, &file, Some(&mut at), len, SpliceFlags::NONBLOCK | SpliceFlags::MOVE)
+    }))
+}
+
+/// A pipe and a buffer of our own, for looking at what a FIFO holds without consuming it.
+#[derive(Debug)]
+pub struct Scratch {
+    read: OwnedFd,
+    write: OwnedFd,
+    bytes: Vec<u8>,
+}
+
+impl Scratch {
+    /// One is enough for any number of FIFOs.
+    ///
+    /// # Errors
+    /// No descriptor or memory is left.
+    pub fn new() -> io::Result<Scratch> {
+        let (read, write) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
+        // The one pipe of ours that is grown (back to the usual size, if the user has too many): smaller, it would see less than a FIFO
+        // may hold. Refused = long lines are seen in pieces.
+        if fcntl_getpipe_size(&write).is_ok_and(|size| size < CHUNK) {
+            let _ = fcntl_setpipe_size(&write, CHUNK);
+        }
+        Ok(Scratch { read, write, bytes: vec![0; CHUNK] })
+    }
+
+    /// Looks at the next bytes of a FIFO; on [`Flow::Bytes`] they are in [`Scratch::seen`].
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn peek(&mut self, fifo: impl AsFd, len: u64) -> Result<Flow, Word> {
+        let len = usize::try_from(len).unwrap_or(CHUNK).min(CHUNK);
+        let found = flow(retry_on_intr(|| tee(&fifo, &self.write, len, SpliceFlags::NONBLOCK)))?;
+        if let Flow::Bytes(count) = found {
+            let mut have = 0;
+            while have < count {
+                match retry_on_intr(|| read(&self.read, &mut self.bytes[have..count])) {
+                    Ok(0) | Err(Errno::AGAIN) => return Err("EIO"),
+                    Ok(more) => have += more,
+                    Err(error) => return Err(word(error)),
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The first `len` bytes of what was peeked last.
+    pub fn seen(&self, len: usize) -> &[u8] {
+        &self.bytes[..len.min(CHUNK)]
+    }
+
+    /// Like [`splice`], for files that know none: looks, writes, and consumes what was written. A kill in between leaves bytes twice,
+    /// never not at all.
+    ///
+    /// # Errors
+    /// What the system says; what was not written is still in the FIFO.
+    pub fn copy(&mut self, fifo: impl AsFd, file: &File, at: u64, len: u64) -> Result<Flow, Word> {
+        let Flow::Bytes(count) = self.peek(&fifo, len)? else { return self.peek(&fifo, len) };
+        let written = file.write_at(&self.bytes[..count], at).map_err(|error| word_of(&error))?;
+        let mut left = written;
+        while left > 0 {
+            match retry_on_intr(|| read(&fifo, &mut self.bytes[..left])) {
+                Ok(0) | Err(Errno::AGAIN) => break,
+                Ok(some) => left -= some,
+                Err(error) => return Err(word(error)),
+            }
+        }
+        if written == 0 { Err("EIO") } else { Ok(Flow::Bytes(written)) }
+    }
+}
+
+/// An open log file that knows its own name.
+#[derive(Debug)]
+pub struct LogHandle {
+    file: File,
+    path: PathBuf,
+    device: u64,
+    inode: u64,
+}
+
+impl LogHandle {
+    /// Opens a log file for reading and writing (0600, missing folders 0700), together with its size; `None` when it is missing and not
+    /// to be made. Nothing by that name can keep the caller waiting.
+    ///
+    /// # Errors
+    /// `ENOTREG`, `ELOOP` for a symbolic link, or what the system says.
+    pub fn open(path: &Path, create: bool) -> Result<Option<(LogHandle, u64)>, Word> {
+        let mut flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NOCTTY;
+        flags.set(OFlags::CREATE, create);
+        let attempt = || retry_on_intr(|| open(path, flags, Mode::RUSR | Mode::WUSR));
+        let made = match attempt() {
+            Err(Errno::NOENT) if !create => return Ok(None),
+            Err(Errno::NOENT) => {
+                let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).ok_or("ENOENT")?;
+                let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+                made.map_err(|error| word_of(&error))?;
+                attempt()
+            }
+            other => other,
+        };
+        let file = File::from(made.map_err(|error| if error == Errno::ISDIR { "ENOTREG" } else { word(error) })?);
+        let seen = fstat(&file).map_err(word)?;
+        if FileType::from_raw_mode(seen.st_mode) != FileType::RegularFile {
+            return Err("ENOTREG");
+        }
+        let (size, device, inode) = identity(&seen);
+        Ok(Some((LogHandle { file, path: path.to_owned(), device, inode }, size)))
+    }
+
+    /// Its size, or `None` when its path is gone or names another file by now.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn size(&self) -> Result<Option<u64>, Word> {
+        match statat(CWD, &self.path, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(seen) => {
+                let (size, device, inode) = identity(&seen);
+                Ok(((device, inode) == (self.device, self.inode)).then_some(size))
+            }
+            Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+            Err(error) => Err(word(error)),
+        }
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The open file.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+}
+
+#[expect(clippy::unnecessary_cast, reason = "the types of these fields differ between targets")]
+fn identity(seen: &Stat) -> (u64, u64, u64) {
+    (seen.st_size as u64, seen.st_dev as u64, seen.st_ino as u64)
+}
+
+/// What came over a message link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Received {
+    /// A message of this length, in the buffer.
+    Message(usize),
+    /// A message that was longer than the buffer; it is lost.
+    TooLong(usize),
+    /// None at present.
+    Nothing,
+    /// The other end is gone.
+    Gone,
+}
+
+/// Takes the next message from a `SOCK_SEQPACKET` link, without waiting. An empty message counts as [`Received::Gone`]: the two cannot
+/// be told apart, and nobody sends one.
+///
+/// # Errors
+/// What the system says.
+pub fn receive(link: impl AsFd, buffer: &mut [u8]) -> Result<Received, Word> {
+    let room = buffer.len();
+    match retry_on_intr(|| recv(&link, &mut *buffer, RecvFlags::DONTWAIT | RecvFlags::TRUNC)) {
+        Ok((_, 0)) | Err(Errno::CONNRESET) => Ok(Received::Gone),
+        Ok((_, length)) if length > room => Ok(Received::TooLong(length)),
+        Ok((_, length)) => Ok(Received::Message(length)),
+        Err(Errno::AGAIN) => Ok(Received::Nothing),
+        Err(error) => Err(word(error)),
+    }
+}
+
+/// Sends one message (or, on a stream socket, these bytes) without waiting; false when there is no room.
+///
+/// # Errors
+/// `EPIPE`: nobody will ever read it. `EIO`: a stream socket took a part only.
+pub fn send(link: impl AsFd, message: &[u8]) -> Result<bool, Word> {
+    match retry_on_intr(|| send_to(&link, message, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)) {
+        Ok(sent) if sent < message.len() => Err("EIO"),
+        Ok(_) => Ok(true),
+        Err(Errno::AGAIN | Errno::NOBUFS) => Ok(false),
+        Err(error) => Err(word(error)),
+    }
+}
+
+/// Raises the soft limit of open descriptors to the hard one and tells it.
+pub fn raise_open_files() -> u64 {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current != maximum {
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    }
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+}

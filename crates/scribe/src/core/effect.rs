@@ -1,0 +1,285 @@
+//! What goes into the core and what comes out of it: plain data.
+
+use super::cut::Cut;
+use model::{FromScribe, IndexRecord, Tick, ToScribe, Wall};
+
+/// Bytes moved in one turn at most, and the longest piece that is ever kept together: what a FIFO holds by default.
+pub const TURN_BYTES: u64 = 64 * 1024;
+
+/// The core's number for a stream. Used again after the stream is gone; a readiness report that arrives late for an earlier
+/// holder of the number costs one empty look, nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StreamKey(pub u32);
+
+/// The core's number for a log file and the index beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileKey(pub u32);
+
+/// Both clocks at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Now {
+    /// For schedules.
+    pub tick: Tick,
+    /// For people.
+    pub wall: Wall,
+}
+
+/// The name of an error (`ENOSPC`), as people meet it in `Trouble`. Two words are ours: `ENOTREG` (the log is not a regular file)
+/// and `ENOTFIFO` (the stream is not a FIFO).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Cause(pub &'static str);
+
+/// When the kernel shall report a FIFO.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interest {
+    /// As long as there is something to read or the writers have hung up. The usual one: the kernel knows what is left.
+    Level,
+    /// Once for each new write or hang-up: for a stream that waits for more bytes, or that hung up before it was born.
+    Edge,
+    /// Never: the log file is in trouble.
+    Off,
+}
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Happening {
+    /// The process runs and holds its role lock. The first happening, once.
+    Started {
+        /// Our process.
+        pid: u32,
+    },
+    /// The steward said this.
+    Said(ToScribe),
+    /// The link to the steward has room again (asked for by [`Effect::WatchLink`]).
+    LinkWritable,
+    /// Nobody will ever read the link again.
+    LinkGone,
+    /// The keeper has died.
+    KeeperGone,
+    /// SIGTERM, SIGINT or SIGHUP.
+    Stop,
+    /// A FIFO has bytes, or its writers are gone.
+    Ready(StreamKey),
+    /// [`super::Core::deadline`] has passed. Too early or twice is harmless.
+    Due,
+    /// The result of the effect that asked for one.
+    Answer(Answer),
+}
+
+/// Something to do. Effects are performed in order. Those for which [`Effect::asks`] holds have a result, which must be the core's
+/// next happening ([`Happening::Answer`]); there is at most one in a batch and it is the last. A crash between any two effects
+/// is survived: what the effects leave on disk and in the FIFOs is all that the next scribe needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Open a FIFO for reading without blocking, registered with [`Interest::Level`]. → `Fifo`, `Missing`, `Failed`.
+    OpenFifo {
+        /// Named so from now on.
+        stream: StreamKey,
+        /// Relative to the home.
+        path: String,
+    },
+    /// Close a FIFO.
+    CloseFifo {
+        /// Which.
+        stream: StreamKey,
+    },
+    /// Change when a FIFO is reported. Setting it anew reports what is there already, once.
+    Watch {
+        /// Which.
+        stream: StreamKey,
+        /// When.
+        interest: Interest,
+    },
+    /// Look at the next [`TURN_BYTES`] of a FIFO without consuming them (`tee`). → `Peeked`, `Empty`, `End`, `Failed`.
+    Peek {
+        /// Which.
+        stream: StreamKey,
+        /// For [`Cut::of`].
+        budget: u64,
+    },
+    /// Move bytes from a FIFO to a place in a file (`splice`). → `Moved`, `Empty`, `End`, `Failed`.
+    Splice {
+        /// From.
+        stream: StreamKey,
+        /// To.
+        file: FileKey,
+        /// Where in the file: its size just now.
+        at: u64,
+        /// How many bytes at most.
+        len: u64,
+    },
+    /// The same for files that know no splice: peek, write, then consume what was written, so that a crash in between repeats bytes
+    /// and never loses any. Same answers.
+    Copy {
+        /// From.
+        stream: StreamKey,
+        /// To.
+        file: FileKey,
+        /// Where in the file.
+        at: u64,
+        /// How many bytes at most.
+        len: u64,
+    },
+    /// Open a log file (0600, no symbolic link, regular; missing directories are made 0700). → `Log`, `Missing`, `Failed`.
+    OpenLog {
+        /// Named so from now on.
+        file: FileKey,
+        /// Relative to the home or absolute.
+        path: String,
+        /// Whether to make it when it is missing; otherwise → `Missing`.
+        create: bool,
+    },
+    /// Open the index `PATH.idx` of an open log file, making it when missing, cutting off a torn tail. → `Index`, `Failed`.
+    OpenIndex {
+        /// Which.
+        file: FileKey,
+    },
+    /// Close a log file and its index.
+    CloseLog {
+        /// Which.
+        file: FileKey,
+    },
+    /// The size of an open log file. → `Size`, or `Missing` when its path is gone or names another file, `Failed`.
+    Stat {
+        /// Which.
+        file: FileKey,
+    },
+    /// The last byte of an open log file. → `Tail`, `Failed`.
+    LastByte {
+        /// Which.
+        file: FileKey,
+        /// Its size, not 0.
+        size: u64,
+    },
+    /// Write one line feed. → `Done`, `Failed`.
+    PutNewline {
+        /// Which.
+        file: FileKey,
+        /// Where: its size.
+        at: u64,
+    },
+    /// Append a record to the index. → `Done`, `Failed`.
+    AppendIndex {
+        /// Which.
+        file: FileKey,
+        /// What.
+        record: IndexRecord,
+    },
+    /// Empty the index. → `Done`, `Failed`.
+    ResetIndex {
+        /// Which.
+        file: FileKey,
+    },
+    /// What rotated files there are: for n = 1, 2, … whether `PATH.n` and `PATH.n.idx` exist, up to (without) the first n that has
+    /// neither. → `Siblings`, `Failed`.
+    Siblings {
+        /// The log file.
+        path: String,
+    },
+    /// Rename. → `Done`, `Failed`.
+    Rename {
+        /// From.
+        from: String,
+        /// To; replaced.
+        to: String,
+    },
+    /// Remove a file. → `Done` (also when it is not there), `Failed`.
+    Remove {
+        /// Which.
+        path: String,
+    },
+    /// Tell the steward. → `Done`, `Full`, `Failed`.
+    Send(FromScribe),
+    /// Report when the link to the steward can be written, or stop reporting.
+    WatchLink {
+        /// Report?
+        writable: bool,
+    },
+    /// Tell the keeper that we work (`dialect 2`, `hello`).
+    HelloKeeper,
+    /// Start a new keeper, unless the house is to stay stopped.
+    Rescue,
+    /// Let go of everything and end with status 0. The last effect ever.
+    Exit,
+}
+
+/// The result of an effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// The FIFO is open.
+    Fifo {
+        /// Bytes that it can hold.
+        capacity: u64,
+    },
+    /// Bytes that stand in the FIFO; at least one.
+    Peeked(Cut),
+    /// So many bytes were moved; at least one.
+    Moved(u64),
+    /// Nothing there, but somebody may still write.
+    Empty,
+    /// Nothing there, and nobody holds the writing end.
+    End,
+    /// The log file is open.
+    Log {
+        /// Its size.
+        size: u64,
+    },
+    /// No such file (or, for `Stat`, another one by that name).
+    Missing,
+    /// The index is open.
+    Index {
+        /// Its last record.
+        last: Option<IndexRecord>,
+    },
+    /// The size.
+    Size(u64),
+    /// The byte.
+    Tail(u8),
+    /// What rotated files exist, from 1 on.
+    Siblings(Vec<Sibling>),
+    /// It is done.
+    Done,
+    /// No room; try again when told.
+    Full,
+    /// It is not done.
+    Failed(Cause),
+}
+
+/// One rotated place beside a log file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sibling {
+    /// Whether `PATH.n` exists.
+    pub log: bool,
+    /// Whether `PATH.n.idx` exists.
+    pub index: bool,
+}
+
+impl Effect {
+    /// Whether the core waits for a result.
+    pub fn asks(&self) -> bool {
+        match self {
+            Effect::CloseFifo { .. }
+            | Effect::Watch { .. }
+            | Effect::CloseLog { .. }
+            | Effect::WatchLink { .. }
+            | Effect::HelloKeeper
+            | Effect::Rescue
+            | Effect::Exit => false,
+            Effect::OpenFifo { .. }
+            | Effect::Peek { .. }
+            | Effect::Splice { .. }
+            | Effect::Copy { .. }
+            | Effect::OpenLog { .. }
+            | Effect::OpenIndex { .. }
+            | Effect::Stat { .. }
+            | Effect::LastByte { .. }
+            | Effect::PutNewline { .. }
+            | Effect::AppendIndex { .. }
+            | Effect::ResetIndex { .. }
+            | Effect::Siblings { .. }
+            | Effect::Rename { .. }
+            | Effect::Remove { .. }
+            | Effect::Send(_) => true,
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! The scribe's decisions, pure: no clock, no files, no environment, no randomness.
+//!
+//! [`Core::step`] takes one [`Happening`] and the time, and appends [`Effect`]s. The contract of whoever performs them:
+//!
+//! 1. Perform a batch in order. Only its last effect may [ask](Effect::asks); its result is the next happening, at once, before any
+//!    other. So a chain of effects runs to its end before something else is looked at, and "the effect in hand" is always finished.
+//! 2. When a batch asks nothing, wait for the kernel until [`Core::deadline`], and step with what it reports, or with
+//!    [`Happening::Due`].
+//! 3. After [`Effect::Exit`] nothing follows.
+//!
+//! A crash between any two effects is survived by a new core that knows nothing: bytes are in the FIFO or in the file, sizes and line
+//! ends are read from the file, the last writer from the index (its record is written *before* the first byte of another life), and a
+//! rotation that was cut short is planned again from the names that exist.
+
+mod command;
+mod cut;
+mod effect;
+mod file;
+mod opening;
+mod outbox;
+mod rotate;
+mod seal;
+mod slab;
+mod state;
+mod stream;
+mod turn;
+
+pub use cut::Cut;
+pub use effect::{Answer, Cause, Effect, FileKey, Happening, Interest, Now, Sibling, StreamKey, TURN_BYTES};
+pub use file::{GREW_EVERY, INDEX_EVERY, ROTATE_AGAIN};
+pub use rotate::{index_path, rotated_path};
+pub use state::Core;
+pub use stream::{FIRST_PAUSE, LINE_PATIENCE, LONGEST_PAUSE, TROUBLE_AGAIN};

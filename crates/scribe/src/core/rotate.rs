@@ -1,0 +1,110 @@
+//! Rotation as a list of renames, planned from what is there, so that a rotation that was cut short is simply planned again.
+
+use super::effect::{Effect, Sibling};
+use std::collections::VecDeque;
+
+/// The index beside a log file.
+pub fn index_path(log: &str) -> String {
+    format!("{log}.idx")
+}
+
+/// The n-th rotated file.
+pub fn rotated_path(log: &str, n: usize) -> String {
+    format!("{log}.{n}")
+}
+
+/// The steps that make `log` free: everything moves up by one as far as the first gap, what lies beyond `keep` is removed. A log goes
+/// before its index, so that an index without its log is the one trace of a rotation that was cut short, and it is repaired first.
+pub(crate) fn plan(log: &str, siblings: &[Sibling], keep: u32) -> VecDeque<Effect> {
+    let keep = usize::try_from(keep).unwrap_or(usize::MAX);
+    let at = |n: usize| siblings.get(n - 1).copied().unwrap_or_default();
+    let mut index: Vec<bool> = siblings.iter().map(|s| s.index).collect();
+    let mut steps = VecDeque::new();
+    let path = |n: usize| rotated_path(log, n);
+    let rename = |from: String, to: String| Effect::Rename { from, to };
+    for n in 1..=siblings.len() {
+        if !at(n).log && at(n).index {
+            let above = at(n + 1);
+            if above.log && !above.index {
+                steps.push_back(rename(index_path(&path(n)), index_path(&path(n + 1))));
+                index[n] = true;
+            } else {
+                steps.push_back(Effect::Remove { path: index_path(&path(n)) });
+            }
+            index[n - 1] = false;
+        }
+    }
+    let gap = (1..=siblings.len()).find(|n| !at(*n).log).unwrap_or(siblings.len() + 1);
+    for n in (1..gap).rev() {
+        let has_index = index.get(n - 1).copied().unwrap_or_default();
+        if n >= keep {
+            steps.push_back(Effect::Remove { path: path(n) });
+            if has_index {
+                steps.push_back(Effect::Remove { path: index_path(&path(n)) });
+            }
+        } else {
+            steps.push_back(rename(path(n), path(n + 1)));
+            if has_index {
+                steps.push_back(rename(index_path(&path(n)), index_path(&path(n + 1))));
+            }
+        }
+    }
+    steps.push_back(rename(log.to_owned(), path(1)));
+    steps.push_back(rename(index_path(log), index_path(&path(1))));
+    if keep == 0 {
+        steps.push_back(Effect::Remove { path: path(1) });
+        steps.push_back(Effect::Remove { path: index_path(&path(1)) });
+    }
+    steps
+}
+
+/// Whether a step concerns an index only: then its failure costs times, not lines, and is passed over.
+pub(crate) fn is_index_step(step: &Effect) -> bool {
+    match step {
+        Effect::Rename { from: path, .. } | Effect::Remove { path } => path.ends_with(".idx"),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOTH: Sibling = Sibling { log: true, index: true };
+    const LOG: Sibling = Sibling { log: true, index: false };
+    const INDEX: Sibling = Sibling { log: false, index: true };
+
+    fn check(siblings: &[Sibling], keep: u32, expected: &[&str]) {
+        let words: Vec<String> = plan("l", siblings, keep)
+            .into_iter()
+            .map(|step| match step {
+                Effect::Rename { from, to } => format!("{from}>{to}"),
+                Effect::Remove { path } => format!("-{path}"),
+                other => format!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(words, expected);
+    }
+
+    #[test]
+    fn plans() {
+        check(&[], 3, &["l>l.1", "l.idx>l.1.idx"]);
+        check(&[], 0, &["l>l.1", "l.idx>l.1.idx", "-l.1", "-l.1.idx"]);
+        check(&[BOTH], 0, &["-l.1", "-l.1.idx", "l>l.1", "l.idx>l.1.idx", "-l.1", "-l.1.idx"]);
+        check(&[BOTH], 3, &["l.1>l.2", "l.1.idx>l.2.idx", "l>l.1", "l.idx>l.1.idx"]);
+        check(&[BOTH, LOG], 2, &["-l.2", "l.1>l.2", "l.1.idx>l.2.idx", "l>l.1", "l.idx>l.1.idx"]);
+    }
+
+    #[test]
+    fn a_smaller_count_removes_the_rest() {
+        check(&[LOG, LOG, LOG, LOG], 2, &["-l.4", "-l.3", "-l.2", "l.1>l.2", "l>l.1", "l.idx>l.1.idx"]);
+    }
+
+    #[test]
+    fn a_cut_short_rotation_is_finished() {
+        // l.2 had been renamed to l.3, its index not yet.
+        check(&[BOTH, INDEX, LOG], 5, &["l.2.idx>l.3.idx", "l.1>l.2", "l.1.idx>l.2.idx", "l>l.1", "l.idx>l.1.idx"]);
+        // Place 1 is free: nothing else moves.
+        check(&[INDEX, BOTH], 5, &["-l.1.idx", "l>l.1", "l.idx>l.1.idx"]);
+    }
+}

@@ -1,0 +1,128 @@
+//! What the scribe knows of one stream.
+
+use super::effect::{Cause, FileKey, Interest, Now, TURN_BYTES};
+use model::{StreamId, Tick};
+use std::time::Duration;
+
+/// How long a stream waits for the end of a line, its own or another's, in a file that several write.
+pub const LINE_PATIENCE: Duration = Duration::from_millis(100);
+/// The first pause after trouble; each further one is twice as long.
+pub const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// The longest pause after trouble.
+pub const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// The same trouble of a stream is said again after this.
+pub const TROUBLE_AGAIN: Duration = Duration::from_secs(60);
+
+/// One stream of one life, from `Open` to `Sealed`.
+///
+/// It is *open* while its FIFO is. It *waits* (`patience_ends`) when a line is unfinished in a shared file; then it is reported by
+/// edges, since its bytes stay in the FIFO. It is *blocked* (`pause`) when the FIFO or the file is in trouble; then it is not reported
+/// at all and only its deadline wakes it. It is *sealed* when it is born and its FIFO reads as ended; what is left then are the facts
+/// for answering a repeated `Open`, in a bounded number of streams.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    pub id: StreamId,
+    pub fifo: String,
+    pub file: FileKey,
+    pub born: bool,
+    pub open: bool,
+    pub capacity: u64,
+    pub interest: Interest,
+    /// Whether it has had bytes: an unborn stream counts as a writer of its file only from then on.
+    pub touched: bool,
+    pub bytes: u64,
+    pub indexed: Option<Tick>,
+    pub patience_ends: Option<Tick>,
+    pub pause: Option<Duration>,
+    pub due: Option<Tick>,
+    /// Stands in the queue of tries.
+    pub queued: bool,
+    pub sealed: Option<Facts>,
+    pub said: Option<(Cause, Tick)>,
+    /// A trouble has been said and not yet taken back.
+    pub in_trouble: bool,
+    pub notes: Notes,
+    /// Stands in the queue of messages.
+    pub noted: bool,
+    /// Turns left while finishing.
+    pub rounds: u32,
+}
+
+/// What `Sealed` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Facts {
+    pub size: u64,
+    pub bytes: u64,
+    pub partial: bool,
+}
+
+/// What the steward is still to be told of a stream: flags instead of a queue, so that a full link costs no memory.
+#[derive(Debug, Default)]
+pub(crate) struct Notes {
+    pub opened: bool,
+    pub trouble: Option<(String, Cause)>,
+    pub resumed: bool,
+    pub sealed: bool,
+}
+
+impl Stream {
+    pub fn new(id: StreamId, fifo: String, file: FileKey, born: bool) -> Stream {
+        Stream {
+            id,
+            fifo,
+            file,
+            born,
+            open: false,
+            capacity: TURN_BYTES,
+            interest: Interest::Level,
+            touched: false,
+            bytes: 0,
+            indexed: None,
+            patience_ends: None,
+            pause: None,
+            due: None,
+            queued: false,
+            sealed: None,
+            said: None,
+            in_trouble: false,
+            notes: Notes::default(),
+            noted: false,
+            rounds: 0,
+        }
+    }
+
+    /// Whether it may write its file now or soon.
+    pub fn writes(&self) -> bool {
+        self.sealed.is_none() && (self.born || self.touched)
+    }
+
+    /// Whether the FIFO may have no room for another line: less than one atomic write is free.
+    pub fn is_full(&self, len: u64) -> bool {
+        len >= TURN_BYTES || len + 4096 > self.capacity
+    }
+
+    /// The next pause.
+    pub fn grow_pause(&mut self) -> Duration {
+        let pause = self.pause.map_or(FIRST_PAUSE, |last| (last * 2).min(LONGEST_PAUSE));
+        self.pause = Some(pause);
+        pause
+    }
+
+    /// Whether this trouble is news; remembers it as said.
+    pub fn trouble_is_news(&mut self, cause: Cause, now: Now) -> bool {
+        let again = match self.said {
+            Some((last, at)) => last != cause || now.tick.since(at) >= TROUBLE_AGAIN,
+            None => true,
+        };
+        if again {
+            self.said = Some((cause, now.tick));
+        }
+        again
+    }
+}
+
+impl Notes {
+    pub fn is_empty(&self) -> bool {
+        !self.opened && self.trouble.is_none() && !self.resumed && !self.sealed
+    }
+}

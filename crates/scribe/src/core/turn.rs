@@ -1,0 +1,395 @@
+//! One turn of one stream: look, choose, move, note in the index.
+
+use super::cut::{Choice, Cut, Ending, Scene};
+use super::effect::{Answer, Cause, Effect, FileKey, Interest, Now, StreamKey, TURN_BYTES};
+use super::file::{INDEX_EVERY, LogFile, Owner, Tail};
+use super::rotate::{index_path, rotated_path};
+use super::state::{Core, Job};
+use super::stream::LINE_PATIENCE;
+use model::{IndexFlags, IndexRecord};
+
+/// A turn in hand. It begins with `Stat` when the log file is open. Then comes either the *plain* move (nobody else writes the file, this
+/// stream wrote last, and no rotation is near): whatever is there goes, unseen. Or the *careful* one: peek, find out how the file ends,
+/// [`Scene::choose`], note the change of writer in the index, then move.
+///
+/// A log file is opened when its first bytes are there, not before: what never prints leaves no empty file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Turn {
+    pub stream: StreamKey,
+    pub file: FileKey,
+    pub step: Step,
+    pub cut: Cut,
+    /// Bytes to move, from this offset on.
+    pub len: u64,
+    pub at: u64,
+    pub careful: bool,
+    pub ends_line: bool,
+    pub part: bool,
+    /// The record that is being written.
+    pub record: Option<IndexRecord>,
+    pub sealing: bool,
+    /// A rotation by hand while nothing is to be moved.
+    pub idle: bool,
+}
+
+/// Which answer a turn waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    OpenFifo,
+    FirstLook,
+    OpenLog,
+    OpenIndex,
+    StaleLook,
+    StaleRename,
+    StaleReset,
+    Stat,
+    Look,
+    Tail,
+    NewlineRecord,
+    Newline,
+    Claim,
+    Move,
+    Record,
+    PartRecord,
+    RotationLook,
+    RotationStep,
+}
+
+impl Core {
+    pub(crate) fn begin(&mut self, key: StreamKey, out: &mut Vec<Effect>) {
+        let Some(stream) = self.streams.get(key.0).filter(|stream| stream.sealed.is_none()) else { return };
+        let turn = Turn {
+            stream: key,
+            file: stream.file,
+            step: Step::OpenFifo,
+            cut: Cut::default(),
+            len: 0,
+            at: 0,
+            careful: false,
+            ends_line: false,
+            part: false,
+            record: None,
+            sealing: false,
+            idle: false,
+        };
+        self.turns += 1;
+        let turns = self.turns;
+        if stream.open {
+            self.log_mut(turn).used = turns;
+            self.enter(turn, out);
+        } else {
+            let path = stream.fifo.clone();
+            self.ask(turn, Step::OpenFifo, Effect::OpenFifo { stream: key, path }, out);
+        }
+    }
+
+    pub(crate) fn ask(&mut self, turn: Turn, step: Step, effect: Effect, out: &mut Vec<Effect>) {
+        self.job = Job::Turn(Turn { step, ..turn });
+        out.push(effect);
+    }
+
+    pub(crate) fn log(&self, turn: Turn) -> &LogFile {
+        self.files.get(turn.file.0).expect("a turn's file has a writer, so it is in the table")
+    }
+
+    pub(crate) fn log_mut(&mut self, turn: Turn) -> &mut LogFile {
+        self.files.get_mut(turn.file.0).expect("a turn's file has a writer, so it is in the table")
+    }
+
+    pub(crate) fn enter(&mut self, turn: Turn, out: &mut Vec<Effect>) {
+        if self.log(turn).open {
+            self.ask(turn, Step::Stat, Effect::Stat { file: turn.file }, out);
+        } else {
+            self.ask(turn, Step::FirstLook, Effect::Peek { stream: turn.stream, budget: 0 }, out);
+        }
+    }
+
+    pub(crate) fn open_log(&mut self, turn: Turn, create: bool, out: &mut Vec<Effect>) {
+        let path = self.log(turn).path.clone();
+        self.ask(turn, Step::OpenLog, Effect::OpenLog { file: turn.file, path, create }, out);
+    }
+
+    pub(crate) fn turn_answered(&mut self, turn: Turn, answer: Answer, now: Now, out: &mut Vec<Effect>) {
+        match (turn.step, answer) {
+            (Step::OpenFifo, Answer::Fifo { capacity }) => {
+                self.with_stream(turn.stream, |stream| {
+                    stream.open = true;
+                    stream.capacity = capacity;
+                    stream.interest = Interest::Level;
+                    stream.notes.opened = true;
+                });
+                self.note(turn.stream);
+                self.enter(turn, out);
+            }
+            (Step::OpenFifo, Answer::Missing) => {
+                if self.streams.get(turn.stream.0).is_some_and(|stream| stream.born) {
+                    // Sealed and released before; the steward has not heard of it.
+                    self.seal(Turn { sealing: true, ..turn }, out);
+                } else {
+                    self.fifo_trouble(turn, Cause("ENOENT"), now, out);
+                }
+            }
+            (Step::FirstLook, Answer::Peeked(_)) => self.open_log(turn, true, out),
+            (Step::Look, Answer::Peeked(cut)) => {
+                self.with_stream(turn.stream, |stream| stream.touched = true);
+                let turn = Turn { cut, ..turn };
+                if self.log(turn).tail == Tail::Unknown {
+                    let size = self.log(turn).size;
+                    self.ask(turn, Step::Tail, Effect::LastByte { file: turn.file, size }, out);
+                } else {
+                    self.choose(turn, now, out);
+                }
+            }
+            (Step::FirstLook | Step::Look | Step::Move, Answer::Empty) => self.quiet(turn, now, out),
+            (Step::FirstLook | Step::Look | Step::Move, Answer::End) => self.stream_ended(turn, now, out),
+            (Step::OpenFifo | Step::FirstLook | Step::Look, Answer::Failed(cause)) => self.fifo_trouble(turn, cause, now, out),
+
+            (Step::OpenLog, Answer::Log { size }) => self.log_opened(turn, size, out),
+            (Step::OpenLog, Answer::Missing) => {
+                self.log_mut(turn).rotate_wanted = false;
+                if turn.sealing {
+                    self.sealed(turn, false, out);
+                }
+            }
+            (Step::OpenLog, Answer::Failed(_)) if turn.sealing => self.sealed(turn, false, out),
+            (Step::OpenIndex, Answer::Index { last }) => self.index_opened(turn, last, now, out),
+            (Step::OpenIndex, _) => self.proceed(turn, now, out),
+            (Step::StaleLook, Answer::Siblings(found)) => {
+                // A rotation was cut short after its first rename: the index belongs to the file that has none.
+                let first = found.first().copied().unwrap_or_default();
+                if self.log(turn).size == 0 && first.log && !first.index {
+                    let path = &self.log(turn).path;
+                    let (from, to) = (index_path(path), index_path(&rotated_path(path, 1)));
+                    self.ask(turn, Step::StaleRename, Effect::Rename { from, to }, out);
+                } else {
+                    self.ask(turn, Step::StaleReset, Effect::ResetIndex { file: turn.file }, out);
+                }
+            }
+            (Step::StaleRename, Answer::Done) => {
+                self.ask(turn, Step::OpenIndex, Effect::OpenIndex { file: turn.file }, out);
+            }
+            (Step::StaleLook | Step::StaleRename, _) => {
+                self.ask(turn, Step::StaleReset, Effect::ResetIndex { file: turn.file }, out);
+            }
+            (Step::StaleReset, _) => {
+                self.log_mut(turn).last = None;
+                self.proceed(turn, now, out);
+            }
+
+            (Step::Stat, Answer::Size(size)) => {
+                if self.log_mut(turn).believe(size) && self.log(turn).has_index {
+                    self.ask(turn, Step::StaleReset, Effect::ResetIndex { file: turn.file }, out);
+                } else {
+                    self.proceed(turn, now, out);
+                }
+            }
+            (Step::Stat, Answer::Missing) => {
+                self.close_log(turn.file, out);
+                if turn.sealing {
+                    self.sealed(turn, false, out);
+                } else {
+                    self.enter(turn, out);
+                }
+            }
+            (Step::Tail, Answer::Tail(byte)) => {
+                self.log_mut(turn).tail = if byte == b'\n' { Tail::Line } else { Tail::Mid };
+                self.proceed(turn, now, out);
+            }
+            (Step::Stat | Step::Tail, _) if turn.sealing => self.sealed(turn, false, out),
+            (Step::NewlineRecord, answer) => {
+                self.recorded(turn, &answer, now);
+                let at = self.log(turn).size;
+                self.ask(turn, Step::Newline, Effect::PutNewline { file: turn.file, at }, out);
+            }
+            (Step::Newline, Answer::Done) => {
+                let log = self.log_mut(turn);
+                log.size += 1;
+                log.tail = Tail::Line;
+                self.proceed(turn, now, out);
+            }
+            (Step::Newline, _) if turn.sealing => self.sealed(turn, true, out),
+
+            (Step::Claim, answer) => {
+                self.recorded(turn, &answer, now);
+                self.move_bytes(turn, out);
+            }
+            (Step::Move, Answer::Moved(bytes)) => self.moved(turn, bytes, now, out),
+            (Step::Move, Answer::Failed(Cause("EINVAL"))) if !self.log(turn).by_copy => {
+                self.log_mut(turn).by_copy = true;
+                self.move_bytes(turn, out);
+            }
+            (Step::Record, answer) => self.recorded(turn, &answer, now),
+
+            (Step::PartRecord, answer) => {
+                self.recorded(turn, &answer, now);
+                self.rotation_look(turn, out);
+            }
+            (Step::RotationLook, Answer::Siblings(found)) => self.rotation_begins(turn, &found, out),
+            (Step::RotationStep, answer) => self.rotation_stepped(turn, answer, now, out),
+            (Step::RotationLook, Answer::Failed(cause)) => self.rotation_failed(turn, cause, now, out),
+            (_, Answer::Failed(cause)) => self.file_trouble(turn, cause, now, out),
+            // Whoever performs the effects broke the contract; the stream is tried again later, no byte is touched.
+            (_, _) => self.file_trouble(turn, Cause("EPROTO"), now, out),
+        }
+    }
+
+    /// The log file is open and its size is fresh.
+    pub(crate) fn proceed(&mut self, turn: Turn, now: Now, out: &mut Vec<Effect>) {
+        if turn.sealing {
+            self.seal_tail(turn, now, out);
+        } else if turn.idle {
+            self.rotate_idle(turn, out);
+        } else if turn.cut.len > 0 {
+            self.choose(turn, now, out);
+        } else {
+            let log = self.log(turn);
+            let budget = log.budget(now.tick);
+            if log.owner == Owner::Stream(turn.stream) && budget >= TURN_BYTES && !self.is_shared(turn) {
+                self.move_bytes(Turn { len: TURN_BYTES, careful: false, ..turn }, out);
+            } else {
+                self.ask(turn, Step::Look, Effect::Peek { stream: turn.stream, budget }, out);
+            }
+        }
+    }
+
+    fn is_shared(&self, turn: Turn) -> bool {
+        let others = self.log(turn).writers.iter().filter(|key| **key != turn.stream);
+        others.filter_map(|key| self.streams.get(key.0)).any(|stream| stream.writes())
+    }
+
+    fn choose(&mut self, turn: Turn, now: Now, out: &mut Vec<Effect>) {
+        let Some(stream) = self.streams.get(turn.stream.0) else { return };
+        let log = self.log(turn);
+        let scene = Scene {
+            cut: turn.cut,
+            size: log.size,
+            budget: log.budget(now.tick),
+            ending: self.ending(turn),
+            shared: self.is_shared(turn),
+            patient: self.finishing.is_none() && stream.patience_ends.is_none_or(|at| now.tick < at),
+            full: stream.is_full(turn.cut.len),
+            over: log.over,
+        };
+        let (instance, size) = (stream.id.instance, log.size);
+        let record = IndexRecord { offset: size, wall: now.wall, tick: now.tick, instance, flags: IndexFlags::default() };
+        match scene.choose() {
+            Choice::Move { len, part } => {
+                let ends_line = [turn.cut.first, turn.cut.within, turn.cut.last].contains(&len);
+                let turn = Turn { len, part, ends_line, careful: true, record: Some(record), ..turn };
+                if log.owner == Owner::Stream(turn.stream) {
+                    self.move_bytes(turn, out);
+                } else {
+                    // Before the first byte, so that a crash never leaves bytes under another's name.
+                    self.log_mut(turn).owner = Owner::Stream(turn.stream);
+                    self.write_record(turn, Step::Claim, now, out);
+                }
+            }
+            Choice::Rotate { part: false } => self.rotation_look(turn, out),
+            Choice::Rotate { part: true } => {
+                let flags = IndexFlags { partial: true, our_newline: false };
+                let turn = Turn { record: Some(IndexRecord { flags, ..record }), ..turn };
+                self.write_record(turn, Step::PartRecord, now, out);
+            }
+            Choice::Newline => {
+                let instance = self.owner_of(turn).unwrap_or(instance);
+                let flags = IndexFlags { partial: true, our_newline: true };
+                let turn = Turn { record: Some(IndexRecord { offset: size + 1, instance, flags, ..record }), ..turn };
+                self.write_record(turn, Step::NewlineRecord, now, out);
+            }
+            Choice::Wait => {
+                let ends = stream.patience_ends.unwrap_or(now.tick + LINE_PATIENCE);
+                self.with_stream(turn.stream, |stream| stream.patience_ends = Some(ends));
+                self.set_due(turn.stream, Some(ends));
+                self.set_interest(turn.stream, Interest::Edge, out);
+            }
+        }
+    }
+
+    fn ending(&self, turn: Turn) -> Ending {
+        let log = self.log(turn);
+        let instance_of = |key: &StreamKey| self.streams.get(key.0).map(|stream| stream.id.instance);
+        match (log.tail, log.owner) {
+            (Tail::Line, _) => Ending::Line,
+            (Tail::Unknown | Tail::Mid, Owner::Unknown) => Ending::Mine,
+            (Tail::Unknown | Tail::Mid, Owner::Stream(key)) if key == turn.stream => Ending::Mine,
+            (Tail::Unknown | Tail::Mid, Owner::Stream(_)) => Ending::Theirs,
+            (Tail::Unknown | Tail::Mid, Owner::Life(life)) if instance_of(&turn.stream) == Some(life) => Ending::Mine,
+            (Tail::Unknown | Tail::Mid, Owner::Life(life)) if log.writers.iter().any(|key| instance_of(key) == Some(life)) => {
+                Ending::Theirs
+            }
+            (Tail::Unknown | Tail::Mid, Owner::Life(_)) => Ending::Orphan,
+        }
+    }
+
+    pub(crate) fn move_bytes(&mut self, turn: Turn, out: &mut Vec<Effect>) {
+        let (stream, file, len) = (turn.stream, turn.file, turn.len);
+        let (at, by_copy) = (self.log(turn).size, self.log(turn).by_copy);
+        let turn = Turn { at, ..turn };
+        if by_copy {
+            self.ask(turn, Step::Move, Effect::Copy { stream, file, at, len }, out);
+        } else {
+            self.ask(turn, Step::Move, Effect::Splice { stream, file, at, len }, out);
+        }
+    }
+
+    fn moved(&mut self, turn: Turn, bytes: u64, now: Now, out: &mut Vec<Effect>) {
+        let size = turn.at + bytes;
+        let log = self.log_mut(turn);
+        log.size = size;
+        log.tail = match (turn.careful && bytes == turn.len, turn.ends_line) {
+            (true, true) => Tail::Line,
+            (true, false) => Tail::Mid,
+            (false, _) => Tail::Unknown,
+        };
+        let crosses = turn.careful && !turn.ends_line && log.budget(now.tick) == 0;
+        log.over = if crosses { log.over + bytes } else { 0 };
+        if log.tail == Tail::Line && log.writers.len() > 1 {
+            self.wake_waiting(turn);
+        }
+        self.at_ease(turn, out);
+        self.hint_grew(turn.file, now);
+        let finishing = self.finishing.is_some();
+        let Some(stream) = self.streams.get_mut(turn.stream.0) else { return };
+        stream.bytes += bytes;
+        stream.touched = true;
+        let record_due = stream.indexed.is_none_or(|last| now.tick.since(last) >= INDEX_EVERY);
+        let again = finishing && stream.rounds > 0;
+        stream.rounds = stream.rounds.saturating_sub(1);
+        let instance = stream.id.instance;
+        if again {
+            self.try_soon(turn.stream);
+        }
+        let flags = IndexFlags { partial: turn.part, our_newline: false };
+        let offset = if turn.part { size } else { turn.at };
+        if turn.part || record_due {
+            let record = IndexRecord { offset, wall: now.wall, tick: now.tick, instance, flags };
+            let turn = Turn { record: Some(record), ..turn };
+            if self.log(turn).has_index {
+                self.ask(turn, Step::Record, Effect::AppendIndex { file: turn.file, record }, out);
+            }
+        }
+    }
+
+    /// Writes `turn.record` unless there is no index or it says the same already, and goes on as if it were written.
+    pub(crate) fn write_record(&mut self, turn: Turn, step: Step, now: Now, out: &mut Vec<Effect>) {
+        let log = self.log(turn);
+        let same = |a: &IndexRecord, b: &IndexRecord| (a.offset, a.instance, a.flags) == (b.offset, b.instance, b.flags);
+        match turn.record {
+            Some(record) if log.has_index && !log.last.is_some_and(|last| same(&last, &record)) => {
+                self.ask(turn, step, Effect::AppendIndex { file: turn.file, record }, out);
+            }
+            _ => self.turn_answered(Turn { step, record: None, ..turn }, Answer::Done, now, out),
+        }
+    }
+
+    fn recorded(&mut self, turn: Turn, answer: &Answer, now: Now) {
+        if let (Some(record), Answer::Done) = (turn.record, answer) {
+            self.log_mut(turn).last = Some(record);
+            self.with_stream(turn.stream, |stream| {
+                if stream.id.instance == record.instance {
+                    stream.indexed = Some(now.tick);
+                }
+            });
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The scribe's hands: one thread that waits, steps, performs.
+
+mod logs;
+mod perform;
+mod run;
+
+pub use run::main;

@@ -1,0 +1,213 @@
+//! Effects made real.
+
+use super::logs::{Log, cause, siblings};
+use super::run::{LINK, STREAMS};
+use crate::core::{Answer, Cause, Cut, Effect, Interest, StreamKey, TURN_BYTES};
+use model::FromScribe;
+use std::io::{self, ErrorKind, Write};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use sys::lock::RoleLock;
+use sys::poll::{self, Poller};
+use sys::stream::{self, Flow, LogHandle, Scratch};
+
+/// Everything that the scribe holds of the outer world.
+#[derive(Debug)]
+pub(super) struct Hands {
+    pub home: PathBuf,
+    /// Asked for at start; `None` = there was no `/proc`, and no rescue is possible.
+    pub keeper_exe: Option<PathBuf>,
+    pub poller: Poller,
+    pub keeper: OwnedFd,
+    pub link: OwnedFd,
+    pub scratch: Scratch,
+    pub lock: Option<RoleLock>,
+    pub fifos: Vec<Option<OwnedFd>>,
+    pub logs: Vec<Option<Log>>,
+}
+
+const EBADF: Cause = Cause("EBADF");
+
+impl Hands {
+    /// Performs one effect; the answer, for those that ask.
+    pub fn perform(&mut self, effect: Effect) -> Option<Answer> {
+        match effect {
+            Effect::OpenFifo { stream, path } => Some(self.open_fifo(stream, &path)),
+            Effect::CloseFifo { stream } => {
+                // Ours is the only descriptor of this open file, so the poller forgets it too.
+                if let Some(place) = self.fifos.get_mut(stream.0 as usize) {
+                    *place = None;
+                }
+                None
+            }
+            Effect::Watch { stream, interest } => {
+                if let Some(fifo) = self.fifos.get(stream.0 as usize).and_then(Option::as_ref) {
+                    let changed = match interest {
+                        // A hang-up is told even to who asks for nothing, so the stream has to leave.
+                        Interest::Off => self.poller.remove(fifo),
+                        Interest::Level | Interest::Edge => watch(&self.poller, fifo, stream, interest),
+                    };
+                    complain("failed to change the watch of a stream", changed);
+                }
+                None
+            }
+            Effect::Peek { stream, budget } => Some(answer(self.peek(stream, budget))),
+            Effect::Splice { stream, file, at, len } => {
+                Some(answer(self.with_both(stream, file.0, |fifo, log, _| stream::splice(fifo, log.handle.file(), at, len))))
+            }
+            Effect::Copy { stream, file, at, len } => {
+                Some(answer(self.with_both(stream, file.0, |fifo, log, scratch| scratch.copy(fifo, log.handle.file(), at, len))))
+            }
+            Effect::OpenLog { file, path, create } => Some(match LogHandle::open(Path::new(&path), create) {
+                Ok(Some((handle, size))) => {
+                    put(&mut self.logs, file.0, Log::new(handle));
+                    Answer::Log { size }
+                }
+                Ok(None) => Answer::Missing,
+                Err(word) => Answer::Failed(Cause(word)),
+            }),
+            Effect::OpenIndex { file } => {
+                Some(answer(self.log(file.0).and_then(Log::open_index).map(|last| Answer::Index { last })))
+            }
+            Effect::CloseLog { file } => {
+                if let Some(place) = self.logs.get_mut(file.0 as usize) {
+                    *place = None;
+                }
+                None
+            }
+            Effect::Stat { file } => {
+                let size = self.log(file.0).and_then(|log| log.handle.size().map_err(Cause));
+                Some(answer(size.map(|size| size.map_or(Answer::Missing, Answer::Size))))
+            }
+            Effect::LastByte { file, size } => {
+                Some(answer(self.log(file.0).and_then(|log| log.last_byte(size)).map(Answer::Tail)))
+            }
+            Effect::PutNewline { file, at } => Some(done(self.log(file.0).and_then(|log| log.put_newline(at)))),
+            Effect::AppendIndex { file, record } => Some(done(self.log(file.0).and_then(|log| log.append(&record)))),
+            Effect::ResetIndex { file } => Some(done(self.log(file.0).and_then(Log::reset_index))),
+            Effect::Siblings { path } => Some(Answer::Siblings(siblings(&path))),
+            Effect::Rename { from, to } => Some(done(std::fs::rename(from, to).map_err(|error| cause(&error)))),
+            Effect::Remove { path } => Some(match std::fs::remove_file(path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => Answer::Failed(cause(&error)),
+                _ => Answer::Done,
+            }),
+            Effect::Send(message) => Some(self.send(&message)),
+            Effect::WatchLink { writable } => {
+                let interest = poll::Interest { read: true, write: writable, edge: false };
+                complain("failed to watch the steward's link", self.poller.change(&self.link, LINK, interest));
+                None
+            }
+            Effect::HelloKeeper => {
+                // Two lines into an empty socket: it has room, or nobody is there.
+                if let Err(word) = stream::send(&self.keeper, b"dialect\t2\nhello\n") {
+                    log_line(&format!("failed to greet the keeper: {word}"));
+                }
+                None
+            }
+            Effect::Rescue => {
+                self.rescue();
+                None
+            }
+            Effect::Exit => {
+                self.lock = None;
+                None
+            }
+        }
+    }
+
+    fn open_fifo(&mut self, stream: StreamKey, path: &str) -> Answer {
+        let (fifo, capacity) = match stream::open_fifo(Path::new(path)) {
+            Ok(Some(found)) => found,
+            Ok(None) => return Answer::Missing,
+            Err(word) => return Answer::Failed(Cause(word)),
+        };
+        if let Err(error) = watch(&self.poller, &fifo, stream, Interest::Level) {
+            return Answer::Failed(cause(&error));
+        }
+        put(&mut self.fifos, stream.0, fifo);
+        Answer::Fifo { capacity }
+    }
+
+    fn peek(&mut self, stream: StreamKey, budget: u64) -> Result<Answer, Cause> {
+        let fifo = self.fifos.get(stream.0 as usize).and_then(Option::as_ref).ok_or(EBADF)?;
+        Ok(match self.scratch.peek(fifo, TURN_BYTES).map_err(Cause)? {
+            Flow::Bytes(count) => Answer::Peeked(Cut::of(self.scratch.seen(count), budget)),
+            Flow::Empty => Answer::Empty,
+            Flow::End => Answer::End,
+        })
+    }
+
+    fn with_both(
+        &mut self,
+        stream: StreamKey,
+        file: u32,
+        act: impl FnOnce(&OwnedFd, &Log, &mut Scratch) -> Result<Flow, stream::Word>,
+    ) -> Result<Answer, Cause> {
+        let fifo = self.fifos.get(stream.0 as usize).and_then(Option::as_ref).ok_or(EBADF)?;
+        let log = self.logs.get(file as usize).and_then(Option::as_ref).ok_or(EBADF)?;
+        Ok(match act(fifo, log, &mut self.scratch).map_err(Cause)? {
+            Flow::Bytes(count) => Answer::Moved(count as u64),
+            Flow::Empty => Answer::Empty,
+            Flow::End => Answer::End,
+        })
+    }
+
+    fn log(&mut self, file: u32) -> Result<&mut Log, Cause> {
+        self.logs.get_mut(file as usize).and_then(Option::as_mut).ok_or(EBADF)
+    }
+
+    fn send(&self, message: &FromScribe) -> Answer {
+        let Ok(text) = serde_json::to_vec(message) else { return Answer::Done };
+        match stream::send(&self.link, &text) {
+            Ok(true) => Answer::Done,
+            Ok(false) => Answer::Full,
+            Err(word) => Answer::Failed(Cause(word)),
+        }
+    }
+
+    /// The house is to stay stopped when it says so; otherwise it must not stay without a keeper.
+    fn rescue(&self) {
+        if Path::new("stopped").exists() {
+            return;
+        }
+        let started = match &self.keeper_exe {
+            Some(exe) => sys::daemon::rescue(exe, &self.home),
+            None => Err(io::Error::from(ErrorKind::NotFound)),
+        };
+        complain("failed to start a new keeper", started);
+    }
+}
+
+fn watch(poller: &Poller, fifo: &OwnedFd, stream: StreamKey, interest: Interest) -> io::Result<()> {
+    let key = STREAMS + u64::from(stream.0);
+    let interest = poll::Interest { read: true, write: false, edge: interest == Interest::Edge };
+    // A stream that was off has left the poller.
+    poller.change(fifo, key, interest).or_else(|_| poller.add(fifo, key, interest))
+}
+
+fn put<T>(places: &mut Vec<Option<T>>, key: u32, value: T) {
+    let at = key as usize;
+    if places.len() <= at {
+        places.resize_with(at + 1, || None);
+    }
+    places[at] = Some(value);
+}
+
+fn answer(result: Result<Answer, Cause>) -> Answer {
+    result.unwrap_or_else(Answer::Failed)
+}
+
+fn done(result: Result<(), Cause>) -> Answer {
+    answer(result.map(|()| Answer::Done))
+}
+
+fn complain(what: &str, result: io::Result<()>) {
+    if let Err(error) = result {
+        log_line(&format!("{what}: {error}"));
+    }
+}
+
+/// A line on standard error; when nobody takes it, nothing is lost that could be helped.
+pub(super) fn log_line(text: &str) {
+    let _ = writeln!(io::stderr(), "abide-scribe: {text}");
+}

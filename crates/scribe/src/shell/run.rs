@@ -1,0 +1,160 @@
+//! Start, and the loop.
+
+use super::perform::{Hands, log_line};
+use crate::core::{Core, Effect, Happening, Now, StreamKey};
+use model::{LINK_MESSAGE_LIMIT, Tick, ToScribe, Wall};
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use sys::lock::RoleLock;
+use sys::poll::{Interest, Poller, Ready, Signals};
+use sys::stream::{self, Received, Scratch};
+
+/// Where the keeper leaves its control socket for us.
+const KEEPER_FD: i32 = 3;
+/// Where it leaves the link to the steward.
+const LINK_FD: i32 = 4;
+
+const SIGHUP: i32 = 1;
+const SIGINT: i32 = 2;
+const SIGTERM: i32 = 15;
+
+// Keys in the poller.
+const SIGNALS: u64 = 0;
+const KEEPER: u64 = 1;
+pub(super) const LINK: u64 = 2;
+pub(super) const STREAMS: u64 = 16;
+
+/// Messages taken from the link before the streams have their turn.
+const MESSAGES_A_ROUND: usize = 64;
+
+/// The scribe's `main`: `abide-scribe --home HOME`, with the keeper's control socket as descriptor 3 and the link to the steward as
+/// descriptor 4. `args` without the program's name. To be called by the only thread, before anything opens descriptors.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let mut args = args.into_iter();
+    let (Some(flag), Some(home), None) = (args.next(), args.next(), args.next()) else { return usage() };
+    if flag != "--home" {
+        return usage();
+    }
+    match run(Path::new(&home)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err((what, error)) => {
+            log_line(&format!("failed to {what}: {error}"));
+            ExitCode::from(70)
+        }
+    }
+}
+
+fn usage() -> ExitCode {
+    log_line("started by abide-keeper as `abide-scribe --home HOME`");
+    ExitCode::from(2)
+}
+
+type Fault = (&'static str, io::Error);
+
+fn to(what: &'static str) -> impl Fn(io::Error) -> Fault {
+    move |error| (what, error)
+}
+
+fn run(home: &Path) -> Result<(), Fault> {
+    let keeper = sys::peer::inherited(KEEPER_FD).map_err(to("take descriptor 3"))?;
+    let link = sys::peer::inherited(LINK_FD).map_err(to("take descriptor 4"))?;
+    let home: PathBuf = std::path::absolute(home).map_err(to("find the home"))?;
+    std::env::set_current_dir(&home).map_err(to("enter the home"))?;
+    let open_files = stream::raise_open_files();
+    // Before the lock, which may be long in coming: until then a signal just ends us.
+    let lock = RoleLock::wait(Path::new("run/scribe.lock")).map_err(to("take run/scribe.lock"))?;
+    let signals = Signals::take(&[SIGTERM, SIGINT, SIGHUP]).map_err(to("take signals"))?;
+    let poller = Poller::new().map_err(to("make a poller"))?;
+    let nothing = Interest::default();
+    poller.add(&signals, SIGNALS, Interest { read: true, ..nothing }).map_err(to("watch signals"))?;
+    poller.add(&keeper, KEEPER, nothing).map_err(to("watch the keeper"))?;
+    poller.add(&link, LINK, Interest { read: true, ..nothing }).map_err(to("watch the steward"))?;
+    let keeper_exe = sys::daemon::sibling("abide-keeper").ok();
+    let scratch = Scratch::new().map_err(to("make a pipe"))?;
+    let hands = Hands { home, keeper_exe, poller, keeper, link, scratch, lock: Some(lock), fifos: Vec::new(), logs: Vec::new() };
+    // A quarter of the descriptors for logs (each has an index), the rest for FIFOs.
+    let limit = usize::try_from(open_files.saturating_sub(64) / 4).unwrap_or(usize::MAX).clamp(16, 4096);
+    Scribe { core: Core::new(limit), hands, effects: Vec::new(), ended: false }.live().map_err(to("wait"))
+}
+
+struct Scribe {
+    core: Core,
+    hands: Hands,
+    effects: Vec<Effect>,
+    ended: bool,
+}
+
+fn now() -> Now {
+    Now { tick: Tick(sys::clock::now()), wall: Wall(sys::clock::wall_ms()) }
+}
+
+impl Scribe {
+    fn live(mut self) -> io::Result<()> {
+        let mut ready: Vec<Ready> = Vec::new();
+        let mut message = vec![0; LINK_MESSAGE_LIMIT];
+        self.happened(Happening::Started { pid: std::process::id() });
+        while !self.ended {
+            let wait = self.core.deadline().map(|at| at.0.saturating_sub(sys::clock::now()));
+            self.hands.poller.wait(wait, &mut ready)?;
+            if wait.is_some() {
+                self.happened(Happening::Due);
+            }
+            // What may end us or change what is to be done comes before the bytes.
+            let (streams, others): (Vec<&Ready>, Vec<&Ready>) = ready.iter().partition(|one| one.key >= STREAMS);
+            for one in others {
+                match one.key {
+                    SIGNALS => self.happened(Happening::Stop),
+                    KEEPER => self.happened(Happening::KeeperGone),
+                    _ => self.link_ready(one, &mut message),
+                }
+            }
+            for one in streams {
+                if let Ok(key) = u32::try_from(one.key - STREAMS) {
+                    self.happened(Happening::Ready(StreamKey(key)));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Steps and performs until nothing more is asked.
+    fn happened(&mut self, happening: Happening) {
+        let mut next = Some(happening);
+        while let Some(happening) = next.take() {
+            if self.ended {
+                return;
+            }
+            self.core.step(happening, now(), &mut self.effects);
+            for effect in self.effects.drain(..) {
+                self.ended |= effect == Effect::Exit;
+                next = self.hands.perform(effect).map(Happening::Answer);
+            }
+        }
+    }
+
+    fn link_ready(&mut self, ready: &Ready, buffer: &mut [u8]) {
+        if ready.writable {
+            self.happened(Happening::LinkWritable);
+        }
+        if !ready.readable && !ready.hangup {
+            return;
+        }
+        for _ in 0..MESSAGES_A_ROUND {
+            match stream::receive(&self.hands.link, buffer) {
+                Ok(Received::Message(length)) => match serde_json::from_slice::<ToScribe>(&buffer[..length]) {
+                    Ok(message) => self.happened(Happening::Said(message)),
+                    Err(error) => log_line(&format!("ignored a message that is not understood: {error}")),
+                },
+                Ok(Received::TooLong(length)) => log_line(&format!("ignored a message of {length} bytes")),
+                Ok(Received::Nothing) => return,
+                Ok(Received::Gone) | Err(_) => {
+                    // A hang-up is told for ever to who stays in the poller.
+                    let _ = self.hands.poller.remove(&self.hands.link);
+                    return self.happened(Happening::LinkGone);
+                }
+            }
+        }
+    }
+}
