@@ -1,1 +1,17 @@
-//! Abide: cli.
+//! The command line: parse, ask, render. It holds no state and decides nothing about apps.
+
+mod args;
+mod commands;
+mod entry;
+mod escape;
+mod failure;
+mod files;
+mod follow;
+mod home;
+mod house;
+mod render;
+mod screen;
+mod session;
+mod words;
+
+pub use entry::main;

@@ -1,0 +1,5 @@
+//! `abide`: the command that people type.
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

@@ -1,0 +1,94 @@
+//! `stop`, `restart`, `delete`: wishes about apps that are there.
+
+use crate::args::{Change, Delete, Wait};
+use crate::failure::{Exit, Failure};
+use crate::follow::{Waiting, carry_out, explain, failed};
+use crate::house::House;
+use crate::screen::Screen;
+use api::client::{PathBuilder, Request, path};
+use api::{Operation, OperationKind, OperationState};
+use std::io::{BufRead, IsTerminal, stdin};
+
+/// `stop`.
+///
+/// # Errors
+/// [`Failure`].
+pub fn stop(house: &House, screen: &Screen, args: &Change) -> Result<(), Failure> {
+    let target = path().segment("apps").segment(&super::join_selectors(&args.selectors)?).segment("stop");
+    change(house, screen, target, Request::post, args.wait)
+}
+
+/// `restart`.
+///
+/// # Errors
+/// [`Failure`].
+pub fn restart(house: &House, screen: &Screen, args: &Change) -> Result<(), Failure> {
+    let target = path().segment("apps").segment(&super::join_selectors(&args.selectors)?).segment("restart");
+    change(house, screen, target, Request::post, args.wait)
+}
+
+/// `delete`.
+///
+/// # Errors
+/// [`Failure`].
+pub fn delete(house: &House, screen: &Screen, args: &Delete) -> Result<(), Failure> {
+    let selector = super::join_selectors(&args.selectors)?;
+    if args.selectors.iter().any(|selector| selector == "all") && !args.yes && !house.is_stopped()? {
+        agree(screen)?;
+    }
+    change(house, screen, path().segment("apps").segment(&selector), Request::delete, args.wait)
+}
+
+/// Asks on a terminal whether all is meant.
+fn agree(screen: &Screen) -> Result<(), Failure> {
+    if !(stdin().is_terminal() && screen.err_tty) {
+        return Err(Failure::new(Exit::Usage, "`delete all` stops and forgets every app, and there is no terminal to ask on")
+            .next("abide delete all --yes"));
+    }
+    screen.err("This stops and forgets every app. Delete all? [y/N]");
+    let mut answer = String::new();
+    let read = stdin().lock().read_line(&mut answer);
+    if read.is_ok() && matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
+        Ok(())
+    } else {
+        Err(Failure::new(Exit::No, "nothing deleted").next("name the apps to delete, or answer y"))
+    }
+}
+
+fn change(house: &House, screen: &Screen, target: PathBuilder, method: fn(String) -> Request, wait: Wait) -> Result<(), Failure> {
+    let waiting = Waiting::from_flags(wait.no_wait, wait.timeout);
+    let operation = carry_out(house, screen, target, method, None::<&()>, waiting)?;
+    report(screen, &operation)
+}
+
+/// Shows how an operation ended, or that it was accepted.
+///
+/// # Errors
+/// It failed.
+pub fn report(screen: &Screen, operation: &Operation) -> Result<(), Failure> {
+    if screen.json {
+        screen.print_json(operation)?;
+    }
+    match operation.state {
+        OperationState::Failed => {
+            explain(screen, operation);
+            Err(failed(operation))
+        }
+        OperationState::Running => {
+            screen.say(&format!("accepted as operation {}; `abide list` shows how far it is", operation.id));
+            Ok(())
+        }
+        OperationState::Done => {
+            if !screen.json && operation.slots.is_empty() {
+                screen.say(match operation.kind {
+                    OperationKind::Apply => "nothing to do: everything is as the file says",
+                    OperationKind::Delete => "deleted",
+                    OperationKind::Start | OperationKind::Stop | OperationKind::Restart | OperationKind::Shutdown => {
+                        "nothing to do"
+                    }
+                });
+            }
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! `list` and `status`.
+
+use crate::failure::Failure;
+use crate::house::House;
+use crate::render::{app_text, slot_table};
+use crate::screen::Screen;
+use api::client::{Request, path};
+use api::{AppDetail, SlotRow};
+use jiff::tz::TimeZone;
+
+/// What to do where nothing is defined.
+const EMPTY: &str = "no apps yet; `abide start CMD` runs a program, `abide up` what an abide.toml describes";
+
+/// `list`.
+///
+/// # Errors
+/// [`Failure`].
+pub fn list(house: &House, screen: &Screen) -> Result<(), Failure> {
+    if house.is_stopped()? {
+        if screen.json {
+            return screen.print_json(&Vec::<SlotRow>::new());
+        }
+        screen
+            .say(&format!("the manager in {} is stopped; `abide start CMD` or `abide up` starts it", house.home.path.display()));
+        return Ok(());
+    }
+    let rows: Vec<SlotRow> = house.ask(&Request::get(path().segment("apps")))?;
+    show_rows(screen, &rows)
+}
+
+/// Prints slots as a table or as JSON.
+///
+/// # Errors
+/// Standard output cannot be written.
+pub fn show_rows(screen: &Screen, rows: &[SlotRow]) -> Result<(), Failure> {
+    if screen.json {
+        screen.print_json(&rows)
+    } else if rows.is_empty() {
+        screen.say(EMPTY);
+        Ok(())
+    } else {
+        screen.print(&slot_table(rows, screen.width(), screen.out_colour))
+    }
+}
+
+/// The slots of these apps.
+///
+/// # Errors
+/// [`Failure`].
+pub fn rows_of(house: &House, selector: &str) -> Result<Vec<SlotRow>, Failure> {
+    house.ask(&Request::get(path().segment("apps").query("select", selector)))
+}
+
+/// `status`.
+///
+/// # Errors
+/// [`Failure`].
+pub fn status(house: &House, screen: &Screen, app: &str) -> Result<(), Failure> {
+    let app = super::join_selectors(&[app.to_owned()])?;
+    let detail: AppDetail = house.ask(&Request::get(path().segment("apps").segment(&app)))?;
+    if screen.json {
+        return screen.print_json(&detail);
+    }
+    screen.print(&app_text(&detail, sys::clock::wall_ms(), &TimeZone::system(), screen.out_colour))
+}

@@ -1,0 +1,171 @@
+//! `start`: a file, apps that are there, or a command (semantics.md, Command line).
+
+use super::change::report;
+use super::up::apply;
+use crate::args::{AppFlags, Start};
+use crate::failure::{Exit, Failure};
+use crate::files::{self, shown_path};
+use crate::follow::{Waiting, carry_out};
+use crate::home::Home;
+use crate::house::{House, Stopped};
+use crate::screen::Screen;
+use crate::session::Session;
+use crate::words::quote;
+use api::client::{Request, path};
+use api::{SlotRow, StartRequest};
+use model::Definition;
+use std::path::Path;
+
+/// Endings of files that are configurations.
+const CONFIG_ENDINGS: [&str; 7] = [".toml", ".yaml", ".yml", ".json", ".config.js", ".config.cjs", ".config.mjs"];
+
+/// What the words after `start` mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Meaning {
+    /// One word: a configuration file, or `-`.
+    File,
+    /// Selectors of apps, if every one of them matches; otherwise a command.
+    MaybeNames,
+    /// A command.
+    Command,
+}
+
+/// `start`.
+///
+/// # Errors
+/// [`Failure`].
+pub fn start(home: Home, screen: &Screen, args: &Start) -> Result<(), Failure> {
+    let waiting = Waiting::from_flags(args.no_wait, args.wait_timeout);
+    let house = House::new(home, Stopped::Start);
+    match meaning(&args.words, |path| path.is_file()) {
+        Meaning::File => {
+            refuse_flags(&args.app, &args.words, "is a file, which says all of that itself")?;
+            let word = args.words.first().map_or("-", String::as_str);
+            let project = if word == "-" { files::load_stdin() } else { files::load(Path::new(word)) };
+            let project = project.map_err(|invalid| files::invalid(screen, &invalid.errors))?;
+            project.warnings.iter().for_each(|warning| screen.err(warning));
+            apply(&house, screen, vec![project], waiting).map(|_| ())
+        }
+        Meaning::MaybeNames if all_match(&house, &args.words)? => {
+            refuse_flags(&args.app, &args.words, "is an app that is there already")?;
+            let target = path().segment("apps").segment(&args.words.join(",")).segment("start");
+            report(screen, &carry_out(&house, screen, target, Request::post, None::<&()>, waiting)?)
+        }
+        Meaning::MaybeNames | Meaning::Command => start_command(&house, screen, args, waiting),
+    }
+}
+
+fn start_command(house: &House, screen: &Screen, args: &Start, waiting: Waiting) -> Result<(), Failure> {
+    let session = Session::capture(house.home.own);
+    session.warn(screen);
+    let spec = files::from_flags(&args.words, &args.app)?;
+    let name = spec.name.clone();
+    let definition = Definition { spec, session_env: session.env, umask: session.umask, source: None };
+    let operation = carry_out(house, screen, path().segment("apps"), Request::post, Some(&StartRequest { definition }), waiting)
+        .map_err(|failure| failure.next(format!("`abide status {name}` shows what is there under that name")))?;
+    report(screen, &operation)
+}
+
+fn meaning(words: &[String], is_file: impl Fn(&Path) -> bool) -> Meaning {
+    if let [word] = words
+        && (word == "-" || (CONFIG_ENDINGS.iter().any(|ending| word.ends_with(ending)) && is_file(Path::new(word))))
+    {
+        return Meaning::File;
+    }
+    if words.iter().all(|word| may_select(word)) { Meaning::MaybeNames } else { Meaning::Command }
+}
+
+/// Whether a word has the form of a selector. Paths never have, nor have words with blanks.
+fn may_select(word: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-:=*?[]!".contains(c);
+    !word.is_empty() && !word.starts_with(['-', '.']) && word.chars().all(plain)
+}
+
+fn all_match(house: &House, words: &[String]) -> Result<bool, Failure> {
+    for word in words {
+        let request = Request::get(path().segment("apps").query("select", word));
+        match house.ask::<Vec<SlotRow>>(&request) {
+            Ok(rows) if rows.is_empty() => return Ok(false),
+            Ok(_) => {}
+            // "no such app" and "that is no selector": then it is a command.
+            Err(Failure::Told { exit: Exit::No | Exit::Usage, .. }) => return Ok(false),
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok(true)
+}
+
+/// Flags that describe an app have no meaning where the app is described already, and nothing is ignored silently.
+fn refuse_flags(flags: &AppFlags, words: &[String], why: &str) -> Result<(), Failure> {
+    let Some(flag) = flags.given().first().copied() else { return Ok(()) };
+    let word = words.first().map(String::as_str).unwrap_or_default();
+    Err(Failure::new(Exit::Usage, format!("{flag} describes a new app, but `{}` {why}", shown_path(Path::new(word)))).next(
+        format!(
+            "abide start {}   (for a program of that name write ./{word} or its whole path)",
+            words.iter().map(|w| quote(w)).collect::<Vec<_>>().join(" ")
+        ),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_one_argument_means() {
+        let files = ["abide.toml", "dir/x.yaml", "eco.config.cjs", "-x.json", "server.js", "web"];
+        let cases = [
+            ("abide.toml", Meaning::File),
+            ("dir/x.yaml", Meaning::File),
+            ("eco.config.cjs", Meaning::File),
+            ("-", Meaning::File),
+            ("missing.toml", Meaning::MaybeNames),
+            ("dir/missing.toml", Meaning::Command),
+            ("web", Meaning::MaybeNames),
+            ("web-1", Meaning::MaybeNames),
+            ("12", Meaning::MaybeNames),
+            ("ns:prod", Meaning::MaybeNames),
+            ("label:tier=front", Meaning::MaybeNames),
+            ("status:errored", Meaning::MaybeNames),
+            ("api-*", Meaning::MaybeNames),
+            ("all", Meaning::MaybeNames),
+            ("server.js", Meaning::MaybeNames),
+            ("./web", Meaning::Command),
+            ("/bin/web", Meaning::Command),
+            ("../web", Meaning::Command),
+            ("bin/web", Meaning::Command),
+            ("node server.js", Meaning::Command),
+            ("a,b", Meaning::Command),
+            ("wéb", Meaning::Command),
+            ("", Meaning::Command),
+        ];
+        for (word, expected) in cases {
+            let found = meaning(&[word.to_owned()], |path| files.contains(&path.to_str().unwrap_or_default()));
+            assert_eq!(found, expected, "{word}");
+        }
+    }
+
+    #[test]
+    fn what_several_arguments_mean() {
+        let cases = [
+            ("web api", Meaning::MaybeNames),
+            ("node server.js", Meaning::MaybeNames),
+            ("node ./server.js", Meaning::Command),
+            ("node server.js --port", Meaning::Command),
+            ("abide.toml other.toml", Meaning::MaybeNames),
+        ];
+        for (line, expected) in cases {
+            let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            assert_eq!(meaning(&words, |_| true), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn flags_are_never_ignored() {
+        let words = ["web".to_owned()];
+        assert!(refuse_flags(&AppFlags::default(), &words, "x").is_ok());
+        let flags = AppFlags { shell: true, ..AppFlags::default() };
+        let refused = refuse_flags(&flags, &words, "is an app that is there already").expect_err("refused");
+        assert_eq!(refused.code(), 2);
+    }
+}

@@ -1,0 +1,70 @@
+//! `up`: files become running apps.
+
+use super::list::{rows_of, show_rows};
+use super::stream::{LogForm, print_logs};
+use crate::args::Up;
+use crate::failure::{Exit, Failure};
+use crate::files::Project;
+use crate::follow::{Waiting, carry_out, explain, failed};
+use crate::house::House;
+use crate::screen::Screen;
+use crate::session::Session;
+use api::client::{Request, path};
+use api::{ApplyRequest, Operation, OperationState, SlotRow};
+use serde::Serialize;
+
+/// Log lines of each slot and stream that `--attach` begins with.
+const ATTACH_LINES: u64 = 10;
+
+/// What `up --json` prints.
+#[derive(Debug, Serialize)]
+struct UpReport<'a> {
+    changed: Vec<String>,
+    unchanged: Vec<String>,
+    operation: &'a Operation,
+    slots: Vec<SlotRow>,
+}
+
+/// `up`.
+///
+/// # Errors
+/// [`Failure`].
+pub fn up(house: &House, screen: &Screen, args: &Up) -> Result<(), Failure> {
+    let projects = crate::files::load_all(&crate::files::find(&args.files)?, screen)?;
+    let apps = apply(house, screen, projects, Waiting::For(args.wait_timeout))?;
+    if args.attach {
+        screen.say("following the logs; Ctrl-C ends that, the apps run on");
+        print_logs(house, screen, LogForm::of(screen, false), &apps, None, ATTACH_LINES, true)?;
+    }
+    Ok(())
+}
+
+/// Applies projects and shows their slots. Returns the selector of their apps.
+///
+/// # Errors
+/// [`Failure`].
+pub fn apply(house: &House, screen: &Screen, projects: Vec<Project>, waiting: Waiting) -> Result<String, Failure> {
+    let session = Session::capture(house.home.own);
+    session.warn(screen);
+    let definitions = crate::files::definitions(projects, &session)?;
+    if definitions.is_empty() {
+        return Err(Failure::new(Exit::Config, "no app is described there").next("add one: [apps.web] with cmd = \"…\""));
+    }
+    let names: Vec<&str> = definitions.iter().map(|definition| definition.spec.name.as_str()).collect();
+    let apps = names.join(",");
+    let body = ApplyRequest { definitions };
+    let operation = carry_out(house, screen, path().segment("apply"), Request::post, Some(&body), waiting)?;
+    explain(screen, &operation);
+    let slots = rows_of(house, &apps)?;
+    if screen.json {
+        let (changed, unchanged) =
+            operation.apply.clone().map_or_else(Default::default, |reply| (reply.changed, reply.unchanged));
+        screen.print_json(&UpReport { changed, unchanged, operation: &operation, slots })?;
+    } else {
+        show_rows(screen, &slots)?;
+    }
+    match operation.state {
+        OperationState::Failed => Err(failed(&operation)),
+        OperationState::Running | OperationState::Done => Ok(apps),
+    }
+}

@@ -1,0 +1,48 @@
+//! `validate`: offline.
+
+use crate::failure::Failure;
+use crate::files::{self, shown_path};
+use crate::screen::Screen;
+use serde::Serialize;
+use std::path::PathBuf;
+
+/// What `validate --json` prints for one file.
+#[derive(Debug, Serialize)]
+struct FileReport {
+    file: String,
+    valid: bool,
+    apps: Vec<String>,
+    warnings: Vec<String>,
+    errors: Vec<String>,
+}
+
+/// `validate`.
+///
+/// # Errors
+/// One of the files is not valid.
+pub fn validate(screen: &Screen, named: &[PathBuf]) -> Result<(), Failure> {
+    let mut reports = Vec::new();
+    for path in files::find(named)? {
+        let file = shown_path(&path);
+        reports.push(match files::load(&path) {
+            Ok(project) => {
+                let apps = project.apps.iter().map(|app| app.name.as_str().to_owned()).collect();
+                FileReport { file, valid: true, apps, warnings: project.warnings, errors: Vec::new() }
+            }
+            Err(invalid) => FileReport { file, valid: false, apps: Vec::new(), warnings: Vec::new(), errors: invalid.errors },
+        });
+    }
+    if screen.json {
+        screen.print_json(&reports)?;
+    } else {
+        for report in &reports {
+            report.warnings.iter().for_each(|warning| screen.err(warning));
+            if report.valid {
+                let apps = if report.apps.len() == 1 { "1 app".to_owned() } else { format!("{} apps", report.apps.len()) };
+                screen.print(&format!("{}: valid, {apps}: {}\n", report.file, report.apps.join(", ")))?;
+            }
+        }
+    }
+    let errors: Vec<String> = reports.into_iter().flat_map(|report| report.errors).collect();
+    if errors.is_empty() { Ok(()) } else { Err(files::invalid(screen, &errors)) }
+}

@@ -1,0 +1,70 @@
+//! From the arguments of the process to its exit code.
+
+use crate::args::Cli;
+use crate::commands::run;
+use crate::failure::Exit;
+use crate::screen::Screen;
+use crate::words::{Ambiguous, arrange};
+use clap::error::ErrorKind;
+use clap::{ColorChoice, CommandFactory, FromArgMatches};
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// The `abide` command.
+pub fn main() -> ExitCode {
+    let argv: Vec<OsString> = std::env::args_os().collect();
+    let cli = match parse(argv) {
+        Ok(cli) => cli,
+        Err(code) => return ExitCode::from(code),
+    };
+    let screen = Screen::new(&cli.global);
+    match run(cli, &screen) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            screen.fail(&failure);
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+fn parse(argv: Vec<OsString>) -> Result<Cli, u8> {
+    let plain = argv.iter().any(|word| word == "--no-color");
+    let choice = if plain { ColorChoice::Never } else { ColorChoice::Auto };
+    let texts: Option<Vec<String>> = argv.iter().map(|word| word.to_str().map(str::to_owned)).collect();
+    // What is not UTF-8 is no option of ours; clap refuses it where it must be text.
+    let argv: Vec<OsString> = match texts.map(arrange) {
+        Some(Ok(arranged)) => arranged.into_iter().map(OsString::from).collect(),
+        Some(Err(ambiguous)) => {
+            eprint_ambiguous(&ambiguous);
+            return Err(Exit::Usage as u8);
+        }
+        None => argv,
+    };
+    let mut command = Cli::command().color(choice);
+    if argv.len() < 2 {
+        // `abide` alone asks what there is.
+        let _ = command.print_help();
+        return Err(0);
+    }
+    let parsed = command.try_get_matches_from(argv).and_then(|matches| Cli::from_arg_matches(&matches));
+    parsed.map_err(|error| {
+        // If nobody reads it there is nobody to tell.
+        let _ = error.print();
+        match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => 0,
+            _ => Exit::Usage as u8,
+        }
+    })
+}
+
+fn eprint_ambiguous(ambiguous: &Ambiguous) {
+    use std::io::Write as _;
+    let Ambiguous { option, for_abide, for_program } = ambiguous;
+    let text = format!(
+        "error: `{}` stands after the command's second word, where options belong to the program\n  \
+         for Abide:        {for_abide}\n  for the program:  {for_program}\nnext: write one of the two\n",
+        crate::escape::shown_word(option)
+    );
+    // If standard error is gone there is nobody to tell.
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}

@@ -1,0 +1,83 @@
+//! Text from elsewhere, made safe to print: a log line or an error must never drive the terminal that shows it (row 24 of
+//! reliability.md).
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+/// The text with every character escaped that could move the cursor, change colours, reorder what is read, or hide.
+pub fn shown(text: &str) -> String {
+    escape(text, |c| c == '\t').into_owned()
+}
+
+/// As [`shown`], for a text of several lines, whose line feeds stay.
+pub fn shown_lines(text: &str) -> String {
+    escape(text, |c| c == '\t' || c == '\n').into_owned()
+}
+
+/// As [`shown`], for a cell of a table: a tab too is escaped.
+pub fn shown_word(text: &str) -> Cow<'_, str> {
+    escape(text, |_| false)
+}
+
+fn escape(text: &str, keep: impl Fn(char) -> bool) -> Cow<'_, str> {
+    let hostile = |c: char| is_hostile(c) && !keep(c);
+    if !text.chars().any(hostile) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        let code = u32::from(c);
+        // Writing to a string cannot fail.
+        let _ = match c {
+            _ if !hostile(c) => out.write_char(c),
+            '\r' => out.write_str("\\r"),
+            '\n' => out.write_str("\\n"),
+            '\t' => out.write_str("\\t"),
+            _ if code < 0x100 => write!(out, "\\x{code:02x}"),
+            _ => write!(out, "\\u{{{code:x}}}"),
+        };
+    }
+    Cow::Owned(out)
+}
+
+/// Control characters (C0, DEL, C1), what changes the direction of reading, what separates lines in Unicode, and what is
+/// invisible.
+fn is_hostile(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Row 24: a hostile corpus, and exactly what is shown for it.
+    #[test]
+    fn hostile_corpus() {
+        let cases = [
+            ("plain text, ünïcödé, 漢字, 🦀", "plain text, ünïcödé, 漢字, 🦀"),
+            ("\u{1b}[31mred\u{1b}[0m", "\\x1b[31mred\\x1b[0m"),
+            ("\u{1b}]0;title\u{7}", "\\x1b]0;title\\x07"),
+            ("\u{1b}[2J\u{1b}[H", "\\x1b[2J\\x1b[H"),
+            ("\u{9b}31m", "\\x9b31m"),
+            ("password: ok\rdenied", "password: ok\\rdenied"),
+            ("a\u{8}\u{8}b\u{7f}", "a\\x08\\x08b\\x7f"),
+            ("nul\0", "nul\\x00"),
+            ("abc\u{202e}fdp.exe", "abc\\u{202e}fdp.exe"),
+            ("\u{2066}x\u{2069}\u{200f}\u{61c}", "\\u{2066}x\\u{2069}\\u{200f}\\u{61c}"),
+            ("zero\u{200b}width\u{feff}", "zero\\u{200b}width\\u{feff}"),
+            ("two\u{2028}lines\u{85}", "two\\u{2028}lines\\x85"),
+            ("tab\tstays", "tab\tstays"),
+            ("tag\u{e0041}", "tag\\u{e0041}"),
+        ];
+        for (hostile, harmless) in cases {
+            assert_eq!(shown(hostile), harmless);
+            assert!(!shown(hostile).chars().any(|c| c.is_control() && c != '\t'));
+        }
+        assert_eq!(shown("a\nb"), "a\\nb");
+        assert_eq!(shown_lines("a\nb\r"), "a\nb\\r");
+        assert_eq!(shown_word("a\tb"), "a\\tb");
+    }
+}

@@ -1,0 +1,258 @@
+//! A wish on its way: sends a write, follows the operation, shows its progress, and says how it ended.
+
+use crate::escape::{shown, shown_word};
+use crate::failure::{Exit, Failure};
+use crate::house::{House, fresh_key};
+use crate::screen::{DIM, GREEN, RED, Screen, paint};
+use api::client::{ClientError, PathBuilder, Request};
+use api::{Operation, OperationKind, OperationState, Outcome, SlotOutcome};
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+/// How often the line with what is pending is drawn anew on a terminal.
+const TICK: Duration = Duration::from_millis(100);
+/// How long to try on a broken stream before giving up.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a command waits for its wish to come true.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waiting {
+    /// Until it is accepted.
+    Not,
+    /// Until it is done, at most so long.
+    For(Option<Duration>),
+}
+
+impl Waiting {
+    /// From the flags.
+    pub fn from_flags(no_wait: bool, timeout: Option<Duration>) -> Waiting {
+        if no_wait { Waiting::Not } else { Waiting::For(timeout) }
+    }
+}
+
+/// Sends a write and waits as asked. Returns the operation as it is then: running only for [`Waiting::Not`].
+///
+/// # Errors
+/// It was refused, cannot be sent, or is not done in time. An operation that ends failed is not an error here.
+pub fn carry_out(
+    house: &House,
+    screen: &Screen,
+    path: PathBuilder,
+    method: fn(String) -> Request,
+    body: Option<&impl serde::Serialize>,
+    waiting: Waiting,
+) -> Result<Operation, Failure> {
+    let follow = waiting != Waiting::Not;
+    let mut request = method(path.flag("follow", follow).build()).idempotency_key(fresh_key());
+    if let Some(body) = body {
+        request = request.json(body)?;
+    }
+    match waiting {
+        Waiting::Not => house.ask(&request),
+        Waiting::For(timeout) => follow_stream(house, screen, &request, timeout),
+    }
+}
+
+fn follow_stream(house: &House, screen: &Screen, request: &Request, timeout: Option<Duration>) -> Result<Operation, Failure> {
+    let begun = Instant::now();
+    let mut progress = Progress::new(screen, begun);
+    let mut last: Option<Operation> = None;
+    let mut broken: Option<Instant> = None;
+    loop {
+        let mut lines = house.stream::<Operation>(request).inspect_err(|_| progress.clear())?;
+        loop {
+            let wait = match (progress.ticks(), timeout.map(|limit| limit.saturating_sub(begun.elapsed()))) {
+                (true, Some(left)) => Some(TICK.min(left)),
+                (true, None) => Some(TICK),
+                (false, left) => left,
+            };
+            // Zero would mean "for ever".
+            let wait = wait.map(|wait| wait.max(Duration::from_millis(1)));
+            let line = lines.stream().set_read_timeout(wait).map_err(ClientError::Broken).and_then(|()| lines.next_line());
+            match line {
+                Ok(Some(operation)) => {
+                    broken = None;
+                    progress.show(&operation);
+                    if operation.state != OperationState::Running {
+                        progress.clear();
+                        return Ok(operation);
+                    }
+                    last = Some(operation);
+                }
+                Err(ClientError::NotYet) => progress.tick(last.as_ref()),
+                // The steward went away: the next one knows the operation by its key.
+                Ok(None) | Err(ClientError::Broken(_)) if broken.get_or_insert_with(Instant::now).elapsed() < PATIENCE => {
+                    std::thread::sleep(Duration::from_millis(20));
+                    break;
+                }
+                Ok(None) => {
+                    progress.clear();
+                    return Err(ClientError::Broken(std::io::ErrorKind::UnexpectedEof.into()).into());
+                }
+                Err(error) => {
+                    progress.clear();
+                    return Err(error.into());
+                }
+            }
+            if timeout.is_some_and(|limit| begun.elapsed() >= limit) {
+                progress.clear();
+                return Err(not_in_time(last.as_ref(), begun.elapsed()));
+            }
+        }
+    }
+}
+
+fn not_in_time(last: Option<&Operation>, waited: Duration) -> Failure {
+    let pending: Vec<String> = last
+        .iter()
+        .flat_map(|operation| &operation.slots)
+        .filter(|slot| slot.outcome == Outcome::Pending)
+        .map(|slot| format!("{} ({})", shown_word(&slot.slot), shown(&slot.detail)))
+        .collect();
+    let pending = if pending.is_empty() { String::new() } else { format!(": {}", pending.join(", ")) };
+    Failure::new(Exit::No, format!("not done after {}{pending}", model::format_span(waited)))
+        .next("it goes on all the same; `abide list` shows how far it is")
+}
+
+/// Says of each failed slot why, and the end of its log.
+pub fn explain(screen: &Screen, operation: &Operation) {
+    for slot in operation.slots.iter().filter(|slot| slot.outcome == Outcome::Failed) {
+        let mut text =
+            format!("{} {}: {}", paint(screen.err_colour, RED, "failed:"), shown_word(&slot.slot), shown(&slot.detail));
+        for line in &slot.log_tail {
+            text.push_str(&format!("\n  {} {}", paint(screen.err_colour, DIM, "|"), shown(line)));
+        }
+        screen.err(&text);
+    }
+}
+
+/// The failure that a failed operation is, already explained by [`explain`].
+pub fn failed(operation: &Operation) -> Failure {
+    let apps: BTreeSet<&str> =
+        operation.slots.iter().filter(|slot| slot.outcome == Outcome::Failed).map(|slot| slot.app.as_str()).collect();
+    let app = apps.first().copied().unwrap_or("APP");
+    let what = match operation.kind {
+        OperationKind::Apply | OperationKind::Start => "failed to start",
+        OperationKind::Stop => "failed to stop",
+        OperationKind::Restart => "failed to restart",
+        OperationKind::Delete => "failed to delete",
+        OperationKind::Shutdown => "failed to stop the manager",
+    };
+    let names: Vec<_> = apps.iter().map(|app| shown_word(app)).collect();
+    Failure::new(Exit::No, format!("{what}: {}", names.join(", ")))
+        .next(format!("`abide logs {app}` shows what it said, `abide status {app}` what happened"))
+}
+
+/// The progress of one operation on standard error: a line for each slot that has got somewhere; on a terminal also one line, drawn again and
+/// again, with what is pending.
+struct Progress<'a> {
+    screen: &'a Screen,
+    begun: Instant,
+    told: BTreeSet<(String, bool)>,
+    drawn: bool,
+    turn: usize,
+}
+
+impl<'a> Progress<'a> {
+    fn new(screen: &'a Screen, begun: Instant) -> Progress<'a> {
+        Progress { screen, begun, told: BTreeSet::new(), drawn: false, turn: 0 }
+    }
+
+    /// Whether a line is drawn again and again.
+    fn ticks(&self) -> bool {
+        self.screen.err_tty && !self.screen.quiet
+    }
+
+    fn show(&mut self, operation: &Operation) {
+        if self.screen.quiet {
+            return;
+        }
+        for slot in &operation.slots {
+            let ok = slot.outcome == Outcome::Ok;
+            // What failed is explained at the end, once.
+            if ok && self.told.insert((slot.slot.clone(), ok)) {
+                self.clear();
+                self.screen.err(&outcome_line(slot, self.screen.err_colour, self.begun.elapsed()));
+            }
+        }
+        self.tick(Some(operation));
+    }
+
+    fn tick(&mut self, operation: Option<&Operation>) {
+        let Some(operation) = operation.filter(|_| self.ticks()) else { return };
+        let pending: Vec<&SlotOutcome> = operation.slots.iter().filter(|slot| slot.outcome == Outcome::Pending).collect();
+        self.clear();
+        if pending.is_empty() {
+            return;
+        }
+        let wheel = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
+        self.turn += 1;
+        let mut words: Vec<String> =
+            pending.iter().take(3).map(|slot| format!("{} {}", shown_word(&slot.slot), shown(&slot.detail))).collect();
+        if pending.len() > 3 {
+            words.push(format!("and {} more", pending.len() - 3));
+        }
+        let text = format!("{} {:.1}s  {}", wheel[self.turn % wheel.len()], self.begun.elapsed().as_secs_f64(), words.join(", "));
+        // One line only, or it could not be taken back.
+        let text: String = text
+            .chars()
+            .take(comfy_table::Table::new().width().map_or(79, |width| usize::from(width).saturating_sub(1)))
+            .collect();
+        self.raw(&text);
+        self.drawn = true;
+    }
+
+    fn clear(&mut self) {
+        if std::mem::take(&mut self.drawn) {
+            self.raw("\r\u{1b}[2K");
+        }
+    }
+
+    fn raw(&self, text: &str) {
+        use std::io::Write as _;
+        let mut err = std::io::stderr().lock();
+        // If standard error is gone there is nobody to show it to.
+        let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
+    }
+}
+
+fn outcome_line(slot: &SlotOutcome, colour: bool, after: Duration) -> String {
+    let name = shown_word(&slot.slot);
+    let time = paint(colour, DIM, &format!("({:.1}s)", after.as_secs_f64()));
+    format!("{} {name} {} {time}", paint(colour, GREEN, "ok"), shown(&slot.detail))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slot(name: &str, outcome: Outcome, detail: &str) -> SlotOutcome {
+        let app = name.split('-').next().unwrap_or_default().to_owned();
+        SlotOutcome { app, slot: name.to_owned(), outcome, detail: detail.to_owned(), log_tail: Vec::new() }
+    }
+
+    fn operation(state: OperationState) -> Operation {
+        let slots = vec![
+            slot("web-0", Outcome::Ok, "running"),
+            slot("web-1", Outcome::Failed, "exit code 1"),
+            slot("db-0", Outcome::Pending, "starting\u{1b}[1m"),
+        ];
+        Operation { id: 7, kind: OperationKind::Start, state, slots, apply: None }
+    }
+
+    #[test]
+    fn how_it_ends() {
+        let Failure::Told { exit, message, next } = failed(&operation(OperationState::Failed)) else { panic!("told") };
+        assert_eq!((exit, message.as_str()), (Exit::No, "failed to start: web"));
+        assert_eq!(next.as_deref(), Some("`abide logs web` shows what it said, `abide status web` what happened"));
+        let late = not_in_time(Some(&operation(OperationState::Running)), Duration::from_secs(5));
+        let Failure::Told { exit, message, .. } = late else { panic!("told") };
+        assert_eq!((exit, message.as_str()), (Exit::No, "not done after 5s: db-0 (starting\\x1b[1m)"));
+    }
+
+    #[test]
+    fn a_line_for_each_slot() {
+        let line = outcome_line(&slot("web-0", Outcome::Ok, "running"), false, Duration::from_millis(140));
+        assert_eq!(line, "ok web-0 running (0.1s)");
+    }
+}

@@ -1,0 +1,41 @@
+//! Answers of the manager as text for people. Pure: rows and a width in, text out.
+
+mod app;
+mod line;
+mod table;
+mod time;
+
+pub use app::app_text;
+pub use line::{LogPainter, event_text};
+pub use table::slot_table;
+pub use time::local_time;
+
+use crate::screen::{DIM, GREEN, RED, YELLOW};
+use anstyle::Style;
+use api::ExitView;
+use model::Status;
+
+/// The colour of a status.
+pub fn status_style(status: Status) -> Style {
+    match status {
+        Status::Running | Status::Ready => GREEN,
+        Status::Starting | Status::Reloading | Status::Stopping | Status::Backoff | Status::Waiting => YELLOW,
+        Status::Unhealthy | Status::Errored | Status::Foreign => RED,
+        Status::Stopped | Status::Completed => DIM,
+    }
+}
+
+/// How a life ended, in words.
+pub fn exit_text(exit: &ExitView) -> String {
+    use crate::escape::shown;
+    match exit {
+        ExitView { failed: Some(stage), errno, .. } => {
+            format!("never ran: {} failed ({})", shown(stage), shown(errno.as_deref().unwrap_or("unknown error")))
+        }
+        ExitView { signal: Some(signal), core, .. } => {
+            format!("{}{}", shown(signal), if *core == Some(true) { " (core dumped)" } else { "" })
+        }
+        ExitView { code: Some(code), .. } => format!("exit code {code}"),
+        _ => "ended unseen".to_owned(),
+    }
+}
