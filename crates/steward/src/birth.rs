@@ -1,0 +1,147 @@
+//! What a birth needs: the complete environment, the lines for the keeper, and the FIFOs.
+
+use crate::fill::{Names, fill};
+use engine::Bear;
+use model::{Definition, SlotRef};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+use rustix::io::Errno;
+use std::collections::BTreeMap;
+use std::io;
+use wire::{Birth, Handles, Request};
+
+/// What a shell that knows nothing better searches.
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Program and variables of a life, with every name filled in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Filled {
+    pub(crate) argv: Vec<String>,
+    pub(crate) env: BTreeMap<String, String>,
+}
+
+/// Fills a definition for one slot. The app's own variables win over the captured session, the manager's over both.
+pub(crate) fn filled(definition: &Definition, slot: &SlotRef, home: &str) -> Filled {
+    let (number, name) = (slot.index.to_string(), slot.to_string());
+    let names = Names { app: slot.app.as_str(), slot: &number, instance: &name, home };
+    let spec = &definition.spec;
+    let mut env = definition.session_env.clone();
+    env.entry("PATH".to_owned()).or_insert_with(|| DEFAULT_PATH.to_owned());
+    env.extend(spec.env.iter().map(|(key, value)| (key.clone(), fill(value, &names))));
+    env.entry("ABIDE_HOME".to_owned()).or_insert_with(|| home.to_owned());
+    env.insert("INSTANCE_ID".to_owned(), number.clone());
+    env.insert("NODE_APP_INSTANCE".to_owned(), number.clone());
+    env.insert("ABIDE_APP".to_owned(), slot.app.as_str().to_owned());
+    env.insert("ABIDE_SLOT".to_owned(), name.clone());
+    Filled { argv: spec.argv.iter().map(|arg| fill(arg, &names)).collect(), env }
+}
+
+/// The lines that bear a life.
+///
+/// # Errors
+/// A command or variable that no line can hold.
+pub(crate) fn lines(bear: &Bear, home: &str, boot: &str) -> Result<Vec<Request>, wire::TooLong> {
+    let life = &bear.life;
+    let service = life.instance.to_string();
+    let Filled { argv, mut env } = filled(&bear.definition, &life.slot, home);
+    env.insert("ABIDE_INSTANCE".to_owned(), service.clone());
+    wire::birth(&Birth {
+        tags: tags(life, boot),
+        argv,
+        env: env.into_iter().map(|(key, value)| format!("{key}={value}")).collect(),
+        cwd: bear.definition.spec.cwd.to_string_lossy().into_owned(),
+        umask: bear.definition.umask,
+        service,
+    })
+}
+
+/// What a new steward needs to recognise a life whose record was lost.
+pub(crate) fn tags(life: &model::LifeRecord, boot: &str) -> Vec<String> {
+    vec![
+        format!("app={}", life.slot.app),
+        format!("slot={}", life.slot.index),
+        format!("generation={}", life.generation),
+        format!("digest={:016x}", life.digest),
+        format!("boot={boot}"),
+    ]
+}
+
+/// The slot that tags name.
+pub(crate) fn slot_in(tags: &[String]) -> Option<SlotRef> {
+    let value = |key: &str| tags.iter().find_map(|tag| tag.strip_prefix(key)?.strip_prefix('='));
+    Some(SlotRef { app: value("app")?.parse().ok()?, index: value("slot")?.parse().ok()? })
+}
+
+/// Makes the two FIFOs, 0600. What an earlier try has left is replaced.
+pub(crate) fn make_fifos(handles: &Handles) -> io::Result<()> {
+    for path in &handles.fifos {
+        let make = || mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0);
+        match make() {
+            Err(Errno::EXIST) => {
+                std::fs::remove_file(path)?;
+                make()?;
+            }
+            Err(Errno::NOENT) => {
+                crate::home::make_folders()?;
+                make()?;
+            }
+            done => done?,
+        }
+    }
+    Ok(())
+}
+
+/// Removes FIFOs and lock file of a life that is over. What is not there is gone already.
+pub(crate) fn remove_files(handles: &Handles) {
+    for path in handles.fifos.iter().chain([&handles.lock_path]) {
+        let _ = std::fs::remove_file(path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::{AppName, AppSpec};
+
+    fn definition() -> Definition {
+        let name = AppName::new("web").expect("name");
+        let mut spec = AppSpec::new(name, vec!["./run".into(), "--slot={{slot}}".into()], "/srv".into());
+        spec.env.insert("WHO".into(), "{{instance}}".into());
+        spec.env.insert("LANG".into(), "C".into());
+        let session_env = BTreeMap::from([("LANG".into(), "de".into()), ("RAW".into(), "{{slot}}".into())]);
+        Definition { spec, session_env, umask: 0o22, source: None }
+    }
+
+    #[test]
+    fn the_app_wins_over_the_session_and_the_manager_over_both() {
+        let mut definition = definition();
+        definition.spec.env.insert("INSTANCE_ID".into(), "mine".into());
+        let slot = SlotRef::new(&definition.spec.name, 3);
+        let Filled { argv, env } = filled(&definition, &slot, "/h");
+        assert_eq!(argv, ["./run", "--slot=3"]);
+        let pairs: Vec<String> = env.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let want = format!(
+            "ABIDE_APP=web ABIDE_HOME=/h ABIDE_SLOT=web-3 INSTANCE_ID=3 LANG=C NODE_APP_INSTANCE=3 PATH={DEFAULT_PATH} RAW={{{{slot}}}} WHO=web-3"
+        );
+        assert_eq!(pairs.join(" "), want);
+    }
+
+    #[test]
+    fn tags_name_the_slot() {
+        let tags = ["app=web", "slot=3", "boot=x"].map(String::from);
+        assert_eq!(slot_in(&tags).expect("both there").to_string(), "web-3");
+        assert_eq!(slot_in(&tags[1..]), None);
+    }
+
+    #[test]
+    fn fifos_are_made_anew() {
+        let folder = tempfile::tempdir().expect("tempdir");
+        let at = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+        let mut handles = wire::handles("i1");
+        handles.fifos = [at("out"), at("err")];
+        handles.lock_path = at("lock");
+        make_fifos(&handles).expect("first");
+        make_fifos(&handles).expect("again");
+        remove_files(&handles);
+        assert_eq!(std::fs::read_dir(folder.path()).expect("there").count(), 0);
+    }
+}

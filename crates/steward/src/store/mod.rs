@@ -1,0 +1,20 @@
+//! The state files; nothing outside knows their form.
+//!
+//! `store/operations` holds what was wished: one line, one write and one fsync for an operation, however many apps it touches.
+//! `store/snapshot` is the same thing compacted: lines that replay to the same state. `store/lives` is the journal of lives, without
+//! fsync: only the death of a process must not lose it. Every line carries a checksum, so what is damaged is told from what is not, and
+//! the rest still counts.
+
+mod disk;
+mod frame;
+mod lives;
+mod record;
+mod state;
+
+pub(crate) use disk::{SaveError, Store};
+pub(crate) use lives::{LivesJournal, Remembered};
+pub(crate) use record::{Act, Defined, Goal, StoredTarget, Track};
+pub(crate) use state::{Recent, State, StoredApp};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,150 @@
+//! What the store writes down.
+
+use model::{AppName, Definition, Generation, InstanceId, SlotId, SlotRef};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The version of the records that this steward writes; it reads no later one.
+pub(crate) const VERSION: u32 = 1;
+
+/// One line of `store/operations` or `store/snapshot`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Record {
+    /// [`VERSION`].
+    pub(crate) v: u32,
+    /// The operation's number; in a snapshot the number of the last operation in it.
+    pub(crate) op: u64,
+    /// When, in milliseconds since 1970.
+    pub(crate) at: i64,
+    /// Who asked.
+    pub(crate) actor: String,
+    /// The client's `Idempotency-Key`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) key: Option<String>,
+    /// How its coming true is seen, for clients that ask again after a steward died.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) track: Option<Track>,
+    /// What.
+    #[serde(rename = "do")]
+    pub(crate) act: Act,
+}
+
+/// The version alone, to be read before anything else is believed.
+#[derive(Deserialize)]
+pub(super) struct Version {
+    pub(super) v: u32,
+}
+
+/// A change of what is wished.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Act {
+    /// The counters at the head of a snapshot.
+    Base {
+        /// Slot ids below this were used.
+        next_slot_id: u32,
+        /// Instance numbers below this may have been used.
+        reserve: u64,
+    },
+    /// These apps are defined, or defined anew; those are started.
+    Define {
+        /// In order.
+        apps: Vec<Defined>,
+        /// Known apps that are only started.
+        #[serde(skip_serializing_if = "Vec::is_empty", default)]
+        start: Vec<StoredTarget>,
+    },
+    /// These are wished to run, or not to.
+    Wish {
+        /// Whom.
+        targets: Vec<StoredTarget>,
+        /// Whether to run.
+        run: bool,
+    },
+    /// These apps are to go.
+    Delete {
+        /// Which.
+        apps: Vec<AppName>,
+    },
+    /// A deleted app is gone.
+    Gone {
+        /// Which.
+        app: AppName,
+    },
+    /// A slot was given up.
+    Errored {
+        /// Which.
+        slot: SlotRef,
+        /// Why.
+        why: String,
+    },
+    /// Instance numbers below this may be in use.
+    Reserve {
+        /// The first free one.
+        until: u64,
+    },
+    /// Nothing changes: in a snapshot, an operation that clients may still ask about.
+    Nothing,
+}
+
+/// A definition with what the store adds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Defined {
+    /// What the user wrote.
+    pub(crate) definition: Arc<Definition>,
+    /// Counts changes of the process-shaping part.
+    pub(crate) generation: Generation,
+    /// Whether it is wished to run.
+    pub(crate) run: bool,
+    /// Ids of every slot that it ever had, by index.
+    pub(crate) slot_ids: BTreeMap<u32, SlotId>,
+    /// Wishes for single slots.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub(crate) slot_wishes: BTreeMap<u32, bool>,
+}
+
+/// `engine::Target`, written down.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StoredTarget {
+    /// The app.
+    pub(crate) app: AppName,
+    /// Some of its slots, or all.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) slots: Option<Vec<u32>>,
+}
+
+/// What an operation waits for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Track {
+    /// What was asked for.
+    pub(crate) kind: api::OperationKind,
+    /// The slots, each with its goal.
+    pub(crate) slots: Vec<(SlotRef, Goal)>,
+    /// For `apply`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) apply: Option<api::ApplyReply>,
+}
+
+/// When a slot has got there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Goal {
+    /// A life with at least this number has run, or the slot is completed. `patient`: a pause before the next try is no failure.
+    Run {
+        /// The first life that counts.
+        floor: InstanceId,
+        /// Only giving up is a failure.
+        patient: bool,
+    },
+    /// It has no life.
+    Stop,
+    /// It is no more.
+    Gone,
+}
+
+impl From<&StoredTarget> for engine::Target {
+    fn from(stored: &StoredTarget) -> engine::Target {
+        engine::Target { app: stored.app.clone(), slots: stored.slots.clone() }
+    }
+}

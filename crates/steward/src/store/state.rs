@@ -1,0 +1,198 @@
+//! What the records come to.
+
+use super::record::{Act, Defined, Record, StoredTarget, Track, VERSION};
+use model::{AppName, Definition, Generation, Rest, SlotId, SlotMemo, SlotRef};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+/// So many operations can be asked about after a steward died; older ones are forgotten.
+const RECENT: usize = 64;
+
+/// Everything that is wished.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct State {
+    /// Number of the last operation.
+    pub(crate) op: u64,
+    /// In the order of definition.
+    pub(crate) apps: Vec<StoredApp>,
+    /// Slots that were given up, and why.
+    pub(crate) errored: BTreeMap<SlotRef, String>,
+    /// The next free slot id.
+    pub(crate) next_slot_id: u32,
+    /// Instance numbers below this may have been used.
+    pub(crate) reserve: u64,
+    /// The newest operations.
+    pub(crate) recent: VecDeque<Recent>,
+}
+
+/// One app.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct StoredApp {
+    pub(crate) definition: Arc<Definition>,
+    pub(crate) generation: Generation,
+    pub(crate) running: bool,
+    pub(crate) slot_wishes: BTreeMap<u32, bool>,
+    pub(crate) slot_ids: BTreeMap<u32, SlotId>,
+    /// It is to go, and something of it may still be there.
+    pub(crate) deleting: bool,
+}
+
+/// An operation that may still be asked about.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Recent {
+    pub(crate) op: u64,
+    pub(crate) at: i64,
+    pub(crate) actor: String,
+    pub(crate) key: Option<String>,
+    pub(crate) track: Track,
+}
+
+impl StoredApp {
+    /// The name.
+    pub(crate) fn name(&self) -> &AppName {
+        &self.definition.spec.name
+    }
+
+    /// Ids of the slots that it has now.
+    pub(crate) fn live_slot_ids(&self) -> BTreeMap<u32, SlotId> {
+        let instances = self.definition.spec.instances;
+        self.slot_ids.iter().filter(|(index, _)| **index < instances).map(|(index, id)| (*index, *id)).collect()
+    }
+}
+
+impl State {
+    /// The app of this name.
+    pub(crate) fn app(&self, name: &AppName) -> Option<&StoredApp> {
+        self.apps.iter().find(|app| app.name() == name)
+    }
+
+    fn app_mut(&mut self, name: &AppName) -> Option<&mut StoredApp> {
+        self.apps.iter_mut().find(|app| app.name() == name)
+    }
+
+    /// Takes one record.
+    pub(super) fn apply(&mut self, record: &Record) {
+        self.op = self.op.max(record.op);
+        if let Some(track) = &record.track {
+            let (actor, key, track) = (record.actor.clone(), record.key.clone(), track.clone());
+            self.recent.push_back(Recent { op: record.op, at: record.at, actor, key, track });
+            if self.recent.len() > RECENT {
+                self.recent.pop_front();
+            }
+        }
+        match &record.act {
+            Act::Base { next_slot_id, reserve } => {
+                self.next_slot_id = self.next_slot_id.max(*next_slot_id);
+                self.reserve = self.reserve.max(*reserve);
+            }
+            Act::Define { apps, start } => {
+                apps.iter().for_each(|defined| self.define(defined));
+                start.iter().for_each(|target| self.wish(target, true));
+            }
+            Act::Wish { targets, run } => targets.iter().for_each(|target| self.wish(target, *run)),
+            Act::Delete { apps } => {
+                for name in apps {
+                    if let Some(app) = self.app_mut(name) {
+                        app.deleting = true;
+                    }
+                    self.errored.retain(|slot, _| slot.app != *name);
+                }
+            }
+            Act::Gone { app } => {
+                // The name may have been given again meanwhile.
+                self.apps.retain(|known| known.name() != app || !known.deleting);
+            }
+            Act::Errored { slot, why } => _ = self.errored.insert(slot.clone(), why.clone()),
+            Act::Reserve { until } => self.reserve = self.reserve.max(*until),
+            Act::Nothing => {}
+        }
+    }
+
+    fn define(&mut self, defined: &Defined) {
+        let Defined { definition, generation, run, slot_ids, slot_wishes } = defined;
+        let highest = slot_ids.values().map(|id| id.0 + 1).max().unwrap_or(0);
+        self.next_slot_id = self.next_slot_id.max(highest);
+        let name = &definition.spec.name;
+        let mut wishes = slot_wishes.clone();
+        match self.apps.iter().position(|app| app.name() == name) {
+            Some(at) => {
+                if !run {
+                    wishes.extend(&self.apps[at].slot_wishes);
+                }
+                self.apps[at] = stored(defined, wishes);
+            }
+            None => self.apps.push(stored(defined, wishes)),
+        }
+        if *run {
+            self.errored.retain(|slot, _| slot.app != *name);
+        }
+    }
+
+    fn wish(&mut self, target: &StoredTarget, run: bool) {
+        let meant = |index: u32| target.slots.as_ref().is_none_or(|some| some.contains(&index));
+        self.errored.retain(|slot, _| slot.app != target.app || !meant(slot.index));
+        let Some(app) = self.app_mut(&target.app) else { return };
+        match &target.slots {
+            None => {
+                app.running = run;
+                app.slot_wishes.clear();
+            }
+            Some(some) => app.slot_wishes.extend(some.iter().map(|index| (*index, run))),
+        }
+    }
+
+    /// Ends what was under way when the last steward ended: a deleted app whose lives are found again is stopped all the same.
+    pub(super) fn settle(&mut self) {
+        self.apps.retain(|app| !app.deleting);
+        let names: BTreeSet<&AppName> = self.apps.iter().map(StoredApp::name).collect();
+        self.errored.retain(|slot, _| names.contains(&slot.app));
+    }
+
+    /// Records that replay to this state.
+    pub(super) fn records(&self, at: i64) -> Vec<Record> {
+        let record = |act| Record { v: VERSION, op: self.op, at, actor: "abide".to_owned(), key: None, track: None, act };
+        let mut all = vec![record(Act::Base { next_slot_id: self.next_slot_id, reserve: self.reserve })];
+        for app in &self.apps {
+            let defined = Defined {
+                definition: app.definition.clone(),
+                generation: app.generation,
+                run: app.running,
+                slot_ids: app.slot_ids.clone(),
+                slot_wishes: app.slot_wishes.clone(),
+            };
+            all.push(record(Act::Define { apps: vec![defined], start: Vec::new() }));
+            if app.deleting {
+                all.push(record(Act::Delete { apps: vec![app.name().clone()] }));
+            }
+        }
+        all.extend(self.errored.iter().map(|(slot, why)| record(Act::Errored { slot: slot.clone(), why: why.clone() })));
+        all.extend(self.recent.iter().map(|recent| Record {
+            v: VERSION,
+            op: recent.op,
+            at: recent.at,
+            actor: recent.actor.clone(),
+            key: recent.key.clone(),
+            track: Some(recent.track.clone()),
+            act: Act::Nothing,
+        }));
+        all
+    }
+
+    /// What the slots that were given up rest on, whatever the lives journal still knows.
+    pub(crate) fn put_errored(&self, memos: &mut BTreeMap<SlotRef, SlotMemo>) {
+        for (slot, why) in &self.errored {
+            memos.entry(slot.clone()).or_default().rest = Rest::Errored { why: why.clone() };
+        }
+    }
+}
+
+fn stored(defined: &Defined, slot_wishes: BTreeMap<u32, bool>) -> StoredApp {
+    StoredApp {
+        definition: defined.definition.clone(),
+        generation: defined.generation,
+        running: defined.run,
+        slot_wishes,
+        slot_ids: defined.slot_ids.clone(),
+        deleting: false,
+    }
+}

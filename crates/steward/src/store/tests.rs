@@ -1,0 +1,303 @@
+//! Row 12 to 15 of reliability.md, as far as a file can show them.
+
+use super::record::Record;
+use super::*;
+use engine::LifeNote;
+use model::{
+    AppName, AppSpec, ByUser, Definition, Generation, InstanceId, LifeRecord, LogPolicy, Rest, Signal, SlotId, SlotMemo, SlotRef, Stream,
+    Tick,
+};
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::Path;
+use std::sync::Arc;
+
+fn name(text: &str) -> AppName {
+    AppName::new(text).expect("name")
+}
+
+fn define(app: &str, id: u32, run: bool) -> Act {
+    let spec = AppSpec::new(name(app), vec!["sleep".into(), "1".into()], "/".into());
+    let definition = Definition { spec, session_env: BTreeMap::new(), umask: 0o22, source: None };
+    let slot_ids = BTreeMap::from([(0, SlotId(id))]);
+    let (definition, generation) = (Arc::new(definition), Generation(1));
+    Act::Define { apps: vec![Defined { definition, generation, run, slot_ids, slot_wishes: BTreeMap::new() }], start: Vec::new() }
+}
+
+fn wish(app: &str, slots: Option<Vec<u32>>, run: bool) -> Act {
+    Act::Wish { targets: vec![StoredTarget { app: name(app), slots }], run }
+}
+
+fn save(store: &mut Store, act: Act) -> u64 {
+    store.save(act, "uid 1", None, None, 7).expect("saved")
+}
+
+fn open(folder: &Path) -> Store {
+    Store::open(folder, 1000).expect("readable")
+}
+
+fn names(store: &Store) -> Vec<&str> {
+    store.state().apps.iter().map(|app| app.name().as_str()).collect()
+}
+
+fn sample(folder: &Path) -> State {
+    let mut store = open(folder);
+    for (id, app) in ["a", "b", "c", "d"].iter().enumerate() {
+        save(&mut store, define(app, id as u32, true));
+    }
+    save(&mut store, wish("b", None, false));
+    save(&mut store, wish("c", Some(vec![0]), false));
+    store.note(Act::Errored { slot: SlotRef::new(&name("d"), 0), why: "loop".into() }, 7).expect("noted");
+    store.note(Act::Reserve { until: 1001 }, 7).expect("noted");
+    store.state().clone()
+}
+
+#[test]
+fn what_was_wished_is_read_back() {
+    let folder = tempfile::tempdir().expect("tempdir");
+    let before = sample(folder.path());
+    let store = open(folder.path());
+    assert_eq!(*store.state(), before);
+    assert_eq!((store.state().op, store.state().next_slot_id, store.state().reserve), (8, 4, 1001));
+    assert!(store.damage().is_empty() && store.read_only().is_none());
+    let app = store.state().app(&name("c")).expect("there");
+    assert!(app.running && app.slot_wishes[&0] == false);
+    let mut memos = BTreeMap::new();
+    store.state().put_errored(&mut memos);
+    assert_eq!(memos[&SlotRef::new(&name("d"), 0)].rest, Rest::Errored { why: "loop".into() });
+}
+
+#[test]
+fn a_wish_clears_what_was_given_up_and_a_deleted_app_is_gone_after_a_restart() {
+    let folder = tempfile::tempdir().expect("tempdir");
+    sample(folder.path());
+    let mut store = open(folder.path());
+    save(&mut store, wish("d", Some(vec![0]), true));
+    save(&mut store, Act::Delete { apps: vec![name("a")] });
+    assert!(store.state().errored.is_empty() && store.state().app(&name("a")).expect("going").deleting);
+    drop(store);
+    let mut store = open(folder.path());
+    assert_eq!(names(&store), ["b", "c", "d"]);
+    save(&mut store, define("a", 4, true));
+    assert_eq!(store.state().next_slot_id, 5, "ids are never used again");
+}
+
+#[test]
+fn cut_at_every_byte_keeps_everything_before() {
+    let folder = tempfile::tempdir().expect("tempdir");
+    sample(folder.path());
+    let bytes = fs::read(folder.path().join("operations")).expect("there");
+    let mut last = 0;
+    for cut in (0..=bytes.len()).step_by(if cfg!(miri) { 97 } else { 1 }) {
+        let home = tempfile::tempdir().expect("tempdir");
+        fs::write(home.path().join("operations"), &bytes[..cut]).expect("cut");
+        let mut store = open(home.path());
+        assert!(store.state().op >= last, "{cut}");
+        last = store.state().op;
+        // And it goes on from there.
+        let op = save(&mut store, define("later", 99, false));
+        assert_eq!(op, last + 1);
+        drop(store);
+        let store = open(home.path());
+        assert_eq!(store.state().op, op, "{cut}");
+        assert!(store.damage().is_empty(), "{cut}: said once, then mended");
+        assert!(names(&store).contains(&"later"));
+    }
+    assert_eq!(last, 8);
+}
+
+#[test]
+fn a_damaged_record_takes_no_other_with_it() {
+    let folder = tempfile::tempdir().expect("tempdir");
+    sample(folder.path());
+    let bytes = fs::read(folder.path().join("operations")).expect("there");
+    let second = bytes.iter().position(|b| *b == b'\n').expect("a line") + 40;
+    for hurt in [second, second - 41] {
+        let home = tempfile::tempdir().expect("tempdir");
+        let mut copy = bytes.clone();
+        copy[hurt] ^= 0x10;
+        fs::write(home.path().join("operations"), &copy).expect("hurt");
+        let store = open(home.path());
+        assert!(names(&store).len() >= 3, "{:?}", names(&store));
+        assert!(store.damage()[0].contains("damaged"), "{:?}", store.damage());
+        let evidence = fs::read(home.path().join("damaged-1000")).expect("set aside");
+        assert!(!evidence.is_empty());
+        assert_eq!(names(&open(home.path())), names(&store));
+    }
+}
+
+#[test]
+fn a_zeroed_tail_and_random_flips_never_panic() {
+    let folder = tempfile::tempdir().expect("tempdir");
+    sample(folder.path());
+    let bytes = fs::read(folder.path().join("operations")).expect("there");
+    for at in (0..bytes.len()).step_by(3) {
+        let home = tempfile::tempdir().expect("tempdir");
+        let mut copy = bytes.clone();
+        copy[at..].fill(0);
+        fs::write(home.path().join("operations"), &copy).expect("zeroed");
+        fs::write(home.path().join("snapshot"), &bytes[at / 2..at]).expect("nonsense");
+        let store = open(home.path());
+        let _ = names(&store);
+    }
+}
+
+#[test]
+fn a_future_version_is_left_alone() {
+    let folder = tempfile::tempdir().expect("tempdir");
+    sample(folder.path());
+    let path = folder.path().join("operations");
+    let mut text = fs::read_to_string(&path).expect("there");
+    text.push_str(&frame::frame("{\"v\":2,\"op\":9,\"at\":1,\"actor\":\"x\",\"do\":{\"teleport\":{}}}"));
+    fs::write(&path, &text).expect("from the future");
+    let mut store = open(folder.path());
+    assert_eq!(names(&store).len(), 4, "what is understood is served");
+    assert!(store.read_only().expect("refused").contains("later abide"));
+    assert!(matches!(store.save(define("e", 9, true), "x", None, None, 7), Err(SaveError::Refused(_))));
+    let _ = store.note(Act::Reserve { until: 5000 }, 7);
+    drop(store);
+    assert_eq!(fs::read_to_string(&path).expect("there"), text, "not a byte changed");
+    assert!(!folder.path().join("snapshot").exists());
+}
+
+#[test]
+fn a_failed_save_changes_nothing_and_is_healed_by_the_next() {
+    let folder = tempfile::tempdir().expect("tempdir");
+    let mut store = open(folder.path());
+    save(&mut store, define("a", 0, true));
+    let before = store.state().clone();
+    let good = store.swap_file(File::open("/dev/null").expect("read only"));
+    assert!(matches!(store.save(define("b", 1, true), "x", None, None, 7), Err(SaveError::Io(_))));
+    assert_eq!(*store.state(), before);
+    assert!(store.note(Act::Reserve { until: 77 }, 7).is_err());
+    assert_eq!(store.state().reserve, 77, "our own facts count at once");
+    assert!(store.read_only().is_some());
+    store.swap_file(good);
+    save(&mut store, define("c", 1, true));
+    assert!(store.read_only().is_none());
+    drop(store);
+    let store = open(folder.path());
+    assert_eq!((names(&store), store.state().reserve), (vec!["a", "c"], 77));
+}
+
+#[test]
+fn compaction_keeps_everything_and_may_be_cut_short() {
+    let folder = tempfile::tempdir().expect("tempdir");
+    let mut store = open(folder.path());
+    save(&mut store, define("a", 0, true));
+    let stale = fs::read(folder.path().join("operations")).expect("there");
+    for n in 0..1100 {
+        save(&mut store, wish("a", None, n % 2 == 0));
+    }
+    let before = store.state().clone();
+    drop(store);
+    let size = fs::metadata(folder.path().join("operations")).expect("there").len();
+    assert!(size < 64 << 10 && folder.path().join("snapshot").exists(), "{size}");
+    assert_eq!(*open(folder.path()).state(), before);
+    // The snapshot was renamed, the operations were not begun anew: nothing is done twice.
+    let home = tempfile::tempdir().expect("tempdir");
+    fs::copy(folder.path().join("snapshot"), home.path().join("snapshot")).expect("copy");
+    fs::write(home.path().join("operations"), stale).expect("stale");
+    let store = open(home.path());
+    assert!(!store.state().app(&name("a")).expect("there").running || store.state().op > 1);
+}
+
+#[test]
+fn recent_operations_survive_a_snapshot() {
+    let folder = tempfile::tempdir().expect("tempdir");
+    let mut store = open(folder.path());
+    let goal = Goal::Run { floor: InstanceId(5), patient: true };
+    let slots = vec![(SlotRef::new(&name("a"), 0), goal)];
+    let track = Track { kind: api::OperationKind::Apply, slots, apply: None };
+    let op = store.save(define("a", 0, true), "uid 7", Some("k1"), Some(track.clone()), 7).expect("saved");
+    for n in 0..1100 {
+        save(&mut store, wish("a", None, n % 2 == 0));
+    }
+    drop(store);
+    let store = open(folder.path());
+    let recent = &store.state().recent[0];
+    assert_eq!((recent.op, recent.key.as_deref(), &recent.track), (op, Some("k1"), &track));
+}
+
+#[test]
+fn records_have_the_written_form() {
+    let record = Record { v: 1, op: 4, at: 9, actor: "uid 1".into(), key: None, track: None, act: wish("a", None, true) };
+    let json = serde_json::to_string(&record).expect("json");
+    assert_eq!(json, r#"{"v":1,"op":4,"at":9,"actor":"uid 1","do":{"wish":{"targets":[{"app":"a"}],"run":true}}}"#);
+}
+
+fn life(instance: u64) -> LifeNote {
+    LifeNote::Life(Box::new(LifeRecord {
+        instance: InstanceId(instance),
+        slot: SlotRef::new(&name("a"), 0),
+        slot_id: SlotId(0),
+        generation: Generation(1),
+        digest: 5,
+        begun: Tick(9),
+        pid: Some(7),
+        ident: Some(8),
+        stopping: Some((Tick(10), ByUser::Stop)),
+        ended: None,
+        stop_signal: Signal::TERM,
+        stop_timeout: std::time::Duration::from_secs(1),
+        log: LogPolicy::default(),
+    }))
+}
+
+fn lived(folder: &Path) -> Remembered {
+    let mut journal = LivesJournal::open(folder, "boot-1");
+    for n in 1..=5 {
+        journal.note(life(n)).expect("written");
+    }
+    journal.note(LifeNote::Sealed { instance: InstanceId(2), stream: Stream::Out }).expect("written");
+    journal.note(LifeNote::Closed { instance: InstanceId(1) }).expect("written");
+    let memo = SlotMemo { restarts: 3, streak: 2, rest: Rest::Backoff { at: Tick(5) }, ..SlotMemo::default() };
+    journal.note(LifeNote::Memo { slot: SlotRef::new(&name("a"), 0), memo }).expect("written");
+    journal.remembered().clone()
+}
+
+#[test]
+fn lives_are_read_back_and_another_boot_forgets_them() {
+    let folder = tempfile::tempdir().expect("tempdir");
+    let before = lived(folder.path());
+    let journal = LivesJournal::open(folder.path(), "boot-1");
+    assert_eq!((journal.remembered(), journal.is_of_other_boot()), (&before, false));
+    assert_eq!((before.lives.len(), before.next, before.sealed.len()), (4, 6, 1));
+    let journal = LivesJournal::open(folder.path(), "boot-2");
+    let known = journal.remembered();
+    assert!(journal.is_of_other_boot() && known.lives.is_empty() && known.next == 6);
+    let memo = &known.memos[&SlotRef::new(&name("a"), 0)];
+    assert_eq!((memo.restarts, memo.streak, &memo.rest), (3, 0, &Rest::None));
+    assert!(!LivesJournal::open(folder.path(), "boot-2").is_of_other_boot());
+}
+
+#[test]
+fn a_lives_journal_cut_at_every_byte_is_read() {
+    let folder = tempfile::tempdir().expect("tempdir");
+    lived(folder.path());
+    let bytes = fs::read(folder.path().join("lives")).expect("there");
+    let home = tempfile::tempdir().expect("tempdir");
+    let mut most = 0;
+    for cut in 0..=bytes.len() {
+        fs::write(home.path().join("lives"), &bytes[..cut]).expect("cut");
+        let mut journal = LivesJournal::open(home.path(), "boot-1");
+        most = most.max(journal.remembered().next);
+        assert_eq!(journal.remembered().next, most, "{cut}");
+        journal.note(life(40)).expect("goes on");
+        assert!(LivesJournal::open(home.path(), "boot-1").remembered().lives.contains_key(&InstanceId(40)));
+    }
+}
+
+#[test]
+fn a_lives_journal_that_could_not_be_written_is_written_whole_later() {
+    let folder = tempfile::tempdir().expect("tempdir");
+    let mut journal = LivesJournal::open(folder.path(), "b");
+    journal.note(life(1)).expect("written");
+    journal.break_file(File::open("/dev/null").expect("read only"));
+    journal.note(life(2)).expect("made good at once");
+    assert_eq!(LivesJournal::open(folder.path(), "b").remembered().lives.len(), 2);
+    for _ in 0..3000 {
+        journal.note(life(2)).expect("written");
+    }
+    assert!(fs::metadata(folder.path().join("lives")).expect("there").len() < 300 << 10);
+}
