@@ -1,1 +1,43 @@
-//! Abide: config.
+//! `abide.toml`, and the flags of `abide start`: read, resolved and checked, down to a [`model::AppSpec`] that has no option
+//! left and knows where each of its values came from.
+//!
+//! Pure: files and environment are inputs (see [`Surroundings`]), nothing here reads a clock or a disk.
+//!
+//! The way of a value, each step a module:
+//!
+//! 1. `read`: TOML with places. Any depth, any key.
+//! 2. `keys`, `later`, `layer`: each key is recognised, refused as not yet supported, or unknown.
+//! 3. `resolve`: built-in default < `[defaults]` < `[apps.A]`; `env` and `backoff` merge by key.
+//! 4. `template`, `env`, `texts`: `${…}` is expanded, once; `braces` guards what is filled at birth.
+//! 5. `typed`, `command`, `paths`: text becomes durations, signals, argv, absolute paths.
+//! 6. `fault`, `source`, `diagnostic`: all that is wrong, by place, with what to do about it.
+
+mod base;
+mod braces;
+mod command;
+mod diagnostic;
+mod env;
+mod envfile;
+mod fault;
+mod flags;
+mod keys;
+mod later;
+mod layer;
+mod load;
+mod paths;
+mod read;
+mod resolve;
+mod script;
+mod source;
+mod surroundings;
+mod template;
+mod texts;
+mod typed;
+mod words;
+
+pub use diagnostic::{Diagnostic, Diagnostics, Severity};
+pub use flags::{FlagError, StartFlags, from_flags};
+pub use keys::{KeyDoc, Scope, Unit, known_keys};
+pub use load::{FILE_NAMES, Loaded, load};
+pub use script::default_name;
+pub use surroundings::Surroundings;

@@ -1,0 +1,232 @@
+//! A whole file: its top level, its apps, and what they may not have in common.
+
+use crate::base::Base;
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity, clip};
+use crate::env::Env;
+use crate::fault::{Fault, Faults, Place};
+use crate::keys::Scope;
+use crate::layer::{self, Entry, Item, Layer, Member, Value};
+use crate::read;
+use crate::resolve;
+use crate::source::Source;
+use crate::surroundings::Surroundings;
+use crate::template;
+use crate::texts::Texts;
+use model::{AppName, AppSpec, SlotRef};
+use std::collections::HashMap;
+use std::path::Path;
+
+/// The names that are looked for where no file is given, in this order.
+pub const FILE_NAMES: [&str; 1] = ["abide.toml"];
+
+/// The largest file.
+const MAX_FILE: usize = 1024 * 1024;
+
+/// The most apps in a file.
+const MAX_APPS: usize = 10_000;
+
+/// What a file says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Loaded {
+    /// Its apps, in the order of the file.
+    pub apps: Vec<AppSpec>,
+    /// The name of the group: as written, else the name of the file's folder (where it has one).
+    pub name: Option<String>,
+    /// What is odd but no error.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Reads a file. `path` is its absolute path (for messages and relative paths), `text` its contents.
+///
+/// # Errors
+/// Everything that is wrong with it, in order of position.
+pub fn load(path: &Path, text: &str, around: &dyn Surroundings) -> Result<Loaded, Diagnostics> {
+    let file = path.file_name().map_or_else(|| path.to_string_lossy(), |name| name.to_string_lossy());
+    let mut faults = Faults::default();
+    if text.len() > MAX_FILE {
+        let fault = Fault::new(&Place::Whole, format!("the file has {} bytes, more than {MAX_FILE}", text.len()));
+        faults.push(fault.help("a file of apps is at most 1 MiB; is it the right one?"));
+        return Err(diagnostics(&Source::new(&file, ""), faults));
+    }
+    let source = Source::new(&file, text);
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let base = Base { folder, around, source: Some(&source), interpreters: false };
+    let mut top = layer::entries(Scope::Top, "", read::document(text, &mut faults), &mut faults);
+    version(top.get("version"), &mut faults);
+    let written = top.remove("name");
+    let name = match &written {
+        Some(entry) => session_text(&entry.item, &entry.written, &base, &mut faults),
+        None => folder.file_name().map(|name| name.to_string_lossy().into_owned()),
+    };
+    let defaults = defaults(top.remove("defaults"), &base, &mut faults);
+    let drafts = drafts(top.remove("apps"), &base, &mut faults);
+    let mut apps = Vec::new();
+    for (name, place, layer) in &drafts {
+        apps.extend(resolve::app(name.clone(), place, &[&defaults, layer], &base, &mut faults));
+    }
+    slots(&drafts, &apps, &mut faults);
+    if !faults.is_empty() {
+        return Err(diagnostics(&source, faults));
+    }
+    let mut warnings = Vec::new();
+    if apps.is_empty() {
+        let fault = Fault::new(&Place::Whole, "the file defines no app").help("add one: [apps.NAME] with `cmd = \"…\"`");
+        warnings.push(source.diagnostic(Severity::Warning, &fault));
+    }
+    Ok(Loaded { apps, name, warnings })
+}
+
+fn diagnostics(source: &Source<'_>, faults: Faults) -> Diagnostics {
+    let (sorted, more) = faults.into_sorted();
+    let mut list: Vec<Diagnostic> = sorted.iter().map(|fault| source.diagnostic(Severity::Error, fault)).collect();
+    // Two faults of one place can read alike once they are bound to it.
+    list.dedup();
+    if more > 0 {
+        let fault = Fault::new(&Place::Whole, format!("{more} more errors are not shown"));
+        list.push(source.diagnostic(Severity::Error, &fault));
+    }
+    Diagnostics(list)
+}
+
+fn version(entry: Option<&Entry>, faults: &mut Faults) {
+    if let Some(entry) = entry.filter(|entry| entry.item.value != Value::Int(1)) {
+        let fault = Fault::new(&entry.item.place, "`version` is not one that this abide reads");
+        faults.push(fault.help("write `version = 1`, or leave it out"));
+    }
+}
+
+/// A text outside of any app: only the session's variables are known there.
+fn session_text(item: &Item, label: &str, base: &Base<'_>, faults: &mut Faults) -> Option<String> {
+    Texts { env: Env::new(base.around), faults }.text(item, label, "a name")
+}
+
+fn defaults(entry: Option<Entry>, base: &Base<'_>, faults: &mut Faults) -> Layer {
+    let Some(mut entry) = entry else { return Layer::default() };
+    read::mark_defaults(&mut entry.item);
+    let Value::Table(members) = entry.item.value else {
+        faults.push(Fault::new(&entry.item.place, format!("`defaults` is a table, found {}", entry.item.value.kind())));
+        return Layer::default();
+    };
+    let layer = Layer::read(members, faults);
+    // A value that every app overrides is still read once, so that it cannot be nonsense. One with variables has to wait for
+    // an app, whose own variables it may name.
+    let mut fixed = layer.clone();
+    let is_fixed = |entry: &Entry| !matches!(&entry.item.value, Value::Text(text) if template::is_template(text));
+    fixed.keys.retain(|_, entry| is_fixed(entry));
+    fixed.backoff.retain(|_, entry| is_fixed(entry));
+    if let Ok(name) = AppName::new("defaults") {
+        let mut spec = AppSpec::new(name, Vec::new(), base.folder.to_owned());
+        resolve::settings(&mut spec, &[&fixed], base, &mut Texts { env: Env::new(base.around), faults });
+    }
+    layer
+}
+
+/// The apps as they are written: name, place of the name, keys.
+type Draft = (AppName, Place, Layer);
+
+fn drafts(entry: Option<Entry>, base: &Base<'_>, faults: &mut Faults) -> Vec<Draft> {
+    let Some(entry) = entry else { return Vec::new() };
+    let place = entry.item.place;
+    let mut drafts = Vec::new();
+    match entry.item.value {
+        Value::Table(members) => {
+            for Member { name, place, item } in members {
+                if let Some(members) = table(item, &format!("apps.{}", clip(&name)), faults) {
+                    let members = without_name(members, &name, faults);
+                    draft(&name, place, members, &mut drafts, faults);
+                }
+            }
+        }
+        Value::List(items) => {
+            for item in items {
+                let place = item.place.clone();
+                let Some(mut members) = table(item, "apps", faults) else { continue };
+                match members.iter().position(|member| member.name == "name") {
+                    Some(at) => {
+                        let Member { item, .. } = members.remove(at);
+                        match session_text(&item, "name", base, faults) {
+                            Some(name) => draft(&name, item.place, members, &mut drafts, faults),
+                            None => drop(Layer::read(members, faults)),
+                        }
+                    }
+                    None => {
+                        faults
+                            .push(Fault::new(&place, "this app has no `name`").help("write `name = \"web\"`, or use [apps.web]"));
+                        drop(Layer::read(members, faults));
+                    }
+                }
+            }
+        }
+        other => faults.push(
+            Fault::new(&place, format!("`apps` is a table of apps, found {}", other.kind()))
+                .help("write [apps.web] and its keys below"),
+        ),
+    }
+    if drafts.len() > MAX_APPS {
+        faults.push(Fault::new(&place, format!("{} apps in one file, more than {MAX_APPS}", drafts.len())));
+        drafts.truncate(MAX_APPS);
+    }
+    unique(&mut drafts, faults);
+    drafts
+}
+
+fn table(item: Item, what: &str, faults: &mut Faults) -> Option<Vec<Member>> {
+    match item.value {
+        Value::Table(members) => Some(members),
+        other => {
+            let fault = Fault::new(&item.place, format!("`{what}`: an app is a table, found {}", other.kind()));
+            faults.push(fault.help("write [apps.web] and its keys below"));
+            None
+        }
+    }
+}
+
+/// `[apps.web]` has its name in the header.
+fn without_name(mut members: Vec<Member>, name: &str, faults: &mut Faults) -> Vec<Member> {
+    if let Some(at) = members.iter().position(|member| member.name == "name") {
+        let member = members.remove(at);
+        if member.item.value != Value::Text(name.to_owned()) {
+            let fault = Fault::new(&member.place, format!("the name of this app is in its header already: `{}`", clip(name)));
+            faults.push(fault.help("change the header [apps.NAME], or remove `name`"));
+        }
+    }
+    members
+}
+
+fn draft(name: &str, place: Place, members: Vec<Member>, drafts: &mut Vec<Draft>, faults: &mut Faults) {
+    let layer = Layer::read(members, faults);
+    match AppName::new(name) {
+        Ok(name) => drafts.push((name, place, layer)),
+        Err(wrong) => faults.push(Fault::new(&place, wrong.to_string())),
+    }
+}
+
+/// Takes out apps whose name is there already, also in other letter case: their log files would meet on some file systems.
+fn unique(drafts: &mut Vec<Draft>, faults: &mut Faults) {
+    let mut seen: HashMap<String, AppName> = HashMap::new();
+    drafts.retain(|(name, place, _)| {
+        let Some(first) = seen.insert(name.as_str().to_ascii_lowercase(), name.clone()) else { return true };
+        let message = if first == *name {
+            format!("there are two apps named `{name}`")
+        } else {
+            format!("`{name}` and `{first}` differ only in upper and lower case")
+        };
+        faults.push(Fault::new(place, message).help("give one of them another name"));
+        false
+    });
+}
+
+/// `web-0` may be a slot or an app, not both: a selector could mean either.
+fn slots(drafts: &[Draft], apps: &[AppSpec], faults: &mut Faults) {
+    let places: HashMap<&AppName, &Place> = drafts.iter().map(|(name, place, _)| (name, place)).collect();
+    let instances: HashMap<&AppName, u32> = apps.iter().map(|app| (&app.name, app.instances)).collect();
+    for (name, place) in &places {
+        let Some((app, number)) = name.as_str().rsplit_once('-') else { continue };
+        let (Ok(app), Ok(index)) = (AppName::new(app), number.parse::<u32>()) else { continue };
+        let is_slot = SlotRef::new(&app, index).to_string() == name.as_str();
+        if is_slot && instances.get(&app).is_some_and(|count| index < *count) {
+            let fault = Fault::new(place, format!("`{name}` is the name of slot {index} of the app `{app}`"));
+            faults.push(fault.help("give this app another name"));
+        }
+    }
+}

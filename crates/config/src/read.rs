@@ -1,0 +1,81 @@
+//! From TOML to members with places.
+
+use crate::fault::{Fault, Faults, Place};
+use crate::layer::{Item, Member, Value};
+use std::ops::Range;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// Reads the text. Where the syntax is wrong, only that is reported: what was meant by the rest is a guess.
+pub(crate) fn document(text: &str, faults: &mut Faults) -> Vec<Member> {
+    let (table, errors) = DeTable::parse_recoverable(text);
+    let starts: Vec<usize> = text.match_indices('\n').map(|(at, _)| at).collect();
+    let mut last_line = None;
+    for error in &errors {
+        let span = error.span().unwrap_or(0..0);
+        // Errors after the first of a line are mostly its echo.
+        let line = starts.partition_point(|start| *start < span.start);
+        if last_line.replace(line) != Some(line) {
+            faults.push(Fault::new(&file(span), format!("not valid TOML: {}", error.message())));
+        }
+        if faults.is_full() {
+            break;
+        }
+    }
+    if errors.is_empty() { members(table.get_ref()) } else { Vec::new() }
+}
+
+fn file(span: Range<usize>) -> Place {
+    Place::File { span, defaults: false }
+}
+
+/// The members of a table in the order of the file.
+fn members(table: &DeTable<'_>) -> Vec<Member> {
+    let mut list: Vec<Member> = table.iter().map(|(key, value)| member(key, value)).collect();
+    list.sort_by_key(|member| match &member.place {
+        Place::File { span, .. } => span.start,
+        _ => 0,
+    });
+    list
+}
+
+fn member(key: &Spanned<std::borrow::Cow<'_, str>>, value: &Spanned<DeValue<'_>>) -> Member {
+    let name = key.get_ref().to_string();
+    Member { place: file(key.span()), item: item(value), name }
+}
+
+fn item(value: &Spanned<DeValue<'_>>) -> Item {
+    let place = file(value.span());
+    let value = match value.get_ref() {
+        DeValue::String(text) => Value::Text(text.to_string()),
+        // What does not fit into 128 bits is out of every key's range as well; the largest number stands for it.
+        DeValue::Integer(number) => Value::Int(i128::from_str_radix(number.as_str(), number.radix()).unwrap_or(i128::MAX)),
+        DeValue::Float(number) => Value::Float(number.as_str().to_owned()),
+        DeValue::Boolean(is) => Value::Bool(*is),
+        DeValue::Datetime(date) => Value::Date(date.to_string()),
+        DeValue::Array(list) => Value::List(list.iter().map(item).collect()),
+        DeValue::Table(table) => Value::Table(members(table)),
+    };
+    Item { value, place }
+}
+
+/// Marks everything in the item as being of `[defaults]`.
+pub(crate) fn mark_defaults(item: &mut Item) {
+    mark(&mut item.place);
+    match &mut item.value {
+        Value::List(list) => list.iter_mut().for_each(mark_defaults),
+        Value::Table(members) => {
+            for member in members {
+                mark(&mut member.place);
+                mark_defaults(&mut member.item);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn mark(place: &mut Place) {
+    if let Place::File { defaults, .. } = place {
+        *defaults = true;
+    }
+}
