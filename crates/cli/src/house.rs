@@ -232,22 +232,4 @@ pub fn fresh_key() -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_differ() {
-        let keys: std::collections::BTreeSet<String> = (0..100).map(|_| fresh_key()).collect();
-        assert!(keys.len() == 100 && keys.iter().all(|key| key.len() == 32));
-    }
-
-    #[test]
-    fn a_house_that_never_was_is_stopped_and_stays_so() {
-        let folder = tempfile::tempdir().expect("tempdir");
-        let house = House::new(Home::find(Some(&folder.path().join("h"))).expect("home"), Stopped::Leave);
-        assert_eq!(house.is_stopped(), Ok(true));
-        let refused = house.ask::<Vec<u8>>(&Request::get("/api/v1/apps")).expect_err("stopped");
-        assert_eq!(refused.code(), 4);
-        assert!(!folder.path().join("h").exists());
-    }
-}
+pub(crate) mod tests;

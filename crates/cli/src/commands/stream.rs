@@ -10,7 +10,7 @@ use api::{EventLine, LogLine};
 use jiff::tz::TimeZone;
 use std::time::Duration;
 
-/// How many events are shown unless told.
+/// How many events people are shown unless they tell; programs get all.
 const EVENTS: u64 = 100;
 
 /// How log lines are printed.
@@ -141,7 +141,7 @@ pub fn events(house: &House, screen: &Screen, args: &Events) -> Result<(), Failu
     let zone = TimeZone::system();
     let app = if args.selectors.is_empty() { None } else { Some(super::join_selectors(&args.selectors)?) };
     let mut since = args.since;
-    let mut lines_wanted = args.lines.or(args.since.is_none().then_some(EVENTS));
+    let mut lines_wanted = args.lines.or((args.since.is_none() && !screen.json).then_some(EVENTS));
     let (mut breaks, mut batch) = (Breaks::default(), Batch { screen, at_once: args.follow, text: String::new() });
     loop {
         let target = path().segment("events").maybe("since", since).maybe("app", app.as_deref()).maybe("lines", lines_wanted);
