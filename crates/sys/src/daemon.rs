@@ -69,7 +69,11 @@ pub fn rescue(keeper_exe: &Path, home: &Path) -> io::Result<()> {
         if child > 0 {
             let mut status = 0;
             while libc::waitpid(child, &mut status, 0) < 0 && io::Error::last_os_error().kind() == io::ErrorKind::Interrupted {}
-            return if libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0 { Ok(()) } else { Err(io::Error::other("fork failed")) };
+            return if libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0 {
+                Ok(())
+            } else {
+                Err(io::Error::other("fork failed"))
+            };
         }
         libc::setsid();
         libc::syscall(libc::SYS_close_range, 3u32, u32::MAX, 0);
@@ -142,7 +146,11 @@ fn prepare_home(home: &Path) -> Result<(), String> {
     let seen = std::fs::metadata(home).map_err(|error| format!("failed to look at {}: {error}", home.display()))?;
     let me = rustix::process::geteuid().as_raw();
     if seen.uid() != me {
-        return Err(format!("{} belongs to uid {}, not to uid {me}: refused\nnext: choose another home", home.display(), seen.uid()));
+        return Err(format!(
+            "{} belongs to uid {}, not to uid {me}: refused\nnext: choose another home",
+            home.display(),
+            seen.uid()
+        ));
     }
     if seen.mode() & 0o022 != 0 {
         let mode = seen.mode() & 0o7777;

@@ -2,7 +2,10 @@
 
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, open as open_at};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with, socketpair as pair_with, sockopt};
+use rustix::net::{
+    AddressFamily, Shutdown, SocketAddrUnix, SocketFlags, SocketType, bind, listen, shutdown, socket_with,
+    socketpair as pair_with, sockopt,
+};
 use rustix::pipe::{PipeFlags, pipe_with};
 use std::io;
 use std::net::SocketAddr;
@@ -39,7 +42,7 @@ pub struct OpenHow {
 /// What the system says; `EAGAIN` when `lock` was asked for and somebody else holds it.
 pub fn open(path: &Path, how: OpenHow) -> io::Result<OwnedFd> {
     let mut flags = OFlags::CLOEXEC | OFlags::NOCTTY;
-    flags |= match (how.read, how.write || how.append) {
+    flags |= match (how.read, how.write) {
         (true, true) => OFlags::RDWR,
         (false, true) => OFlags::WRONLY,
         _ => OFlags::RDONLY,
@@ -147,6 +150,51 @@ fn kind(family: Family, shape: Shape, nonblock: bool) -> (AddressFamily, SocketT
 pub fn socket_pair(family: Family, shape: Shape, nonblock: bool) -> io::Result<(OwnedFd, OwnedFd)> {
     let (family, shape, flags) = kind(family, shape, nonblock);
     Ok(pair_with(family, shape, flags, None)?)
+}
+
+/// The two ends of a control connection, ours first (non-blocking). The way that is not used is shut.
+///
+/// # Errors
+/// No descriptor or memory is left.
+pub fn control_pair(commands: bool, events: bool) -> io::Result<(OwnedFd, OwnedFd)> {
+    let (ours, theirs) = socket_pair(Family::Unix, Shape::Stream, false)?;
+    set_nonblocking(&ours, true)?;
+    if !commands {
+        shutdown(&ours, Shutdown::Read)?;
+    }
+    if !events {
+        shutdown(&ours, Shutdown::Write)?;
+    }
+    Ok((ours, theirs))
+}
+
+/// A copy of descriptor 0, 1 or 2; `/dev/null` when there is none.
+///
+/// # Errors
+/// No descriptor is left.
+pub fn standard(number: u32) -> io::Result<OwnedFd> {
+    let copied = match number {
+        0 => io::stdin().as_fd().try_clone_to_owned(),
+        1 => io::stdout().as_fd().try_clone_to_owned(),
+        _ => io::stderr().as_fd().try_clone_to_owned(),
+    };
+    copied.or_else(|_| null())
+}
+
+/// Reads what is there. `Ok(0)` is the end.
+///
+/// # Errors
+/// `WouldBlock` when nothing is there and the descriptor is non-blocking.
+pub fn read(fd: impl AsFd, bytes: &mut [u8]) -> io::Result<usize> {
+    Ok(rustix::io::retry_on_intr(|| rustix::io::read(&fd, &mut *bytes))?)
+}
+
+/// Writes what goes in now; gives how much.
+///
+/// # Errors
+/// `WouldBlock` when nothing does, `EPIPE` when nobody will read it.
+pub fn write(fd: impl AsFd, bytes: &[u8]) -> io::Result<usize> {
+    Ok(rustix::io::retry_on_intr(|| rustix::io::write(&fd, bytes))?)
 }
 
 /// What a socket is bound to.

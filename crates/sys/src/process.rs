@@ -85,13 +85,23 @@ pub fn signal_pid(pid: u32, ident: u64, signal: i32) -> io::Result<()> {
     pidfd_signal(open_exact(pid, ident)?, signal)
 }
 
-/// Sends a signal to a process group. The caller knows that its leader has not been reaped, so that the number is still its own.
+/// Sends a signal to the process group that the process behind this descriptor leads; `pid` is its pid, and it has not been reaped.
 ///
 /// # Errors
-/// `ESRCH` when there is no such group, `EPERM`, `EINVAL`.
-pub fn signal_group(pid: u32, signal: i32) -> io::Result<()> {
-    // SAFETY: takes two numbers.
-    check(i64::from(unsafe { libc::killpg(pid as libc::pid_t, signal) }))
+/// `ESRCH` when it leads no group, `EPERM`, `EINVAL`.
+pub fn signal_group(fd: impl AsFd, pid: u32, signal: i32) -> io::Result<()> {
+    /// `PIDFD_SIGNAL_PROCESS_GROUP`, Linux 6.9.
+    const GROUP: u32 = 1 << 2;
+    let null = std::ptr::null::<libc::siginfo_t>();
+    // SAFETY: a live descriptor and a null pointer, which the call allows.
+    let answer = check(unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd.as_fd().as_raw_fd(), signal, null, GROUP) });
+    match answer {
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+            // SAFETY: takes two numbers. An unreaped leader keeps the number its own.
+            check(unsafe { libc::killpg(pid as libc::pid_t, signal) }.into())
+        }
+        answer => answer,
+    }
 }
 
 fn check(answer: libc::c_long) -> io::Result<()> {

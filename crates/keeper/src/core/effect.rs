@@ -1,0 +1,336 @@
+//! What the core says to its shell, and what it is told.
+
+use core::net::SocketAddr;
+
+/// A descriptor that the shell holds for the core. Chosen by the core, never used again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FdToken(pub u32);
+
+/// A connection to a controller. Chosen by the core, never used again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnId(pub u32);
+
+/// One life of one process. Chosen by the core, never used again: what is said about a life that is over is ignored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LifeId(pub u64);
+
+/// How a path is opened: the flags of `fd.open`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the words of the protocol")]
+pub struct OpenHow {
+    pub read: bool,
+    pub write: bool,
+    pub append: bool,
+    pub create: bool,
+    pub trunc: bool,
+    pub nonblock: bool,
+    pub mkdir: bool,
+    pub lock: bool,
+}
+
+/// Where a socket lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the words of the protocol")]
+pub enum Family {
+    Unix,
+    Inet,
+    Inet6,
+}
+
+/// How a socket carries bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the words of the protocol")]
+pub enum Shape {
+    Stream,
+    Datagram,
+    Seqpacket,
+}
+
+/// What kind of socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Channel {
+    /// Where it lives.
+    pub family: Family,
+    /// How it carries.
+    pub shape: Shape,
+    /// Whether it is non-blocking.
+    pub nonblock: bool,
+}
+
+/// What a socket is bound to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Address {
+    /// A path.
+    Path(Vec<u8>),
+    /// An address and port.
+    Net(SocketAddr),
+}
+
+/// Where a descriptor of a child comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// A copy of this one.
+    Held(FdToken),
+    /// The child's end of its control connection.
+    Control,
+    /// There is none: the child shall abort (daemonproxy's way to say so).
+    Missing,
+}
+
+/// A resource limit of a child.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    /// `nofile`, `core`, …
+    pub resource: &'static str,
+    /// The soft limit; `u64::MAX` is none.
+    pub soft: u64,
+    /// The hard limit.
+    pub hard: u64,
+}
+
+/// The control connection that is made together with a child.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Control {
+    /// Its name for our end.
+    pub conn: ConnId,
+    /// The child may send commands.
+    pub commands: bool,
+    /// The child gets events.
+    pub events: bool,
+}
+
+/// A child to be born, complete.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// Program and arguments.
+    pub argv: Vec<Vec<u8>>,
+    /// `KEY=VALUE`; `None` inherits the keeper's.
+    pub env: Option<Vec<Vec<u8>>>,
+    /// Working directory; `None` inherits the keeper's.
+    pub cwd: Option<Vec<u8>>,
+    /// File mode mask; `None` inherits the keeper's.
+    pub umask: Option<u32>,
+    /// Whether it leads a session.
+    pub session: bool,
+    /// Limits that were asked for.
+    pub limits: Vec<Limit>,
+    /// Whether `nofile` (soft = min(hard, 65536)) and `core` (0) are limited where `limits` does not name them.
+    pub default_limits: bool,
+    /// Which number becomes what, ascending; every other is closed.
+    pub places: Vec<(u32, Source)>,
+    /// The number that is the life lock, into which the child writes its pid.
+    pub lock: Option<u32>,
+    /// Its control connection.
+    pub control: Option<Control>,
+}
+
+/// What the core wants done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Open a path. Answered by [`Happening::Done`]; a held lock is errno `EAGAIN`.
+    Open {
+        /// Its token.
+        token: FdToken,
+        /// The path, relative to where the keeper stands.
+        path: Vec<u8>,
+        /// How.
+        how: OpenHow,
+    },
+    /// Make a pipe. Answered by [`Happening::Done`].
+    Pipe {
+        /// The reading end.
+        read: FdToken,
+        /// The writing end.
+        write: FdToken,
+        /// Whether both are non-blocking.
+        nonblock: bool,
+    },
+    /// Make two connected sockets. Answered by [`Happening::Done`].
+    SocketPair {
+        /// Both ends.
+        ends: [FdToken; 2],
+        /// Of what kind.
+        channel: Channel,
+    },
+    /// Make a socket. Answered by [`Happening::Done`], whose text then names the call that failed (`bind: …`).
+    Socket {
+        /// Its token.
+        token: FdToken,
+        /// Of what kind.
+        channel: Channel,
+        /// Bound to this.
+        address: Option<Address>,
+        /// Listening with this backlog.
+        backlog: Option<u32>,
+        /// Make missing folders of a path.
+        mkdir: bool,
+    },
+    /// Close a descriptor.
+    Close {
+        /// Which.
+        token: FdToken,
+    },
+    /// Bear a child. Answered by [`Happening::Spawned`]; when that is good, the control connection exists too.
+    Spawn {
+        /// Its life.
+        life: LifeId,
+        /// What it is to be.
+        plan: Box<Plan>,
+    },
+    /// Take charge of a process that is not our child. Answered by [`Happening::Adopted`].
+    Adopt {
+        /// Its life.
+        life: LifeId,
+        /// Its pid.
+        pid: u32,
+        /// Its start time, which must be right.
+        ident: u64,
+    },
+    /// Send a signal to a life that has not been reported as over, or to its process group. Answered by [`Happening::Done`].
+    Signal {
+        /// Whose.
+        life: LifeId,
+        /// Which.
+        signal: i32,
+        /// To the group that it leads.
+        group: bool,
+    },
+    /// Send a signal to any process, if its start time is right. Answered by [`Happening::Done`].
+    SignalPid {
+        /// Its pid.
+        pid: u32,
+        /// Its start time.
+        ident: u64,
+        /// Which.
+        signal: i32,
+    },
+    /// Read what this connection still holds, without waiting, then say `Ended`.
+    Drain {
+        /// Which.
+        conn: ConnId,
+    },
+    /// Close this connection; the core has forgotten it.
+    Hangup {
+        /// Which.
+        conn: ConnId,
+    },
+    /// End the keeper with this code, children untouched.
+    End {
+        /// The exit code.
+        code: i32,
+    },
+}
+
+/// Why the system refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// `ENOENT`.
+    pub errno: &'static str,
+    /// What `strerror` says.
+    pub text: String,
+}
+
+/// Why a child was not born, or did not execute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stillborn {
+    /// `fork`, `exec`, … (the words of `model::Stage`).
+    pub stage: &'static str,
+    /// `ENOENT`.
+    pub errno: &'static str,
+}
+
+/// A child that has been forked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Born {
+    /// Its pid.
+    pub pid: u32,
+    /// Its start time in clock ticks since boot.
+    pub ident: u64,
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// With a code.
+    Code(i32),
+    /// By a signal.
+    Signal {
+        /// Its number.
+        number: i32,
+        /// Whether a core file was written.
+        core: bool,
+    },
+    /// It was not our child, and the kernel does not tell.
+    Unseen,
+}
+
+/// What the core is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Happening<'a> {
+    /// A controller sent this.
+    Received {
+        /// From where.
+        conn: ConnId,
+        /// At most [`super::Core::room`] bytes.
+        bytes: &'a [u8],
+    },
+    /// Nothing more will come from this connection.
+    Ended {
+        /// Which.
+        conn: ConnId,
+    },
+    /// Nothing more can be sent on this connection.
+    Broken {
+        /// Which.
+        conn: ConnId,
+    },
+    /// So many bytes of [`super::Core::unsent`] are on their way.
+    Sent {
+        /// Where.
+        conn: ConnId,
+        /// How many.
+        count: usize,
+    },
+    /// The deadline has come.
+    Woken,
+    /// The keeper got a signal.
+    Signal {
+        /// Its number.
+        number: i32,
+    },
+    /// The answer to the last effect that has one.
+    Done(Result<(), Fault>),
+    /// The answer to `Spawn`.
+    Spawned {
+        /// Whose.
+        life: LifeId,
+        /// Forked, or why not.
+        result: Result<Born, Stillborn>,
+    },
+    /// The answer to `Adopt`.
+    Adopted {
+        /// Whose.
+        life: LifeId,
+        /// When it had started (nanoseconds of the monotonic clock), or why not.
+        result: Result<u64, Fault>,
+    },
+    /// The program of this life runs now.
+    Executed {
+        /// Whose.
+        life: LifeId,
+    },
+    /// The program of this life will never run.
+    NotExecuted {
+        /// Whose.
+        life: LifeId,
+        /// Why.
+        why: Stillborn,
+    },
+    /// A life is over, and reaped if it was ours.
+    Exited {
+        /// Whose.
+        life: LifeId,
+        /// How.
+        ending: Ending,
+    },
+}
