@@ -1,7 +1,8 @@
 //! The command line as clap sees it: each flag here does something in this version, and no other is accepted.
 
 use clap::{Args, Parser, Subcommand};
-use model::{ParseSpanError, Restart, Signal, parse_size, parse_span};
+use config::StartFlags;
+use model::{ParseSpanError, parse_span};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -128,7 +129,7 @@ pub struct Start {
     pub wait_timeout: Option<Duration>,
 }
 
-/// Flags of `start` that describe the app.
+/// Flags of `start` that describe the app. Their values are read by `config`, by the same rules as in a file.
 #[derive(Debug, Clone, Default, Args)]
 pub struct AppFlags {
     /// Name of the app [default: the stem of the script or program]
@@ -139,31 +140,31 @@ pub struct AppFlags {
     pub instances: Option<String>,
     /// Working directory [default: this one]
     #[arg(long, value_name = "DIR")]
-    pub cwd: Option<PathBuf>,
+    pub cwd: Option<String>,
     /// Set a variable; may be given several times
     #[arg(long, value_name = "K=V", value_parser = variable)]
     pub env: Vec<(String, String)>,
     /// Read variables from a file; may be given several times
     #[arg(long, value_name = "FILE")]
-    pub env_file: Vec<PathBuf>,
+    pub env_file: Vec<String>,
     /// When to run it again after it ended: always, on-failure or never [default: on-failure]
-    #[arg(long, value_parser = restart, value_name = "WHEN")]
-    pub restart: Option<Restart>,
+    #[arg(long, value_name = "WHEN")]
+    pub restart: Option<String>,
     /// Give up after so many restarts in a row
     #[arg(long, value_name = "N")]
-    pub max_restarts: Option<u32>,
-    /// Never restart sooner than this
-    #[arg(long, value_name = "SPAN", value_parser = span)]
-    pub restart_delay: Option<Duration>,
+    pub max_restarts: Option<String>,
+    /// Never restart sooner than this, for example 5s; a bare number is seconds
+    #[arg(long, value_name = "SPAN")]
+    pub restart_delay: Option<String>,
     /// Pause before the first life
-    #[arg(long, value_name = "SPAN", value_parser = span)]
-    pub start_delay: Option<Duration>,
+    #[arg(long, value_name = "SPAN")]
+    pub start_delay: Option<String>,
     /// Signal that asks it to end [default: SIGTERM]
     #[arg(long, value_name = "SIGNAL")]
-    pub kill_signal: Option<Signal>,
+    pub kill_signal: Option<String>,
     /// How long it may take to end before it is killed [default: 10s]
-    #[arg(long, value_name = "SPAN", value_parser = span)]
-    pub stop_timeout: Option<Duration>,
+    #[arg(long, value_name = "SPAN")]
+    pub stop_timeout: Option<String>,
     /// Label, and selector ns:NAME [default: default]
     #[arg(long, value_name = "NAME")]
     pub namespace: Option<String>,
@@ -171,11 +172,11 @@ pub struct AppFlags {
     #[arg(long)]
     pub shell: bool,
     /// Rotate a log file at this size, for example 20M; 0 = never [default: 20M]
-    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
-    pub log_max_size: Option<u64>,
+    #[arg(long, value_name = "SIZE")]
+    pub log_max_size: Option<String>,
     /// Keep so many rotated log files [default: 5]
     #[arg(long, value_name = "N")]
-    pub log_max_files: Option<u32>,
+    pub log_max_files: Option<String>,
 }
 
 impl AppFlags {
@@ -218,6 +219,30 @@ impl AppFlags {
         .into_iter()
         .filter_map(|(flag, given)| given.then_some(flag))
         .collect()
+    }
+
+    /// As `config` takes them, with the command's words.
+    pub fn for_config(&self, words: &[String]) -> StartFlags {
+        let flags = self.clone();
+        StartFlags {
+            name: flags.name,
+            command: words.to_vec(),
+            cwd: flags.cwd,
+            env: flags.env,
+            env_files: flags.env_file,
+            instances: flags.instances,
+            restart: flags.restart,
+            max_restarts: flags.max_restarts,
+            restart_delay: flags.restart_delay,
+            start_delay: flags.start_delay,
+            kill_signal: flags.kill_signal,
+            stop_timeout: flags.stop_timeout,
+            namespace: flags.namespace,
+            shell: flags.shell,
+            log_max_size: flags.log_max_size,
+            log_max_files: flags.log_max_files,
+            ..StartFlags::default()
+        }
     }
 }
 
@@ -335,15 +360,6 @@ fn variable(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err("a variable is written KEY=VALUE".to_owned()),
-    }
-}
-
-fn restart(text: &str) -> Result<Restart, String> {
-    match text {
-        "always" => Ok(Restart::Always),
-        "on-failure" | "on_failure" => Ok(Restart::OnFailure),
-        "never" => Ok(Restart::Never),
-        _ => Err("write always, on-failure or never".to_owned()),
     }
 }
 

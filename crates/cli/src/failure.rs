@@ -34,6 +34,8 @@ pub enum Failure {
         message: String,
         /// What to do next.
         next: Option<String>,
+        /// The code of the refusal, where the manager refused.
+        code: Option<String>,
     },
     /// Nobody reads our standard output any more (`abide list | head -1`): the end, and a good one.
     NobodyReads,
@@ -42,7 +44,7 @@ pub enum Failure {
 impl Failure {
     /// A failure without advice.
     pub fn new(exit: Exit, message: impl fmt::Display) -> Failure {
-        Failure::Told { exit, message: message.to_string(), next: None }
+        Failure::Told { exit, message: message.to_string(), next: None, code: None }
     }
 
     /// Adds what to do next, unless something is said already.
@@ -52,6 +54,11 @@ impl Failure {
             *next = Some(advice.to_string());
         }
         self
+    }
+
+    /// Whether the manager refused with this code.
+    pub fn is(&self, refusal: &str) -> bool {
+        matches!(self, Failure::Told { code: Some(code), .. } if code == refusal)
     }
 
     /// The exit code of the process.
@@ -94,7 +101,7 @@ impl From<Problem> for Failure {
             };
             Some(advice.to_owned())
         });
-        Failure::Told { exit: exit_of(&problem), message, next }
+        Failure::Told { exit: exit_of(&problem), message, next, code: Some(problem.code) }
     }
 }
 

@@ -1,16 +1,20 @@
 //! Configuration files: found, read and loaded, with this machine as their surroundings.
 
+use crate::args::AppFlags;
 use crate::escape::shown_word;
 use crate::failure::{Exit, Failure};
 use crate::screen::Screen;
 use crate::session::Session;
+use config::{Diagnostic, Surroundings};
 use model::{AppSpec, Definition};
+use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// The file that a folder is asked for.
-const NAME: &str = "abide.toml";
+const NAME: &str = config::FILE_NAMES[0];
 /// The longest configuration in bytes.
 const LIMIT: u64 = 4 << 20;
 
@@ -21,15 +25,63 @@ pub struct Project {
     pub path: Option<PathBuf>,
     /// Its apps in order.
     pub apps: Vec<AppSpec>,
-    /// What is odd about it, each rendered.
-    pub warnings: Vec<String>,
+    /// What is odd about it.
+    pub warnings: Vec<Finding>,
 }
 
-/// Why a file cannot be loaded: rendered, with file, line and caret.
+/// Something that is wrong or odd; also as `validate --json` prints it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What, in one line.
+    pub message: String,
+    /// In which file.
+    pub file: String,
+    /// Line, counted from 1; `null` = the file as a whole.
+    pub line: Option<usize>,
+    /// Column in characters, counted from 1.
+    pub column: Option<usize>,
+    /// What to do.
+    pub help: Option<String>,
+    /// All of it for people, with the line and a caret.
+    #[serde(skip)]
+    pub text: String,
+}
+
+/// Why a file cannot be loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invalid {
-    /// One text for each error.
-    pub errors: Vec<String>,
+    /// One or more.
+    pub errors: Vec<Finding>,
+}
+
+impl Invalid {
+    /// A file as a whole cannot be used.
+    fn whole(path: &Path, message: &str) -> Invalid {
+        let (file, message) = (shown_path(path), message.to_owned());
+        let text = format!("error: {message}\n --> {file}");
+        Invalid { errors: vec![Finding { message, file, line: None, column: None, help: None, text }] }
+    }
+}
+
+impl From<&Diagnostic> for Finding {
+    fn from(found: &Diagnostic) -> Finding {
+        let place = |number: usize| (number > 0).then_some(number);
+        Finding {
+            message: found.message.clone(),
+            file: found.file.clone(),
+            line: place(found.line),
+            column: place(found.column),
+            help: found.help.clone(),
+            text: found.to_string().trim_end().to_owned(),
+        }
+    }
+}
+
+impl Project {
+    /// Says what is odd.
+    pub fn warn(&self, screen: &Screen) {
+        self.warnings.iter().for_each(|warning| screen.err(&warning.text));
+    }
 }
 
 /// The files that were named: a folder stands for its `abide.toml`, nothing for that of the working directory.
@@ -67,7 +119,7 @@ pub fn load_all(paths: &[PathBuf], screen: &Screen) -> Result<Vec<Project>, Fail
     for path in paths {
         match load(path) {
             Ok(project) => {
-                project.warnings.iter().for_each(|warning| screen.err(warning));
+                project.warn(screen);
                 projects.push(project);
             }
             Err(invalid) => errors.extend(invalid.errors),
@@ -77,8 +129,8 @@ pub fn load_all(paths: &[PathBuf], screen: &Screen) -> Result<Vec<Project>, Fail
 }
 
 /// Says the errors and makes the failure that ends the command.
-pub fn invalid(screen: &Screen, errors: &[String]) -> Failure {
-    errors.iter().for_each(|error| screen.err(error));
+pub fn invalid(screen: &Screen, errors: &[Finding]) -> Failure {
+    errors.iter().for_each(|error| screen.err(&error.text));
     let count = if errors.len() == 1 { "one error".to_owned() } else { format!("{} errors", errors.len()) };
     Failure::new(Exit::Config, format!("the configuration is not valid: {count}"))
         .next("mend the file; `abide validate FILE` checks it without running anything")
@@ -90,12 +142,13 @@ pub fn invalid(screen: &Screen, errors: &[String]) -> Failure {
 /// [`Invalid`].
 pub fn load(path: &Path) -> Result<Project, Invalid> {
     if let Some(kind @ ("yaml" | "yml" | "json" | "js" | "cjs" | "mjs")) = path.extension().and_then(|ending| ending.to_str()) {
-        return Err(Invalid { errors: vec![format!("{}: this version reads TOML, not {kind}", shown_path(path))] });
+        return Err(Invalid::whole(path, &format!("this version reads TOML, not {kind}")));
     }
-    let broken = |error: io::Error| Invalid { errors: vec![format!("failed to read {}: {error}", shown_path(path))] };
-    let text = read_bounded(path).map_err(broken)?;
-    let absolute = std::path::absolute(path).map_err(broken)?;
-    load_text(path, &text, Some(absolute))
+    let text = read_bounded(path).map_err(|error| Invalid::whole(path, &format!("failed to read the file: {error}")))?;
+    let absolute =
+        std::path::absolute(path).map_err(|error| Invalid::whole(path, &format!("failed to find the file: {error}")))?;
+    let apps = load_text(&absolute, &text)?;
+    Ok(Project { path: Some(absolute), ..apps })
 }
 
 /// Loads a configuration from standard input; its relative paths are taken from the working directory.
@@ -103,10 +156,31 @@ pub fn load(path: &Path) -> Result<Project, Invalid> {
 /// # Errors
 /// [`Invalid`].
 pub fn load_stdin() -> Result<Project, Invalid> {
-    let broken = |error: io::Error| Invalid { errors: vec![format!("failed to read standard input: {error}")] };
-    let mut text = String::new();
-    io::stdin().lock().take(LIMIT).read_to_string(&mut text).map_err(broken)?;
-    load_text(Path::new("<stdin>"), &text, None)
+    let path = Path::new("<stdin>");
+    let broken = |error: io::Error| Invalid::whole(path, &format!("failed to read standard input: {error}"));
+    let text = bounded(io::stdin().lock()).map_err(broken)?;
+    load_text(&std::path::absolute(path).map_err(broken)?, &text)
+}
+
+fn load_text(path: &Path, text: &str) -> Result<Project, Invalid> {
+    let loaded =
+        config::load(path, text, &System).map_err(|found| Invalid { errors: found.0.iter().map(Finding::from).collect() })?;
+    Ok(Project { path: None, apps: loaded.apps, warnings: loaded.warnings.iter().map(Finding::from).collect() })
+}
+
+/// An app from the words and flags of `start`.
+///
+/// # Errors
+/// One of them is wrong.
+pub fn from_flags(words: &[String], flags: &AppFlags) -> Result<AppSpec, Failure> {
+    let flags = flags.for_config(words);
+    let here = std::env::current_dir().map_err(|error| {
+        Failure::new(Exit::Usage, format!("this directory is gone: {error}")).next("go to one that is there, or use --cwd")
+    })?;
+    config::from_flags(&flags, &here, &System).map_err(|wrong| {
+        let next = wrong.help.clone().unwrap_or_else(|| "`abide start --help` shows every flag".to_owned());
+        Failure::new(Exit::Usage, wrong.message).next(next)
+    })
 }
 
 /// The definitions of projects in order, each with the session.
@@ -140,9 +214,12 @@ pub fn shown_path(path: &Path) -> String {
 }
 
 fn read_bounded(path: &Path) -> io::Result<String> {
-    let file = std::fs::File::open(path)?;
+    bounded(std::fs::File::open(path)?)
+}
+
+fn bounded(from: impl Read) -> io::Result<String> {
     let mut text = String::new();
-    file.take(LIMIT + 1).read_to_string(&mut text)?;
+    from.take(LIMIT + 1).read_to_string(&mut text)?;
     if text.len() as u64 > LIMIT {
         Err(io::Error::other(format!("it is longer than {}", model::format_size(LIMIT))))
     } else {
@@ -150,12 +227,28 @@ fn read_bounded(path: &Path) -> io::Result<String> {
     }
 }
 
-fn load_text(path: &Path, _text: &str, absolute: Option<PathBuf>) -> Result<Project, Invalid> {
-    let _ = Project { path: absolute, apps: Vec::new(), warnings: Vec::new() };
-    Err(Invalid { errors: vec![format!("not yet {}", shown_path(path))] })
-}
+/// This machine and this session, as far as a configuration may ask.
+struct System;
 
-/// SHIM
-pub fn from_flags(words: &[String], _flags: &crate::args::AppFlags) -> Result<AppSpec, Failure> {
-    Err(Failure::new(Exit::Usage, words.join(" ")))
+impl Surroundings for System {
+    fn var(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
+    fn read(&self, path: &Path) -> io::Result<String> {
+        read_bounded(path)
+    }
+
+    fn home_dir(&self) -> Option<PathBuf> {
+        std::env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from)
+    }
+
+    fn cpus(&self) -> u32 {
+        std::thread::available_parallelism().map_or(1, |count| u32::try_from(count.get()).unwrap_or(u32::MAX))
+    }
+
+    fn is_executable(&self, path: &Path) -> Option<bool> {
+        let seen = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
+        Some(seen.permissions().mode() & 0o111 != 0)
+    }
 }

@@ -242,7 +242,7 @@ mod tests {
 
     #[test]
     fn how_it_ends() {
-        let Failure::Told { exit, message, next } = failed(&operation(OperationState::Failed)) else { panic!("told") };
+        let Failure::Told { exit, message, next, .. } = failed(&operation(OperationState::Failed)) else { panic!("told") };
         assert_eq!((exit, message.as_str()), (Exit::No, "failed to start: web"));
         assert_eq!(next.as_deref(), Some("`abide logs web` shows what it said, `abide status web` what happened"));
         let late = not_in_time(Some(&operation(OperationState::Running)), Duration::from_secs(5));

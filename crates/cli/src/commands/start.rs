@@ -43,7 +43,7 @@ pub fn start(home: Home, screen: &Screen, args: &Start) -> Result<(), Failure> {
             let word = args.words.first().map_or("-", String::as_str);
             let project = if word == "-" { files::load_stdin() } else { files::load(Path::new(word)) };
             let project = project.map_err(|invalid| files::invalid(screen, &invalid.errors))?;
-            project.warnings.iter().for_each(|warning| screen.err(warning));
+            project.warn(screen);
             apply(&house, screen, vec![project], waiting).map(|_| ())
         }
         Meaning::MaybeNames if all_match(&house, &args.words)? => {
@@ -55,15 +55,30 @@ pub fn start(home: Home, screen: &Screen, args: &Start) -> Result<(), Failure> {
     }
 }
 
+/// How many names are tried for an app that was given none.
+const NAMES: u32 = 100;
+
 fn start_command(house: &House, screen: &Screen, args: &Start, waiting: Waiting) -> Result<(), Failure> {
     let session = Session::capture(house.home.own);
     session.warn(screen);
-    let spec = files::from_flags(&args.words, &args.app)?;
-    let name = spec.name.clone();
-    let definition = Definition { spec, session_env: session.env, umask: session.umask, source: None };
-    let operation = carry_out(house, screen, path().segment("apps"), Request::post, Some(&StartRequest { definition }), waiting)
-        .map_err(|failure| failure.next(format!("`abide status {name}` shows what is there under that name")))?;
-    report(screen, &operation)
+    let mut flags = args.app.clone();
+    let mut stem = None;
+    for number in 2..=NAMES {
+        let spec = files::from_flags(&args.words, &flags)?;
+        let name = spec.name.clone();
+        let definition = Definition { spec, session_env: session.env.clone(), umask: session.umask, source: None };
+        let request = StartRequest { definition };
+        match carry_out(house, screen, path().segment("apps"), Request::post, Some(&request), waiting) {
+            // A name that nobody asked for is not insisted on.
+            Err(refused) if refused.is("name_taken") && args.app.name.is_none() => {
+                let stem = stem.get_or_insert_with(|| name.as_str().to_owned());
+                flags.name = Some(format!("{}-{number}", stem.chars().take(60).collect::<String>()));
+            }
+            Err(failure) => return Err(failure.next(format!("`abide status {name}` shows what is there under that name"))),
+            Ok(operation) => return report(screen, &operation),
+        }
+    }
+    Err(Failure::new(Exit::No, "every name that comes to mind is taken").next("give one with --name"))
 }
 
 fn meaning(words: &[String], is_file: impl Fn(&Path) -> bool) -> Meaning {
@@ -88,7 +103,7 @@ fn all_match(house: &House, words: &[String]) -> Result<bool, Failure> {
             Ok(rows) if rows.is_empty() => return Ok(false),
             Ok(_) => {}
             // "no such app" and "that is no selector": then it is a command.
-            Err(Failure::Told { exit: Exit::No | Exit::Usage, .. }) => return Ok(false),
+            Err(failure) if failure.is("unknown_app") || failure.is("invalid_request") => return Ok(false),
             Err(failure) => return Err(failure),
         }
     }

@@ -1,7 +1,7 @@
 //! `validate`: offline.
 
 use crate::failure::Failure;
-use crate::files::{self, shown_path};
+use crate::files::{self, Finding, shown_path};
 use crate::screen::Screen;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -12,8 +12,8 @@ struct FileReport {
     file: String,
     valid: bool,
     apps: Vec<String>,
-    warnings: Vec<String>,
-    errors: Vec<String>,
+    warnings: Vec<Finding>,
+    errors: Vec<Finding>,
 }
 
 /// `validate`.
@@ -36,13 +36,14 @@ pub fn validate(screen: &Screen, named: &[PathBuf]) -> Result<(), Failure> {
         screen.print_json(&reports)?;
     } else {
         for report in &reports {
-            report.warnings.iter().for_each(|warning| screen.err(warning));
+            report.warnings.iter().for_each(|warning| screen.err(&warning.text));
             if report.valid {
                 let apps = if report.apps.len() == 1 { "1 app".to_owned() } else { format!("{} apps", report.apps.len()) };
-                screen.print(&format!("{}: valid, {apps}: {}\n", report.file, report.apps.join(", ")))?;
+                let colon = if report.apps.is_empty() { "" } else { ": " };
+                screen.print(&format!("{}: valid, {apps}{colon}{}\n", report.file, report.apps.join(", ")))?;
             }
         }
     }
-    let errors: Vec<String> = reports.into_iter().flat_map(|report| report.errors).collect();
+    let errors: Vec<Finding> = reports.into_iter().flat_map(|report| report.errors).collect();
     if errors.is_empty() { Ok(()) } else { Err(files::invalid(screen, &errors)) }
 }
