@@ -54,6 +54,7 @@ impl Core {
     /// Nothing there for now.
     pub(crate) fn quiet(&mut self, turn: Turn, now: Now, out: &mut Vec<Effect>) {
         self.at_ease(turn, out);
+        self.with_stream(turn.stream, |stream| stream.sure = true);
         self.consider_idle_rotation(turn, now, out);
     }
 
@@ -97,7 +98,7 @@ impl Core {
 
     pub(crate) fn rotation_look(&mut self, turn: Turn, out: &mut Vec<Effect>) {
         let path = self.log(turn).path.clone();
-        self.ask(turn, Step::RotationLook, Effect::Siblings { path }, out);
+        self.ask(turn, Step::LookAround, Effect::Siblings { path }, out);
     }
 
     pub(crate) fn rotation_begins(&mut self, turn: Turn, found: &[Sibling], out: &mut Vec<Effect>) {
@@ -108,7 +109,7 @@ impl Core {
 
     fn rotation_goes_on(&mut self, turn: Turn, out: &mut Vec<Effect>) {
         if let Some(step) = self.log(turn).steps.front().cloned() {
-            return self.ask(turn, Step::RotationStep, step, out);
+            return self.ask(turn, Step::Renamed, step, out);
         }
         self.close_log(turn.file, out);
         let log = self.log_mut(turn);

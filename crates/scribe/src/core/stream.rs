@@ -35,6 +35,9 @@ pub(crate) struct Stream {
     pub patience_ends: Option<Tick>,
     pub pause: Option<Duration>,
     pub due: Option<Tick>,
+    /// A look has found it empty with a writer present. A reader that was opened when the writers had gone is never told of the hang-up
+    /// (tried), so until then each move is followed by another look.
+    pub sure: bool,
     /// Stands in the queue of tries.
     pub queued: bool,
     pub sealed: Option<Facts>,
@@ -81,6 +84,7 @@ impl Stream {
             patience_ends: None,
             pause: None,
             due: None,
+            sure: false,
             queued: false,
             sealed: None,
             said: None,

@@ -51,8 +51,8 @@ pub(crate) enum Step {
     Move,
     Record,
     PartRecord,
-    RotationLook,
-    RotationStep,
+    LookAround,
+    Renamed,
 }
 
 impl Core {
@@ -116,6 +116,7 @@ impl Core {
                     stream.open = true;
                     stream.capacity = capacity;
                     stream.interest = Interest::Level;
+                    stream.sure = false;
                     stream.notes.opened = true;
                 });
                 self.note(turn.stream);
@@ -224,9 +225,9 @@ impl Core {
                 self.recorded(turn, &answer, now);
                 self.rotation_look(turn, out);
             }
-            (Step::RotationLook, Answer::Siblings(found)) => self.rotation_begins(turn, &found, out),
-            (Step::RotationStep, answer) => self.rotation_stepped(turn, answer, now, out),
-            (Step::RotationLook, Answer::Failed(cause)) => self.rotation_failed(turn, cause, now, out),
+            (Step::LookAround, Answer::Siblings(found)) => self.rotation_begins(turn, &found, out),
+            (Step::Renamed, answer) => self.rotation_stepped(turn, answer, now, out),
+            (Step::LookAround, Answer::Failed(cause)) => self.rotation_failed(turn, cause, now, out),
             (_, Answer::Failed(cause)) => self.file_trouble(turn, cause, now, out),
             // Whoever performs the effects broke the contract; the stream is tried again later, no byte is touched.
             (_, _) => self.file_trouble(turn, Cause("EPROTO"), now, out),
@@ -244,12 +245,18 @@ impl Core {
         } else {
             let log = self.log(turn);
             let budget = log.budget(now.tick);
-            if log.owner == Owner::Stream(turn.stream) && budget >= TURN_BYTES && !self.is_shared(turn) {
+            if self.is_claimed(turn) && budget >= TURN_BYTES && !self.is_shared(turn) {
                 self.move_bytes(Turn { len: TURN_BYTES, careful: false, ..turn }, out);
             } else {
                 self.ask(turn, Step::Look, Effect::Peek { stream: turn.stream, budget }, out);
             }
         }
+    }
+
+    /// Whether the index says already that this stream writes.
+    fn is_claimed(&self, turn: Turn) -> bool {
+        let log = self.log(turn);
+        log.owner == Owner::Stream(turn.stream) && (log.last.is_some() || !log.has_index)
     }
 
     fn is_shared(&self, turn: Turn) -> bool {
@@ -276,7 +283,7 @@ impl Core {
             Choice::Move { len, part } => {
                 let ends_line = [turn.cut.first, turn.cut.within, turn.cut.last].contains(&len);
                 let turn = Turn { len, part, ends_line, careful: true, record: Some(record), ..turn };
-                if log.owner == Owner::Stream(turn.stream) {
+                if self.is_claimed(turn) {
                     self.move_bytes(turn, out);
                 } else {
                     // Before the first byte, so that a crash never leaves bytes under another's name.
@@ -352,12 +359,16 @@ impl Core {
         let Some(stream) = self.streams.get_mut(turn.stream.0) else { return };
         stream.bytes += bytes;
         stream.touched = true;
+        let sure = stream.sure;
         let record_due = stream.indexed.is_none_or(|last| now.tick.since(last) >= INDEX_EVERY);
         let again = finishing && stream.rounds > 0;
         stream.rounds = stream.rounds.saturating_sub(1);
         let instance = stream.id.instance;
         if again {
             self.try_soon(turn.stream);
+        } else if !sure {
+            // By way of the deadline, so that the others have their turn first.
+            self.set_due(turn.stream, Some(now.tick));
         }
         let flags = IndexFlags { partial: turn.part, our_newline: false };
         let offset = if turn.part { size } else { turn.at };

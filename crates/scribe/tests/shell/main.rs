@@ -1,0 +1,64 @@
+//! The real scribe as a real process, with real FIFOs and files.
+
+mod files;
+mod flood;
+mod house;
+mod life;
+
+use std::process::ExitCode;
+
+type Test = (&'static str, fn());
+
+const TESTS: &[Test] = &[
+    ("flood::every_line_arrives", flood::every_line_arrives),
+    ("flood::killed_forty_times", flood::killed_forty_times),
+    ("flood::rotation_keeps_every_line", flood::rotation_keeps_every_line),
+    ("flood::rotation_while_killed", flood::rotation_while_killed),
+    ("flood::two_lives_keep_lines_whole", flood::two_lives_keep_lines_whole),
+    ("flood::two_lives_while_killed", flood::two_lives_while_killed),
+    ("flood::two_thousand_streams", flood::two_thousand_streams),
+    ("files::removed_renamed_truncated", files::removed_renamed_truncated),
+    ("files::partial_last_line", files::partial_last_line),
+    ("files::full_disk", files::full_disk),
+    ("files::wrong_kinds", files::wrong_kinds),
+    ("files::torn_index", files::torn_index),
+    ("files::rotation_by_hand_and_count", files::rotation_by_hand_and_count),
+    ("life::idle_means_no_wake_ups", life::idle_means_no_wake_ups),
+    ("life::signals_end_it_with_zero", life::signals_end_it_with_zero),
+    ("life::keeper_gone", life::keeper_gone),
+    ("life::finish", life::finish),
+    ("life::sealed_again", life::sealed_again),
+    ("life::nonsense_is_ignored", life::nonsense_is_ignored),
+    ("life::grew_while_watched", life::grew_while_watched),
+];
+
+/// Run when asked for by name only.
+const BENCHES: &[Test] = &[("bench::against_cat", flood::bench_against_cat)];
+
+fn main() -> ExitCode {
+    if std::env::var_os(house::CHILD).is_some() {
+        return scribe::main(std::env::args_os().skip(1));
+    }
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let filters: Vec<&String> = args.iter().filter(|arg| !arg.starts_with('-')).collect();
+    let chosen: Vec<&Test> = TESTS
+        .iter()
+        .filter(|(name, _)| filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str())))
+        .chain(BENCHES.iter().filter(|(name, _)| filters.iter().any(|filter| name.contains(filter.as_str()))))
+        .collect();
+    if args.iter().any(|arg| arg == "--list") {
+        chosen.iter().for_each(|(name, _)| println!("{name}: test"));
+        return ExitCode::SUCCESS;
+    }
+    sys::stream::raise_open_files();
+    let mut failed = Vec::new();
+    for (name, test) in &chosen {
+        let ok = std::panic::catch_unwind(test).is_ok();
+        println!("test {name} ... {}", if ok { "ok" } else { "FAILED" });
+        if !ok {
+            failed.push(name);
+        }
+    }
+    println!("\n{} passed, {} failed {failed:?}", chosen.len() - failed.len(), failed.len());
+    if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
