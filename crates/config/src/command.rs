@@ -2,7 +2,7 @@
 
 use crate::base::Base;
 use crate::braces;
-use crate::fault::Fault;
+use crate::fault::{Fault, Place};
 use crate::layer::{Entry, Value};
 use crate::paths::{self, PathError};
 use crate::script;
@@ -142,13 +142,14 @@ fn split(text: &str, cmd: &Entry, texts: &mut Texts<'_, '_>) -> Option<Vec<Strin
                     Fault::new(place, format!("`{label}`: a quote {quote} is never closed")).needle(quote)
                 }
                 SplitError::Backslash => Fault::new(place, format!("`{label}` ends in a backslash")),
-                SplitError::Shell(what) => Fault::new(place, format!("`{label}`: `{what}` needs a shell"))
-                    .needle(what.as_str())
-                    .help(if label.starts_with("cmd") || label == "command" {
-                        "add `shell = true`, or put it in quotes if the program itself is to get it"
-                    } else {
-                        "add `--shell` (in a file `shell = true`), or put it in quotes if the program itself is to get it"
-                    }),
+                SplitError::Shell(what) => {
+                    Fault::new(place, format!("`{label}`: `{what}` needs a shell")).needle(what.as_str()).help(match place {
+                        Place::Flag(_) => {
+                            "add `--shell` (in a file `shell = true`), or quote it if the program itself is to get it"
+                        }
+                        _ => "add `shell = true`, or quote it if the program itself is to get it",
+                    })
+                }
             });
             None
         }

@@ -92,19 +92,16 @@ impl<'a> Env<'a> {
         };
         let value = template::expand(&pieces, &mut lookup);
         self.path.pop();
-        let value =
-            value.map_err(|failed| explain(failed, &label, &place)).and_then(|value| match check(&value, &label, &place) {
-                Some(fault) => Err(Some(fault)),
-                None if value.len() > MAX_VALUE => {
-                    let fault = Fault::new(&place, format!("`{label}` has {} bytes", value.len()));
-                    Err(Some(fault.help(format!("a variable can hold {MAX_VALUE} bytes; put more into a file"))))
-                }
-                None => Ok(value),
-            });
         let known = match value {
-            Ok(value) => Lookup::Value(value),
-            Err(fault) => {
-                fault.into_iter().for_each(|fault| faults.push(fault));
+            Ok(value) => match check(&value, &label, &place).or_else(|| too_long(&value, &label, &place)) {
+                None => Lookup::Value(value),
+                Some(fault) => {
+                    faults.push(fault);
+                    Lookup::Broken
+                }
+            },
+            Err(failed) => {
+                explain(failed, &label, &place).into_iter().for_each(|fault| faults.push(fault));
                 Lookup::Broken
             }
         };
@@ -124,6 +121,13 @@ pub(crate) fn bad_name(name: &str) -> Option<&'static str> {
     } else {
         None
     }
+}
+
+fn too_long(value: &str, label: &str, place: &Place) -> Option<Fault> {
+    (value.len() > MAX_VALUE).then(|| {
+        Fault::new(place, format!("`{label}` has {} bytes", value.len()))
+            .help(format!("a variable can hold {MAX_VALUE} bytes; put more into a file"))
+    })
 }
 
 /// What no value can hold.

@@ -132,7 +132,7 @@ fn layer(flags: &StartFlags) -> Layer {
     let mut set = |key, flag: &'static str, value: Option<Value>| {
         if let (Some(value), Some(key)) = (value, keys::doc(Scope::App, key)) {
             let place = Place::Flag(flag);
-            let written = if flag.is_empty() { "the command".to_owned() } else { flag.to_owned() };
+            let written = if flag.is_empty() { "command".to_owned() } else { flag.to_owned() };
             let item = Item { value, place: place.clone() };
             layer.keys.insert(key.name, Entry { key, suffix: Suffix::Bare, written, place, item });
         }

@@ -129,5 +129,6 @@ pub(crate) fn entries(scope: Scope, prefix: &str, members: Vec<Member>, faults: 
 
 fn twice(first: &Entry, second: &Entry) -> Fault {
     Fault::new(&second.place, format!("`{}` and `{}` are two spellings of one key", first.written, second.written))
+        .label("the second")
         .help(format!("keep one of them; the key is called `{}`", first.key.name))
 }

@@ -1,0 +1,187 @@
+//! Files that are refused, and the exact words. Each snapshot holds the files and what is said of them.
+
+mod support;
+
+use support::World;
+
+fn report(world: &World, files: &[&str]) -> String {
+    let one = |text: &&str| format!("{}\n----\n{}", text.trim_end(), world.wrong(text));
+    files.iter().map(one).collect::<Vec<_>>().join("\n========\n\n")
+}
+
+/// An app `a` that is good but for these lines.
+fn lines(world: &World, lines: &[&str]) -> String {
+    let files: Vec<String> = lines.iter().map(|lines| format!("[apps.a]\ncmd = \"x\"\n{lines}\n")).collect();
+    report(world, &files.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+#[test]
+fn the_form_of_a_message() {
+    let said = World::default().wrong("version = 1\n\n[apps.web]\ncomand = \"node server.js\"\ncmd = \"x\"\n");
+    let want = "error: unknown key `comand`\n  --> abide.toml:4:1\n   |\n 4 | comand = \"node server.js\"\n   | ^^^^^^\n   = help: did you mean `command`?\n";
+    assert_eq!(said, want);
+}
+
+#[test]
+fn keys() {
+    insta::assert_snapshot!(report(
+        &World::default(),
+        &[
+            "[apps.web]\ncomand = 'node'\n",
+            "versoin = 1\n[app.web]\ncmd = 'x'\n",
+            "cmd = 'x'\n",
+            "[apps.a]\ncmd = 'x'\ncommand = 'y'\nstop_timeout = '1s'\nkill_timeout_ms = 5\n",
+            "[apps.a]\ncmd = 'x'\nbackoff = { min_ms = 1, min = '2s', mix = 3 }\n",
+            "include = ['b.toml']\n[profiles.prod.env]\nA = '1'\n[daemon]\nhttp = 'x'\n[apps.a]\ncmd='x'\n",
+            "[apps.a]\ncmd='x'\nready = { tcp = '127.0.0.1:1' }\nmax_memory_mb = 5\nlog_format = 'json'\nprofile = 'prod'\n",
+            "[apps.a]\nscript = 'x'\nzebra_crossing = 1\n",
+            "[apps.a]\ncmd='x'\nbackoff = 5\nenv = ['A=1']\n",
+        ]
+    ));
+}
+
+#[test]
+fn syntax_and_shape() {
+    insta::assert_snapshot!(report(
+        &World::default(),
+        &[
+            "[apps.a\ncmd = 'x'\n",
+            "[apps.a]\ncmd = 'x'\ncmd = 'y'\n",
+            "[apps.a]\ncmd = \"x\nargs = 1\n= 3\n",
+            "version = 2\napps = 5\ndefaults = 1\n",
+            "[[apps]]\ncmd = 'x'\n",
+            "[apps]\na = 'node'\n",
+            "[apps.a]\nname = 'b'\ncmd = 'x'\n",
+            "[apps.a]\n",
+            "\tbad\u{1b}[31m = '\u{202e}x'\n",
+        ]
+    ));
+}
+
+#[test]
+fn values() {
+    insta::assert_snapshot!(lines(
+        &World::default(),
+        &[
+            "stop_timeout = 10",
+            "stop_timeout = '10'\nrestart_delay = 'soon'\nstart_delay = true",
+            "stop_timeout_ms = '10'\nrestart_delay_ms = -1\nstart_delay_secs = 1.5",
+            "stop_timeout_ms = 99999999999999999999999999999999999999999999",
+            "backoff = { min = 500, window = '2', max = '1s' }",
+            "backoff = { min = '2m', factor = 0.5, threshold = -1, jitter = 'yes' }",
+            "backoff.min = '2m'",
+            "instances = 1001",
+            "instances = 'cpu/0'",
+            "instances = 1.5\nautostart = 1",
+            "restart = 'alway'\nmax_restarts = 'some'",
+            "restart = true",
+            "restart = 'unless-stopped'",
+            "stop_signal = 'SIGFOO'\nsuccess_exit_codes = [0, 256, 'x']",
+            "stop_signal = 99\nsuccess_exit_codes = 0",
+            "log_max_size = 'big'\nlog_max_files = 1979-05-27",
+            "log_max_size_mb = '3M'\nnamespace = 'a b'",
+            "args = 'a b'",
+            "args = [['a']]",
+            "namespace = ''\nargs = { a = 1 }",
+        ]
+    ));
+}
+
+#[test]
+fn templates() {
+    let world = World::default().var("BIG", &"x".repeat(50_000)).var("TEN", "10");
+    insta::assert_snapshot!(report(
+        &world,
+        &[
+            "[apps.a]\ncmd = 'node ${SCRIPT} --port ${PORT}'\nargs = ['${INSTANCE_ID}']\n",
+            "[apps.a]\ncmd = 'x ${A'\ncwd = '${1}'\nargs = ['${B-c}', '${C:?set C in .env}', '${}']\n",
+            "[apps.a]\ncmd = 'x'\nenv = { A = '${B}', B = '${C}', C = 'x${A}' }\n",
+            "[defaults.env]\nTOKEN = '${NO_SUCH}'\n[apps.a]\ncmd = 'x ${TOKEN}'\n[apps.b]\ncmd = 'y ${TOKEN}'\n",
+            "[apps.a]\ncmd = 'x'\nenv.SELF = '${SELF}'\nenv.P = '{{port}}'\n",
+            "[apps.a]\ncmd = 'x {{port}}'\ncwd = '/x/{{slot}}'\nstop_timeout = '${TEN}'\n",
+            "[apps.a]\ncmd = 'x'\nenv = { A = '${BIG}${BIG}', '' = 'x', 'B=C' = 'y', D = [1], E = \"a\\u0000b\" }\n",
+            "[apps.a]\ncmd = 'x ${BIG}${BIG}${BIG}'\n",
+            "[apps.a]\ncmd = \"a\\u0000b\"\n",
+            "name = '${NO_SUCH}'\n[[apps]]\nname = '${NEITHER}'\ncmd = 'x'\n",
+        ]
+    ));
+}
+
+#[test]
+fn commands() {
+    let files = [
+        "[apps.a]\ncmd = 'a | b'\n[apps.b]\ncmd = 'echo $HOME'\n[apps.c]\ncmd = 'A=1 node x'\n",
+        "[apps.a]\ncmd = 'x \"y'\n[apps.b]\ncmd = '''x \\'''\n",
+        "[apps.a]\ncmd = ''\n[apps.b]\ncmd = []\n[apps.c]\ncmd = 5\n[apps.d]\ncmd = ' '\nshell = true\n",
+        "[apps.a]\ncmd = 'x'\nshell = 'bash -l'\n[apps.b]\ncmd = '~bob/x'\n[apps.c]\ncmd = 'x'\nshell = 3\n",
+    ];
+    insta::assert_snapshot!(report(&World::default(), &files));
+    let homeless = World { home: None, ..World::default() };
+    assert!(homeless.wrong("[apps.a]\ncmd = '~/x'").contains("needs a home directory"));
+}
+
+#[test]
+fn env_files() {
+    let world = World::default().file("/srv/shop/bad.env", "A=1\nexport\nSECRET 'hunter2\nB=\"x\" y\n");
+    let files = [
+        "[apps.a]\ncmd = 'x'\nenv_file = ['none.env', 'bad.env', 'neither.env?', 5]\n",
+        "[apps.a]\ncmd = 'x'\nenv_file = ''\ncwd = ''\n",
+    ];
+    let said = report(&world, &files);
+    assert!(!said.contains("hunter2"), "lines of env files may be secrets");
+    insta::assert_snapshot!(said);
+}
+
+#[test]
+fn names() {
+    insta::assert_snapshot!(report(
+        &World::default(),
+        &[
+            "[apps.all]\ncmd='x'\n[apps.\"a b\"]\ncmd='x'\n[apps.42]\ncmd='x'\n",
+            "[apps.web]\ncmd='x'\n[apps.Web]\ncmd='x'\n",
+            "[[apps]]\nname='web'\ncmd='x'\n[[apps]]\nname='web'\ncmd='x'\n",
+            "[apps.web]\ncmd='x'\ninstances=2\n[apps.web-1]\ncmd='x'\n",
+        ]
+    ));
+}
+
+#[test]
+fn faults_of_the_defaults_are_said_once() {
+    let said = World::default().wrong("[defaults]\nrestart = 'alway'\n[apps.a]\ncmd='x'\n[apps.b]\ncmd='y'\n");
+    assert_eq!(said.matches("error:").count(), 1, "{said}");
+    // Also where every app overrides the value, and where there is no app.
+    assert!(World::default().load("[defaults]\nrestart = 'alway'\n[apps.a]\ncmd='x'\nrestart='never'\n").is_err());
+    assert!(World::default().load("[defaults]\nrestart = 'alway'\n").is_err());
+}
+
+#[test]
+fn the_file_as_a_whole() {
+    let said = World::default().wrong(&"#".repeat(1024 * 1024 + 1));
+    assert!(said.starts_with("error: the file has 1048577 bytes, more than 1048576\n  --> abide.toml\n   = help:"), "{said}");
+    assert!(World::default().load(&format!("#{}", " ".repeat(1024 * 1024 - 1))).is_ok());
+    let many: String = (0..10_001).map(|n| format!("[apps.app{n}]\ncmd='x'\n")).collect();
+    assert!(World::default().wrong(&many).contains("10001 apps in one file"));
+}
+
+#[test]
+fn positions_survive_tabs_wide_letters_and_long_lines() {
+    let world = World::default();
+    let found = world.load("[apps.a]\ncmd='x'\nenv = { 'grüße' = [1] }").expect_err("bad").0;
+    assert_eq!((found[0].line, found[0].column, found[0].length), (3, 19, 3));
+    let long = format!("[apps.a]\ncmd='x'\nenv = {{ A = '{}', B = [1] }}", "y".repeat(5000));
+    let found = world.load(&long).expect_err("bad").0;
+    assert_eq!((found[0].line, found[0].column), (3, 5022));
+    assert!(found[0].source.chars().count() < 200, "a window of the line");
+    let marked: String = found[0].source.chars().skip(found[0].mark_at).take(found[0].mark_length).collect();
+    assert_eq!(marked, "[1]");
+    let found = world.load("[apps.a]\ncmd='x'\n\t\tenv = [1]\r\n").expect_err("bad").0;
+    assert_eq!((found[0].column, found[0].mark_at, found[0].source.as_str()), (9, 14, "        env = [1]"));
+}
+
+#[test]
+fn no_more_than_can_be_read() {
+    let many: String = (0..5000).map(|n| format!("k{n} = 1\n")).collect();
+    let found = World::default().load(&many).expect_err("bad").0;
+    assert_eq!(found.len(), 1001);
+    assert_eq!(found[1000].message, "4000 more errors are not shown");
+}

@@ -1,0 +1,142 @@
+//! `abide start` without a file.
+
+mod support;
+
+use config::{StartFlags, from_flags};
+use model::{AppSpec, Origin, Restart, Signal};
+use std::path::Path;
+use std::time::Duration;
+use support::World;
+
+fn start(world: &World, flags: &StartFlags) -> Result<AppSpec, String> {
+    from_flags(flags, Path::new("/work"), world).map_err(|wrong| wrong.to_string())
+}
+
+fn command(words: &[&str]) -> StartFlags {
+    StartFlags { command: words.iter().map(|w| (*w).to_owned()).collect(), ..StartFlags::default() }
+}
+
+fn text(text: &str) -> Option<String> {
+    Some(text.to_owned())
+}
+
+#[test]
+fn every_flag() {
+    let flags = StartFlags {
+        name: text("web"),
+        cwd: text("sub"),
+        env: vec![("A".into(), "${B}$$".into()), ("A".into(), "x=${B}$$ {{slot}}".into())],
+        env_files: vec![".env".into()],
+        instances: text("cpu-1"),
+        restart: text("always"),
+        max_restarts: text("3"),
+        restart_delay: text("2"),
+        start_delay: text("500ms"),
+        kill_signal: text("2"),
+        stop_timeout: text("1.5s"),
+        namespace: text("ns"),
+        success_exit_codes: text("0, 143"),
+        log_max_size: text("1M"),
+        log_max_files: text("2"),
+        no_autostart: true,
+        ..command(&["node server.js --x 'a b'"])
+    };
+    let spec = start(&World::default().file("/work/.env", "F=1"), &flags).expect("good");
+    assert_eq!(spec.argv, ["node", "server.js", "--x", "a b"]);
+    assert_eq!(spec.cwd, Path::new("/work/sub"));
+    assert_eq!((spec.env["A"].as_str(), spec.env["F"].as_str()), ("x=${B}$$ {{slot}}", "1"), "as the shell gave it");
+    assert_eq!((spec.instances, spec.restart, spec.max_restarts, spec.backoff.threshold), (7, Restart::Always, Some(3), None));
+    assert_eq!(spec.restart_delay, Duration::from_secs(2), "a bare number is seconds");
+    assert_eq!((spec.start_delay, spec.stop_timeout), (Duration::from_millis(500), Duration::from_millis(1500)));
+    assert_eq!((spec.stop_signal, spec.namespace.as_str()), (Signal::INT, "ns"));
+    assert_eq!((spec.success_exit_codes.as_slice(), spec.autostart), ([0, 143].as_slice(), false));
+    assert_eq!((spec.log.max_size, spec.log.max_files), (1 << 20, 2));
+    assert_eq!(spec.origins["instances"], Origin::Flag);
+    assert_eq!(spec.origins["env.A"], Origin::Flag);
+}
+
+#[test]
+fn commands() {
+    let world = World::default()
+        .var("X", "a b")
+        .script("/work/server.js", false)
+        .script("/work/run.py", true)
+        .script("/work/bin/job.sh", false)
+        .script("/opt/x.ts", false);
+    for (words, shell, argv, name) in [
+        (vec!["node server.js"], false, vec!["node", "server.js"], "server"),
+        (vec!["echo", "${X}", "$$", "a b", "|"], false, vec!["echo", "${X}", "$$", "a b", "|"], "echo"),
+        (vec!["echo ${X} $$"], false, vec!["echo", "a b", "$"], "echo"),
+        (vec!["./server.js --x"], false, vec!["node", "/work/server.js", "--x"], "server"),
+        (vec!["server.js"], false, vec!["node", "server.js"], "server"),
+        (vec!["run.py"], false, vec!["/work/run.py"], "run"),
+        (vec!["./run.py"], false, vec!["/work/run.py"], "run"),
+        (vec!["bin/job.sh", "x"], false, vec!["bash", "/work/bin/job.sh", "x"], "job"),
+        (vec!["/opt/x.ts"], false, vec!["bun", "/opt/x.ts"], "x"),
+        (vec!["missing.js"], false, vec!["missing.js"], "missing"),
+        (vec!["for i in 1 2; do echo $i $$; done"], true, vec!["/bin/sh", "-c", "for i in 1 2; do echo $i $$; done"], "for"),
+        (vec!["sleep 100"], true, vec!["/bin/sh", "-c", "exec sleep 100"], "sleep"),
+        (vec!["echo", "a b"], true, vec!["/bin/sh", "-c", "exec echo 'a b'"], "echo"),
+    ] {
+        let flags = StartFlags { shell, ..command(&words) };
+        let spec = start(&world, &flags).expect("good");
+        assert_eq!((spec.argv, spec.name.as_str()), (argv.iter().map(|w| (*w).to_owned()).collect(), name), "{words:?}");
+    }
+}
+
+#[test]
+fn errors_name_the_flag() {
+    let base = || command(&["x"]);
+    for (flags, said) in [
+        (
+            StartFlags { restart_delay: text("soon"), ..base() },
+            "`--restart-delay`: `soon` is not a duration\nhelp: write for example \"500ms\", \"10s\", \"2m\" or \"1h30m\"",
+        ),
+        (
+            StartFlags { instances: text("many"), ..base() },
+            "`--instances`: expected a number from 0 to 1000, \"cpu\", \"cpu-1\" or \"cpu/2\", found `many`",
+        ),
+        (
+            StartFlags { restart: text("alway"), ..base() },
+            "`--restart`: `alway` is no restart policy; there are \"always\", \"on-failure\" or \"never\"\nhelp: did you mean \"always\"?",
+        ),
+        (
+            StartFlags { kill_signal: text("SIGFOO"), ..base() },
+            "`--kill-signal`: `SIGFOO` is not a signal\nhelp: write for example \"SIGTERM\", \"INT\" or 15",
+        ),
+        (
+            StartFlags { success_exit_codes: text("0,256"), ..base() },
+            "`--success-exit-codes`: expected an integer from 0 to 255, found `256`",
+        ),
+        (StartFlags { name: text("all"), ..base() }, "`--name`: `all` is a word that selects apps; choose another name"),
+        (StartFlags { env: vec![("A=B".into(), "x".into())], ..base() }, "the name of a variable cannot hold `=`"),
+        (
+            StartFlags { env_files: vec!["no.env".into()], ..base() },
+            "`--env-file`: cannot read /work/no.env: no such file\nhelp: write \"no.env?\" if it may be missing",
+        ),
+        (command(&[]), "there is nothing to run\nhelp: write for example `abide start \"node server.js\"`"),
+        (command(&["  "]), "there is nothing to run\nhelp: write for example `abide start \"node server.js\"`"),
+        (command(&["你好"]), "no name can be made from this command\nhelp: give one with `--name`"),
+        (
+            command(&["a | b"]),
+            "`command`: `|` needs a shell\nhelp: add `--shell` (in a file `shell = true`), or quote it if the program itself is to get it",
+        ),
+        (command(&["a 'b"]), "`command`: a quote ' is never closed"),
+        (
+            command(&["a ${NO}"]),
+            "`command`: the variable `NO` is not set\nhelp: set it in `env` or in your shell, or give a fallback: `${NO:-…}`",
+        ),
+        (
+            command(&["a", "{{port}}"]),
+            "not yet: `{{port}}` is not supported by this version of abide\nhelp: write the number of the port; `{{{{port}}` stands for the text itself",
+        ),
+    ] {
+        assert_eq!(start(&World::default(), &flags).expect_err("bad"), said, "{flags:?}");
+    }
+    let wrong = from_flags(&StartFlags { log_max_size: text("big"), ..base() }, Path::new("/work"), &World::default());
+    assert_eq!(wrong.expect_err("bad").flag.as_deref(), Some("--log-max-size"));
+    let world = World::default().file("/work/bad.env", "A=1\noops");
+    let said = start(&world, &StartFlags { env_files: vec!["bad.env".into()], ..base() }).expect_err("bad");
+    assert!(said.starts_with("bad.env:2:5: expected `=` after the name"), "{said}");
+    assert!(from_flags(&base(), Path::new("relative"), &World::default()).is_err());
+}

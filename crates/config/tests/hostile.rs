@@ -1,0 +1,117 @@
+//! Whatever is thrown at it, it answers.
+
+mod support;
+
+use proptest::prelude::*;
+use std::time::Instant;
+use support::World;
+
+/// Lines that are nearly good, so that every stage is reached.
+fn line() -> impl Strategy<Value = String> {
+    let key = prop::sample::select(vec![
+        "cmd",
+        "args",
+        "shell",
+        "cwd",
+        "env",
+        "env.A",
+        "env_file",
+        "instances",
+        "restart",
+        "stop_timeout",
+        "stop_timeout_ms",
+        "backoff",
+        "backoff.min",
+        "backoff.window",
+        "max_restarts",
+        "success_exit_codes",
+        "log_max_size",
+        "namespace",
+        "name",
+        "ready",
+        "nonsense",
+        "version",
+    ]);
+    let value = prop_oneof![
+        "'[ -&(-~]{0,20}'",
+        "\"[a-z${}:|;' -]{0,20}\"",
+        "-?[0-9]{1,25}",
+        "[0-9]{1,3}\\.[0-9]{1,3}",
+        Just("true".to_owned()),
+        Just("[1, 'a', [2]]".to_owned()),
+        Just("{ A = '${B}', B = '${A}', min = 1 }".to_owned()),
+        Just("'${A:-${B:-c}} {{slot}} {{port}}'".to_owned()),
+    ];
+    let header = prop::sample::select(vec!["[apps.a]", "[apps.a-0]", "[defaults]", "[[apps]]", "[apps.a.env]", "[x]"])
+        .prop_map(str::to_owned);
+    prop_oneof![5 => (key, value).prop_map(|(key, value)| format!("{key} = {value}")), 1 => header]
+}
+
+proptest! {
+    #[test]
+    fn any_text(text in any::<String>()) {
+        let _ = World::default().load(&text);
+    }
+
+    #[test]
+    fn any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = World::default().load(&String::from_utf8_lossy(&bytes));
+    }
+
+    #[test]
+    fn any_lines(lines in prop::collection::vec(line(), 0..12)) {
+        let text = lines.join("\n");
+        if let Err(wrong) = World::default().var("A", "a").load(&text) {
+            prop_assert!(!wrong.0.is_empty());
+            prop_assert!(wrong.to_string().chars().all(|c| c == '\n' || !c.is_control()));
+            let places: Vec<_> = wrong.0.iter().filter(|d| d.file == "abide.toml").map(|d| (d.line, d.column)).collect();
+            prop_assert!(places.is_sorted(), "{:?}", places);
+        }
+    }
+
+    #[test]
+    fn any_env_file(text in "([A-C=#'\"\\\\ \n]){0,40}|\\PC{0,60}") {
+        let _ = World::default().file("/srv/shop/.env", &text).load("[apps.a]\ncmd='x'\nenv_file='.env'");
+    }
+
+    /// A value from outside arrives in a word as it is, once what is filled at birth is taken into account.
+    #[test]
+    fn values_are_never_read_again(value in "[${}A-C:'\" |;\\-]{0,30}") {
+        let world = World::default().var("A", "wrong").var("V", &value);
+        let spec = world.app("[apps.a]\ncmd = 'x \"${V}\" y'");
+        prop_assert_eq!(&spec.argv, &["x".to_owned(), value.replace("{{{{", "{{{{{{{{"), "y".to_owned()]);
+    }
+}
+
+/// Shapes that make parsers slow or deep.
+#[test]
+fn large_and_deep() {
+    let size = 900_000;
+    let shapes = [
+        "[".repeat(size),
+        format!("a = {}", "[".repeat(size)),
+        format!("a = {}", "{a=".repeat(size / 3)),
+        format!("{}a = 1", "a.".repeat(size / 2)),
+        "k = 1,".repeat(size / 6),
+        "= \n".repeat(size / 3),
+        format!("x = {{ {} }}", (0..size / 20).map(|n| format!("key{n} = 1")).collect::<Vec<_>>().join(", ")),
+        format!("[apps.a]\ncmd = 'x {}'", "${A:-".repeat(size / 5)),
+        format!("[apps.a]\ncmd = 'x {}'", "${A}".repeat(size / 4)),
+        format!("[apps.a]\ncmd = 'x {}'", "\\'".repeat(size / 2)),
+        format!(
+            "[apps.a]\ncmd = 'x'\n[apps.a.env]\n{}",
+            (0..20_000).map(|n| format!("V{n} = '${{V{}}}'\n", n + 1)).collect::<String>()
+        ),
+        format!("{} = 1", "k".repeat(size)),
+        format!("[apps.a]\ncmd = [{}]", "'x',".repeat(size / 4)),
+    ];
+    for shape in shapes {
+        let begun = Instant::now();
+        let said = World::default().var("A", &"y".repeat(1000)).load(&shape).map(|_| ()).map_err(|wrong| wrong.to_string().len());
+        let took = begun.elapsed();
+        let head: String = shape.chars().take(30).collect();
+        assert!(took.as_secs() < 20, "{head}: {took:?}");
+        assert!(said.err().unwrap_or(0) < 2_000_000, "{head}: {said:?}");
+        println!("{head:?}: {took:?} {said:?}");
+    }
+}

@@ -1,0 +1,85 @@
+//! A small world of maps.
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use config::{Diagnostics, Loaded, Surroundings};
+use model::AppSpec;
+use std::collections::BTreeMap;
+use std::io::{Error, ErrorKind, Result};
+use std::path::{Path, PathBuf};
+
+pub struct World {
+    pub vars: BTreeMap<String, String>,
+    pub files: BTreeMap<PathBuf, String>,
+    pub scripts: BTreeMap<PathBuf, bool>,
+    pub home: Option<PathBuf>,
+    pub cpus: u32,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        World { vars: BTreeMap::new(), files: BTreeMap::new(), scripts: BTreeMap::new(), home: Some("/home/u".into()), cpus: 8 }
+    }
+}
+
+impl World {
+    pub fn var(mut self, name: &str, value: &str) -> World {
+        self.vars.insert(name.into(), value.into());
+        self
+    }
+
+    pub fn file(mut self, path: &str, text: &str) -> World {
+        self.files.insert(path.into(), text.into());
+        self
+    }
+
+    pub fn script(mut self, path: &str, executable: bool) -> World {
+        self.scripts.insert(path.into(), executable);
+        self
+    }
+
+    pub fn load(&self, text: &str) -> std::result::Result<Loaded, Diagnostics> {
+        config::load(Path::new("/srv/shop/abide.toml"), text, self)
+    }
+
+    /// The only app of a good file.
+    pub fn app(&self, text: &str) -> AppSpec {
+        let mut apps = self.load(text).unwrap_or_else(|wrong| panic!("{text}\n{wrong}")).apps;
+        assert_eq!(apps.len(), 1);
+        apps.remove(0)
+    }
+
+    /// The app `a` with these lines.
+    pub fn lines(&self, lines: &str) -> AppSpec {
+        self.app(&format!("[apps.a]\ncmd = \"x\"\n{lines}"))
+    }
+
+    /// What is said of a bad file.
+    pub fn wrong(&self, text: &str) -> String {
+        match self.load(text) {
+            Ok(loaded) => panic!("{text}\nwas accepted: {loaded:#?}"),
+            Err(wrong) => wrong.to_string(),
+        }
+    }
+}
+
+impl Surroundings for World {
+    fn var(&self, name: &str) -> Option<String> {
+        self.vars.get(name).cloned()
+    }
+
+    fn read(&self, path: &Path) -> Result<String> {
+        self.files.get(path).cloned().ok_or_else(|| Error::new(ErrorKind::NotFound, "no such file"))
+    }
+
+    fn home_dir(&self) -> Option<PathBuf> {
+        self.home.clone()
+    }
+
+    fn cpus(&self) -> u32 {
+        self.cpus
+    }
+
+    fn is_executable(&self, path: &Path) -> Option<bool> {
+        self.scripts.get(path).copied()
+    }
+}
