@@ -1,0 +1,89 @@
+//! `cargo bench -p abide-bench [-- ROW…]`: Abide against the least code that can supervise.
+//!
+//! Absolute times shift from machine to machine and from minute to minute; what counts is the ratio to a floor that was measured in the
+//! same run, turn by turn with ours. What each row means stands in `docs/performance.md`.
+
+mod floor;
+mod ground;
+mod house;
+mod proc;
+mod report;
+mod rows;
+mod stamps;
+mod stats;
+
+use ground::Ground;
+use report::Report;
+use std::io;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+type Row = fn(&Ground, &mut Report) -> io::Result<()>;
+
+const ROWS: [(&str, Row); 9] = [
+    ("crash", rows::crash::crash),
+    ("boot", rows::boot::boot),
+    ("list", rows::command::list),
+    ("restart", rows::command::restart),
+    ("stop", rows::command::stop),
+    ("storm", rows::storm::storm),
+    ("memory", rows::rest::memory),
+    ("idle", rows::rest::idle),
+    ("logs", rows::logs::logs),
+];
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    if let [first, root] = args.as_slice()
+        && first == "janitor"
+    {
+        e2e::janitor_main(Path::new(root));
+        return ExitCode::SUCCESS;
+    }
+    // `cargo bench` gives this flag; `cargo test --all-targets` does not, and waits for no measurement.
+    if !args.iter().any(|arg| arg == "--bench") {
+        println!("only `cargo bench` measures");
+        return ExitCode::SUCCESS;
+    }
+    let chosen: Vec<&String> = args.iter().filter(|arg| !arg.starts_with('-')).collect();
+    if let Some(unknown) = chosen.iter().find(|name| ROWS.iter().all(|(row, _)| row != *name)) {
+        eprintln!("no row is called {unknown}; there are {}", ROWS.map(|(row, _)| row).join(" "));
+        return ExitCode::FAILURE;
+    }
+    match measure(&chosen) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("failed to measure: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether every row could be measured.
+fn measure(chosen: &[&String]) -> io::Result<bool> {
+    let ground = Ground::new(ground::build()?)?;
+    let (begun, mut report, mut whole) = (sys::clock::now(), Report::default(), true);
+    for (name, row) in ROWS.iter().filter(|(name, _)| chosen.is_empty() || chosen.iter().any(|wanted| wanted == name)) {
+        eprintln!("{name} …");
+        if let Err(error) = row(&ground, &mut report) {
+            whole = false;
+            report.count(name, &format!("could not be measured: {}", error.to_string().replace('\n', " ")), "");
+        }
+    }
+    let said = |mut command: Command| {
+        let text = command.output().map(|done| String::from_utf8_lossy(&done.stdout).into_owned()).unwrap_or_default();
+        text.lines().next().unwrap_or_default().to_owned()
+    };
+    let version = |program: &str| {
+        let mut command = Command::new(program);
+        command.arg("--version");
+        said(command)
+    };
+    let mut abide = ground.abide("abide");
+    abide.arg("version");
+    println!("\n{}; {}, {}, {}", proc::machine(), said(abide), version("rustc"), version("cc"));
+    println!("{} C programs; {} s\n", ground.linked, (sys::clock::now() - begun) / 1_000_000_000);
+    println!("{}", report.markdown());
+    Ok(whole)
+}

@@ -1,0 +1,194 @@
+//! The floor: the least code that can supervise, and what every figure of `cargo bench -p abide-bench` is a ratio to.
+//!
+//! One thread, one epoll: a signalfd for ended children, a local socket for requests, and standard input, whose end means that everything
+//! is to be ended. A child that ends is reaped and borne again at once. There is no log, no check, no memory of anything on a disk.
+//!
+//!     abide-bench-floor SOCKET vfork|fork COUNT BODY PROGRAM ARG…
+//!
+//! `vfork` bears children by `posix_spawn` (shared memory until the exec), which is the cheapest way there is; `fork` bears them by
+//! `sys::spawn`, as our keeper does, with nothing of the rest of the keeper around it. Requests: `list` (BODY bytes), `restart` (the first
+//! child; answered when the next life has been borne), `stop` (all; answered when all have been reaped), `start` (all again).
+
+use std::io::{self, Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+use sys::poll::{Interest, Poller, Signals};
+use sys::spawn::{Born, Wish};
+
+const KEY_SIGNALS: u64 = 0;
+const KEY_SOCKET: u64 = 1;
+const KEY_INPUT: u64 = 2;
+
+fn main() -> ExitCode {
+    match Floor::from_args(std::env::args().skip(1).collect()).and_then(Floor::run) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("abide-bench-floor: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A way to bear a child.
+enum Way {
+    Vfork(Command),
+    Fork(Wish<'static>),
+}
+
+impl Way {
+    /// The pid, and what has to be kept open for as long as the child lives.
+    fn bear(&mut self) -> io::Result<Child> {
+        match self {
+            Way::Vfork(command) => Ok(Child { pid: command.spawn()?.id(), _born: None }),
+            Way::Fork(wish) => {
+                let born = sys::spawn::spawn(wish).map_err(|(_, error)| error)?;
+                Ok(Child { pid: born.pid, _born: Some(born) })
+            }
+        }
+    }
+}
+
+struct Child {
+    pid: u32,
+    _born: Option<Born>,
+}
+
+/// What waits for its answer.
+enum Asked {
+    Restart(UnixStream),
+    Stop(UnixStream),
+}
+
+struct Floor {
+    way: Way,
+    count: usize,
+    body: Vec<u8>,
+    poller: Poller,
+    signals: Signals,
+    listener: UnixListener,
+    children: Vec<Child>,
+    asked: Option<Asked>,
+    stopping: bool,
+}
+
+impl Floor {
+    fn from_args(args: Vec<String>) -> io::Result<Floor> {
+        let [socket, way, count, body, argv @ ..] = args.as_slice() else {
+            return Err(io::Error::other("usage: abide-bench-floor SOCKET vfork|fork COUNT BODY PROGRAM ARG…"));
+        };
+        let number = |text: &String| text.parse::<usize>().map_err(io::Error::other);
+        let way = match way.as_str() {
+            "vfork" => {
+                let program = argv.first().ok_or_else(|| io::Error::other("a program is needed"))?;
+                let mut command = Command::new(program);
+                command.args(&argv[1..]).stdin(Stdio::inherit()).stdout(Stdio::inherit()).stderr(Stdio::inherit());
+                Way::Vfork(command)
+            }
+            "fork" => Way::Fork(Wish { argv: argv.iter().map(|a| a.clone().into_bytes()).collect(), ..Wish::default() }),
+            other => return Err(io::Error::other(format!("no such way: {other}"))),
+        };
+        let (poller, signals) = (Poller::new()?, Signals::take(&[rustix::process::Signal::CHILD.as_raw()])?);
+        let listener = UnixListener::bind(Path::new(socket))?;
+        let read = Interest { read: true, ..Interest::default() };
+        poller.add(&signals, KEY_SIGNALS, read)?;
+        poller.add(&listener, KEY_SOCKET, read)?;
+        poller.add(io::stdin(), KEY_INPUT, read)?;
+        let (count, body) = (number(count)?, vec![b'x'; number(body)?]);
+        Ok(Floor { way, count, body, poller, signals, listener, children: Vec::new(), asked: None, stopping: false })
+    }
+
+    fn run(mut self) -> io::Result<()> {
+        self.bear_all()?;
+        let mut ready = Vec::with_capacity(64);
+        loop {
+            self.poller.wait(None, &mut ready)?;
+            for happening in &ready {
+                match happening.key {
+                    KEY_SIGNALS => self.reap()?,
+                    KEY_SOCKET => self.answer()?,
+                    _ => return self.end(),
+                }
+            }
+        }
+    }
+
+    fn bear_all(&mut self) -> io::Result<()> {
+        self.stopping = false;
+        while self.children.len() < self.count {
+            let child = self.way.bear()?;
+            self.children.push(child);
+        }
+        Ok(())
+    }
+
+    fn reap(&mut self) -> io::Result<()> {
+        while self.signals.next().is_some() {}
+        while let Some((pid, _)) = sys::process::reap() {
+            let Some(at) = self.children.iter().position(|child| child.pid == pid) else { continue };
+            if self.stopping {
+                self.children.swap_remove(at);
+                if self.children.is_empty()
+                    && let Some(Asked::Stop(mut client)) = self.asked.take()
+                {
+                    client.write_all(b"stopped\n")?;
+                }
+                continue;
+            }
+            self.children[at] = self.way.bear()?;
+            if at == 0
+                && let Some(Asked::Restart(mut client)) = self.asked.take()
+            {
+                client.write_all(b"restarted\n")?;
+            }
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self) -> io::Result<()> {
+        let (mut client, _) = self.listener.accept()?;
+        let mut word = [0u8; 16];
+        let got = client.read(&mut word)?;
+        match &word[..got] {
+            b"list" => client.write_all(&self.body)?,
+            b"restart" => {
+                self.signal(&self.children[..1], rustix::process::Signal::TERM);
+                self.asked = Some(Asked::Restart(client));
+            }
+            b"stop" => {
+                self.stopping = true;
+                self.signal(&self.children, rustix::process::Signal::TERM);
+                self.asked = Some(Asked::Stop(client));
+            }
+            b"start" => {
+                self.bear_all()?;
+                client.write_all(b"started\n")?;
+            }
+            _ => client.write_all(b"what?\n")?,
+        }
+        Ok(())
+    }
+
+    /// None of them has been reaped, so every number still means our child.
+    fn signal(&self, children: &[Child], signal: rustix::process::Signal) {
+        for child in children {
+            if let Some(pid) = rustix::process::Pid::from_raw(child.pid as i32) {
+                let _ = rustix::process::kill_process(pid, signal);
+            }
+        }
+    }
+
+    fn end(mut self) -> io::Result<()> {
+        self.stopping = true;
+        self.signal(&self.children, rustix::process::Signal::KILL);
+        let mut ready = Vec::with_capacity(64);
+        while !self.children.is_empty() {
+            self.reap()?;
+            if !self.children.is_empty() {
+                self.poller.remove(io::stdin()).ok();
+                self.poller.wait(Some(100_000_000), &mut ready)?;
+            }
+        }
+        Ok(())
+    }
+}
