@@ -60,7 +60,7 @@ impl House {
     /// `events --json`, all of them, or those of an app.
     #[track_caller]
     pub fn events(&self, app: Option<&str>) -> Vec<EventLine> {
-        self.abide(["events", "--json"].into_iter().chain(app)).ok().json_lines()
+        self.abide(["events", "--json", "-n", "100000"].into_iter().chain(app)).ok().json_lines()
     }
 
     /// `logs APP --json`, up to `lines` a stream.

@@ -1,0 +1,13 @@
+//! What users do, with the real programs.
+
+mod crashes;
+mod daemon;
+mod example;
+mod refusals;
+mod stopping;
+mod uid;
+
+use std::time::Duration;
+
+/// How long anything may take that should be quick. Generous: other tests run beside this one.
+const SOON: Duration = Duration::from_secs(20);
