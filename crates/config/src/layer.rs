@@ -57,6 +57,8 @@ pub(crate) struct Layer {
     pub keys: Entries,
     pub backoff: Entries,
     pub env: Vec<Member>,
+    /// Whether a key was not understood, so that a key that seems to be missing may be there.
+    pub unsure: bool,
 }
 
 impl Value {
@@ -77,7 +79,8 @@ impl Value {
 impl Layer {
     /// Sorts the members of `[defaults]` or of an app into a layer.
     pub fn read(members: Vec<Member>, faults: &mut Faults) -> Layer {
-        let mut layer = Layer { keys: entries(Scope::App, "", members, faults), ..Layer::default() };
+        let unsure = members.iter().any(|member| matches!(keys::find(Scope::App, &member.name), Found::Unknown { .. }));
+        let mut layer = Layer { keys: entries(Scope::App, "", members, faults), unsure, ..Layer::default() };
         if let Some(entry) = layer.keys.remove("backoff") {
             match entry.item.value {
                 Value::Table(members) => layer.backoff = entries(Scope::Backoff, "backoff.", members, faults),

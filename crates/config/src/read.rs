@@ -22,7 +22,7 @@ pub(crate) fn document(text: &str, faults: &mut Faults) -> Vec<Member> {
             break;
         }
     }
-    if errors.is_empty() { members(table.get_ref()) } else { Vec::new() }
+    if errors.is_empty() { members(table.get_ref(), faults) } else { Vec::new() }
 }
 
 fn file(span: Range<usize>) -> Place {
@@ -30,8 +30,8 @@ fn file(span: Range<usize>) -> Place {
 }
 
 /// The members of a table in the order of the file.
-fn members(table: &DeTable<'_>) -> Vec<Member> {
-    let mut list: Vec<Member> = table.iter().map(|(key, value)| member(key, value)).collect();
+fn members(table: &DeTable<'_>, faults: &mut Faults) -> Vec<Member> {
+    let mut list: Vec<Member> = table.iter().map(|(key, value)| member(key, value, faults)).collect();
     list.sort_by_key(|member| match &member.place {
         Place::File { span, .. } => span.start,
         _ => 0,
@@ -39,22 +39,27 @@ fn members(table: &DeTable<'_>) -> Vec<Member> {
     list
 }
 
-fn member(key: &Spanned<std::borrow::Cow<'_, str>>, value: &Spanned<DeValue<'_>>) -> Member {
+fn member(key: &Spanned<std::borrow::Cow<'_, str>>, value: &Spanned<DeValue<'_>>, faults: &mut Faults) -> Member {
     let name = key.get_ref().to_string();
-    Member { place: file(key.span()), item: item(value), name }
+    Member { place: file(key.span()), item: item(value, faults), name }
 }
 
-fn item(value: &Spanned<DeValue<'_>>) -> Item {
+fn item(value: &Spanned<DeValue<'_>>, faults: &mut Faults) -> Item {
     let place = file(value.span());
     let value = match value.get_ref() {
         DeValue::String(text) => Value::Text(text.to_string()),
-        // What does not fit into 128 bits is out of every key's range as well; the largest number stands for it.
-        DeValue::Integer(number) => Value::Int(i128::from_str_radix(number.as_str(), number.radix()).unwrap_or(i128::MAX)),
+        DeValue::Integer(number) => Value::Int(match i64::from_str_radix(number.as_str(), number.radix()) {
+            Ok(number) => number.into(),
+            Err(_) => {
+                faults.push(Fault::new(&place, "this integer does not fit into 64 bits"));
+                0
+            }
+        }),
         DeValue::Float(number) => Value::Float(number.as_str().to_owned()),
         DeValue::Boolean(is) => Value::Bool(*is),
         DeValue::Datetime(date) => Value::Date(date.to_string()),
-        DeValue::Array(list) => Value::List(list.iter().map(item).collect()),
-        DeValue::Table(table) => Value::Table(members(table)),
+        DeValue::Array(list) => Value::List(list.iter().map(|one| item(one, faults)).collect()),
+        DeValue::Table(table) => Value::Table(members(table, faults)),
     };
     Item { value, place }
 }

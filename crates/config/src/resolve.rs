@@ -37,6 +37,8 @@ pub(crate) fn app(name: AppName, place: &Place, layers: &[&Layer], base: &Base<'
             let parts = Parts { cmd, args: top(layers, "args"), shell: top(layers, "shell"), cwd };
             command::argv(&parts, base, &mut texts)
         }
+        // The unknown key has been named, and is most likely the misspelled one.
+        None if layers.iter().any(|layer| layer.unsure) => None,
         None => {
             let fault = Fault::new(place, format!("the app `{}` has no `cmd`", spec.name));
             texts.faults.push(fault.help("say what to run: `cmd = \"node server.js\"`"));

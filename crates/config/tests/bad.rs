@@ -17,7 +17,7 @@ fn lines(world: &World, lines: &[&str]) -> String {
 
 #[test]
 fn the_form_of_a_message() {
-    let said = World::default().wrong("version = 1\n\n[apps.web]\ncomand = \"node server.js\"\ncmd = \"x\"\n");
+    let said = World::default().wrong("version = 1\n\n[apps.web]\ncomand = \"node server.js\"\n");
     let want = "error: unknown key `comand`\n  --> abide.toml:4:1\n   |\n 4 | comand = \"node server.js\"\n   | ^^^^^^\n   = help: did you mean `command`?\n";
     assert_eq!(said, want);
 }
@@ -170,7 +170,7 @@ fn positions_survive_tabs_wide_letters_and_long_lines() {
     assert_eq!((found[0].line, found[0].column, found[0].length), (3, 19, 3));
     let long = format!("[apps.a]\ncmd='x'\nenv = {{ A = '{}', B = [1] }}", "y".repeat(5000));
     let found = world.load(&long).expect_err("bad").0;
-    assert_eq!((found[0].line, found[0].column), (3, 5022));
+    assert_eq!((found[0].line, found[0].column), (3, 5021));
     assert!(found[0].source.chars().count() < 200, "a window of the line");
     let marked: String = found[0].source.chars().skip(found[0].mark_at).take(found[0].mark_length).collect();
     assert_eq!(marked, "[1]");
