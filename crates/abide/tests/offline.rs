@@ -146,3 +146,15 @@ fn no_colours_off_a_terminal() {
         assert!(!out.contains('\u{1b}') && !err.contains('\u{1b}'), "{args:?}: {out} {err}");
     }
 }
+
+#[test]
+fn a_home_that_cannot_be_made_is_a_refusal_or_unreachable() {
+    let desk = Desk::new();
+    desk.write("file", "");
+    let home = desk.folder.path().join("file/home");
+    let (code, out, err) = desk.run(&["daemon", "start", "--home", home.to_str().expect("UTF-8")]);
+    assert!(code == 4 && out.is_empty() && err.contains("next: choose another home with --home"), "{code} {out} {err}");
+    // /proc takes no folders, from nobody.
+    let (code, _, err) = desk.run(&["daemon", "start", "--home", "/proc/abide"]);
+    assert!(code == 4 || code == 5, "{code} {err}");
+}

@@ -2,8 +2,9 @@
 
 use crate::failure::{Exit, Failure};
 use crate::session::Own;
+use std::fs::DirBuilder;
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 /// A home and who asks.
@@ -106,6 +107,8 @@ impl Home {
                 .next(format!("run this as uid {owner}, or choose another home with --home")));
         }
         let keeper = keeper_exe()?;
+        // The keeper makes it too; here the system's answer is still an error with a kind.
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.path).map_err(|error| self.denied(&error))?;
         sys::daemon::start_keeper(&keeper, &self.path).map_err(|error| {
             let exit = if error.kind() == io::ErrorKind::PermissionDenied { Exit::Refused } else { Exit::Unreachable };
             // The keeper says what to do next itself, on a line of its own.
@@ -129,7 +132,7 @@ impl Home {
             Failure::new(Exit::Refused, format!("the home {path} is closed to uid {}: {error}", self.own.uid))
                 .next("run this as the user who owns it, or choose another home with --home")
         } else {
-            Failure::new(Exit::Unreachable, format!("failed to look into the home {path}: {error}"))
+            Failure::new(Exit::Unreachable, format!("failed to use the home {path}: {error}"))
                 .next("choose another home with --home")
         }
     }

@@ -194,7 +194,8 @@ impl House {
             }
         }
         self.begun.set(true);
-        Ok(true)
+        // A keeper that is there brings its steward back itself.
+        Ok(!self.home.is_kept()?)
     }
 }
 
