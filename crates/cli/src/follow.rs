@@ -160,7 +160,7 @@ impl<'a> Progress<'a> {
 
     /// Whether a line is drawn again and again.
     fn ticks(&self) -> bool {
-        self.screen.err_tty && !self.screen.quiet
+        self.screen.err_live && !self.screen.quiet
     }
 
     fn show(&mut self, operation: &Operation) {
@@ -194,10 +194,7 @@ impl<'a> Progress<'a> {
         }
         let text = format!("{} {:.1}s  {}", wheel[self.turn % wheel.len()], self.begun.elapsed().as_secs_f64(), words.join(", "));
         // One line only, or it could not be taken back.
-        let text: String = text
-            .chars()
-            .take(comfy_table::Table::new().width().map_or(79, |width| usize::from(width).saturating_sub(1)))
-            .collect();
+        let text: String = text.chars().take(self.screen.err_width().saturating_sub(1)).collect();
         self.raw(&text);
         self.drawn = true;
     }

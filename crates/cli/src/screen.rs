@@ -17,6 +17,8 @@ pub struct Screen {
     pub out_tty: bool,
     /// Whether standard error is a terminal.
     pub err_tty: bool,
+    /// Whether a line on standard error can be drawn anew.
+    pub err_live: bool,
     /// Whether standard output takes colours.
     pub out_colour: bool,
     /// Whether standard error takes colours.
@@ -38,12 +40,14 @@ impl Screen {
     /// What the flags and the environment make of this process's outputs.
     pub fn new(global: &Global) -> Screen {
         let (out_tty, err_tty) = (io::stdout().is_terminal(), io::stderr().is_terminal());
-        let wanted = !global.no_color && set_to("NO_COLOR").is_none() && set_to("TERM").as_deref() != Some("dumb");
+        let able = set_to("TERM").as_deref() != Some("dumb");
+        let wanted = able && !global.no_color && set_to("NO_COLOR").is_none();
         Screen {
             json: global.json,
             quiet: global.quiet,
             out_tty,
             err_tty,
+            err_live: err_tty && able,
             out_colour: out_tty && wanted,
             err_colour: err_tty && wanted,
         }
@@ -52,6 +56,11 @@ impl Screen {
     /// Columns of the terminal; `None` off a terminal, where nothing is cut.
     pub fn width(&self) -> Option<usize> {
         self.out_tty.then(|| comfy_table::Table::new().width()).flatten().map(usize::from).filter(|width| *width > 0)
+    }
+
+    /// Columns of the terminal that standard error is.
+    pub fn err_width(&self) -> usize {
+        comfy_table::Table::new().use_stderr().width().map(usize::from).filter(|width| *width > 0).unwrap_or(80)
     }
 
     /// Writes to standard output.

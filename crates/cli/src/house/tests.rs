@@ -8,7 +8,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::thread::{JoinHandle, spawn};
 
-const QUIET: Screen = Screen { json: true, quiet: true, out_tty: false, err_tty: false, out_colour: false, err_colour: false };
+const QUIET: Screen =
+    Screen { json: true, quiet: true, out_tty: false, err_tty: false, err_live: false, out_colour: false, err_colour: false };
 
 /// A steward that answers one connection with each of these texts, then goes away. Gives back what it heard.
 pub(crate) fn steward(home: &Home, answers: Vec<String>) -> JoinHandle<Vec<String>> {
