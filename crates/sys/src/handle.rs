@@ -181,6 +181,20 @@ pub fn standard(number: u32) -> io::Result<OwnedFd> {
     copied.or_else(|_| null())
 }
 
+/// Descriptor 0, with `/dev/null` put in its place: what is read from it is ours, not our children's.
+///
+/// # Errors
+/// No descriptor is left.
+pub fn take_stdin() -> io::Result<OwnedFd> {
+    let taken = io::stdin().as_fd().try_clone_to_owned()?;
+    let null = null()?;
+    // SAFETY: replaces a number that nobody owns as an `OwnedFd`.
+    if unsafe { libc::dup2(std::os::fd::AsRawFd::as_raw_fd(&null), 0) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(taken)
+}
+
 /// Reads what is there. `Ok(0)` is the end.
 ///
 /// # Errors
