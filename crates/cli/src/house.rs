@@ -141,8 +141,11 @@ impl House {
             }
             if !patience.wait() {
                 let path = self.home.path.display();
-                return Err(Failure::new(Exit::Unreachable, format!("no manager answers in {path}"))
-                    .next(format!("look into {path}/daemon.log; `abide daemon run` shows what it says")));
+                return Err(Failure::new(
+                    Exit::Unreachable,
+                    format!("no manager answers in {path} for {}", model::format_span(PATIENCE)),
+                )
+                .next(format!("{path}/daemon.log says what is in the way")));
             }
         }
     }
