@@ -12,6 +12,7 @@
 //! ends are read from the file, the last writer from the index (its record is written *before* the first byte of another life), and a
 //! rotation that was cut short is planned again from the names that exist.
 
+mod careful;
 mod command;
 mod cut;
 mod effect;
@@ -24,6 +25,9 @@ mod slab;
 mod state;
 mod stream;
 mod turn;
+
+#[cfg(test)]
+mod tests;
 
 pub use cut::Cut;
 pub use effect::{Answer, Cause, Effect, FileKey, Happening, Interest, Now, Sibling, StreamKey, TURN_BYTES};

@@ -53,7 +53,7 @@ impl Core {
 
     /// Nothing there for now.
     pub(crate) fn quiet(&mut self, turn: Turn, now: Now, out: &mut Vec<Effect>) {
-        self.at_ease(turn, out);
+        self.at_ease(turn, Interest::Level, out);
         self.with_stream(turn.stream, |stream| stream.sure = true);
         self.consider_idle_rotation(turn, now, out);
     }
@@ -64,8 +64,7 @@ impl Core {
             return self.seal(Turn { sealing: true, ..turn }, out);
         }
         // Nobody yet, or nobody any more for now: the hang-up stays, so it is to be reported once only.
-        self.at_ease(turn, out);
-        self.set_interest(turn.stream, Interest::Edge, out);
+        self.at_ease(turn, Interest::Edge, out);
         self.consider_idle_rotation(turn, now, out);
     }
 
@@ -157,11 +156,11 @@ impl Core {
         }
     }
 
-    /// No wait, no pause.
-    pub(crate) fn at_ease(&mut self, turn: Turn, out: &mut Vec<Effect>) {
+    /// No wait, no pause. To be said once in a turn: each change of the interest brings one more report.
+    pub(crate) fn at_ease(&mut self, turn: Turn, interest: Interest, out: &mut Vec<Effect>) {
         self.set_due(turn.stream, None);
         self.with_stream(turn.stream, |stream| (stream.patience_ends, stream.pause) = (None, None));
-        self.set_interest(turn.stream, Interest::Level, out);
+        self.set_interest(turn.stream, interest, out);
         if self.log(turn).rotation_trouble != Some(turn.stream) {
             self.say_resumed(turn.stream);
         }

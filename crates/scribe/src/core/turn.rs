@@ -1,11 +1,10 @@
 //! One turn of one stream: look, choose, move, note in the index.
 
-use super::cut::{Choice, Cut, Ending, Scene};
+use super::cut::Cut;
 use super::effect::{Answer, Cause, Effect, FileKey, Interest, Now, StreamKey, TURN_BYTES};
-use super::file::{INDEX_EVERY, LogFile, Owner, Tail};
+use super::file::{INDEX_EVERY, LogFile, Tail};
 use super::rotate::{index_path, rotated_path};
 use super::state::{Core, Job};
-use super::stream::LINE_PATIENCE;
 use model::{IndexFlags, IndexRecord};
 
 /// A turn in hand. It begins with `Stat` when the log file is open. Then comes either the *plain* move (nobody else writes the file, this
@@ -253,81 +252,6 @@ impl Core {
         }
     }
 
-    /// Whether the index says already that this stream writes.
-    fn is_claimed(&self, turn: Turn) -> bool {
-        let log = self.log(turn);
-        log.owner == Owner::Stream(turn.stream) && (log.last.is_some() || !log.has_index)
-    }
-
-    fn is_shared(&self, turn: Turn) -> bool {
-        let others = self.log(turn).writers.iter().filter(|key| **key != turn.stream);
-        others.filter_map(|key| self.streams.get(key.0)).any(|stream| stream.writes())
-    }
-
-    fn choose(&mut self, turn: Turn, now: Now, out: &mut Vec<Effect>) {
-        let Some(stream) = self.streams.get(turn.stream.0) else { return };
-        let log = self.log(turn);
-        let scene = Scene {
-            cut: turn.cut,
-            size: log.size,
-            budget: log.budget(now.tick),
-            ending: self.ending(turn),
-            shared: self.is_shared(turn),
-            patient: self.finishing.is_none() && stream.patience_ends.is_none_or(|at| now.tick < at),
-            full: stream.is_full(turn.cut.len),
-            over: log.over,
-        };
-        let (instance, size) = (stream.id.instance, log.size);
-        let record = IndexRecord { offset: size, wall: now.wall, tick: now.tick, instance, flags: IndexFlags::default() };
-        match scene.choose() {
-            Choice::Move { len, part } => {
-                let ends_line = [turn.cut.first, turn.cut.within, turn.cut.last].contains(&len);
-                let turn = Turn { len, part, ends_line, careful: true, record: Some(record), ..turn };
-                if self.is_claimed(turn) {
-                    self.move_bytes(turn, out);
-                } else {
-                    // Before the first byte, so that a crash never leaves bytes under another's name.
-                    self.log_mut(turn).owner = Owner::Stream(turn.stream);
-                    self.write_record(turn, Step::Claim, now, out);
-                }
-            }
-            Choice::Rotate { part: false } => self.rotation_look(turn, out),
-            Choice::Rotate { part: true } => {
-                let flags = IndexFlags { partial: true, our_newline: false };
-                let turn = Turn { record: Some(IndexRecord { flags, ..record }), ..turn };
-                self.write_record(turn, Step::PartRecord, now, out);
-            }
-            Choice::Newline => {
-                let instance = self.owner_of(turn).unwrap_or(instance);
-                let flags = IndexFlags { partial: true, our_newline: true };
-                let turn = Turn { record: Some(IndexRecord { offset: size + 1, instance, flags, ..record }), ..turn };
-                self.write_record(turn, Step::NewlineRecord, now, out);
-            }
-            Choice::Wait => {
-                let ends = stream.patience_ends.unwrap_or(now.tick + LINE_PATIENCE);
-                self.with_stream(turn.stream, |stream| stream.patience_ends = Some(ends));
-                self.set_due(turn.stream, Some(ends));
-                self.set_interest(turn.stream, Interest::Edge, out);
-            }
-        }
-    }
-
-    fn ending(&self, turn: Turn) -> Ending {
-        let log = self.log(turn);
-        let instance_of = |key: &StreamKey| self.streams.get(key.0).map(|stream| stream.id.instance);
-        match (log.tail, log.owner) {
-            (Tail::Line, _) => Ending::Line,
-            (Tail::Unknown | Tail::Mid, Owner::Unknown) => Ending::Mine,
-            (Tail::Unknown | Tail::Mid, Owner::Stream(key)) if key == turn.stream => Ending::Mine,
-            (Tail::Unknown | Tail::Mid, Owner::Stream(_)) => Ending::Theirs,
-            (Tail::Unknown | Tail::Mid, Owner::Life(life)) if instance_of(&turn.stream) == Some(life) => Ending::Mine,
-            (Tail::Unknown | Tail::Mid, Owner::Life(life)) if log.writers.iter().any(|key| instance_of(key) == Some(life)) => {
-                Ending::Theirs
-            }
-            (Tail::Unknown | Tail::Mid, Owner::Life(_)) => Ending::Orphan,
-        }
-    }
-
     pub(crate) fn move_bytes(&mut self, turn: Turn, out: &mut Vec<Effect>) {
         let (stream, file, len) = (turn.stream, turn.file, turn.len);
         let (at, by_copy) = (self.log(turn).size, self.log(turn).by_copy);
@@ -353,7 +277,7 @@ impl Core {
         if log.tail == Tail::Line && log.writers.len() > 1 {
             self.wake_waiting(turn);
         }
-        self.at_ease(turn, out);
+        self.at_ease(turn, Interest::Level, out);
         self.hint_grew(turn.file, now);
         let finishing = self.finishing.is_some();
         let Some(stream) = self.streams.get_mut(turn.stream.0) else { return };
@@ -378,29 +302,6 @@ impl Core {
             if self.log(turn).has_index {
                 self.ask(turn, Step::Record, Effect::AppendIndex { file: turn.file, record }, out);
             }
-        }
-    }
-
-    /// Writes `turn.record` unless there is no index or it says the same already, and goes on as if it were written.
-    pub(crate) fn write_record(&mut self, turn: Turn, step: Step, now: Now, out: &mut Vec<Effect>) {
-        let log = self.log(turn);
-        let same = |a: &IndexRecord, b: &IndexRecord| (a.offset, a.instance, a.flags) == (b.offset, b.instance, b.flags);
-        match turn.record {
-            Some(record) if log.has_index && !log.last.is_some_and(|last| same(&last, &record)) => {
-                self.ask(turn, step, Effect::AppendIndex { file: turn.file, record }, out);
-            }
-            _ => self.turn_answered(Turn { step, record: None, ..turn }, Answer::Done, now, out),
-        }
-    }
-
-    fn recorded(&mut self, turn: Turn, answer: &Answer, now: Now) {
-        if let (Some(record), Answer::Done) = (turn.record, answer) {
-            self.log_mut(turn).last = Some(record);
-            self.with_stream(turn.stream, |stream| {
-                if stream.id.instance == record.instance {
-                    stream.indexed = Some(now.tick);
-                }
-            });
         }
     }
 }

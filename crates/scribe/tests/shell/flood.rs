@@ -189,7 +189,8 @@ pub fn two_thousand_streams() {
     }
 }
 
-fn cpu(pid: u32) -> Duration {
+/// Processor time used by a process, in steps of 10 ms.
+pub fn cpu(pid: u32) -> Duration {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("stat");
     let ticks: Vec<u64> = stat.rsplit(") ").next().expect("fields").split(' ').skip(11).take(2).flat_map(str::parse).collect();
     Duration::from_millis(ticks.iter().sum::<u64>() * 10)

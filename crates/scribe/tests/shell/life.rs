@@ -1,11 +1,17 @@
 //! The scribe's own life: asleep, signalled, orphaned, dismissed, contradicted.
 
+use super::flood::cpu;
 use super::house::{House, hold, id, never, print, until};
 use model::{FromScribe, ToScribe};
 use std::process::Command;
 use std::time::Duration;
 
 const FILE: &str = "logs/web-0.out.log";
+
+/// Times it went to sleep, and processor time used: who spins never sleeps.
+fn wake_ups(pid: u32) -> (u64, Duration) {
+    (switches(pid), cpu(pid))
+}
 
 fn switches(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("status");
@@ -28,10 +34,10 @@ pub fn idle_means_no_wake_ups() {
     house.until_reads("logs/app-3.log", "then silence\n");
     let pid = house.pid();
     until("no wake-ups in a third of a second", || {
-        let before = switches(pid);
+        let before = wake_ups(pid);
         // What is measured, not a synchronisation.
         std::thread::sleep(Duration::from_millis(300));
-        switches(pid) == before
+        wake_ups(pid) == before
     });
     // And it still wakes for all of them.
     for n in [1, 2] {

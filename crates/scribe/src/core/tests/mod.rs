@@ -1,0 +1,5 @@
+//! The core in a world of memory, where everything can be cut short.
+
+mod crashes;
+mod scenes;
+mod world;

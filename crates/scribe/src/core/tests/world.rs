@@ -1,0 +1,374 @@
+//! FIFOs, files and a steward in memory. Pulling the plug between any two effects leaves what a kernel would leave.
+
+use crate::core::*;
+use model::{FromScribe, INDEX_RECORD_BYTES, IndexRecord, InstanceId, LogPolicy, Stream, StreamId, Tick, ToScribe, Wall};
+use std::collections::{BTreeMap, VecDeque};
+
+pub const FILE: &str = "log";
+
+#[derive(Debug, Default)]
+struct Fifo {
+    bytes: VecDeque<u8>,
+    writers: u32,
+    /// News since the last report, for `Edge`.
+    news: bool,
+}
+
+#[derive(Debug)]
+struct Opened {
+    path: String,
+    interest: Interest,
+    /// A reader that came after the writers is never told of their end.
+    tells_hangup: bool,
+}
+
+pub struct World {
+    core: Core,
+    now: Now,
+    fifos: BTreeMap<String, Fifo>,
+    names: BTreeMap<String, u64>,
+    inodes: BTreeMap<u64, Vec<u8>>,
+    next_inode: u64,
+    streams: BTreeMap<StreamKey, Opened>,
+    logs: BTreeMap<FileKey, (String, u64)>,
+    /// What the steward says to every new scribe.
+    opens: BTreeMap<StreamId, ToScribe>,
+    pub heard: Vec<FromScribe>,
+    pub link_room: usize,
+    /// Answers given instead of the effect, by the effect's first word.
+    pub faults: BTreeMap<&'static str, Cause>,
+    /// Effects until the plug is pulled.
+    pub plug: Option<u64>,
+    /// Effects after that until it is pulled again.
+    pub second_plug: Option<u64>,
+    pub effects: u64,
+    pub done: Vec<String>,
+    exited: bool,
+}
+
+pub fn id(instance: u64) -> StreamId {
+    StreamId { instance: InstanceId(instance), stream: Stream::Out }
+}
+
+fn fifo_path(instance: u64) -> String {
+    format!("fifo{instance}")
+}
+
+impl World {
+    pub fn new() -> World {
+        let mut world = World {
+            core: Core::new(1),
+            now: Now { tick: Tick(1_000_000_000), wall: Wall(1_000) },
+            fifos: BTreeMap::new(),
+            names: BTreeMap::new(),
+            inodes: BTreeMap::new(),
+            next_inode: 0,
+            streams: BTreeMap::new(),
+            logs: BTreeMap::new(),
+            opens: BTreeMap::new(),
+            heard: Vec::new(),
+            link_room: usize::MAX,
+            faults: BTreeMap::new(),
+            plug: None,
+            second_plug: None,
+            effects: 0,
+            done: Vec::new(),
+            exited: false,
+        };
+        world.happen(Happening::Started { pid: 1 });
+        world
+    }
+
+    pub fn open(&mut self, instance: u64, file: &str, max_size: u64, born: bool) {
+        self.fifos.entry(fifo_path(instance)).or_default().writers = 1;
+        let message = ToScribe::Open {
+            id: id(instance),
+            fifo: fifo_path(instance),
+            file: file.to_owned(),
+            policy: LogPolicy { max_size, max_files: 1000 },
+            born,
+            ended: false,
+        };
+        self.opens.insert(id(instance), message.clone());
+        self.say(message);
+    }
+
+    pub fn say(&mut self, message: ToScribe) {
+        if let ToScribe::Born { id } = &message
+            && let Some(ToScribe::Open { born, .. }) = self.opens.get_mut(id)
+        {
+            *born = true;
+        }
+        self.happen(Happening::Said(message));
+        self.settle();
+    }
+
+    pub fn print(&mut self, instance: u64, text: &str) {
+        let fifo = self.fifos.get_mut(&fifo_path(instance)).expect("a fifo");
+        fifo.bytes.extend(text.as_bytes());
+        fifo.news = true;
+        self.settle();
+    }
+
+    pub fn hang_up(&mut self, instance: u64) {
+        let path = fifo_path(instance);
+        let fifo = self.fifos.get_mut(&path).expect("a fifo");
+        (fifo.writers, fifo.news) = (0, true);
+        self.settle();
+    }
+
+    /// Lets time pass to a deadline, if there is one.
+    pub fn wait(&mut self) -> bool {
+        let Some(at) = self.core.deadline() else { return false };
+        self.now.tick = self.now.tick.max(at);
+        self.happen(Happening::Due);
+        self.settle();
+        true
+    }
+
+    pub fn now(&self) -> Tick {
+        self.now.tick
+    }
+
+    pub fn link_writable(&mut self) {
+        self.link_room = usize::MAX;
+        self.happen(Happening::LinkWritable);
+    }
+
+    /// Reports readiness until there is none. A stream that is reported for ever is a spin.
+    pub fn settle(&mut self) {
+        for _ in 0..10_000 {
+            while self.core.deadline().is_some_and(|at| at <= self.now.tick) {
+                self.happen(Happening::Due);
+            }
+            let ready = self.streams.iter().find_map(|(key, opened)| {
+                let fifo = self.fifos.get(&opened.path)?;
+                let level = !fifo.bytes.is_empty() || (fifo.writers == 0 && opened.tells_hangup);
+                let reported = match opened.interest {
+                    Interest::Level => level,
+                    Interest::Edge => level && fifo.news,
+                    Interest::Off => false,
+                };
+                reported.then_some(*key)
+            });
+            let Some(key) = ready else { return };
+            let path = self.streams[&key].path.clone();
+            self.fifos.get_mut(&path).expect("a fifo").news = false;
+            self.happen(Happening::Ready(key));
+        }
+        panic!("it spins: {:?}", self.done.iter().rev().take(20).collect::<Vec<_>>());
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        let mut next = Some(happening);
+        while let Some(happening) = next.take() {
+            assert!(!self.exited);
+            let mut out = Vec::new();
+            self.core.step(happening, self.now, &mut out);
+            let asking = out.iter().position(Effect::asks);
+            assert!(asking.is_none_or(|at| at + 1 == out.len()), "only the last may ask: {out:?}");
+            for effect in out {
+                if self.plug.is_some_and(|plug| self.effects >= plug) {
+                    self.plug = self.second_plug.take().map(|later| self.effects + later);
+                    return self.restart();
+                }
+                self.effects += 1;
+                let asks = effect.asks();
+                let answer = self.perform(effect);
+                assert_eq!(asks, answer.is_some());
+                next = answer.map(Happening::Answer);
+            }
+        }
+    }
+
+    fn restart(&mut self) {
+        self.done.push("--- crash ---".to_owned());
+        self.core = Core::new(1);
+        self.streams.clear();
+        self.logs.clear();
+        self.happen(Happening::Started { pid: 2 });
+        for message in self.opens.values().cloned().collect::<Vec<_>>() {
+            self.happen(Happening::Said(message));
+        }
+    }
+
+    fn perform(&mut self, effect: Effect) -> Option<Answer> {
+        let words = format!("{effect:?}");
+        let first = words.split([' ', '(']).next().unwrap_or_default().to_owned();
+        self.done.push(words);
+        if let Some(cause) = self.faults.get(first.as_str()) {
+            return Some(Answer::Failed(*cause));
+        }
+        Some(match effect {
+            Effect::OpenFifo { stream, path } => match self.fifos.get(&path) {
+                Some(fifo) => {
+                    let tells_hangup = fifo.writers > 0;
+                    self.streams.insert(stream, Opened { path, interest: Interest::Level, tells_hangup });
+                    Answer::Fifo { capacity: TURN_BYTES }
+                }
+                None => Answer::Missing,
+            },
+            Effect::CloseFifo { stream } => {
+                self.streams.remove(&stream).expect("open");
+                return None;
+            }
+            Effect::Watch { stream, interest } => {
+                let opened = self.streams.get_mut(&stream).expect("open");
+                opened.interest = interest;
+                // Setting it anew reports what is there.
+                self.fifos.get_mut(&opened.path).expect("a fifo").news = true;
+                return None;
+            }
+            Effect::Peek { stream, budget } => {
+                let fifo = &self.fifos[&self.streams[&stream].path];
+                let bytes: Vec<u8> = fifo.bytes.iter().copied().take(TURN_BYTES as usize).collect();
+                self.or_empty(stream, !bytes.is_empty(), |_| Answer::Peeked(Cut::of(&bytes, budget)))
+            }
+            Effect::Splice { stream, file, at, len } | Effect::Copy { stream, file, at, len } => {
+                let path = self.streams[&stream].path.clone();
+                let has = !self.fifos[&path].bytes.is_empty();
+                self.or_empty(stream, has, |world| {
+                    let fifo = world.fifos.get_mut(&path).expect("a fifo");
+                    let count = (len as usize).min(fifo.bytes.len());
+                    let bytes: Vec<u8> = fifo.bytes.drain(..count).collect();
+                    world.write(file, at, &bytes);
+                    Answer::Moved(count as u64)
+                })
+            }
+            Effect::OpenLog { file, path, create } => {
+                if !create && !self.names.contains_key(&path) {
+                    return Some(Answer::Missing);
+                }
+                assert!(self.logs.is_empty(), "one file at a time is open");
+                let inode = self.make(&path);
+                self.logs.insert(file, (path, inode));
+                Answer::Log { size: self.inodes[&inode].len() as u64 }
+            }
+            Effect::OpenIndex { file } => {
+                let inode = self.make(&index_path(&self.logs[&file].0.clone()));
+                let bytes = &self.inodes[&inode];
+                Answer::Index {
+                    last: bytes.len().checked_sub(INDEX_RECORD_BYTES).and_then(|at| IndexRecord::decode(&bytes[at..])),
+                }
+            }
+            Effect::CloseLog { file } => {
+                self.logs.remove(&file).expect("open");
+                return None;
+            }
+            Effect::Stat { file } => {
+                let (path, inode) = &self.logs[&file];
+                match self.names.get(path) == Some(inode) {
+                    true => Answer::Size(self.inodes[inode].len() as u64),
+                    false => Answer::Missing,
+                }
+            }
+            Effect::LastByte { file, size } => Answer::Tail(self.inodes[&self.logs[&file].1][size as usize - 1]),
+            Effect::PutNewline { file, at } => {
+                self.write(file, at, b"\n");
+                Answer::Done
+            }
+            Effect::AppendIndex { file, record } => {
+                let inode = self.make(&index_path(&self.logs[&file].0.clone()));
+                self.inodes.get_mut(&inode).expect("made").extend(record.encode());
+                Answer::Done
+            }
+            Effect::ResetIndex { file } => {
+                let inode = self.make(&index_path(&self.logs[&file].0.clone()));
+                self.inodes.get_mut(&inode).expect("made").clear();
+                Answer::Done
+            }
+            Effect::Siblings { path } => {
+                let exists = |path: &str| self.names.contains_key(path);
+                let at =
+                    |n| Sibling { log: exists(&rotated_path(&path, n)), index: exists(&index_path(&rotated_path(&path, n))) };
+                Answer::Siblings((1..).map(at).take_while(|one| *one != Sibling::default()).collect())
+            }
+            Effect::Rename { from, to } => match self.names.remove(&from) {
+                Some(inode) => {
+                    self.names.insert(to, inode);
+                    Answer::Done
+                }
+                None => Answer::Failed(Cause("ENOENT")),
+            },
+            Effect::Remove { path } => {
+                self.names.remove(&path);
+                Answer::Done
+            }
+            Effect::Send(message) => {
+                if self.link_room == 0 {
+                    return Some(Answer::Full);
+                }
+                self.link_room -= 1;
+                self.heard.push(message);
+                Answer::Done
+            }
+            Effect::WatchLink { .. } | Effect::HelloKeeper | Effect::Rescue => return None,
+            Effect::Exit => {
+                self.exited = true;
+                return None;
+            }
+        })
+    }
+
+    fn or_empty(&mut self, stream: StreamKey, has: bool, then: impl FnOnce(&mut World) -> Answer) -> Answer {
+        match has {
+            true => then(self),
+            false if self.fifos[&self.streams[&stream].path].writers > 0 => Answer::Empty,
+            false => Answer::End,
+        }
+    }
+
+    fn make(&mut self, path: &str) -> u64 {
+        if let Some(inode) = self.names.get(path) {
+            return *inode;
+        }
+        self.next_inode += 1;
+        self.names.insert(path.to_owned(), self.next_inode);
+        self.inodes.insert(self.next_inode, Vec::new());
+        self.next_inode
+    }
+
+    fn write(&mut self, file: FileKey, at: u64, bytes: &[u8]) {
+        let data = self.inodes.get_mut(&self.logs[&file].1).expect("open");
+        assert_eq!(at, data.len() as u64, "every write is at the end");
+        data.extend(bytes);
+    }
+
+    pub fn remove(&mut self, path: &str) {
+        self.names.remove(path);
+    }
+
+    pub fn truncate(&mut self, path: &str) {
+        self.inodes.get_mut(&self.names[path]).expect("a file").clear();
+    }
+
+    pub fn read(&self, path: &str) -> String {
+        self.names.get(path).map_or_else(String::new, |inode| String::from_utf8(self.inodes[inode].clone()).expect("utf-8"))
+    }
+
+    pub fn exists(&self, path: &str) -> bool {
+        self.names.contains_key(path)
+    }
+
+    pub fn index(&self, path: &str) -> Vec<IndexRecord> {
+        let Some(inode) = self.names.get(&index_path(path)) else { return Vec::new() };
+        self.inodes[inode].chunks(INDEX_RECORD_BYTES).filter_map(IndexRecord::decode).collect()
+    }
+
+    /// The life that the index names for a place.
+    pub fn life_at(&self, path: &str, offset: u64) -> Option<u64> {
+        self.index(path).iter().rfind(|one| one.offset <= offset).map(|one| one.instance.0)
+    }
+
+    pub fn sealed(&self, instance: u64) -> Option<&FromScribe> {
+        self.heard.iter().rfind(|one| matches!(one, FromScribe::Sealed { id: theirs, .. } if *theirs == id(instance)))
+    }
+
+    pub fn exited(&self) -> bool {
+        self.exited
+    }
+
+    pub fn stop(&mut self) {
+        self.happen(Happening::Stop);
+    }
+}
