@@ -7,8 +7,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Every process that belongs to the house at `root`: by `--home`, by the variable `E2E_HOUSE`, by working directory, or by an open file
-/// below `root`. Never the caller itself or its ancestors.
+/// Every process that belongs to the house at `root`: by an argument that names it (`--home`), by the variable `E2E_HOUSE`, by working
+/// directory, or by an open file below `root`. Never the caller itself.
 pub fn members(root: &Path) -> Vec<Proc> {
     let me = std::process::id();
     let found = pids().into_iter().filter(|pid| *pid != me).filter_map(Proc::find);
@@ -21,8 +21,9 @@ fn belongs(process: Proc, root: &Path) -> bool {
     if args.iter().any(|a| a == "janitor") || process.env("E2E_JANITOR").is_some() {
         return false;
     }
-    let home = args.windows(2).any(|pair| pair[0] == "--home" && below(Path::new(&pair[1])));
-    home || process.env("E2E_HOUSE").is_some_and(|v| v.as_bytes() == root.as_os_str().as_bytes())
+    let named = root.to_str().is_some_and(|root| args.iter().any(|a| a.contains(root)));
+    named
+        || process.env("E2E_HOUSE").is_some_and(|v| v.as_bytes() == root.as_os_str().as_bytes())
         || process.cwd().is_some_and(|cwd| below(&cwd))
         || open_files(process.pid).iter().any(|(_, target)| below(target))
 }
