@@ -125,6 +125,7 @@ fn refuse_flags(flags: &AppFlags, words: &[String], why: &str) -> Result<(), Fai
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::house::tests as scripted;
 
     #[test]
     fn what_one_argument_means() {
@@ -182,5 +183,55 @@ mod tests {
         let flags = AppFlags { shell: true, ..AppFlags::default() };
         let refused = refuse_flags(&flags, &words, "is an app that is there already").expect_err("refused");
         assert_eq!(refused.code(), 2);
+    }
+
+    fn refusal(code: &str) -> String {
+        let problem = format!("{{\"status\":409,\"code\":\"{code}\",\"detail\":\"no\"}}");
+        format!("HTTP/1.1 409 Conflict\r\nContent-Length: {}\r\n\r\n{problem}", problem.len())
+    }
+
+    /// Starts `words` at a steward that gives these answers; what the steward heard, and how it ended.
+    fn started(line: &[&str], answers: Vec<String>) -> (Vec<String>, Result<(), Failure>) {
+        use crate::args::{Cli, Command};
+        use clap::Parser;
+        let folder = tempfile::tempdir().expect("tempdir");
+        let home = scripted::home(&folder);
+        let steward = scripted::steward(&home, answers);
+        let cli = Cli::try_parse_from(["abide", "start"].iter().chain(line)).expect("parsed");
+        let Command::Start(args) = cli.command else { panic!("start") };
+        let ended = start(home, &scripted::QUIET, &args);
+        (steward.join().expect("steward"), ended)
+    }
+
+    #[test]
+    fn a_taken_name_that_nobody_asked_for_gets_a_number() {
+        let done = format!("{}{}0\r\n\r\n", scripted::STREAM, scripted::operation("done"));
+        let (heard, ended) = started(&["/bin/sleep 9"], vec![refusal("name_taken"), refusal("name_taken"), done]);
+        assert_eq!(ended, Ok(()));
+        for (request, name) in heard.iter().zip(["sleep", "sleep-2", "sleep-3"]) {
+            assert!(
+                request.starts_with("POST /api/v1/apps?follow=true ") && request.contains(&format!("\"name\":\"{name}\"")),
+                "{request}"
+            );
+        }
+        let (heard, ended) = started(&["--name", "x", "/bin/sleep 9"], vec![refusal("name_taken")]);
+        assert_eq!((heard.len(), ended.map_err(|failure| failure.code())), (1, Err(1)));
+    }
+
+    #[test]
+    fn names_are_started_and_unknown_words_are_commands() {
+        let accepted = scripted::good("{\"id\":1,\"kind\":\"start\",\"state\":\"running\",\"slots\":[]}");
+        let row = scripted::good(
+            "[{\"app\":\"web\",\"slot\":\"web-0\",\"id\":1,\"status\":\"stopped\",\"pid\":null,\"instance\":null,\"uptime_ms\":null,\
+             \"restarts\":0,\"cpu_percent\":null,\"memory_bytes\":null,\"port\":null,\"health\":null,\"exit\":null}]",
+        );
+        let (heard, ended) = started(&["--no-wait", "web", "api"], vec![row.clone(), row.clone(), accepted.clone()]);
+        assert_eq!(ended, Ok(()));
+        assert!(
+            heard[0].starts_with("GET /api/v1/apps?select=web ") && heard[2].starts_with("POST /api/v1/apps/web%2Capi/start ")
+        );
+        let (heard, ended) = started(&["--no-wait", "web", "x"], vec![row, refusal("unknown_app"), accepted]);
+        assert_eq!(ended, Ok(()));
+        assert!(heard[2].starts_with("POST /api/v1/apps ") && heard[2].contains("\"argv\":[\"web\",\"x\"]"), "{}", heard[2]);
     }
 }

@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::thread::{JoinHandle, spawn};
 
-const QUIET: Screen =
+pub(crate) const QUIET: Screen =
     Screen { json: true, quiet: true, out_tty: false, err_tty: false, err_live: false, out_colour: false, err_colour: false };
 
 /// A steward that answers one connection with each of these texts, then goes away. Gives back what it heard.
@@ -21,7 +21,7 @@ pub(crate) fn steward(home: &Home, answers: Vec<String>) -> JoinHandle<Vec<Strin
             let (mut stream, _) = listener.accept().expect("accept");
             let mut request = Vec::new();
             let mut block = [0; 4096];
-            while !String::from_utf8_lossy(&request).contains("\r\n\r\n") {
+            while !is_whole(&request) {
                 let got = stream.read(&mut block).expect("read");
                 request.extend_from_slice(&block[..got]);
             }
@@ -32,20 +32,27 @@ pub(crate) fn steward(home: &Home, answers: Vec<String>) -> JoinHandle<Vec<Strin
     })
 }
 
-fn home(folder: &tempfile::TempDir) -> Home {
+fn is_whole(request: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(request);
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+    let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: ")?.parse().ok());
+    body.len() >= length.unwrap_or(0)
+}
+
+pub(crate) fn home(folder: &tempfile::TempDir) -> Home {
     Home::find(Some(&folder.path().join("h"))).expect("home")
 }
 
-fn good(body: &str) -> String {
+pub(crate) fn good(body: &str) -> String {
     format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len())
 }
 
-fn operation(state: &str) -> String {
+pub(crate) fn operation(state: &str) -> String {
     let line = format!("{{\"id\":7,\"kind\":\"stop\",\"state\":\"{state}\",\"slots\":[]}}\n");
     format!("{:x}\r\n{line}\r\n", line.len())
 }
 
-const STREAM: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+pub(crate) const STREAM: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
 
 #[test]
 fn keys_differ() {
