@@ -23,7 +23,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("abide", &["keeper", "scribe", "steward", "launcher", "cli"]),
     ("sim", &["engine", "keeper", "scribe", "wire", "model"]),
     ("e2e", &["api"]),
-    ("bench", &["api"]),
+    ("bench", &["api", "sys", "e2e"]),
 ];
 
 /// What a crate may use besides in its own tests.
