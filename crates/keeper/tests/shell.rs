@@ -270,7 +270,7 @@ fn a_stranger_is_adopted_and_its_code_is_told() {
 fn orphans_are_reaped() {
     let mut k = Keeper::start();
     // Grandchildren whose parents are gone, one of them after its leader.
-    k.service("a", &["sh", "-c", "for i in 1 2 3 4 5 6 7 8 9; do (sleep 0.01 &) ; done; exit 0"]);
+    k.service("a", &["sh", "-c", "for i in 1 2 3 4 5 6 7 8 9; do (true &) ; done; exit 0"]);
     k.down("a");
     let me = k.process.id();
     let children = || std::fs::read_to_string(format!("/proc/{me}/task/{me}/children")).expect("children");
