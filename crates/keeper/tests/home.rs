@@ -98,13 +98,15 @@ impl House {
 impl Drop for House {
     fn drop(&mut self) {
         // Keepers first, so that they bring nothing back.
-        let keepers = |pid: u32| std::fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe.starts_with(self.folder.path()));
+        let keepers =
+            |pid: u32| std::fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe.starts_with(self.folder.path()));
         let (first, then): (Vec<_>, Vec<_>) = self.seen.iter().partition(|(pid, _)| keepers(*pid));
         for (pid, ident) in first.into_iter().chain(then) {
             let _ = sys::process::signal_pid(pid, ident, libc::SIGKILL);
         }
         // The steward's own children stand in its session.
-        for pid in std::fs::read_dir("/proc").expect("proc").flatten().filter_map(|e| e.file_name().to_str()?.parse::<u32>().ok()) {
+        for pid in std::fs::read_dir("/proc").expect("proc").flatten().filter_map(|e| e.file_name().to_str()?.parse::<u32>().ok())
+        {
             let ours = |(seen, _): &(u32, u64)| stat(pid, 5) == Some(*seen);
             if self.seen.iter().any(ours)
                 && let Some(ident) = sys::process::start_time(pid)
@@ -152,7 +154,10 @@ fn a_home_is_kept() {
         let mut fds: Vec<u32> = fds.filter_map(|e| e.file_name().to_str()?.parse().ok()).filter(|n| *n < 10).collect();
         fds.sort_unstable();
         assert_eq!(fds, [0, 1, 2, 3, 4]);
-        assert!(link(role, "fd/3").to_string_lossy().starts_with("socket:") && link(role, "fd/4").to_string_lossy().starts_with("socket:"));
+        assert!(
+            link(role, "fd/3").to_string_lossy().starts_with("socket:")
+                && link(role, "fd/4").to_string_lossy().starts_with("socket:")
+        );
     }
     // The first line that a role hears is of dialect 2, and it is the answer to its own.
     let said = house.home().join("run/said");
@@ -215,6 +220,7 @@ fn a_home_that_others_may_write_is_refused() {
     std::fs::set_permissions(house.home(), std::fs::Permissions::from_mode(0o777)).expect("chmod");
     let said = sys::daemon::start_keeper(&house.keeper(), &house.home()).expect_err("refused").to_string();
     assert!(said.contains("can be written by others (mode 0777)") && said.contains("chmod go-w"), "{said}");
-    let missing = sys::daemon::start_keeper(Path::new("/nonexistent/abide-keeper"), &house.home()).expect_err("missing").to_string();
+    let missing =
+        sys::daemon::start_keeper(Path::new("/nonexistent/abide-keeper"), &house.home()).expect_err("missing").to_string();
     assert!(missing.contains("failed to start /nonexistent/abide-keeper"), "{missing}");
 }

@@ -171,7 +171,11 @@ fn a_birth_by_script() {
         let mut text = Vec::new();
         lines.iter().for_each(|l| l.write_to(&mut text));
         let text = String::from_utf8(text).expect("text").replace("run/", &at("run/"));
-        text.lines().map(|line| line.split('\t').skip(1).fold(wire::Request::new(line.split('\t').next().expect("verb")), wire::Request::field)).collect()
+        text.lines()
+            .map(|line| {
+                line.split('\t').skip(1).fold(wire::Request::new(line.split('\t').next().expect("verb")), wire::Request::field)
+            })
+            .collect()
     };
     for folder in ["run/io", "run/lives"] {
         std::fs::create_dir_all(at(folder)).expect("mkdir");
@@ -183,7 +187,10 @@ fn a_birth_by_script() {
         service: "i1".into(),
         tags: vec!["app=web".into()],
         argv: vec!["sh".into(), "-c".into(), "echo hello; exec sleep 1000".into()],
-        env: (0..3000).map(|n| format!("VARIABLE_{n}=some value that is not so short")).chain(["PATH=/bin:/usr/bin".into()]).collect(),
+        env: (0..3000)
+            .map(|n| format!("VARIABLE_{n}=some value that is not so short"))
+            .chain(["PATH=/bin:/usr/bin".into()])
+            .collect(),
         cwd: "/".into(),
         umask: 0o22,
     };
@@ -210,7 +217,11 @@ fn a_birth_by_script() {
     second.send(&["service.signal", "i1", "KILL", "group"]);
     // Its parent is whoever adopts orphans here; that one reaps it, sooner or later or never.
     let end = second.down("i1");
-    assert!(matches!(&end, ServiceState::Signalled { signal, .. } if signal == "SIGKILL") || matches!(end, ServiceState::Unseen { .. }), "{end:?}");
+    assert!(
+        matches!(&end, ServiceState::Signalled { signal, .. } if signal == "SIGKILL")
+            || matches!(end, ServiceState::Unseen { .. }),
+        "{end:?}"
+    );
 }
 
 fn a_held_lock_is_busy() {
@@ -257,7 +268,10 @@ fn a_stranger_is_adopted_and_its_code_is_told() {
     let path = folder.path().join("pid").display().to_string();
     let fifo = folder.path().join("go").display().to_string();
     assert!(Command::new("mkfifo").arg(&fifo).status().expect("mkfifo").success());
-    k.service("parent", &["sh", "-c", &format!("(sh -c 'read x <{fifo}; exit 43' & echo $! >{path}.part; mv {path}.part {path})")]);
+    k.service(
+        "parent",
+        &["sh", "-c", &format!("(sh -c 'read x <{fifo}; exit 43' & echo $! >{path}.part; mv {path}.part {path})")],
+    );
     k.down("parent");
     let orphan: u32 = std::fs::read_to_string(&path).expect("pid").trim().parse().expect("number");
     let ident = sys::process::start_time(orphan).expect("runs").to_string();
@@ -319,7 +333,8 @@ fn signals_are_told_and_end_nobody() {
     let ident = sys::process::start_time(pid).expect("runs");
     for (number, name) in [(libc::SIGTERM, "SIGTERM"), (libc::SIGHUP, "SIGHUP"), (libc::SIGINT, "SIGINT")] {
         sys::process::signal_pid(pid, ident, number).expect("signal");
-        let (said, count) = k.wait("signal", |e| if let Event::Signal { name, count } = e { Some((name.clone(), *count)) } else { None });
+        let (said, count) =
+            k.wait("signal", |e| if let Event::Signal { name, count } = e { Some((name.clone(), *count)) } else { None });
         assert_eq!((said.as_str(), count), (name, 1));
     }
     k.barrier();

@@ -178,7 +178,10 @@ impl Core {
             while at < self.conns.len() {
                 went_on |= self.turn(at);
                 self.start_due();
-                at += usize::from(!self.close_when_done(at));
+                let closed = self.close_when_done(at);
+                // A start may have waited for it.
+                went_on |= closed;
+                at += usize::from(!closed);
             }
             if !went_on {
                 return;
