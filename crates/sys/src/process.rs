@@ -176,14 +176,18 @@ pub fn ignore_sigpipe() {
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
 }
 
-/// Raises the soft limit of open files to the hard one and gives both; children get their own (`spawn`).
-pub fn raise_nofile() -> (u64, u64) {
+/// Raises the soft limit of open files to the hard one, where that is allowed; children get their own (`spawn`).
+pub fn raise_nofile() {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     // It stays as it was when that is refused.
     let _ = setrlimit(Resource::Nofile, limit);
-    let now = getrlimit(Resource::Nofile);
+}
+
+/// How many files may be open: soft, hard.
+pub fn nofile() -> (u64, u64) {
+    let now = rustix::process::getrlimit(rustix::process::Resource::Nofile);
     (now.current.unwrap_or(u64::MAX), now.maximum.unwrap_or(u64::MAX))
 }
 

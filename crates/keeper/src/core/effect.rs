@@ -126,99 +126,32 @@ pub struct Plan {
 
 /// What the core wants done.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "fields say by their types what they are; the variants say the rest")]
 pub enum Effect {
-    /// Open a path. Answered by [`Happening::Done`]; a held lock is errno `EAGAIN`.
-    Open {
-        /// Its token.
-        token: FdToken,
-        /// The path, relative to where the keeper stands.
-        path: Vec<u8>,
-        /// How.
-        how: OpenHow,
-    },
+    /// Open a path, relative to where the keeper stands. Answered by [`Happening::Done`]; a held lock is errno `EAGAIN`.
+    Open { token: FdToken, path: Vec<u8>, how: OpenHow },
     /// Make a pipe. Answered by [`Happening::Done`].
-    Pipe {
-        /// The reading end.
-        read: FdToken,
-        /// The writing end.
-        write: FdToken,
-        /// Whether both are non-blocking.
-        nonblock: bool,
-    },
+    Pipe { read: FdToken, write: FdToken, nonblock: bool },
     /// Make two connected sockets. Answered by [`Happening::Done`].
-    SocketPair {
-        /// Both ends.
-        ends: [FdToken; 2],
-        /// Of what kind.
-        channel: Channel,
-    },
-    /// Make a socket. Answered by [`Happening::Done`], whose text then names the call that failed (`bind: …`).
-    Socket {
-        /// Its token.
-        token: FdToken,
-        /// Of what kind.
-        channel: Channel,
-        /// Bound to this.
-        address: Option<Address>,
-        /// Listening with this backlog.
-        backlog: Option<u32>,
-        /// Make missing folders of a path.
-        mkdir: bool,
-    },
+    SocketPair { ends: [FdToken; 2], channel: Channel },
+    /// Make a socket, bind it, let it listen with this backlog; `mkdir` makes missing folders of a path. Answered by [`Happening::Done`], whose text then names the call that failed (`bind: …`).
+    Socket { token: FdToken, channel: Channel, address: Option<Address>, backlog: Option<u32>, mkdir: bool },
     /// Close a descriptor.
-    Close {
-        /// Which.
-        token: FdToken,
-    },
+    Close { token: FdToken },
     /// Bear a child. Answered by [`Happening::Spawned`]; when that is good, the control connection exists too.
-    Spawn {
-        /// Its life.
-        life: LifeId,
-        /// What it is to be.
-        plan: Box<Plan>,
-    },
-    /// Take charge of a process that is not our child. Answered by [`Happening::Adopted`].
-    Adopt {
-        /// Its life.
-        life: LifeId,
-        /// Its pid.
-        pid: u32,
-        /// Its start time, which must be right.
-        ident: u64,
-    },
+    Spawn { life: LifeId, plan: Box<Plan> },
+    /// Take charge of a process that is not our child; its start time `ident` must be right. Answered by [`Happening::Adopted`].
+    Adopt { life: LifeId, pid: u32, ident: u64 },
     /// Send a signal to a life that has not been reported as over, or to its process group. Answered by [`Happening::Done`].
-    Signal {
-        /// Whose.
-        life: LifeId,
-        /// Which.
-        signal: i32,
-        /// To the group that it leads.
-        group: bool,
-    },
+    Signal { life: LifeId, signal: i32, group: bool },
     /// Send a signal to any process, if its start time is right. Answered by [`Happening::Done`].
-    SignalPid {
-        /// Its pid.
-        pid: u32,
-        /// Its start time.
-        ident: u64,
-        /// Which.
-        signal: i32,
-    },
+    SignalPid { pid: u32, ident: u64, signal: i32 },
     /// Read what this connection still holds, without waiting, then say `Ended`.
-    Drain {
-        /// Which.
-        conn: ConnId,
-    },
+    Drain { conn: ConnId },
     /// Close this connection; the core has forgotten it.
-    Hangup {
-        /// Which.
-        conn: ConnId,
-    },
+    Hangup { conn: ConnId },
     /// End the keeper with this code, children untouched.
-    End {
-        /// The exit code.
-        code: i32,
-    },
+    End { code: i32 },
 }
 
 /// Why the system refused.
@@ -266,71 +199,30 @@ pub enum Ending {
 
 /// What the core is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "fields say by their types what they are; the variants say the rest")]
 pub enum Happening<'a> {
-    /// A controller sent this.
-    Received {
-        /// From where.
-        conn: ConnId,
-        /// At most [`super::Core::room`] bytes.
-        bytes: &'a [u8],
-    },
+    /// A controller sent this: at most [`super::Core::room`] bytes.
+    Received { conn: ConnId, bytes: &'a [u8] },
     /// Nothing more will come from this connection.
-    Ended {
-        /// Which.
-        conn: ConnId,
-    },
+    Ended { conn: ConnId },
     /// Nothing more can be sent on this connection.
-    Broken {
-        /// Which.
-        conn: ConnId,
-    },
+    Broken { conn: ConnId },
     /// So many bytes of [`super::Core::unsent`] are on their way.
-    Sent {
-        /// Where.
-        conn: ConnId,
-        /// How many.
-        count: usize,
-    },
+    Sent { conn: ConnId, count: usize },
     /// The deadline has come.
     Woken,
     /// The keeper got a signal.
-    Signal {
-        /// Its number.
-        number: i32,
-    },
+    Signal { number: i32 },
     /// The answer to the last effect that has one.
     Done(Result<(), Fault>),
     /// The answer to `Spawn`.
-    Spawned {
-        /// Whose.
-        life: LifeId,
-        /// Forked, or why not.
-        result: Result<Born, Stillborn>,
-    },
-    /// The answer to `Adopt`.
-    Adopted {
-        /// Whose.
-        life: LifeId,
-        /// When it had started (nanoseconds of the monotonic clock), or why not.
-        result: Result<u64, Fault>,
-    },
+    Spawned { life: LifeId, result: Result<Born, Stillborn> },
+    /// The answer to `Adopt`: when it had started (nanoseconds of the monotonic clock), or why not.
+    Adopted { life: LifeId, result: Result<u64, Fault> },
     /// The program of this life runs now.
-    Executed {
-        /// Whose.
-        life: LifeId,
-    },
+    Executed { life: LifeId },
     /// The program of this life will never run.
-    NotExecuted {
-        /// Whose.
-        life: LifeId,
-        /// Why.
-        why: Stillborn,
-    },
+    NotExecuted { life: LifeId, why: Stillborn },
     /// A life is over, and reaped if it was ours.
-    Exited {
-        /// Whose.
-        life: LifeId,
-        /// How.
-        ending: Ending,
-    },
+    Exited { life: LifeId, ending: Ending },
 }

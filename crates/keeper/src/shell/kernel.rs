@@ -145,7 +145,7 @@ impl Shell {
             cwd: plan.cwd.clone(),
             umask: plan.umask,
             session: plan.session,
-            limits: limits(plan),
+            limits: limits(plan, self.nofile),
             places,
             lock: plan.lock,
         };
@@ -172,12 +172,11 @@ impl Shell {
 }
 
 /// What was asked for, and the defaults of dialect 2 where nothing was.
-fn limits(plan: &Plan) -> Vec<(i32, u64, u64)> {
+fn limits(plan: &Plan, hard: u64) -> Vec<(i32, u64, u64)> {
     let asked = plan.limits.iter().filter_map(|l| Some((resource(l.resource.as_bytes())?, l.soft, l.hard)));
     let mut limits: Vec<(i32, u64, u64)> = asked.collect();
     let missing = |name: &str| plan.default_limits && !plan.limits.iter().any(|l| l.resource == name);
     if missing("nofile") {
-        let hard = sys::process::raise_nofile().1;
         limits.extend(resource(b"nofile").map(|number| (number, hard.min(NOFILE), hard)));
     }
     if missing("core") {

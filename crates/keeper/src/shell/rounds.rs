@@ -52,6 +52,8 @@ pub struct Shell {
     signals: Signals,
     pub(super) never_wait: bool,
     pub(super) environment: Vec<Vec<u8>>,
+    /// The hard limit of open files.
+    pub(super) nofile: u64,
     pub(super) links: BTreeMap<ConnId, Link>,
     pub(super) fds: BTreeMap<FdToken, OwnedFd>,
     pub(super) lives: BTreeMap<LifeId, Life>,
@@ -82,6 +84,7 @@ impl Shell {
             poller,
             signals,
             never_wait,
+            nofile: process::nofile().1,
             environment: std::env::vars_os().map(pair).collect(),
             links: BTreeMap::new(),
             fds: BTreeMap::new(),
