@@ -1,0 +1,203 @@
+//! What is on disk: wishes, the lives journal, and what followers were told. It outlives every process.
+
+use engine::{Ask, LifeNote, Recalled, RecalledApp, StoreNote, Target};
+use model::{AppName, AppSpec, Definition, Generation, InstanceId, LifeRecord, Rest, SlotId, SlotMemo, SlotRef};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+/// An app in the store.
+#[derive(Debug, Clone)]
+pub struct StoredApp {
+    /// What was written.
+    pub definition: Arc<Definition>,
+    /// Counts changes of the process.
+    pub generation: Generation,
+    /// Whether it is wished to run.
+    pub running: bool,
+    /// Wishes for single slots.
+    pub slot_wishes: BTreeMap<u32, bool>,
+    /// Ids of every slot that it ever had.
+    pub slot_ids: BTreeMap<u32, SlotId>,
+    /// It is to go.
+    pub deleting: bool,
+}
+
+/// What an operator asks for.
+#[derive(Debug, Clone)]
+pub enum Op {
+    /// Define, and run or not.
+    Define(Box<AppSpec>, bool),
+    /// Run.
+    Start(Target),
+    /// Do not run.
+    Stop(Target),
+    /// Run anew.
+    Restart(Target),
+    /// Forget.
+    Delete(AppName),
+    /// End the house.
+    Shutdown,
+}
+
+/// The folder with everything of one Abide.
+#[derive(Debug, Default)]
+pub struct Home {
+    /// In the order of definition.
+    pub apps: Vec<StoredApp>,
+    errored: BTreeMap<SlotRef, String>,
+    reserve: u64,
+    next_slot_id: u32,
+    /// Lives that are not closed.
+    pub lives: BTreeMap<InstanceId, LifeRecord>,
+    memos: BTreeMap<SlotRef, SlotMemo>,
+    /// The marker that it was stopped by wish.
+    pub stopped: bool,
+    /// What clients have asked for and nobody has accepted.
+    pub inbox: VecDeque<Op>,
+    /// When each app was last asked to change; the second for all.
+    pub asked: BTreeMap<AppName, u64>,
+    /// When the house was last asked to end.
+    pub shut: u64,
+    /// When each life was begun.
+    pub begun: BTreeMap<InstanceId, u64>,
+}
+
+impl Home {
+    /// The app of this name.
+    pub fn app(&self, name: &AppName) -> Option<&StoredApp> {
+        self.apps.iter().find(|app| app.definition.spec.name == *name && !app.deleting)
+    }
+
+    /// Whether somebody asked for an end of this life since it was begun.
+    pub fn may_end(&self, instance: InstanceId, slot: &SlotRef) -> bool {
+        let begun = self.begun.get(&instance).copied().unwrap_or(0);
+        self.shut >= begun || self.asked.get(&slot.app).is_some_and(|at| *at >= begun)
+    }
+
+    /// Accepts what a client asks: it is in the store from here on.
+    pub fn accept(&mut self, op: Op, now: u64) -> Option<Ask> {
+        let touched = match &op {
+            Op::Define(spec, _) => Some(spec.name.clone()),
+            Op::Start(target) | Op::Stop(target) | Op::Restart(target) => Some(target.app.clone()),
+            Op::Delete(name) => Some(name.clone()),
+            Op::Shutdown => None,
+        };
+        if let Some(name) = &touched {
+            self.asked.insert(name.clone(), now);
+        }
+        match op {
+            Op::Define(spec, run) => Some(self.define(*spec, run)),
+            Op::Start(target) => self.wish(&target, true).then_some(Ask::Start(target)),
+            Op::Restart(target) => self.wish(&target, true).then_some(Ask::Restart(target)),
+            Op::Stop(target) => self.wish(&target, false).then_some(Ask::Stop(target)),
+            Op::Delete(name) => {
+                let app = self.apps.iter_mut().find(|app| app.definition.spec.name == name && !app.deleting)?;
+                app.deleting = true;
+                self.errored.retain(|slot, _| slot.app != name);
+                Some(Ask::Delete(name))
+            }
+            Op::Shutdown => {
+                (self.stopped, self.shut) = (true, now);
+                Some(Ask::Shutdown)
+            }
+        }
+    }
+
+    fn wish(&mut self, target: &Target, run: bool) -> bool {
+        let meant = |index: u32| target.slots.as_ref().is_none_or(|some| some.contains(&index));
+        self.errored.retain(|slot, _| slot.app != target.app || !meant(slot.index));
+        let Some(app) = self.apps.iter_mut().find(|app| app.definition.spec.name == target.app && !app.deleting) else { return false };
+        match &target.slots {
+            None => {
+                app.running = run;
+                app.slot_wishes.clear();
+            }
+            Some(some) => app.slot_wishes.extend(some.iter().map(|index| (*index, run))),
+        }
+        true
+    }
+
+    fn define(&mut self, spec: AppSpec, run: bool) -> Ask {
+        let name = spec.name.clone();
+        let at = self.apps.iter().position(|app| app.definition.spec.name == name);
+        let old = at.map(|at| self.apps[at].clone());
+        let generation = match &old {
+            Some(old) if old.definition.spec.same_process(&spec) => old.generation,
+            Some(old) => Generation(old.generation.0 + 1),
+            None => Generation(1),
+        };
+        let mut slot_ids = old.as_ref().map(|old| old.slot_ids.clone()).unwrap_or_default();
+        for index in 0..spec.instances {
+            slot_ids.entry(index).or_insert_with(|| {
+                self.next_slot_id += 1;
+                SlotId(self.next_slot_id)
+            });
+        }
+        let slot_wishes = if run { BTreeMap::new() } else { old.map(|old| old.slot_wishes).unwrap_or_default() };
+        let definition = Arc::new(Definition { spec, session_env: BTreeMap::new(), umask: 0o22, source: None });
+        let app = StoredApp { definition, generation, running: run, slot_wishes, slot_ids, deleting: false };
+        if run {
+            self.errored.retain(|slot, _| slot.app != name);
+        }
+        let ask = Ask::Define { definition: app.definition.clone(), generation, run, slot_ids: live(&app) };
+        match at {
+            Some(at) => self.apps[at] = app,
+            None => self.apps.push(app),
+        }
+        ask
+    }
+
+    /// What must survive a power cut.
+    pub fn persist(&mut self, note: StoreNote) {
+        match note {
+            StoreNote::Errored { slot, why } => _ = self.errored.insert(slot, why),
+            StoreNote::Reserve { until } => self.reserve = self.reserve.max(until),
+            StoreNote::Gone { app } => self.apps.retain(|known| known.definition.spec.name != app || !known.deleting),
+        }
+    }
+
+    /// What lived.
+    pub fn record(&mut self, note: LifeNote) {
+        match note {
+            LifeNote::Life(life) => {
+                self.begun.entry(life.instance).or_insert(life.begun.0);
+                self.lives.insert(life.instance, *life);
+            }
+            LifeNote::Sealed { .. } => {}
+            LifeNote::Closed { instance } => _ = self.lives.remove(&instance),
+            LifeNote::Memo { slot, memo } => _ = self.memos.insert(slot, memo),
+            LifeNote::Forgotten { slot } => _ = self.memos.remove(&slot),
+        }
+    }
+
+    /// What a new steward is told. Apps that were being deleted are forgotten: what lives of them is stopped all the same.
+    pub fn recall(&mut self) -> Recalled {
+        self.apps.retain(|app| !app.deleting);
+        let names: BTreeSet<&AppName> = self.apps.iter().map(|app| &app.definition.spec.name).collect();
+        self.errored.retain(|slot, _| names.contains(&slot.app));
+        let mut memos = self.memos.clone();
+        for (slot, why) in &self.errored {
+            memos.entry(slot.clone()).or_default().rest = Rest::Errored { why: why.clone() };
+        }
+        let app = |app: &StoredApp| RecalledApp {
+            definition: app.definition.clone(),
+            generation: app.generation,
+            running: app.running,
+            slot_wishes: app.slot_wishes.clone(),
+            slot_ids: live(app),
+        };
+        Recalled {
+            apps: self.apps.iter().map(app).collect(),
+            lives: self.lives.values().cloned().collect(),
+            memos,
+            next_instance: self.reserve.max(1),
+            next_slot_id: self.next_slot_id + 1,
+        }
+    }
+}
+
+/// Ids of the slots that it has now.
+fn live(app: &StoredApp) -> BTreeMap<u32, SlotId> {
+    let instances = app.definition.spec.instances;
+    app.slot_ids.iter().filter(|(index, _)| **index < instances).map(|(index, id)| (*index, *id)).collect()
+}

@@ -1,0 +1,60 @@
+//! Somebody who plays with the house: defines, starts, stops, and hits processes.
+
+use crate::dice::Dice;
+use crate::home::{Home, Op};
+use engine::Target;
+use model::{AppName, AppSpec, Backoff, LogPolicy, Restart};
+use std::time::Duration;
+
+/// Programs, the quiet ones more often.
+const PROGRAMS: [&str; 9] = ["printer", "printer", "flood", "crasher", "job", "stubborn", "leaver", "silent", "missing"];
+/// Names of apps.
+const NAMES: [&str; 4] = ["web", "db", "jobs", "cron"];
+
+fn name(dice: &mut Dice) -> AppName {
+    AppName::new(dice.pick(&NAMES)).expect("a name")
+}
+
+fn spec(dice: &mut Dice, name: AppName) -> AppSpec {
+    let argv = vec!["app".to_owned(), dice.pick(&PROGRAMS).to_owned(), dice.below(3).to_string()];
+    let mut spec = AppSpec::new(name, argv, "/".into());
+    spec.instances = dice.between(1, 2) as u32;
+    spec.restart = dice.pick(&[Restart::OnFailure, Restart::OnFailure, Restart::Always, Restart::Never]);
+    spec.stop_timeout = Duration::from_millis(dice.pick(&[0, 300, 2000]));
+    spec.start_delay = Duration::from_millis(dice.pick(&[0, 0, 0, 700]));
+    spec.backoff = Backoff { min: Duration::from_millis(100), max: Duration::from_secs(5), ..Backoff::default() };
+    spec.log = LogPolicy { max_size: dice.pick(&[0, 20_000, 200_000]), max_files: dice.between(0, 3) as u32 };
+    spec
+}
+
+/// The apps that the house begins with.
+pub fn first_ops(dice: &mut Dice) -> Vec<Op> {
+    let count = dice.between(1, 3) as usize;
+    NAMES[..count].iter().map(|word| Op::Define(Box::new(spec(dice, AppName::new(word).expect("a name"))), true)).collect()
+}
+
+/// Something that a user does.
+pub fn next_op(dice: &mut Dice, home: &Home) -> Op {
+    let name = name(dice);
+    let slots = dice.once_in(4).then(|| vec![dice.below(2) as u32]);
+    let target = Target { app: name.clone(), slots };
+    match (dice.below(12), home.app(&name)) {
+        (_, None) => {
+            let run = !dice.once_in(8);
+            Op::Define(Box::new(spec(dice, name)), run)
+        }
+        (0..=1, Some(_)) => Op::Start(target),
+        (2..=3, Some(_)) => Op::Stop(target),
+        (4..=5, Some(_)) => Op::Restart(target),
+        (6..=7, Some(app)) => {
+            // More or fewer of the same.
+            let mut spec = app.definition.spec.clone();
+            spec.instances = dice.below(4) as u32;
+            Op::Define(Box::new(spec), dice.once_in(2))
+        }
+        (8..=9, Some(_)) => Op::Define(Box::new(spec(dice, name)), true),
+        (10, Some(_)) => Op::Delete(name),
+        _ if dice.once_in(3) => Op::Shutdown,
+        _ => Op::Restart(target),
+    }
+}

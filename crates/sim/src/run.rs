@@ -1,0 +1,179 @@
+//! A run from its beginning to its verdict.
+
+use crate::check::Sabotage;
+use crate::kernel::{Node, RoleKind};
+use crate::world::{Figures, Settings, World};
+use model::{Rest, Status};
+
+const SECOND: u64 = 1_000_000_000;
+
+/// How long the house has to come to rest.
+const CALM: u64 = 90 * SECOND;
+/// How long it is watched doing nothing.
+const IDLE: u64 = 60 * SECOND;
+/// Happenings that our processes may take in a second of that time.
+const IDLE_STEPS: u64 = 30;
+/// No run does more.
+const MOST_STEPS: u64 = 3_000_000;
+
+/// Plays a seed.
+///
+/// # Errors
+/// What was violated, with the end of the screenplay where it was written down.
+pub fn play(settings: Settings) -> Result<Figures, String> {
+    let mut world = World::new(settings);
+    let result = world.play();
+    let figures = &mut world.figures;
+    figures.lives = world.kernel.checks.forked.len() as u64;
+    figures.bytes = world.kernel.fifos.iter().map(|fifo| fifo.written).sum();
+    figures.lost = world.kernel.fifos.iter().map(|fifo| fifo.lost).sum();
+    let lines = std::env::var("ABIDE_SIM_LINES").ok().and_then(|text| text.parse().ok()).unwrap_or(250);
+    result.map(|()| world.figures).map_err(|why| format!("{}{why}", world.kernel.trace.tail(lines)))
+}
+
+impl World {
+    fn play(&mut self) -> Result<(), String> {
+        let end = self.chaos_ends;
+        self.until(end)?;
+        // From here on nobody disturbs, and the machine is in good order.
+        let weather = &mut self.kernel.weather;
+        (weather.fork_fails, weather.open_fails, weather.write_fails) = (0, 0, 0);
+        self.until(end + CALM)?;
+        self.kernel.weather.quiet = true;
+        self.until(end + CALM + 5 * SECOND)?;
+        self.kernel.check_logs();
+        self.check_rest();
+        self.verdict()?;
+        self.check_idle(end + CALM + 5 * SECOND)
+    }
+
+    fn until(&mut self, time: u64) -> Result<(), String> {
+        while self.kernel.now < time {
+            self.step(time);
+            self.verdict()?;
+            if self.figures.steps > MOST_STEPS {
+                return Err("quiescence: it never ends".to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    fn verdict(&self) -> Result<(), String> {
+        if self.kernel.checks.violations.is_empty() { Ok(()) } else { Err(self.kernel.checks.violations.join("\n")) }
+    }
+
+    /// I5 in what users see: a slot without a life is empty.
+    pub(crate) fn check_views(&mut self, steward: u32) {
+        let Some(steward) = self.stewards.get(&steward) else { return };
+        let empty = |status| {
+            matches!(status, Status::Stopped | Status::Errored | Status::Completed | Status::Backoff | Status::Waiting)
+        };
+        let said: Vec<_> =
+            steward.engine.slots().into_iter().filter(|view| empty(view.status)).map(|view| (view.slot, view.status)).collect();
+        for (slot, status) in said {
+            self.kernel.check_empty(&slot, status.word());
+        }
+    }
+
+    /// Convergence: everything is as wished, one of each role runs, nothing is left over.
+    fn check_rest(&mut self) {
+        let mut wrong: Vec<String> = Vec::new();
+        for role in [RoleKind::Keeper, RoleKind::Scribe, RoleKind::Steward] {
+            let count = self.kernel.procs.values().filter(|proc| proc.lives() && proc.role() == Some(role)).count();
+            if count != 1 {
+                wrong.push(format!("convergence: {count} processes are {role:?}"));
+            }
+        }
+        if !self.home.inbox.is_empty() {
+            wrong.push(format!("convergence: {} wishes were never accepted", self.home.inbox.len()));
+        }
+        for proc in self.kernel.procs.values().filter(|proc| !proc.lives()) {
+            let parent = self.kernel.procs.get(&proc.parent);
+            // A program that does not reap its own children is nobody's fault here.
+            if parent.is_none_or(|parent| parent.role().is_some()) {
+                wrong.push(format!("convergence: p{} is a zombie of p{}", proc.pid, proc.parent));
+            }
+        }
+        let mut open: Vec<String> = Vec::new();
+        match self.stewards.values().next() {
+            Some(steward) if steward.is_open() => {
+                self.check_slots(steward, &mut wrong);
+                open.extend(steward.open_lives(&self.home).iter().map(ToString::to_string));
+            }
+            _ => wrong.push("convergence: no steward decides".to_owned()),
+        }
+        let living: Vec<String> = self.kernel.procs.values().filter(|proc| proc.lives()).filter_map(|proc| proc.truth).map(|life| life.to_string()).collect();
+        for name in &open {
+            if !living.contains(name) {
+                wrong.push(format!("convergence: {name} is not closed"));
+            }
+        }
+        for (path, node) in &self.kernel.paths {
+            let life = path.rsplit('/').next().and_then(|name| name.split('.').next()).unwrap_or_default();
+            if life.starts_with('i') && !open.iter().any(|name| name == life) {
+                wrong.push(format!("convergence: {path} is left over"));
+            }
+            if let Node::Fifo(fifo) = node
+                && !self.kernel.fifos[*fifo].queue.is_empty()
+            {
+                wrong.push(format!("I9: {} bytes of {path} are not in the log", self.kernel.fifos[*fifo].queue.len()));
+            }
+        }
+        let held: usize = self.keepers.values().map(|keeper| keeper.held(&self.kernel)).sum();
+        if held > 2 * open.len() {
+            wrong.push(format!("convergence: the keeper holds {held} descriptors for {} lives", open.len()));
+        }
+        self.kernel.checks.violations.extend(wrong);
+    }
+
+    fn check_slots(&self, steward: &crate::steward::Steward, wrong: &mut Vec<String>) {
+        for app in &self.home.apps {
+            let spec = &app.definition.spec;
+            if app.deleting {
+                wrong.push(format!("convergence: {} is still being deleted", spec.name));
+            }
+            for index in 0..spec.instances {
+                let slot = model::SlotRef::new(&spec.name, index);
+                let wished = app.slot_wishes.get(&index).copied().unwrap_or(app.running);
+                let status = steward.engine.slot(&slot).map(|view| view.status);
+                let fits = match status {
+                    None => false,
+                    Some(Status::Errored | Status::Completed) => true,
+                    Some(Status::Running) => wished && !self.kernel.living_in(&slot).is_empty(),
+                    Some(Status::Backoff | Status::Waiting | Status::Starting) => wished,
+                    // Descendants are given the rest of the time.
+                    Some(Status::Stopping) => wished && matches!(spec.argv[1].as_str(), "leaver" | "crasher" | "job"),
+                    Some(Status::Stopped) => !wished,
+                    Some(Status::Foreign) => wished,
+                    Some(Status::Ready | Status::Unhealthy | Status::Reloading) => false,
+                };
+                if !fits {
+                    wrong.push(format!("convergence: {slot} is {status:?}, wished {wished}, {:?}", spec.argv));
+                }
+            }
+        }
+        for view in steward.engine.slots() {
+            let known = self.home.apps.iter().any(|app| app.definition.spec.name == view.slot.app);
+            if !known {
+                wrong.push(format!("convergence: {} is not in the store", view.slot));
+            }
+            if matches!(view.status, Status::Running) && view.next_at.is_some() {
+                wrong.push(format!("convergence: {} runs and rests ({:?})", view.slot, Rest::None));
+            }
+        }
+    }
+
+    /// Quiescence: who has nothing to do does nothing.
+    fn check_idle(&mut self, from: u64) -> Result<(), String> {
+        let before = self.kernel.checks.role_steps;
+        if self.kernel.checks.has(Sabotage::Busy) {
+            self.kernel.checks.role_steps += 1_000_000;
+        }
+        self.until(from + IDLE)?;
+        let steps = self.kernel.checks.role_steps - before;
+        if steps > IDLE_STEPS * (IDLE / SECOND) {
+            return Err(format!("quiescence: {steps} happenings in {} idle seconds", IDLE / SECOND));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,103 @@
+//! What the keeper says, in the words of the brain.
+
+use super::run::{Stage, Steward};
+use crate::check::Sabotage;
+use crate::home::Home;
+use crate::kernel::Kernel;
+use crate::trace::tell;
+use engine::{Event, FactState, KeeperFact};
+use model::{End, InstanceId, Signal, SlotRef, Stage as Step, Tick, Verdict};
+use wire::{Event as Heard, Request, ServiceState};
+
+impl Steward {
+    pub(super) fn hear(&mut self, heard: Heard, kernel: &mut Kernel, home: &mut Home) {
+        match heard {
+            Heard::State { name, state } => self.hear_state(name, state, kernel),
+            Heard::Tags { name, tags } => _ = self.tags.insert(name, tags),
+            Heard::Other(words) if words[0] == "barrier" && self.stage == Stage::Asking => self.open(kernel, home),
+            Heard::Overflow(_) => self.say(&Request::new("statedump")),
+            Heard::Error(text) => {
+                tell!(kernel, "steward p{}: - error {text:?}", self.pid);
+                self.hear_error(&text);
+            }
+            Heard::Dialect(_) | Heard::Signal { .. } | Heard::Other(_) => {}
+        }
+    }
+
+    fn hear_state(&mut self, name: String, state: ServiceState, kernel: &Kernel) {
+        if state == ServiceState::Deleted {
+            self.services.remove(&name);
+            self.facts.remove(&name);
+            return;
+        }
+        self.services.insert(name.clone());
+        if self.stage != Stage::Open {
+            self.facts.insert(name, state);
+            return;
+        }
+        let Ok(instance) = name.parse::<InstanceId>() else { return };
+        match fact(&state, kernel.checks.has(Sabotage::Shortage)) {
+            FactState::Up { pid, ident, at } => self.events.push_back(Event::Born { instance, pid, ident, at }),
+            FactState::Down { end, at } => self.events.push_back(Event::Ended { instance, end, at }),
+            FactState::Defined | FactState::Starting => {}
+        }
+    }
+
+    /// A refusal names the command; those that mean that a life cannot be born or adopted are told to the brain.
+    fn hear_error(&mut self, text: &str) {
+        let Some((why, quote)) = text.split_once(", for command \"") else { return };
+        let mut words = quote.trim_end_matches('"').split('\t');
+        let (verb, name) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        let (life, handle) = name.split_once('.').unwrap_or((name, ""));
+        let Ok(instance) = life.parse::<InstanceId>() else { return };
+        match (verb, handle) {
+            // The app holds a reading end itself, and the scribe opens by path: without this one it lives all the same.
+            ("fd.open", "out.r" | "err.r") => {}
+            ("fd.open", _) | ("service.start", "") => {
+                let errno = why.rsplit(' ').next().unwrap_or("EIO").to_owned();
+                let end = End::NotBorn { stage: Step::Prepare, errno };
+                self.events.push_back(Event::Ended { instance, end, at: Tick(0) });
+            }
+            ("service.adopt", "") => self.events.push_back(Event::AdoptRefused { instance }),
+            _ => {}
+        }
+    }
+
+    /// The dump is complete: the brain begins.
+    fn open(&mut self, kernel: &mut Kernel, home: &mut Home) {
+        self.stage = Stage::Open;
+        let slot_in = |tags: &Vec<String>| {
+            let value = |key: &str| tags.iter().find_map(|tag| tag.strip_prefix(key)?.strip_prefix('='));
+            Some(SlotRef { app: value("app")?.parse().ok()?, index: value("slot")?.parse().ok()? })
+        };
+        let fact = |(name, state): (&String, &ServiceState)| {
+            let instance = name.parse().ok()?;
+            let slot = self.tags.get(name).and_then(slot_in);
+            Some(KeeperFact { instance, slot, state: fact(state, false) })
+        };
+        let facts = self.facts.iter().filter_map(fact).collect();
+        self.step(Event::Recalled(Box::new(home.recall())), kernel);
+        self.step(Event::Dumped(facts), kernel);
+        self.say(&Request::new("hello"));
+    }
+}
+
+fn fact(state: &ServiceState, shortage_is_failure: bool) -> FactState {
+    let down = |verdict, at: &u64| FactState::Down { end: End::Exited(verdict), at: Tick(*at) };
+    match state {
+        ServiceState::Down | ServiceState::Deleted => FactState::Defined,
+        ServiceState::Start => FactState::Starting,
+        ServiceState::Up { at, pid, ident } => FactState::Up { pid: *pid, ident: *ident, at: Tick(*at) },
+        ServiceState::Exited { at, code, .. } => down(Verdict::Code(*code), at),
+        ServiceState::Signalled { at, signal, core, .. } => {
+            let number = signal.parse().unwrap_or(Signal::KILL);
+            down(Verdict::Signal { number, core: *core }, at)
+        }
+        ServiceState::Unseen { at, .. } => down(Verdict::Unseen, at),
+        ServiceState::Failed { at, stage, errno } => {
+            let stage = if shortage_is_failure { Step::Exec } else { Step::from_word(stage).unwrap_or(Step::Exec) };
+            let errno = if shortage_is_failure { "ENOENT".to_owned() } else { errno.clone() };
+            FactState::Down { end: End::NotBorn { stage, errno }, at: Tick(*at) }
+        }
+    }
+}

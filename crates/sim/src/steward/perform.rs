@@ -1,0 +1,219 @@
+//! The brain's effects, performed.
+
+use super::find::{inspect, is_locked, members};
+use super::run::Steward;
+use crate::check::Sabotage;
+use crate::home::Home;
+use crate::kernel::Kernel;
+use crate::trace::tell;
+use engine::{Bear, Effect, Event, LifeNote, StoreNote, What};
+use model::{End, InstanceId, LifeRecord, Restart, Signal};
+use wire::{Birth, Request};
+
+/// A thing to be done between which and the next a kill fits.
+#[derive(Debug)]
+pub(super) enum Act {
+    Effect(Box<Effect>),
+    MakeFifo(String),
+    OpenStreams(Box<LifeRecord>),
+    Lines(Vec<Request>),
+    Unlink(String),
+}
+
+/// A search for what belongs to a life, with pauses.
+#[derive(Debug)]
+pub(super) struct Sweep {
+    life: Box<LifeRecord>,
+    signal: Option<Signal>,
+    clean: u32,
+    rounds: u32,
+    pub(super) at: u64,
+}
+
+/// Between two sweeps.
+const PAUSE: u64 = 2_000_000;
+/// Sweeps in a row before it is given up for this time.
+const MOST: u32 = 50;
+
+impl Steward {
+    pub(super) fn perform(&mut self, act: Act, kernel: &mut Kernel, home: &mut Home) {
+        match act {
+            Act::Effect(effect) => self.effect(*effect, kernel, home),
+            Act::MakeFifo(path) => kernel.make_fifo(&path),
+            Act::OpenStreams(life) => self.scribe.open(&life),
+            Act::Lines(lines) => lines.iter().for_each(|line| self.say(line)),
+            Act::Unlink(path) => kernel.unlink(&path),
+        }
+    }
+
+    fn effect(&mut self, effect: Effect, kernel: &mut Kernel, home: &mut Home) {
+        match effect {
+            Effect::Record(note) => record(note, kernel, home),
+            Effect::Persist(note) => {
+                if let StoreNote::Errored { slot, why } = &note
+                    && let Some(app) = home.app(&slot.app)
+                {
+                    let spec = &app.definition.spec;
+                    let never = spec.restart == Restart::Never;
+                    let least = if never { 1 } else { spec.backoff.threshold.map_or(1, |most| most + 1) };
+                    kernel.checks.given_up(slot, least, why);
+                }
+                home.persist(note);
+            }
+            Effect::Journal(note) => match (&note.what, &note.slot, note.instance) {
+                (What::Exited { .. }, _, Some(instance)) => kernel.checks.told_end(instance),
+                (What::Stopped, Some(slot), _) => kernel.check_empty(slot, "stopped"),
+                (What::Completed, Some(slot), _) => kernel.check_empty(slot, "completed"),
+                (What::Errored { .. }, Some(slot), _) => kernel.check_empty(slot, "errored"),
+                _ => {}
+            },
+            Effect::Bear(bear) => self.bear(&bear, kernel),
+            Effect::OpenStreams { life } => self.scribe.open(&life),
+            Effect::StreamsBorn { instance } => self.scribe.born(instance),
+            Effect::StreamsEnded { instance } => self.scribe.ended(instance),
+            Effect::Signal { instance, signal } => {
+                self.address(instance, kernel, home);
+                self.say(&Request::new("service.signal").field(instance.to_string()).field(signal.to_string()));
+            }
+            Effect::Sweep { instance, signal } => {
+                if let Some(life) = home.lives.get(&instance) {
+                    if signal.is_some() {
+                        self.address(instance, kernel, home);
+                    }
+                    let life = Box::new(life.clone());
+                    self.sweeps.push(Sweep { life, signal, clean: 0, rounds: 0, at: kernel.now });
+                }
+            }
+            Effect::Adopt { instance, pid, ident } => {
+                if let Some(life) = home.lives.get(&instance) {
+                    for line in wire::adopt(&instance.to_string(), &tags(life), pid, ident) {
+                        self.say(&line);
+                    }
+                }
+            }
+            Effect::Forget { instance } => self.say(&Request::new("service.delete").field(instance.to_string())),
+            Effect::Inspect { life } => {
+                let finding = inspect(kernel, &life, self.keeper_pid);
+                self.events.push_back(Event::Inspected { instance: life.instance, finding });
+            }
+            Effect::Close { instance } => {
+                let name = instance.to_string();
+                let handles = wire::handles(&name);
+                self.scribe.close(instance);
+                let mut acts = vec![Act::Lines(wire::release(&name))];
+                if !kernel.checks.has(Sabotage::Litter) {
+                    acts.extend(handles.fifos.into_iter().chain([handles.lock_path]).map(Act::Unlink));
+                }
+                acts.into_iter().rev().for_each(|act| self.acts.push_front(act));
+            }
+            Effect::Farewell => {
+                self.scribe.finish();
+                self.terminate_at = Some(kernel.now + 200_000_000);
+            }
+        }
+    }
+
+    /// I2: nobody is asked to end for our sake. I3: from now on this life is meant.
+    fn address(&mut self, instance: InstanceId, kernel: &mut Kernel, home: &Home) {
+        kernel.checks.addressed.insert(instance, kernel.now);
+        let Some(life) = home.lives.get(&instance) else { return };
+        let leads = life.pid.is_some_and(|pid| kernel.procs.get(&pid).is_some_and(|proc| proc.lives() && proc.truth == Some(instance)));
+        if leads && !home.may_end(instance, &life.slot) {
+            kernel.checks.fail(format!("I2: {instance} in {} is told to end, and nobody asked for it", life.slot));
+        }
+    }
+
+    fn bear(&mut self, bear: &Bear, kernel: &mut Kernel) {
+        let name = bear.life.instance.to_string();
+        let spec = &bear.definition.spec;
+        let birth = Birth {
+            service: name.clone(),
+            tags: tags(&bear.life),
+            argv: spec.argv.clone(),
+            env: vec!["ABIDE_HOME=/h".to_owned(), format!("ABIDE_INSTANCE={name}")],
+            cwd: "/".to_owned(),
+            umask: bear.definition.umask,
+        };
+        let [out, err] = wire::handles(&name).fifos;
+        let lines = wire::birth(&birth).unwrap_or_default();
+        let mut acts = vec![Act::MakeFifo(out), Act::MakeFifo(err), Act::OpenStreams(Box::new(bear.life.clone())), Act::Lines(lines)];
+        if kernel.checks.has(Sabotage::SecondLife) {
+            let second = InstanceId(bear.life.instance.0 + 500_000);
+            let mut life = bear.life.clone();
+            life.instance = second;
+            kernel.checks.slots.insert(second, life.slot.clone());
+            let service = second.to_string();
+            let env = vec![format!("ABIDE_INSTANCE={service}")];
+            acts.push(Act::MakeFifo(format!("run/io/{service}.out")));
+            acts.push(Act::MakeFifo(format!("run/io/{service}.err")));
+            acts.push(Act::Lines(wire::birth(&Birth { service, env, ..birth }).unwrap_or_default()));
+        }
+        if kernel.checks.has(Sabotage::Unasked) {
+            let effect = Effect::Signal { instance: bear.life.instance, signal: Signal::TERM };
+            self.sweeps.push(Sweep { life: Box::new(bear.life.clone()), signal: None, clean: 0, rounds: 0, at: kernel.now });
+            acts.push(Act::Effect(Box::new(effect)));
+        }
+        acts.into_iter().rev().for_each(|act| self.acts.push_front(act));
+    }
+
+    /// One look of one search that is due. Whether there was one.
+    pub(super) fn sweep_on(&mut self, kernel: &mut Kernel) -> bool {
+        let Some(at) = self.sweeps.iter().position(|sweep| sweep.at <= kernel.now) else { return false };
+        let mut sweep = self.sweeps.swap_remove(at);
+        let instance = sweep.life.instance;
+        let found = members(kernel, &sweep.life, self.keeper_pid);
+        let left = if found.is_empty() { u32::from(is_locked(kernel, &sweep.life)) } else { found.len() as u32 };
+        tell!(kernel, "steward p{}: finds {found:?} of {instance}, {left} left", self.pid);
+        if let Some(signal) = sweep.signal {
+            for (pid, ident) in &found {
+                self.kill_one(instance, signal, *pid, *ident);
+            }
+            if kernel.checks.has(Sabotage::Stranger)
+                && let Some(stranger) = kernel.procs.values().find(|proc| proc.truth.is_some_and(|of| of != instance))
+            {
+                let (pid, ident) = (stranger.pid, stranger.ident);
+                self.kill_one(instance, signal, pid, ident);
+            }
+        }
+        sweep.clean = if left == 0 { sweep.clean + 1 } else { 0 };
+        sweep.rounds += 1;
+        let kills = sweep.signal == Some(Signal::KILL);
+        if sweep.clean == 2 || (left > 0 && !kills) || sweep.rounds == MOST {
+            self.events.push_back(Event::Swept { instance, left });
+        } else {
+            sweep.at = kernel.now + PAUSE;
+            self.sweeps.push(sweep);
+        }
+        true
+    }
+
+    fn kill_one(&mut self, instance: InstanceId, signal: Signal, pid: u32, ident: u64) {
+        // A life that no service of this keeper stands for is addressed through one that always does.
+        let name = Some(instance.to_string()).filter(|name| self.services.contains(name)).unwrap_or("steward".to_owned());
+        let request = Request::new("service.signal").field(name).field(signal.to_string());
+        self.say(&request.field("pid").field(pid.to_string()).field(ident.to_string()));
+    }
+}
+
+fn record(note: LifeNote, kernel: &mut Kernel, home: &mut Home) {
+    if let LifeNote::Life(life) = &note {
+        kernel.checks.recorded(life);
+        if life.ended.is_some() {
+            if let Some(pid) = kernel.living(life.instance).first() {
+                let what = format!("I5: {} is recorded as ended while p{pid} lives", life.instance);
+                kernel.checks.fail(what);
+            }
+            if kernel.checks.has(Sabotage::TwoEnds) {
+                let mut other = life.clone();
+                other.ended = Some(End::Exited(model::Verdict::Code(99)));
+                kernel.checks.recorded(&other);
+            }
+        }
+    }
+    home.record(note);
+}
+
+/// What a steward without a journal needs to recognise a life.
+fn tags(life: &LifeRecord) -> Vec<String> {
+    vec![format!("app={}", life.slot.app), format!("slot={}", life.slot.index)]
+}

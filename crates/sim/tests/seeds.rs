@@ -1,0 +1,51 @@
+//! Many seeds. `ABIDE_SIM_SEED=N` plays one with its screenplay, `ABIDE_SIM_SEEDS=A..B` plays others than the usual thousand.
+
+use sim::{Settings, play};
+
+fn range() -> std::ops::Range<u64> {
+    let Ok(text) = std::env::var("ABIDE_SIM_SEEDS") else { return 0..1000 };
+    let (from, to) = text.split_once("..").expect("ABIDE_SIM_SEEDS=A..B");
+    from.parse().expect("a number")..to.parse().expect("a number")
+}
+
+#[test]
+fn every_seed_holds() {
+    if let Ok(seed) = std::env::var("ABIDE_SIM_SEED") {
+        let seed = seed.parse().expect("ABIDE_SIM_SEED is a number");
+        let result = play(Settings { seed, trace: true, sabotage: None });
+        return result.map(|figures| eprintln!("seed {seed}: {figures:?}")).unwrap_or_else(|why| panic!("seed {seed}:\n{why}"));
+    }
+    let seeds = range();
+    let workers = std::thread::available_parallelism().map_or(2, |count| count.get() as u64).min(8);
+    let all: Vec<_> = std::thread::scope(|scope| {
+        let play_every = |first: u64, seeds: std::ops::Range<u64>| {
+            let one = |seed| (seed, play(Settings { seed, ..Settings::default() }));
+            seeds.skip(first as usize).step_by(workers as usize).map(one).collect::<Vec<_>>()
+        };
+        let threads: Vec<_> = (0..workers).map(|first| scope.spawn({ let seeds = seeds.clone(); move || play_every(first, seeds) })).collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("a run does not panic")).collect()
+    });
+    let (mut steps, mut kills, mut lives, mut bytes, mut lost) = (0, 0, 0, 0, 0);
+    let mut failed = Vec::new();
+    for (seed, result) in all {
+        match result {
+            Ok(figures) => {
+                (steps, kills, lives) = (steps + figures.steps, kills + figures.kills, lives + figures.lives);
+                (bytes, lost) = (bytes + figures.bytes, lost + figures.lost);
+            }
+            Err(why) => failed.push((seed, why)),
+        }
+    }
+    failed.sort();
+    println!("{steps} steps, {kills} kills, {lives} lives, {bytes} bytes, {lost} lost with nobody holding the FIFO");
+    let Some((seed, _)) = failed.first() else { return };
+    for (seed, why) in failed.iter().take(40) {
+        eprintln!("seed {seed}: {why}");
+    }
+    let play = play(Settings { seed: *seed, trace: true, sabotage: None });
+    panic!(
+        "{} seeds fail, the first is {seed}:\n{}\nalone: ABIDE_SIM_SEED={seed} cargo test -p abide-sim --test seeds",
+        failed.len(),
+        play.expect_err("a seed always plays the same")
+    );
+}
