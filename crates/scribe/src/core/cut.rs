@@ -38,7 +38,8 @@ pub(crate) enum Ending {
     Mine,
     /// In a line of another stream, which is still open.
     Theirs,
-    /// In a line of a life that writes no more.
+    /// In a line of a life that writes no more, or that a new scribe has not been told of yet: a kill may end a splice within a line
+    /// (tried), and the life whose line it is may be opened again after others.
     Orphan,
 }
 
@@ -78,7 +79,7 @@ impl Scene {
     pub fn choose(&self) -> Choice {
         let cut = self.cut;
         match self.ending {
-            Ending::Theirs if self.patient => return Choice::Wait,
+            Ending::Theirs | Ending::Orphan if self.patient => return Choice::Wait,
             Ending::Theirs | Ending::Orphan => return Choice::Newline,
             Ending::Line | Ending::Mine => {}
         }
@@ -156,7 +157,8 @@ mod tests {
     fn another_line_is_waited_for_then_ended() {
         check("a\n", |s| s.ending = Ending::Theirs, Choice::Wait);
         check("a\n", |s| (s.ending, s.patient) = (Ending::Theirs, false), Choice::Newline);
-        check("a\n", |s| s.ending = Ending::Orphan, Choice::Newline);
+        check("a\n", |s| s.ending = Ending::Orphan, Choice::Wait);
+        check("a\n", |s| (s.ending, s.patient) = (Ending::Orphan, false), Choice::Newline);
     }
 
     #[test]

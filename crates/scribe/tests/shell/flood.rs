@@ -196,33 +196,67 @@ pub fn cpu(pid: u32) -> Duration {
     Duration::from_millis(ticks.iter().sum::<u64>() * 10)
 }
 
-/// One million lines of 100 bytes, in blocks of 40 lines, through us and through `cat`.
+/// One million lines of 100 bytes through us and through `cat`: written in blocks of 40 lines, then line by line.
 pub fn bench_against_cat() {
-    let block = format!("{}\n", "y".repeat(99)).repeat(40);
-    let pour = |mut app: File| (0..25_000).for_each(|_| print(&mut app, &block));
-    for round in 0..5 {
-        let mut house = House::new();
-        let app = house.app(1);
-        house.open(1, FILE, never(), true);
-        house.hear_opened(1);
-        let begun = Instant::now();
-        pour(app);
-        house.hear_sealed(1);
-        let (wall, used) = (begun.elapsed(), cpu(house.pid()));
-        assert_eq!(house.size(FILE), 100_000_000);
-
-        let fifo = house.path("cat");
-        sys::stream::make_fifo(&fifo).expect("mkfifo");
-        let app = hold(&fifo);
-        let begun = Instant::now();
-        let out = File::create(house.path("cat.log")).expect("create");
-        let input = File::open(&fifo).expect("open");
-        let before = children_cpu();
-        let mut cat = std::process::Command::new("cat").stdin(input).stdout(out).spawn().expect("cat");
-        pour(app);
-        cat.wait().expect("wait");
-        println!("round {round}: scribe {wall:?} cpu {used:?}; cat {:?} cpu {:?}", begun.elapsed(), children_cpu() - before);
+    for (how, lines) in [("blocks", 40), ("lines", 1)] {
+        for _ in 0..3 {
+            bench(how, &format!("{}\n", "y".repeat(99)).repeat(lines), 1_000_000 / lines);
+        }
     }
+}
+
+fn bench(how: &str, block: &str, times: usize) {
+    let pour = |mut app: File| (0..times).for_each(|_| print(&mut app, block));
+    let mut house = House::new();
+    let app = house.app(1);
+    house.open(1, FILE, never(), true);
+    house.hear_opened(1);
+    let begun = Instant::now();
+    pour(app);
+    house.hear_sealed(1);
+    let (wall, used) = (begun.elapsed(), cpu(house.pid()));
+    assert_eq!(house.size(FILE), 100_000_000);
+
+    let fifo = house.path("cat");
+    sys::stream::make_fifo(&fifo).expect("mkfifo");
+    let app = hold(&fifo);
+    let begun = Instant::now();
+    let out = File::create(house.path("cat.log")).expect("create");
+    let input = File::open(&fifo).expect("open");
+    let before = children_cpu();
+    let mut cat = std::process::Command::new("cat").stdin(input).stdout(out).spawn().expect("cat");
+    pour(app);
+    cat.wait().expect("wait");
+    println!("{how}: scribe {wall:?} cpu {used:?}; cat {:?} cpu {:?}", begun.elapsed(), children_cpu() - before);
+}
+
+/// Twenty apps at once, and two lives in one file.
+pub fn bench_many() {
+    let mut house = House::new();
+    let begun = Instant::now();
+    let writers: Vec<JoinHandle<()>> = (0..20)
+        .map(|n| {
+            house.open(n, &format!("logs/app-{n}.log"), LogPolicy::default(), true);
+            let mut app = house.app(n);
+            let block = format!("{}\n", "y".repeat(99)).repeat(20);
+            std::thread::spawn(move || (0..5_000).for_each(|_| print(&mut app, &block)))
+        })
+        .collect();
+    writers.into_iter().for_each(|one| one.join().expect("writer"));
+    (0..20).for_each(|n| assert_eq!(house.hear_sealed(n), (10_000_000, 10_000_000, false)));
+    println!("20 x 100,000 lines: {:?} cpu {:?}", begun.elapsed(), cpu(house.pid()));
+
+    let mut house = House::new();
+    let begun = Instant::now();
+    let apps = [house.app(1), house.app(2)];
+    [1, 2].iter().for_each(|n| house.open(*n, FILE, LogPolicy::default(), true));
+    let writers = apps.map(|mut app| {
+        let block = format!("{}\n", "y".repeat(99)).repeat(40);
+        std::thread::spawn(move || (0..12_500).for_each(|_| print(&mut app, &block)))
+    });
+    writers.into_iter().for_each(|one| one.join().expect("writer"));
+    [1, 2].iter().for_each(|n| assert_eq!(house.hear_sealed(*n).1, 50_000_000));
+    println!("2 x 500,000 lines into one file: {:?} cpu {:?}", begun.elapsed(), cpu(house.pid()));
 }
 
 /// Of the children that were waited for.

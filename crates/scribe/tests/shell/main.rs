@@ -33,7 +33,7 @@ const TESTS: &[Test] = &[
 ];
 
 /// Run when asked for by name only.
-const BENCHES: &[Test] = &[("bench::against_cat", flood::bench_against_cat)];
+const BENCHES: &[Test] = &[("bench::against_cat", flood::bench_against_cat), ("bench::many", flood::bench_many)];
 
 fn main() -> ExitCode {
     if std::env::var_os(house::CHILD).is_some() {

@@ -82,10 +82,12 @@ fn one_crash_anywhere() {
     play(&mut whole);
     assert!(whole.effects > 100, "{}", whole.effects);
     for plug in 0..whole.effects {
-        let mut world = World::new();
-        world.plug = Some(plug);
-        play(&mut world);
-        check(&world, &format!("crash before effect {plug}"));
+        for torn in [0, 1, 4, 20] {
+            let mut world = World::new();
+            (world.plug, world.torn) = (Some(plug), torn);
+            play(&mut world);
+            check(&world, &format!("crash before effect {plug}, {torn} bytes into it"));
+        }
     }
 }
 
@@ -97,7 +99,7 @@ fn two_crashes_anywhere() {
         for later in [0, 1, 2, 3, 5, 8, 13, 21] {
             let mut world = World::new();
             world.plug = Some(first);
-            world.second_plug = Some(later);
+            (world.second_plug, world.torn) = (Some(later), 3);
             play(&mut world);
             check(&world, &format!("crashes before effect {first} and {later} later"));
         }

@@ -39,6 +39,8 @@ pub struct World {
     pub faults: BTreeMap<&'static str, Cause>,
     /// Effects until the plug is pulled.
     pub plug: Option<u64>,
+    /// A kill within a splice: so many of its bytes have been moved.
+    pub torn: u64,
     /// Effects after that until it is pulled again.
     pub second_plug: Option<u64>,
     pub effects: u64,
@@ -70,6 +72,7 @@ impl World {
             link_room: usize::MAX,
             faults: BTreeMap::new(),
             plug: None,
+            torn: 0,
             second_plug: None,
             effects: 0,
             done: Vec::new(),
@@ -169,6 +172,11 @@ impl World {
             assert!(asking.is_none_or(|at| at + 1 == out.len()), "only the last may ask: {out:?}");
             for effect in out {
                 if self.plug.is_some_and(|plug| self.effects >= plug) {
+                    if let Effect::Splice { stream, file, at, len } = effect
+                        && self.torn > 0
+                    {
+                        self.perform(Effect::Splice { stream, file, at, len: len.min(self.torn) });
+                    }
                     self.plug = self.second_plug.take().map(|later| self.effects + later);
                     return self.restart();
                 }
@@ -187,8 +195,10 @@ impl World {
         self.streams.clear();
         self.logs.clear();
         self.happen(Happening::Started { pid: 2 });
-        for message in self.opens.values().cloned().collect::<Vec<_>>() {
+        // The newest first, and each acts before the next is heard of.
+        for message in self.opens.values().rev().cloned().collect::<Vec<_>>() {
             self.happen(Happening::Said(message));
+            self.settle();
         }
     }
 
