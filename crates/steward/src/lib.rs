@@ -4,6 +4,9 @@
 mod birth;
 mod fill;
 mod home;
+mod journal;
+mod keeper_link;
 mod log;
+mod scribe_link;
 mod store;
 mod time;

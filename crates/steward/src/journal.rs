@@ -1,0 +1,208 @@
+//! The event journal: `events/YYYY-MM-DD.jsonl`, and those who follow it.
+
+use crate::home::EVENTS;
+use crate::log::say;
+use crate::time::{day, rfc3339};
+use api::EventLine;
+use std::collections::VecDeque;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::sync::broadcast;
+
+/// Days of which the journal is kept.
+const KEPT_DAYS: usize = 30;
+/// A follower may be so many events behind; then it is told that it lagged.
+const FOLLOW_LIMIT: usize = 256;
+
+/// The journal. Trouble with its disk costs entries, never an app.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    folder: PathBuf,
+    seq: u64,
+    open: Option<(String, File)>,
+    failing: bool,
+    followers: broadcast::Sender<Arc<EventLine>>,
+}
+
+/// What an entry says, without number and time.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Entry {
+    pub(crate) app: Option<String>,
+    pub(crate) slot: Option<String>,
+    pub(crate) instance: Option<String>,
+    pub(crate) event: &'static str,
+    pub(crate) reason: Option<String>,
+    pub(crate) actor: Option<String>,
+    pub(crate) data: serde_json::Value,
+}
+
+impl Journal {
+    /// Goes on after the last entry.
+    pub(crate) fn open(folder: &Path) -> Journal {
+        let seq = read(folder, &Wanted { lines: 1, ..Wanted::default() }).last().map_or(0, |line| line.seq);
+        Journal { folder: folder.to_owned(), seq, open: None, failing: false, followers: broadcast::channel(FOLLOW_LIMIT).0 }
+    }
+
+    /// From now on, every entry; a slow follower loses the oldest and is told how many.
+    pub(crate) fn follow(&self) -> broadcast::Receiver<Arc<EventLine>> {
+        self.followers.subscribe()
+    }
+
+    /// Writes an entry and tells followers.
+    pub(crate) fn write(&mut self, entry: Entry, wall: i64) {
+        self.seq += 1;
+        let Entry { app, slot, instance, event, reason, actor, data } = entry;
+        let actor = actor.unwrap_or_else(|| "abide".to_owned());
+        let line = EventLine { seq: self.seq, time: rfc3339(wall), app, slot, instance, event: event.to_owned(), reason, actor, data };
+        match self.append(&line, wall) {
+            Err(error) if !self.failing => {
+                say!("failed to write the event journal: {error}");
+                self.failing = true;
+            }
+            Err(_) => {}
+            Ok(()) => self.failing = false,
+        }
+        // Nobody may be following.
+        let _ = self.followers.send(Arc::new(line));
+    }
+
+    fn append(&mut self, line: &EventLine, wall: i64) -> io::Result<()> {
+        let today = day(wall);
+        if self.open.as_ref().is_none_or(|(day, _)| *day != today) {
+            let path = self.folder.join(format!("{today}.jsonl"));
+            let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(&path)?;
+            end_line(&path, &mut file)?;
+            self.open = Some((today, file));
+            for old in files(&self.folder).iter().rev().skip(KEPT_DAYS) {
+                let _ = fs::remove_file(old);
+            }
+        }
+        let mut text = serde_json::to_string(line)?;
+        text.push('\n');
+        let Some((_, file)) = &mut self.open else { return Ok(()) };
+        let done = file.write_all(text.as_bytes());
+        if done.is_err() {
+            // A torn line is ended when the file is opened again.
+            self.open = None;
+        }
+        done
+    }
+}
+
+fn end_line(path: &Path, file: &mut File) -> io::Result<()> {
+    use std::os::unix::fs::FileExt;
+    let length = file.metadata()?.len();
+    let mut last = [b'\n'];
+    if length > 0 {
+        File::open(path)?.read_exact_at(&mut last, length - 1)?;
+    }
+    if last == [b'\n'] { Ok(()) } else { file.write_all(b"\n") }
+}
+
+/// Which entries are wanted.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Wanted {
+    /// At most so many, the newest.
+    pub(crate) lines: usize,
+    /// Only later ones.
+    pub(crate) since: Option<u64>,
+    /// Only of this app.
+    pub(crate) app: Option<String>,
+}
+
+impl Wanted {
+    /// Whether this entry is meant.
+    pub(crate) fn means(&self, line: &EventLine) -> bool {
+        self.since.is_none_or(|since| line.seq > since) && self.app.as_ref().is_none_or(|app| line.app.as_ref() == Some(app))
+    }
+}
+
+/// Entries from the files, oldest first. Damaged lines are skipped.
+pub(crate) fn read(folder: &Path, wanted: &Wanted) -> Vec<EventLine> {
+    let mut found = VecDeque::new();
+    'files: for path in files(folder).iter().rev() {
+        let Ok(bytes) = fs::read(path) else { continue };
+        for line in bytes.split(|b| *b == b'\n').rev().filter(|line| !line.is_empty()) {
+            let Ok(line) = serde_json::from_slice::<EventLine>(line) else { continue };
+            if wanted.since.is_some_and(|since| line.seq <= since) || found.len() >= wanted.lines {
+                break 'files;
+            }
+            if wanted.means(&line) {
+                found.push_front(line);
+            }
+        }
+    }
+    found.into()
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let Ok(listing) = fs::read_dir(folder) else { return Vec::new() };
+    let mut files: Vec<PathBuf> = listing.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
+    files.sort();
+    files
+}
+
+/// The journal of this home.
+pub(crate) fn here(wanted: &Wanted) -> Vec<EventLine> {
+    read(Path::new(EVENTS), wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(app: &str) -> Entry {
+        Entry { app: Some(app.to_owned()), event: "running", ..Entry::default() }
+    }
+
+    fn seqs(folder: &Path, wanted: &Wanted) -> Vec<u64> {
+        read(folder, wanted).iter().map(|line| line.seq).collect()
+    }
+
+    #[test]
+    fn numbers_go_on_over_days_and_lives() {
+        let folder = tempfile::tempdir().expect("tempdir");
+        let day = 86_400_000;
+        let mut journal = Journal::open(folder.path());
+        for n in 0..40 {
+            journal.write(entry(if n % 2 == 0 { "a" } else { "b" }), n * day);
+        }
+        assert_eq!(files(folder.path()).len(), KEPT_DAYS);
+        let mut journal = Journal::open(folder.path());
+        let mut follower = journal.follow();
+        journal.write(entry("a"), 40 * day);
+        assert_eq!(follower.try_recv().expect("told").seq, 41);
+        let all = Wanted { lines: 3, ..Wanted::default() };
+        assert_eq!(seqs(folder.path(), &all), [39, 40, 41]);
+        assert_eq!(seqs(folder.path(), &Wanted { app: Some("b".into()), ..all.clone() }), [36, 38, 40]);
+        assert_eq!(seqs(folder.path(), &Wanted { since: Some(40), lines: 100, app: None }), [41]);
+    }
+
+    #[test]
+    fn a_torn_line_costs_only_itself() {
+        let folder = tempfile::tempdir().expect("tempdir");
+        Journal::open(folder.path()).write(entry("a"), 0);
+        let path = &files(folder.path())[0];
+        let whole = fs::read(path).expect("there");
+        for cut in 0..whole.len() {
+            fs::write(path, &whole[..cut]).expect("cut");
+            let mut journal = Journal::open(folder.path());
+            journal.write(entry("b"), 0);
+            let lines = read(folder.path(), &Wanted { lines: 10, ..Wanted::default() });
+            assert_eq!(lines.last().expect("written").app.as_deref(), Some("b"), "{cut}");
+        }
+    }
+
+    #[test]
+    fn a_slow_follower_is_told_that_it_lagged() {
+        let folder = tempfile::tempdir().expect("tempdir");
+        let mut journal = Journal::open(folder.path());
+        let mut follower = journal.follow();
+        (0..FOLLOW_LIMIT as i64 + 50).for_each(|n| journal.write(entry("a"), n));
+        assert!(matches!(follower.try_recv(), Err(broadcast::error::TryRecvError::Lagged(_))));
+    }
+}
