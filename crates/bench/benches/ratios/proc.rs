@@ -45,6 +45,12 @@ pub fn processor(pid: u32) -> io::Result<u64> {
     Ok(sum)
 }
 
+/// Bytes that a process has written, to files, sockets and pipes alike.
+pub fn written(pid: u32) -> io::Result<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/io"))?;
+    Ok(text.lines().find_map(|line| line.strip_prefix("wchar: ")).and_then(|number| number.parse().ok()).unwrap_or(0))
+}
+
 /// Processor, kernel.
 pub fn machine() -> String {
     let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();

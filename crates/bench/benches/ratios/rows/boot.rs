@@ -15,14 +15,13 @@ fn begin(mut command: Command, stamps: &mut Stamps, count: usize) -> io::Result<
     let begun = sys::clock::now();
     let mut child = command.spawn()?;
     let found = stamps.take(count, SOON);
-    let over = ended(&[sys::process::pidfd_open(child.id())?], LIMIT);
+    let over = found.as_ref().is_ok_and(|_| sys::process::pidfd_open(child.id()).and_then(|fd| ended(&[fd], LIMIT)).is_ok());
     let returned = sys::clock::now() - begun;
-    if over.is_err() || found.is_err() {
+    if !over {
         let _ = child.kill();
     }
     let status = child.wait()?;
     let found = found?;
-    over?;
     if !status.success() {
         return Err(io::Error::other(format!("{command:?} ended with {status}")));
     }

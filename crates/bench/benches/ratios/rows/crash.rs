@@ -4,9 +4,10 @@ use super::{SOON, settle};
 use crate::floor::{Floor, Way};
 use crate::ground::Ground;
 use crate::house::{House, apps};
+use crate::proc;
 use crate::report::Report;
 use crate::stamps::{Stamp, Stamps};
-use crate::stats::Samples;
+use crate::stats::{Samples, span};
 use std::io;
 
 const TURNS: usize = 400;
@@ -38,6 +39,13 @@ impl Victim {
     }
 }
 
+/// Processor time, context switches and bytes written of these processes together.
+fn spent(roles: &[u32]) -> io::Result<[u64; 3]> {
+    roles.iter().try_fold([0; 3], |[time, switches, bytes], pid| {
+        Ok([time + proc::processor(*pid)?, switches + proc::switches(*pid)?, bytes + proc::written(*pid)?])
+    })
+}
+
 pub fn crash(ground: &Ground, report: &mut Report) -> io::Result<()> {
     for count in [1, 100] {
         let [low, mid, high] = [Stamps::new(ground)?, Stamps::new(ground)?, Stamps::new(ground)?];
@@ -47,13 +55,19 @@ pub fn crash(ground: &Ground, report: &mut Report) -> io::Result<()> {
         house.run(&["up", &apps(ground, "app", count, &high, &[], "")?.to_string_lossy()])?;
         let mut victims = [Victim::meet(low, count)?, Victim::meet(mid, count)?, Victim::meet(high, count)?];
         settle(500);
+        let roles = house.roles()?.map(|(_, pid)| pid);
+        let before = spent(&roles)?;
         for _ in 0..TURNS {
             victims.iter_mut().try_for_each(Victim::kill)?;
         }
+        let after = spent(&roles)?;
+        let [processor, switches, written] = std::array::from_fn(|at| (after[at] - before[at]) / TURNS as u64);
         let [low, mid, high] = victims.map(|victim| victim.took);
         let among = if count == 1 { String::new() } else { format!(", among {count} apps") };
         report.time(&format!("crash → next life{among}"), &low, &high, "≤ 1.3");
         report.percentile(&format!("crash → next life{among}, p99"), 99, &low, &high, "≤ 2.5");
+        let words = format!("{} of processor, {switches} context switches, {written} bytes written", span(processor));
+        report.count(&format!("our three processes, for each crash{among}"), &words, "");
         report.time(&format!("(the floor with `sys::spawn` instead of vfork{among})"), &low, &mid, "");
     }
     Ok(())

@@ -64,6 +64,11 @@ fn memory_of_house(ground: &Ground, report: &mut Report) -> io::Result<()> {
 }
 
 pub fn memory(ground: &Ground, report: &mut Report) -> io::Result<()> {
+    let sizes = ["abide", "abide-keeper", "abide-scribe", "abide-steward"].map(|name| {
+        let size = std::fs::metadata(ground.abide(name).get_program()).map_or(0, |found| found.len());
+        format!("{name} {} KiB", size / 1024)
+    });
+    report.count("programs on disk", &sizes.join(", "), "");
     memory_of_floor(ground, report)?;
     memory_of_house(ground, report)
 }
