@@ -16,24 +16,7 @@ const LARGEST: u64 = i32::MAX as u64;
 /// An environment is at most this long, in bytes.
 const LARGEST_ENV: usize = 1 << 20;
 /// The resources of `service.rlimit` (`getrlimit(2)`).
-const RESOURCES: [&str; 16] = [
-    "cpu",
-    "fsize",
-    "data",
-    "stack",
-    "core",
-    "rss",
-    "nproc",
-    "nofile",
-    "memlock",
-    "as",
-    "locks",
-    "sigpending",
-    "msgqueue",
-    "nice",
-    "rtprio",
-    "rttime",
-];
+const RESOURCES: &str = "cpu fsize data stack core rss nproc nofile memlock as locks sigpending msgqueue nice rtprio rttime";
 
 impl Core {
     /// The service of that name, made when there is none, in the dialect of the speaker.
@@ -230,7 +213,7 @@ impl Core {
     pub(super) fn service_rlimit(&mut self, speaker: &Speaker, args: &mut Args<'_>) -> Done {
         let (name, service) = self.define(speaker, args)?;
         let word = args.need()?;
-        let resource = *RESOURCES.iter().find(|r| r.as_bytes() == word).ok_or("unknown resource")?;
+        let resource = RESOURCES.split(' ').find(|r| r.as_bytes() == word).ok_or("unknown resource")?;
         let mut bound = || match args.need()? {
             b"unlimited" => Ok(u64::MAX),
             field => number::<u64>(field).ok_or(Refusal::from("Expected integer")),

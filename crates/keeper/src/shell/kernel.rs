@@ -153,8 +153,7 @@ impl Shell {
         drop(wish);
         let ident = sys::process::start_time(born.pid).unwrap_or(0);
         let pid = born.pid;
-        // Where it cannot be watched, its exit still tells: only the exec goes unreported until then.
-        let _ = self.watch(life, pid, born.pidfd, Some(born.report));
+        self.watch(life, pid, born.pidfd, Some(born.report)).map_err(|error| (Step::Fork, error))?;
         if let Some((control, (ours, _))) = control {
             let _ = self.link(control.conn, ours, control.commands);
         }

@@ -122,9 +122,11 @@ impl Shell {
         Ok(())
     }
 
+    /// Takes charge of a process: a child of ours with its report, another without. A child is ours even if memory is too short to watch
+    /// its report: that is read at its exit then.
     pub(super) fn watch(&mut self, life: LifeId, pid: u32, pidfd: OwnedFd, report: Option<OwnedFd>) -> io::Result<()> {
         match &report {
-            Some(report) => self.poller.add(report, KEY_REPORT | life.0, Interest { read: true, ..Interest::default() })?,
+            Some(report) => _ = self.poller.add(report, KEY_REPORT | life.0, Interest { read: true, ..Interest::default() }),
             None => self.poller.add(&pidfd, KEY_ADOPTED | life.0, Interest { read: true, edge: true, write: false })?,
         }
         self.pids.insert(pid, life);
@@ -346,8 +348,8 @@ impl Shell {
                         break;
                     }
                 }
-                if let Some(link) = self.links.get_mut(&conn).filter(|link| !link.ended) {
-                    link.ended = true;
+                // One that could not even be linked has ended too: a start may wait for it.
+                if self.links.get_mut(&conn).is_none_or(|link| !std::mem::replace(&mut link.ended, true)) {
                     self.step(Happening::Ended { conn });
                 }
             }
