@@ -4,7 +4,7 @@ use crate::core::{Core, Settings};
 use crate::shell::Shell;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use sys::daemon::{Kept, NotKept};
 use wire::Request;
 
@@ -42,20 +42,19 @@ fn serve(script: &[u8]) -> io::Result<i32> {
 
 /// The commands of every start: two roles, always there, and a link between them that outlives both.
 fn script(scribe: &Path, steward: &Path, home: &Path, foreground: bool) -> Vec<u8> {
-    let bytes = |path: &PathBuf| path.as_os_str().as_bytes().to_vec();
-    let (scribe, steward, home) = (bytes(&scribe.to_owned()), bytes(&steward.to_owned()), bytes(&home.to_owned()));
+    let [scribe, steward, home] = [scribe, steward, home].map(|path| path.as_os_str().as_bytes());
     let line = |fields: &[&[u8]]| {
         let verb = std::str::from_utf8(fields[0]).expect("our own words");
         fields[1..].iter().fold(Request::new(verb), |request, field| request.field(field))
     };
-    let mut stewards_args: Vec<&[u8]> = vec![b"service.args", b"steward", &steward, b"--home", &home];
+    let mut stewards_args: Vec<&[u8]> = vec![b"service.args", b"steward", steward, b"--home", home];
     if foreground {
         stewards_args.push(b"--foreground");
     }
     let mut out = Vec::new();
     for request in [
         line(&[b"fd.pipe", b"link.scribe", b"link.steward", b"unix,seqpacket,nonblock"]),
-        line(&[b"service.args", b"scribe", &scribe, b"--home", &home]),
+        line(&[b"service.args", b"scribe", scribe, b"--home", home]),
         line(&[b"service.fds", b"scribe", b"null", b"null", b"stderr", b"control.cmd", b"link.scribe"]),
         line(&stewards_args),
         line(&[b"service.fds", b"steward", b"null", b"stdout", b"stderr", b"control.socket", b"link.steward"]),

@@ -185,6 +185,12 @@ pub fn raise_nofile() {
     let _ = setrlimit(Resource::Nofile, limit);
 }
 
+/// Our environment as `KEY=VALUE`.
+pub fn environment() -> Vec<Vec<u8>> {
+    use std::os::unix::ffi::OsStrExt;
+    std::env::vars_os().map(|(key, value)| [key.as_bytes(), b"=", value.as_bytes()].concat()).collect()
+}
+
 /// How many files may be open: soft, hard.
 pub fn nofile() -> (u64, u64) {
     let now = rustix::process::getrlimit(rustix::process::Resource::Nofile);

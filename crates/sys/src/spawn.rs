@@ -371,3 +371,16 @@ pub fn resource(name: &[u8]) -> Option<i32> {
         _ => return None,
     })
 }
+
+/// Open files of a child, at most, when nothing else is asked.
+const NOFILE: u64 = 65_536;
+
+/// The limits that were asked for, and where they name neither: open files to 65,536 softly (`hard` is our own hard limit), no core file.
+pub fn with_default_limits(mut asked: Vec<(i32, u64, u64)>, hard: u64) -> Vec<(i32, u64, u64)> {
+    for default in [(libc::RLIMIT_NOFILE as i32, hard.min(NOFILE), hard), (libc::RLIMIT_CORE as i32, 0, 0)] {
+        if !asked.iter().any(|(resource, ..)| *resource == default.0) {
+            asked.push(default);
+        }
+    }
+    asked
+}

@@ -91,14 +91,12 @@ impl Core {
         let mut line = Vec::new();
         let conn = &mut self.conns[at];
         let Some(incoming) = conn.next_line(&mut line) else { return false };
-        let (id, dialect) = (conn.id, conn.dialect);
-        let was_silent = conn.silent;
+        let (id, dialect, was_silent) = (conn.id, conn.dialect, conn.silent);
         let blank = line[..].iter().all(|b| matches!(b, b' ' | b'\t' | b'\r')) || line[0] == b'#';
+        conn.silent &= blank && !matches!(incoming, Incoming::TooLong);
         if matches!(incoming, Incoming::TooLong) {
-            conn.silent = false;
             self.say_error(id, "line too long");
         } else if !blank {
-            conn.silent = false;
             let speaker = Speaker { conn: id, dialect, quote: quote(&line, dialect) };
             match split_fields(&line, dialect) {
                 Ok(fields) => self.obey(&speaker, &fields),
@@ -147,11 +145,8 @@ impl Core {
             }
             b"dialect" => self.dialect(speaker, args),
             b"version" if two => {
-                self.say_to(speaker.conn, |dialect| {
-                    let mut line = Line::new(dialect, "version");
-                    line.field("abide-keeper").field(env!("CARGO_PKG_VERSION")).field("1,2");
-                    line
-                });
+                let version = env!("CARGO_PKG_VERSION");
+                self.say_to(speaker.conn, |d| Line::new(d, "version").with("abide-keeper").with(version).with("1,2"));
                 Ok(())
             }
             b"hello" if two => self.hello(speaker),
@@ -219,11 +214,7 @@ impl Core {
             (2, Dialect::Two) | (1, Dialect::One) => {}
             _ => return Err("unsupported dialect".into()),
         }
-        self.say_to(speaker.conn, |dialect| {
-            let mut line = Line::new(dialect, "dialect");
-            line.field(if dialect == Dialect::Two { "2" } else { "1" });
-            line
-        });
+        self.say_to(speaker.conn, |d| Line::new(d, "dialect").with(if d == Dialect::Two { "2" } else { "1" }));
         Ok(())
     }
 
@@ -244,11 +235,7 @@ impl Core {
     }
 
     fn say_error(&mut self, conn: ConnId, text: impl AsRef<[u8]>) {
-        self.say_to(conn, |dialect| {
-            let mut line = Line::new(dialect, "error");
-            line.field(text);
-            line
-        });
+        self.say_to(conn, |dialect| Line::new(dialect, "error").with(text));
     }
 
     pub(super) fn refuse(&mut self, speaker: &Speaker, why: &str) {

@@ -26,6 +26,11 @@ impl Line {
         Line { bytes: verb.as_bytes().to_vec(), dialect }
     }
 
+    pub(super) fn with(mut self, field: impl AsRef<[u8]>) -> Line {
+        self.field(field);
+        self
+    }
+
     pub(super) fn field(&mut self, field: impl AsRef<[u8]>) -> &mut Line {
         self.bytes.push(b'\t');
         push_field(&mut self.bytes, field.as_ref(), self.dialect);
@@ -183,11 +188,8 @@ impl Conn {
             self.outbox.clear();
             self.sent = 0;
             if let Some(first) = self.lost.take() {
-                let mut line = Line::new(self.dialect, "overflow");
-                if self.dialect == Dialect::Two {
-                    line.field(first.to_string());
-                }
-                self.say(line);
+                let line = Line::new(self.dialect, "overflow");
+                self.say(if self.dialect == Dialect::Two { line.with(first.to_string()) } else { line });
             }
         } else if self.sent * 2 > self.outbox.len() {
             self.outbox.drain(..self.sent);

@@ -1,5 +1,7 @@
 //! What the core says to its shell, and what it is told.
 
+#![expect(missing_docs, reason = "fields that say by name and type what they are; types and variants say the rest")]
+
 use core::net::SocketAddr;
 
 /// A descriptor that the shell holds for the core. Chosen by the core, never used again.
@@ -16,7 +18,6 @@ pub struct LifeId(pub u64);
 
 /// How a path is opened: the flags of `fd.open`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the words of the protocol")]
 pub struct OpenHow {
     pub read: bool,
     pub write: bool,
@@ -30,7 +31,6 @@ pub struct OpenHow {
 
 /// Where a socket lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the words of the protocol")]
 pub enum Family {
     Unix,
     Inet,
@@ -39,7 +39,6 @@ pub enum Family {
 
 /// How a socket carries bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the words of the protocol")]
 pub enum Shape {
     Stream,
     Datagram,
@@ -49,11 +48,8 @@ pub enum Shape {
 /// What kind of socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Channel {
-    /// Where it lives.
     pub family: Family,
-    /// How it carries.
     pub shape: Shape,
-    /// Whether it is non-blocking.
     pub nonblock: bool,
 }
 
@@ -77,25 +73,19 @@ pub enum Source {
     Missing,
 }
 
-/// A resource limit of a child.
+/// A resource limit of a child (`nofile`, `core`, …); `u64::MAX` is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
-    /// `nofile`, `core`, …
     pub resource: &'static str,
-    /// The soft limit; `u64::MAX` is none.
     pub soft: u64,
-    /// The hard limit.
     pub hard: u64,
 }
 
-/// The control connection that is made together with a child.
+/// The control connection that is made together with a child, by the name of our end; which ways are open to the child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Control {
-    /// Its name for our end.
     pub conn: ConnId,
-    /// The child may send commands.
     pub commands: bool,
-    /// The child gets events.
     pub events: bool,
 }
 
@@ -126,7 +116,6 @@ pub struct Plan {
 
 /// What the core wants done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(missing_docs, reason = "fields say by their types what they are; the variants say the rest")]
 pub enum Effect {
     /// Open a path, relative to where the keeper stands. Answered by [`Happening::Done`]; a held lock is errno `EAGAIN`.
     Open { token: FdToken, path: Vec<u8>, how: OpenHow },
@@ -154,30 +143,24 @@ pub enum Effect {
     End { code: i32 },
 }
 
-/// Why the system refused.
+/// Why the system refused: `ENOENT`, and what `strerror` says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// `ENOENT`.
     pub errno: &'static str,
-    /// What `strerror` says.
     pub text: String,
 }
 
-/// Why a child was not born, or did not execute.
+/// Why a child was not born, or did not execute: `exec` (the words of `model::Stage`) and `ENOENT`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stillborn {
-    /// `fork`, `exec`, … (the words of `model::Stage`).
     pub stage: &'static str,
-    /// `ENOENT`.
     pub errno: &'static str,
 }
 
-/// A child that has been forked.
+/// A child that has been forked; `ident` is its start time in clock ticks since boot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Born {
-    /// Its pid.
     pub pid: u32,
-    /// Its start time in clock ticks since boot.
     pub ident: u64,
 }
 
@@ -187,19 +170,13 @@ pub enum Ending {
     /// With a code.
     Code(i32),
     /// By a signal.
-    Signal {
-        /// Its number.
-        number: i32,
-        /// Whether a core file was written.
-        core: bool,
-    },
+    Signal { number: i32, core: bool },
     /// It was not our child, and the kernel does not tell.
     Unseen,
 }
 
 /// What the core is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(missing_docs, reason = "fields say by their types what they are; the variants say the rest")]
 pub enum Happening<'a> {
     /// A controller sent this: at most [`super::Core::room`] bytes.
     Received { conn: ConnId, bytes: &'a [u8] },

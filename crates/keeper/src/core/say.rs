@@ -46,8 +46,7 @@ pub(super) fn state(dialect: Dialect, name: &str, service: &Service, now: u64) -
             "down"
         }
     };
-    let mut line = Line::new(dialect, "service.state");
-    line.field(name).field(word);
+    let mut line = Line::new(dialect, "service.state").with(name).with(word);
     for field in &fields[..if dialect == Dialect::Two { 7 } else { 6 }] {
         line.field(field);
     }
@@ -67,8 +66,7 @@ fn ending(dialect: Dialect, how: Ending) -> (&'static str, String) {
 
 /// `service.state NAME deleted - …`.
 pub(super) fn deleted(dialect: Dialect, name: &str) -> Line {
-    let mut line = Line::new(dialect, "service.state");
-    line.field(name).field("deleted");
+    let mut line = Line::new(dialect, "service.state").with(name).with("deleted");
     for _ in 0..if dialect == Dialect::Two { 7 } else { 6 } {
         line.field("-");
     }
@@ -77,8 +75,7 @@ pub(super) fn deleted(dialect: Dialect, name: &str) -> Line {
 
 /// `VERB NAME FIELD…`, with a trailing TAB where there is no field.
 pub(super) fn list(dialect: Dialect, verb: &str, name: &str, fields: &[Vec<u8>]) -> Line {
-    let mut line = Line::new(dialect, verb);
-    line.field(name);
+    let mut line = Line::new(dialect, verb).with(name);
     for field in fields {
         line.field(field);
     }
@@ -90,8 +87,7 @@ pub(super) fn list(dialect: Dialect, verb: &str, name: &str, fields: &[Vec<u8>])
 
 /// `service.auto_up NAME INTERVAL TRIGGER…` or `service.auto_up NAME -`.
 pub(super) fn auto_up(dialect: Dialect, name: &str, service: &Service) -> Line {
-    let mut line = Line::new(dialect, "service.auto_up");
-    line.field(name);
+    let mut line = Line::new(dialect, "service.auto_up").with(name);
     match &service.auto_up {
         None => _ = line.field("-"),
         Some(auto) => {
@@ -106,8 +102,7 @@ pub(super) fn auto_up(dialect: Dialect, name: &str, service: &Service) -> Line {
 
 /// What only dialect 2 says about a service; `None` where nothing was set.
 pub(super) fn extra(at: usize, name: &str, service: &Service) -> Option<Line> {
-    let mut line = Line::new(Dialect::Two, EXTRAS[at]);
-    line.field(name);
+    let mut line = Line::new(Dialect::Two, EXTRAS[at]).with(name);
     match at {
         0 => {
             let env = service.env.as_ref()?;
@@ -141,33 +136,27 @@ fn digest(env: &[Vec<u8>]) -> u64 {
 
 /// `fd.state NAME KIND FLAGS ABOUT`.
 pub(super) fn held(dialect: Dialect, name: &str, held: &Held) -> Line {
-    let mut line = Line::new(dialect, "fd.state");
     let mut flags = held.flags.clone();
     for (has, word) in [(held.handoff, ",handoff"), (held.lock, ",lock")] {
         if has && dialect == Dialect::Two {
             flags.push_str(word);
         }
     }
-    line.field(name).field(held.kind).field(flags);
+    let line = Line::new(dialect, "fd.state").with(name).with(held.kind).with(flags);
     match &held.about {
-        About::Text(text) => line.field(text),
-        About::Peer(Some(peer)) => line.field(&**peer),
-        About::Peer(None) => line.field("?"),
-    };
-    line
+        About::Text(text) => line.with(text),
+        About::Peer(Some(peer)) => line.with(&**peer),
+        About::Peer(None) => line.with("?"),
+    }
 }
 
 /// `fd.state NAME deleted`.
 pub(super) fn held_deleted(dialect: Dialect, name: &str) -> Line {
-    let mut line = Line::new(dialect, "fd.state");
-    line.field(name).field("deleted");
-    line
+    Line::new(dialect, "fd.state").with(name).with("deleted")
 }
 
 /// `signal NAME TS COUNT`.
 pub(super) fn signal(dialect: Dialect, number: i32, at: u64, count: u64) -> Line {
-    let mut line = Line::new(dialect, "signal");
     let at = if dialect == Dialect::Two { at } else { at / SECOND };
-    line.field(signal_name(number)).field(at.to_string()).field(count.to_string());
-    line
+    Line::new(dialect, "signal").with(signal_name(number)).with(at.to_string()).with(count.to_string())
 }

@@ -39,11 +39,7 @@ impl Core {
         let at = say::EXTRAS.iter().position(|v| *v == verb).expect("only called with verbs of the table");
         let service = &self.services[name];
         say::tell(&mut self.conns, Dialect::Two, |_| {
-            say::extra(at, name, service).unwrap_or_else(|| {
-                let mut off = Line::new(Dialect::Two, verb);
-                off.field(&**name).field("-");
-                off
-            })
+            say::extra(at, name, service).unwrap_or_else(|| Line::new(Dialect::Two, verb).with(&**name).with("-"))
         });
     }
 
@@ -70,16 +66,13 @@ impl Core {
         for handle in unknown {
             self.say_to(speaker.conn, |dialect| {
                 let text = format!("fd \"{handle}\" is not yet defined");
-                if dialect == Dialect::One {
-                    return Line::new(dialect, &format!("warning: {text}"));
+                match dialect {
+                    Dialect::One => Line::new(dialect, &format!("warning: {text}")),
+                    Dialect::Two => Line::new(dialect, "warning").with(text),
                 }
-                let mut line = Line::new(dialect, "warning");
-                line.field(text);
-                line
             });
         }
-        let service = self.services.entry(name.clone()).or_insert_with(|| Service::new(speaker.dialect));
-        service.fds = fds.clone();
+        self.services.entry(name.clone()).or_insert_with(|| Service::new(speaker.dialect)).fds.clone_from(&fds);
         self.tell(|dialect| say::list(dialect, "service.fds", &name, &fds));
         Ok(())
     }

@@ -8,10 +8,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use sys::handle;
-use sys::spawn::{Place, Step, Wish, resource, spawn};
-
-/// Open files of a child, at most, when nothing else is asked.
-const NOFILE: u64 = 65_536;
+use sys::spawn::{Place, Step, Wish, resource, spawn, with_default_limits};
 
 fn fault(error: &io::Error) -> Fault {
     let number = error.raw_os_error().unwrap_or(0);
@@ -139,13 +136,15 @@ impl Shell {
             };
             places.push((*number, fd.map_or(Place::Missing, |fd| Place::Copy(fd.as_fd()))));
         }
+        let asked = plan.limits.iter().filter_map(|l| Some((resource(l.resource.as_bytes())?, l.soft, l.hard))).collect();
+        let limits = if plan.default_limits { with_default_limits(asked, self.nofile) } else { asked };
         let wish = Wish {
             argv: plan.argv.clone(),
             env: plan.env.clone().unwrap_or_else(|| self.environment.clone()),
             cwd: plan.cwd.clone(),
             umask: plan.umask,
             session: plan.session,
-            limits: limits(plan, self.nofile),
+            limits,
             places,
             lock: plan.lock,
         };
@@ -168,18 +167,4 @@ impl Shell {
         self.watch(life, pid, pidfd, None)?;
         Ok(sys::process::started_at(ident))
     }
-}
-
-/// What was asked for, and the defaults of dialect 2 where nothing was.
-fn limits(plan: &Plan, hard: u64) -> Vec<(i32, u64, u64)> {
-    let asked = plan.limits.iter().filter_map(|l| Some((resource(l.resource.as_bytes())?, l.soft, l.hard)));
-    let mut limits: Vec<(i32, u64, u64)> = asked.collect();
-    let missing = |name: &str| plan.default_limits && !plan.limits.iter().any(|l| l.resource == name);
-    if missing("nofile") {
-        limits.extend(resource(b"nofile").map(|number| (number, hard.min(NOFILE), hard)));
-    }
-    if missing("core") {
-        limits.extend(resource(b"core").map(|number| (number, 0, 0)));
-    }
-    limits
 }

@@ -73,19 +73,17 @@ impl Shell {
     /// # Errors
     /// No descriptor is left.
     pub fn new(core: Core, never_wait: bool) -> io::Result<Shell> {
-        use std::os::unix::ffi::OsStrExt;
         let poller = Poller::new()?;
         let signals = Signals::take(&[&TOLD[..], &[CHILD]].concat())?;
         poller.add(&signals, KEY_SIGNALS, Interest { read: true, ..Interest::default() })?;
         process::ignore_sigpipe();
-        let pair = |(key, value): (std::ffi::OsString, std::ffi::OsString)| [key.as_bytes(), b"=", value.as_bytes()].concat();
         Ok(Shell {
             core,
             poller,
             signals,
             never_wait,
             nofile: process::nofile().1,
-            environment: std::env::vars_os().map(pair).collect(),
+            environment: process::environment(),
             links: BTreeMap::new(),
             fds: BTreeMap::new(),
             lives: BTreeMap::new(),
@@ -218,14 +216,10 @@ impl Shell {
         // An orphan that came to us is nobody's.
         let Some(life) = self.pids.get(&pid).copied() else { return };
         self.hear_report(life);
-        let ending = match ending {
-            process::Ending::Code(code) => Ending::Code(code),
-            process::Ending::Signal { number, core } => Ending::Signal { number, core },
-        };
-        self.end_life(life, ending);
+        self.end_life(life, Some(ending));
     }
 
-    fn end_life(&mut self, life: LifeId, ending: Ending) {
+    fn end_life(&mut self, life: LifeId, told: Option<process::Ending>) {
         if let Some(gone) = self.lives.remove(&life) {
             self.pids.remove(&gone.pid);
             self.giving_up.retain(|(_, of)| *of != life);
@@ -234,6 +228,11 @@ impl Shell {
                 let _ = self.poller.remove(report);
             }
         }
+        let ending = match told {
+            Some(process::Ending::Code(code)) => Ending::Code(code),
+            Some(process::Ending::Signal { number, core }) => Ending::Signal { number, core },
+            None => Ending::Unseen,
+        };
         self.step(Happening::Exited { life, ending });
     }
 
@@ -278,14 +277,7 @@ impl Shell {
 
     fn end_adopted(&mut self, life: LifeId) {
         let told = self.lives.get(&life).and_then(|l| process::ending_of(&l.pidfd));
-        self.end_life(
-            life,
-            match told {
-                Some(process::Ending::Code(code)) => Ending::Code(code),
-                Some(process::Ending::Signal { number, core }) => Ending::Signal { number, core },
-                None => Ending::Unseen,
-            },
-        );
+        self.end_life(life, told);
     }
 
     fn serve(&mut self, conn: ConnId, event: Ready) {
