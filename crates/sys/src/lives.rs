@@ -63,18 +63,29 @@ pub enum Found {
     Gone,
 }
 
-/// Looks for a recorded life: first its leader, then its lock, then one census for anything that is left.
+/// Looks for recorded lives, in their order: first each leader, then each lock, then one census for anything that is left of the others.
 ///
 /// # Errors
-/// `/proc` or the lock file cannot be read; then nothing is known.
-pub fn inspect(life: &Traces, spared: &Spared) -> io::Result<Found> {
-    if let Some(leader) = leader(life) {
-        return Ok(Found::Alive(leader));
+/// `/proc` or a lock file cannot be read; then nothing is known.
+pub fn inspect(lives: &[Traces], spared: &Spared) -> io::Result<Vec<Found>> {
+    let mut found = Vec::with_capacity(lives.len());
+    for life in lives {
+        found.push(match leader(life) {
+            Some(leader) => Found::Alive(leader),
+            None if lock::is_held(&life.lock)? => Found::Foreign,
+            None => Found::Gone,
+        });
     }
-    if lock::is_held(&life.lock)? || !members(std::slice::from_ref(life), spared)?.iter().all(Vec::is_empty) {
-        return Ok(Found::Foreign);
+    let silent: Vec<usize> = (0..lives.len()).filter(|at| found[*at] == Found::Gone).collect();
+    if !silent.is_empty() {
+        let traces: Vec<Traces> = silent.iter().map(|at| lives[*at].clone()).collect();
+        for (at, left) in silent.into_iter().zip(members(&traces, spared)?) {
+            if !left.is_empty() {
+                found[at] = Found::Foreign;
+            }
+        }
     }
-    Ok(Found::Gone)
+    Ok(found)
 }
 
 /// Whether every child of the keeper is one of `known` (services that run), so that nothing can be left of a life that was born under

@@ -44,6 +44,10 @@ fn led(mut life: Traces, pid: u32) -> Traces {
     life
 }
 
+fn found(life: &Traces) -> Found {
+    inspect(std::slice::from_ref(life), &Spared::default()).expect("proc")[0]
+}
+
 fn pids(life: &Traces) -> Vec<u32> {
     let found = members(std::slice::from_ref(life), &Spared::default()).expect("proc");
     found[0].iter().map(|member| member.pid).collect()
@@ -64,9 +68,9 @@ fn a_leader_is_known_by_pid_and_start_time() {
     let puppet = puppet("echo $$; read x", &life(home.path()), false, false);
     let life = led(life(home.path()), puppet.pid);
     let ident = life.ident.expect("alive");
-    assert_eq!(inspect(&life, &Spared::default()).expect("proc"), Found::Alive(Member { pid: puppet.pid, ident }));
+    assert_eq!(found(&life), Found::Alive(Member { pid: puppet.pid, ident }));
     let reused = Traces { ident: Some(ident + 1), ..life };
-    assert_eq!(inspect(&reused, &Spared::default()).expect("proc"), Found::Gone, "another start time is another process");
+    assert_eq!(found(&reused), Found::Gone, "another start time is another process");
     assert!(pids(&reused).is_empty());
 }
 
@@ -93,11 +97,11 @@ fn an_escaped_grandchild_is_found_by_its_lock() {
     puppet.child.wait().expect("leader ends");
     let life = Traces { pid: Some(leader), ident: Some(identity(puppet.pid).expect("alive") - 5), ..life };
     assert_eq!(pids(&life), [puppet.pid]);
-    assert_eq!(inspect(&life, &Spared::default()).expect("proc"), Found::Foreign);
+    assert_eq!(found(&life), Found::Foreign);
     let ident = identity(puppet.pid).expect("alive");
     drop(stdin);
     await_gone(puppet.pid, ident);
-    assert_eq!(inspect(&life, &Spared::default()).expect("proc"), Found::Gone);
+    assert_eq!(found(&life), Found::Gone);
 }
 
 #[test]
@@ -127,10 +131,10 @@ fn an_intent_is_completed_from_the_lock_file() {
     let puppet = puppet("echo $$; read x", &life, true, false);
     std::fs::write(&life.lock, puppet.pid.to_string()).expect("as the child does");
     let ident = identity(puppet.pid).expect("alive");
-    assert_eq!(inspect(&life, &Spared::default()).expect("proc"), Found::Alive(Member { pid: puppet.pid, ident }));
+    assert_eq!(found(&life), Found::Alive(Member { pid: puppet.pid, ident }));
     // A pid that proves nothing is not believed.
     std::fs::write(&life.lock, std::process::id().to_string()).expect("plant");
-    assert_eq!(inspect(&life, &Spared::default()).expect("proc"), Found::Foreign);
+    assert_eq!(found(&life), Found::Foreign);
 }
 
 #[test]
@@ -153,7 +157,7 @@ fn a_zombie_is_dead() {
     await_gone(puppet.pid, life.ident.expect("was alive"));
     // Not waited for yet: it stands in /proc as a zombie.
     assert!(Path::new(&format!("/proc/{}", puppet.pid)).exists());
-    assert_eq!(inspect(&life, &Spared::default()).expect("proc"), Found::Gone);
+    assert_eq!(found(&life), Found::Gone);
 }
 
 #[test]

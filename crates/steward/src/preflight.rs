@@ -1,0 +1,144 @@
+//! Whether an app can start at all, asked before its wish is accepted. What the system refuses later still comes back as a failed birth.
+
+use crate::birth::filled;
+use api::Problem;
+use model::{Definition, SlotRef};
+use rustix::fs::{Access, access};
+use rustix::io::Errno;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Refuses what cannot start, every app of it by name. Asks the disk: blocking.
+///
+/// # Errors
+/// 422 `not_startable`.
+pub(crate) fn check(definitions: &[Definition], home: &str) -> Result<(), Problem> {
+    let faults: Vec<String> = definitions.iter().filter_map(|definition| fault(definition, home)).collect();
+    if faults.is_empty() {
+        return Ok(());
+    }
+    let detail = faults.join("\n");
+    Err(Problem::new(422, "not_startable", detail).hint("nothing was changed; mend this and try again"))
+}
+
+fn fault(definition: &Definition, home: &str) -> Option<String> {
+    let spec = &definition.spec;
+    let name = &spec.name;
+    let cwd = &spec.cwd;
+    if !cwd.is_absolute() {
+        return Some(format!("{name}: cwd {} is not absolute", cwd.display()));
+    }
+    match fs::metadata(cwd) {
+        Err(error) => return Some(format!("{name}: cwd {}: {}", cwd.display(), words(&error))),
+        Ok(there) if !there.is_dir() => return Some(format!("{name}: cwd {} is not a directory", cwd.display())),
+        Ok(_) => {}
+    }
+    if access(cwd, Access::EXEC_OK).is_err() {
+        return Some(format!("{name}: cwd {} must not be entered (EACCES)", cwd.display()));
+    }
+    let made = filled(definition, &SlotRef::new(name, 0), home);
+    let Some(program) = made.argv.first().filter(|program| !program.is_empty()) else {
+        return Some(format!("{name}: there is no program to run"));
+    };
+    let why = if program.contains('/') {
+        executable(&cwd.join(program))
+    } else {
+        let path = made.env.get("PATH").map_or("", String::as_str);
+        in_path(program, path, cwd)
+    };
+    why.err().map(|why| format!("{name}: {why}"))
+}
+
+/// As `execvp` does: the first in PATH that can be executed.
+fn in_path(program: &str, path: &str, cwd: &Path) -> Result<(), String> {
+    let mut seen = None;
+    for folder in path.split(':') {
+        // An empty entry is the working directory.
+        let candidate: PathBuf = cwd.join(folder).join(program);
+        match executable(&candidate) {
+            Ok(()) => return Ok(()),
+            Err(why) if candidate.exists() => seen = seen.or(Some(why)),
+            Err(_) => {}
+        }
+    }
+    Err(seen.unwrap_or_else(|| format!("`{program}` was not found in the app's PATH ({path}) (ENOENT)")))
+}
+
+fn executable(path: &Path) -> Result<(), String> {
+    match fs::metadata(path) {
+        Err(error) => Err(format!("program {}: {}", path.display(), words(&error))),
+        Ok(there) if there.is_dir() => Err(format!("program {} is a directory (EACCES)", path.display())),
+        Ok(_) => match access(path, Access::EXEC_OK) {
+            Err(Errno::ACCESS) => Err(format!("program {} is not executable (EACCES); chmod +x it", path.display())),
+            Err(error) => Err(format!("program {}: {}", path.display(), words(&error.into()))),
+            Ok(()) => Ok(()),
+        },
+    }
+}
+
+fn words(error: &std::io::Error) -> String {
+    match error.raw_os_error() {
+        Some(number) => format!("{} ({})", sys::errno::text(number).to_lowercase(), sys::errno::name(number)),
+        None => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::{AppName, AppSpec};
+    use std::collections::BTreeMap;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn app(name: &str, program: &str, cwd: &Path, path: &str) -> Definition {
+        let mut spec = AppSpec::new(AppName::new(name).expect("name"), vec![program.into()], cwd.into());
+        spec.env.insert("PATH".into(), path.into());
+        Definition { spec, session_env: BTreeMap::new(), umask: 0o22, source: None }
+    }
+
+    /// Row 27 of reliability.md, as far as it can be known beforehand.
+    #[test]
+    fn what_cannot_start_is_named() {
+        let folder = tempfile::tempdir().expect("tempdir");
+        let at = folder.path();
+        fs::write(at.join("plain"), "x").expect("write");
+        fs::write(at.join("run-{{home}}"), "x").expect("write");
+        fs::write(at.join("run"), "#!/bin/sh\n").expect("write");
+        fs::set_permissions(at.join("run"), fs::Permissions::from_mode(0o755)).expect("chmod");
+        fs::create_dir(at.join("dir")).expect("mkdir");
+        let path = at.to_str().expect("plain name");
+        let table = [
+            ("sh", at.to_path_buf(), "/usr/bin:/bin", None),
+            ("./run", at.to_path_buf(), "", None),
+            ("run", at.to_path_buf(), path, None),
+            ("run", at.to_path_buf(), "", None),
+            ("nothing-like-it", at.to_path_buf(), "/usr/bin", Some("was not found in the app's PATH (/usr/bin) (ENOENT)")),
+            ("./missing", at.to_path_buf(), "", Some("(ENOENT)")),
+            ("./dir", at.to_path_buf(), "", Some("is a directory")),
+            ("dir", at.to_path_buf(), path, Some("is a directory")),
+            ("./plain", at.to_path_buf(), "", Some("is not executable (EACCES)")),
+            ("plain", at.to_path_buf(), path, Some("is not executable (EACCES)")),
+            ("sh", at.join("missing"), "/bin", Some("cwd")),
+            ("sh", at.join("plain"), "/bin", Some("is not a directory")),
+            ("sh", "relative".into(), "/bin", Some("is not absolute")),
+            ("", at.to_path_buf(), "/bin", Some("no program")),
+        ];
+        for (program, cwd, path, want) in table {
+            let got = fault(&app("web", program, &cwd, path), "/h");
+            match (&got, want) {
+                (None, None) => {}
+                (Some(got), Some(want)) => assert!(got.contains(want) && got.starts_with("web: "), "{program}: {got}"),
+                _ => panic!("{program} in {}: {got:?}, not {want:?}", cwd.display()),
+            }
+        }
+    }
+
+    #[test]
+    fn every_bad_app_is_named() {
+        let root = Path::new("/");
+        let all = [app("a", "nope-1", root, "/bin"), app("b", "sh", root, "/bin"), app("c", "nope-2", root, "/bin")];
+        let problem = check(&all, "/h").expect_err("refused");
+        assert!(problem.detail.contains("a: ") && problem.detail.contains("c: ") && !problem.detail.contains("b: "));
+        assert_eq!((problem.status, problem.code.as_str()), (422, "not_startable"));
+    }
+}

@@ -1,0 +1,203 @@
+//! Selectors: which apps and slots a word means.
+
+use crate::store::StoredTarget;
+use api::Problem;
+use model::{AppName, SlotId, SlotRef, Status};
+use std::collections::BTreeMap;
+
+/// So many nearest names are offered for an unknown one.
+const NEAREST: usize = 3;
+
+/// An app as selectors see it.
+#[derive(Debug, Clone)]
+pub(crate) struct Known {
+    pub(crate) app: AppName,
+    pub(crate) namespace: String,
+    pub(crate) slots: Vec<(u32, SlotId, Status)>,
+}
+
+/// What is meant by selectors that are joined by commas, in the order of definition; an app as a whole wins over its slots.
+///
+/// # Errors
+/// 404 `unknown_app` with the nearest names; 400 for an empty one.
+pub(crate) fn resolve(text: &str, known: &[Known]) -> Result<Vec<StoredTarget>, Problem> {
+    let mut meant: BTreeMap<usize, Option<Vec<u32>>> = BTreeMap::new();
+    for word in text.split(',').map(str::trim) {
+        if word.is_empty() {
+            return Err(Problem::new(400, "invalid_request", "a selector is empty").hint("name an app, a slot, an id, or `all`"));
+        }
+        let found = matches(word, known);
+        // `all` and a namespace that exists may mean nothing.
+        if found.is_empty() && word != "all" {
+            return Err(unknown(word, known));
+        }
+        for (at, slots) in found {
+            let entry = meant.entry(at).or_insert_with(|| Some(Vec::new()));
+            match (entry.as_mut(), slots) {
+                (Some(some), Some(more)) => some.extend(more),
+                (_, None) => *entry = None,
+                (None, _) => {}
+            }
+        }
+    }
+    let target = |(at, slots): (usize, Option<Vec<u32>>)| {
+        let slots = slots.map(|mut some| {
+            some.sort_unstable();
+            some.dedup();
+            some
+        });
+        StoredTarget { app: known[at].app.clone(), slots }
+    };
+    Ok(meant.into_iter().map(target).collect())
+}
+
+/// Whether a slot is meant by any of these.
+pub(crate) fn includes(targets: &[StoredTarget], slot: &SlotRef) -> bool {
+    let mut about = targets.iter().filter(|target| target.app == slot.app);
+    about.any(|target| target.slots.as_ref().is_none_or(|some| some.contains(&slot.index)))
+}
+
+type Meant = Vec<(usize, Option<Vec<u32>>)>;
+
+/// In this order: exact app, exact slot, id, prefixed forms, glob.
+fn matches(word: &str, known: &[Known]) -> Meant {
+    let apps = |means: &dyn Fn(&Known) -> bool| -> Meant {
+        known.iter().enumerate().filter(|(_, app)| means(app)).map(|(at, _)| (at, None)).collect()
+    };
+    let slots = |means: &dyn Fn(&Known, u32, SlotId, Status) -> bool| -> Meant {
+        let of = |app: &Known| -> Vec<u32> {
+            app.slots.iter().filter(|(index, id, status)| means(app, *index, *id, *status)).map(|(index, ..)| *index).collect()
+        };
+        known.iter().enumerate().map(|(at, app)| (at, of(app))).filter(|(_, of)| !of.is_empty()).map(|(at, of)| (at, Some(of))).collect()
+    };
+    if word == "all" {
+        return apps(&|_| true);
+    }
+    let exact = apps(&|app| app.app.as_str() == word);
+    if !exact.is_empty() {
+        return exact;
+    }
+    let slot = slots(&|app, index, _, _| format!("{}-{index}", app.app) == word);
+    if !slot.is_empty() {
+        return slot;
+    }
+    if word.bytes().all(|b| b.is_ascii_digit()) {
+        return slots(&|_, _, id, _| word.parse() == Ok(id.0));
+    }
+    if let Some(namespace) = word.strip_prefix("ns:") {
+        return apps(&|app| app.namespace == namespace);
+    }
+    if let Some(wanted) = word.strip_prefix("status:") {
+        let wanted = match wanted {
+            "crashed" => "errored",
+            "restarting" => "backoff",
+            other => other,
+        };
+        return slots(&|_, _, _, status| status.word() == wanted);
+    }
+    if word.contains(['*', '?']) {
+        let whole = apps(&|app| glob(word, app.app.as_str()));
+        return if whole.is_empty() { slots(&|app, index, _, _| glob(word, &format!("{}-{index}", app.app))) } else { whole };
+    }
+    Vec::new()
+}
+
+/// `*` is any number of characters, `?` exactly one.
+fn glob(pattern: &str, text: &str) -> bool {
+    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
+    let (mut p, mut t) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while t < text.len() {
+        match pattern.get(p) {
+            Some(b'*') => {
+                star = Some((p, t));
+                p += 1;
+            }
+            Some(b) if *b == b'?' || *b == text[t] => (p, t) = (p + 1, t + 1),
+            _ => match star {
+                // The last star takes one character more.
+                Some((at, taken)) => {
+                    star = Some((at, taken + 1));
+                    (p, t) = (at + 1, taken + 1);
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[p..].iter().all(|b| *b == b'*')
+}
+
+fn unknown(word: &str, known: &[Known]) -> Problem {
+    let shown = word.chars().take(80).flat_map(char::escape_debug).collect::<String>();
+    let mut near: Vec<(f64, &str)> = known.iter().map(|app| (strsim::jaro_winkler(word, app.app.as_str()), app.app.as_str())).collect();
+    near.retain(|(likeness, _)| *likeness > 0.7);
+    near.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let mut problem = Problem::new(404, "unknown_app", format!("no app, slot or id matches `{shown}`")).hint("`abide list` shows what there is");
+    problem.nearest = near.into_iter().take(NEAREST).map(|(_, name)| name.to_owned()).collect();
+    problem
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known() -> Vec<Known> {
+        let app = |name: &str, namespace: &str, first: u32, statuses: &[Status]| Known {
+            app: AppName::new(name).expect("name"),
+            namespace: namespace.into(),
+            slots: (0u32..).zip(statuses).map(|(index, status)| (index, SlotId(first + index), *status)).collect(),
+        };
+        vec![
+            app("web", "front", 0, &[Status::Running, Status::Errored, Status::Running]),
+            app("api-1x", "back", 3, &[Status::Running]),
+            app("api-two", "back", 4, &[Status::Backoff]),
+            app("none", "default", 0, &[]),
+        ]
+    }
+
+    fn said(text: &str) -> String {
+        match resolve(text, &known()) {
+            Err(problem) => format!("{} {:?}", problem.status, problem.nearest),
+            Ok(targets) => {
+                let one = |target: &StoredTarget| match &target.slots {
+                    None => target.app.to_string(),
+                    Some(some) => some.iter().map(|index| format!("{}-{index}", target.app)).collect::<Vec<_>>().join(" "),
+                };
+                targets.iter().map(one).collect::<Vec<_>>().join(" ")
+            }
+        }
+    }
+
+    #[test]
+    fn selectors() {
+        let table = [
+            ("web", "web"),
+            ("web-1", "web-1"),
+            ("web-2,web-0", "web-0 web-2"),
+            ("web-1,web", "web"),
+            ("web,web-1", "web"),
+            ("3", "api-1x-0"),
+            ("99", "404 []"),
+            ("ns:back", "api-1x api-two"),
+            ("status:errored", "web-1"),
+            ("status:crashed", "web-1"),
+            ("status:restarting", "api-two-0"),
+            ("status:nothing", "404 []"),
+            ("api-*", "api-1x api-two"),
+            ("a??-two", "api-two"),
+            ("web-?", "web-0 web-1 web-2"),
+            ("*", "web api-1x api-two none"),
+            ("all", "web api-1x api-two none"),
+            ("api-two, web", "web api-two"),
+            ("wep", "404 [\"web\"]"),
+            ("web,wep", "404 [\"web\"]"),
+            ("", "400 []"),
+            ("web,", "400 []"),
+            ("\u{1b}[31m", "404 []"),
+        ];
+        for (text, want) in table {
+            assert_eq!(said(text), want, "{text}");
+        }
+        assert!(resolve("all", &[]).expect("nothing is all").is_empty());
+    }
+}

@@ -1,0 +1,171 @@
+//! Screenplays of operations.
+
+use super::*;
+use model::{AppName, AppSpec, Generation, SlotId, Stage, Verdict};
+
+/// One slot that does as it is told.
+struct Scene {
+    spec: AppSpec,
+    status: Option<Status>,
+    instance: Option<u64>,
+    ran: Option<u64>,
+    exit: Option<End>,
+    draining: bool,
+}
+
+impl Scene {
+    fn new() -> Scene {
+        let spec = AppSpec::new(AppName::new("web").expect("name"), vec!["x".into()], "/".into());
+        Scene { spec, status: Some(Status::Waiting), instance: None, ran: None, exit: None, draining: false }
+    }
+
+    fn slot(&self) -> SlotRef {
+        SlotRef::new(&self.spec.name, 0)
+    }
+}
+
+impl World for Scene {
+    fn slot(&self, slot: &SlotRef) -> Option<SlotView<'_>> {
+        Some(SlotView {
+            slot: slot.clone(),
+            id: SlotId(0),
+            spec: &self.spec,
+            generation: Generation(1),
+            status: self.status?,
+            why: None,
+            instance: self.instance.map(InstanceId),
+            pid: None,
+            ident: None,
+            since: None,
+            restarts: 0,
+            exit: self.exit.as_ref(),
+            next_at: None,
+            ran: self.ran.map(InstanceId),
+            wished: true,
+        })
+    }
+
+    fn is_draining(&self, _: &SlotRef) -> bool {
+        self.draining
+    }
+
+    fn log_tail(&self, _: &SlotRef) -> Vec<String> {
+        vec!["last words".to_owned()]
+    }
+}
+
+fn run(floor: u64, patient: bool) -> Goal {
+    Goal::Run { floor: InstanceId(floor), patient }
+}
+
+fn begin(tracker: &mut Tracker, id: u64, scene: &Scene, kind: OperationKind, goal: Goal) -> watch::Receiver<Arc<Operation>> {
+    let heard = tracker.begin(id, Track { kind, slots: vec![(scene.slot(), goal)], apply: None });
+    tracker.update(scene, Tick(0));
+    heard
+}
+
+fn state(heard: &watch::Receiver<Arc<Operation>>) -> OperationState {
+    heard.borrow().state
+}
+
+use OperationState::{Done, Failed, Running};
+
+#[test]
+fn a_start_is_done_when_a_life_of_its_own_ran() {
+    let (mut tracker, mut scene) = (Tracker::default(), Scene::new());
+    scene.ran = Some(4);
+    let heard = begin(&mut tracker, 1, &scene, OperationKind::Start, run(5, false));
+    assert_eq!(state(&heard), Running);
+    (scene.status, scene.instance) = (Some(Status::Starting), Some(5));
+    tracker.update(&scene, Tick(1));
+    assert_eq!((state(&heard), heard.borrow().slots[0].detail.as_str()), (Running, "starting"));
+    (scene.status, scene.ran) = (Some(Status::Running), Some(5));
+    tracker.update(&scene, Tick(2));
+    assert_eq!(state(&heard), Done);
+    // What happens afterwards is another story.
+    (scene.status, scene.instance) = (Some(Status::Errored), None);
+    tracker.update(&scene, Tick(3));
+    assert_eq!(state(&heard), Done);
+}
+
+#[test]
+fn a_birth_that_fails_ends_a_start_but_not_an_apply() {
+    let (mut tracker, mut scene) = (Tracker::default(), Scene::new());
+    let start = begin(&mut tracker, 1, &scene, OperationKind::Start, run(5, false));
+    let apply = begin(&mut tracker, 2, &scene, OperationKind::Apply, run(5, true));
+    scene.status = Some(Status::Backoff);
+    scene.exit = Some(End::NotBorn { stage: Stage::Exec, errno: "ENOENT".into() });
+    tracker.update(&scene, Tick(1));
+    assert_eq!((state(&start), state(&apply)), (Failed, Running));
+    assert!(start.borrow().slots[0].detail.contains("exec: ENOENT"));
+    assert_eq!(start.borrow().slots[0].log_tail, ["last words"]);
+    scene.status = Some(Status::Errored);
+    tracker.update(&scene, Tick(2));
+    assert_eq!(state(&apply), Failed);
+}
+
+#[test]
+fn the_end_of_the_log_is_waited_for_but_not_for_ever() {
+    let (mut tracker, mut scene) = (Tracker::default(), Scene::new());
+    let heard = begin(&mut tracker, 1, &scene, OperationKind::Restart, run(5, false));
+    (scene.status, scene.draining) = (Some(Status::Errored), true);
+    scene.exit = Some(End::Exited(Verdict::Code(1)));
+    tracker.update(&scene, Tick(10));
+    assert_eq!((state(&heard), tracker.deadline()), (Running, Some(Tick(10) + TAIL_WAIT)));
+    tracker.update(&scene, Tick(10) + TAIL_WAIT);
+    assert_eq!((state(&heard), tracker.deadline()), (Failed, None));
+}
+
+#[test]
+fn a_job_that_completed_is_in_order() {
+    let (mut tracker, mut scene) = (Tracker::default(), Scene::new());
+    scene.status = Some(Status::Completed);
+    assert_eq!(state(&begin(&mut tracker, 1, &scene, OperationKind::Apply, run(9, true))), Done);
+}
+
+#[test]
+fn stop_and_delete() {
+    let (mut tracker, mut scene) = (Tracker::default(), Scene::new());
+    (scene.status, scene.instance) = (Some(Status::Stopping), Some(5));
+    let stop = begin(&mut tracker, 1, &scene, OperationKind::Stop, Goal::Stop);
+    let delete = begin(&mut tracker, 2, &scene, OperationKind::Delete, Goal::Gone);
+    assert_eq!((state(&stop), state(&delete)), (Running, Running));
+    (scene.status, scene.instance) = (Some(Status::Stopped), None);
+    tracker.update(&scene, Tick(1));
+    assert_eq!((state(&stop), state(&delete)), (Done, Running));
+    scene.status = None;
+    tracker.update(&scene, Tick(2));
+    assert_eq!(state(&delete), Done);
+}
+
+#[test]
+fn a_wish_to_the_contrary_ends_what_is_pending() {
+    let (mut tracker, scene) = (Tracker::default(), Scene::new());
+    let start = begin(&mut tracker, 1, &scene, OperationKind::Start, run(5, false));
+    let again = begin(&mut tracker, 2, &scene, OperationKind::Restart, run(6, false));
+    assert_eq!(state(&start), Running, "both are answered by the same life");
+    let stop = begin(&mut tracker, 3, &scene, OperationKind::Stop, Goal::Stop);
+    assert_eq!((state(&start), state(&again), state(&stop)), (Failed, Failed, Running));
+    assert_eq!(start.borrow().slots[0].detail, "superseded by operation 3");
+}
+
+#[test]
+fn nothing_to_do_is_done_and_the_old_are_forgotten() {
+    let mut tracker = Tracker::default();
+    for id in 0..200 {
+        let heard = tracker.begin(id, Track { kind: OperationKind::Apply, slots: Vec::new(), apply: None });
+        assert_eq!(state(&heard), Done);
+    }
+    assert!(tracker.get(0).is_none() && tracker.get(199).is_some());
+}
+
+#[test]
+fn a_shutdown_is_done_when_the_house_says_so() {
+    let (mut tracker, mut scene) = (Tracker::default(), Scene::new());
+    let heard = begin(&mut tracker, 1, &scene, OperationKind::Shutdown, Goal::Stop);
+    scene.status = Some(Status::Stopped);
+    tracker.update(&scene, Tick(1));
+    assert_eq!(state(&heard), Running);
+    tracker.farewell();
+    assert_eq!(state(&heard), Done);
+}
