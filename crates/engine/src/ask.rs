@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::engine::{Engine, Stage, note};
-use crate::life::Phase;
+use crate::life::{Life, Phase};
 use crate::{Effect, LifeNote, Target, What};
 use model::{AppName, ByUser, Definition, Generation, InstanceId, Rest, SlotId, SlotMemo, SlotRef, Tick};
 use std::collections::BTreeMap;
@@ -120,13 +120,31 @@ impl Engine {
         app.generation = generation;
         app.deleting = false;
         app.running = run;
+        let mut fresh = Vec::new();
         for index in 0..app.definition.spec.instances {
             if let Some(id) = slot_ids.get(&index) {
+                if !app.slots.contains_key(&index) {
+                    fresh.push(SlotRef::new(&name, index));
+                }
                 Engine::make_slot(app, index, *id, SlotMemo::default());
             }
         }
+        for slot in fresh {
+            self.inherit(&slot, now, out);
+        }
         for slot in self.slots_of(&Target { app: name.clone(), slots: None }) {
             self.redefined(&slot, renewed, run, now, out);
+        }
+    }
+
+    /// A new slot of an old name: when an earlier steward deleted it and died, a life of then may still be there. It is ended before
+    /// another is born.
+    fn inherit(&mut self, slot: &SlotRef, now: Tick, out: &mut Vec<Effect>) {
+        let left = |life: &&Life| life.record.slot == *slot && life.phase != Phase::Over;
+        let Some(instance) = self.lives.values().filter(left).map(Life::id).next_back() else { return };
+        if let Some(kept) = self.slot_mut(slot) {
+            kept.life = Some(instance);
+            self.end_life(instance, ByUser::Restart, now, out);
         }
     }
 
@@ -136,11 +154,11 @@ impl Engine {
         let (generation, retiring) = (app.generation, app.is_retiring(slot.index));
         let (stop_signal, stop_timeout) = (app.definition.spec.stop_signal, app.definition.spec.stop_timeout);
         let Some(kept) = app.slots.get_mut(&slot.index) else { return };
+        if run || retiring {
+            kept.wish = None;
+        }
         if retiring {
             return self.empty(slot, now, out);
-        }
-        if run {
-            kept.wish = None;
         }
         // A job that completed stays completed until it is a different one.
         let rests = kept.memo.rest == Rest::Completed && !renewed;
@@ -155,7 +173,11 @@ impl Engine {
                 life.record.stop_timeout = stop_timeout;
                 let old = life.record.generation != generation;
                 let instance = life.id();
-                if old && self.apps.get(&slot.app).is_some_and(|app| app.wants(slot.index)) {
+                let wanted = self.apps.get(&slot.app).is_some_and(|app| app.wants(slot.index));
+                if !wanted {
+                    // Defined not to run: what a new steward would stop is stopped now.
+                    self.end_life(instance, ByUser::Stop, now, out);
+                } else if old {
                     self.end_life(instance, ByUser::Restart, now, out);
                 }
             }

@@ -42,6 +42,12 @@ impl Engine {
                 out.push(note(&slot, Some(instance), What::Running { pid }));
                 self.ran(&slot, instance, out);
             }
+            // Nothing was found of it because it was not there yet.
+            Phase::Killing { end, pause, .. } => {
+                life.phase = Phase::Killing { end, empty: false, pause };
+                out.push(Effect::Sweep { instance, signal: Some(Signal::KILL) });
+                self.ran(&slot, instance, out);
+            }
             // It was asked to end before it ran: it still ran.
             _ => self.ran(&slot, instance, out),
         }
@@ -136,7 +142,6 @@ impl Engine {
         if born {
             out.push(Effect::Sweep { instance, signal: None });
         } else {
-            life.sealed = [true; 2];
             self.finish(instance, now, out);
         }
     }
@@ -224,6 +229,10 @@ impl Engine {
         life.phase = Phase::Over;
         life.stuck = None;
         life.record.ended = Some(end.clone());
+        if matches!(end, End::NotBorn { .. }) {
+            // Nobody has written into its streams.
+            life.sealed = [true; 2];
+        }
         let (record, lived, kept) = (life.record.clone(), life.lived(now), life.kept);
         let slot = record.slot.clone();
         let asked = record.stopping.is_some();

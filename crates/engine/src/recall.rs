@@ -118,17 +118,13 @@ impl Engine {
         life.kept = fact.is_some();
         let record = life.record.clone();
         let lives = !matches!(fact, None | Some(FactState::Defined));
-        let over = life.phase == Phase::Over;
-        if over || lives {
+        if life.phase == Phase::Over {
+            return self.match_over(instance, fact.is_some(), out);
+        }
+        if lives {
             out.push(Effect::OpenStreams { life: Box::new(record.clone()) });
         }
         match fact {
-            Some(_) if over => {
-                out.push(Effect::StreamsEnded { instance });
-                out.push(Effect::Forget { instance });
-                life.kept = false;
-            }
-            None if over => out.push(Effect::StreamsEnded { instance }),
             Some(FactState::Up { pid, ident, at }) => {
                 life.since = Some(at.min(now));
                 if (life.record.pid, life.record.ident) != (Some(pid), Some(ident)) {
@@ -141,10 +137,34 @@ impl Engine {
             }
             Some(FactState::Starting) => life.phase = Phase::Begun,
             Some(FactState::Down { end, at }) => self.ended(instance, end, at, now, out),
+            // Defined by a steward that died before it was adopted: it may well live.
+            Some(FactState::Defined) if record.pid.is_some() => {
+                life.kept = false;
+                out.push(Effect::Forget { instance });
+                out.push(Effect::Inspect { life: Box::new(record) });
+            }
             // Defined and never started, by a steward that died in between.
             Some(FactState::Defined) => self.ended(instance, unbegun(), now, now, out),
             None => out.push(Effect::Inspect { life: Box::new(record) }),
         }
+    }
+
+    /// A life whose end has been recorded: its streams are drained to the end. What was never born has none.
+    fn match_over(&mut self, instance: InstanceId, kept: bool, out: &mut Vec<Effect>) {
+        let Some(life) = self.lives.get_mut(&instance) else { return };
+        life.kept = false;
+        if matches!(life.record.ended, Some(End::NotBorn { .. })) {
+            life.sealed = [true; 2];
+        } else {
+            out.push(Effect::OpenStreams { life: Box::new(life.record.clone()) });
+            // It ran, whether or not its record was told of the process.
+            out.push(Effect::StreamsBorn { instance });
+            out.push(Effect::StreamsEnded { instance });
+        }
+        if kept {
+            out.push(Effect::Forget { instance });
+        }
+        self.maybe_close(instance, out);
     }
 
     pub(crate) fn inspected(&mut self, instance: InstanceId, finding: Finding, now: Tick, out: &mut Vec<Effect>) {

@@ -61,7 +61,8 @@ impl End {
     /// an end is no failed life: it only delays.
     pub fn is_shortage(&self) -> bool {
         match self {
-            End::NotBorn { stage: Stage::Prepare | Stage::Fork, .. } => true,
+            // Descriptors are ours to have: one that could not be opened is missing when they are placed.
+            End::NotBorn { stage: Stage::Prepare | Stage::Fork | Stage::Fds, .. } => true,
             End::NotBorn { errno, .. } => matches!(errno.as_str(), "ENOMEM" | "EMFILE" | "ENFILE" | "EAGAIN"),
             End::Exited(_) => false,
         }

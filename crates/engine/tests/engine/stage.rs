@@ -118,7 +118,10 @@ impl Play {
             "start" => Event::Asked(Ask::Start(target())),
             "stop" => Event::Asked(Ask::Stop(target())),
             "restart" => Event::Asked(Ask::Restart(target())),
-            "delete" => Event::Asked(Ask::Delete(target().app)),
+            "delete" => {
+                self.apps.remove(words[1]);
+                Event::Asked(Ask::Delete(target().app))
+            }
             "shutdown" => Event::Asked(Ask::Shutdown),
             "up" => Event::Born { instance: instance(), pid: 100 + instance().0 as u32, ident: 7, at: self.now },
             "end" => Event::Ended { instance: instance(), end: end(words[2]), at: self.now },
