@@ -36,7 +36,7 @@ pub enum Interest {
     Level,
     /// Once for each new write or hang-up: for a stream that waits for more bytes, or that hung up before it was born.
     Edge,
-    /// Never: the log file is in trouble.
+    /// Never, not even a hang-up: the log file is in trouble, or the stream rests; its deadline brings it back.
     Off,
 }
 

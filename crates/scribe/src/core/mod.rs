@@ -34,4 +34,4 @@ pub use effect::{Answer, Cause, Effect, FileKey, Happening, Interest, Now, Sibli
 pub use file::{GREW_EVERY, INDEX_EVERY, ROTATE_AGAIN};
 pub use rotate::{index_path, rotated_path};
 pub use state::Core;
-pub use stream::{FIRST_PAUSE, LINE_PATIENCE, LONGEST_PAUSE, TROUBLE_AGAIN};
+pub use stream::{FIRST_PAUSE, LINE_PATIENCE, LONGEST_PAUSE, REST, REST_BELOW, REST_WITHIN, TROUBLE_AGAIN};

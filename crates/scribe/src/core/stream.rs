@@ -10,6 +10,13 @@ pub const LINE_PATIENCE: Duration = Duration::from_millis(100);
 pub const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// The longest pause after trouble.
 pub const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// A stream that moves again within [`REST_WITHIN`] and less than [`REST_BELOW`] bytes is left alone for this long: a flood of short lines
+/// is then carried by the hundred, at a fraction of the wake-ups. Short enough that no FIFO fills meanwhile, or the app would wait for us.
+pub const REST: Duration = Duration::from_micros(100);
+/// See [`REST`].
+pub const REST_WITHIN: Duration = Duration::from_millis(1);
+/// See [`REST`].
+pub const REST_BELOW: u64 = 4096;
 /// The same trouble of a stream is said again after this.
 pub const TROUBLE_AGAIN: Duration = Duration::from_secs(60);
 
@@ -31,6 +38,7 @@ pub(crate) struct Stream {
     /// Whether it has had bytes: an unborn stream counts as a writer of its file only from then on.
     pub touched: bool,
     pub bytes: u64,
+    pub moved_at: Option<Tick>,
     pub indexed: Option<Tick>,
     pub patience_ends: Option<Tick>,
     pub pause: Option<Duration>,
@@ -80,6 +88,7 @@ impl Stream {
             interest: Interest::Level,
             touched: false,
             bytes: 0,
+            moved_at: None,
             indexed: None,
             patience_ends: None,
             pause: None,
@@ -103,6 +112,14 @@ impl Stream {
     /// Whether the FIFO may have no room for another line: less than one atomic write is free.
     pub fn is_full(&self, len: u64) -> bool {
         len >= TURN_BYTES || len + 4096 > self.capacity
+    }
+
+    /// Notes that bytes were moved; whether it may rest now.
+    pub fn moves(&mut self, bytes: u64, now: Now) -> bool {
+        let before = self.moved_at.replace(now.tick);
+        self.bytes += bytes;
+        self.touched = true;
+        bytes < REST_BELOW && before.is_some_and(|before| now.tick.since(before) < REST_WITHIN)
     }
 
     /// The next pause.

@@ -5,6 +5,7 @@ use super::effect::{Answer, Cause, Effect, FileKey, Interest, Now, StreamKey, TU
 use super::file::{INDEX_EVERY, LogFile, Tail};
 use super::rotate::{index_path, rotated_path};
 use super::state::{Core, Job};
+use super::stream::REST;
 use model::{IndexFlags, IndexRecord};
 
 /// A turn in hand. It begins with `Stat` when the log file is open. Then comes either the *plain* move (nobody else writes the file, this
@@ -277,22 +278,24 @@ impl Core {
         if log.tail == Tail::Line && log.writers.len() > 1 {
             self.wake_waiting(turn);
         }
-        self.at_ease(turn, Interest::Level, out);
         self.hint_grew(turn.file, now);
         let finishing = self.finishing.is_some();
         let Some(stream) = self.streams.get_mut(turn.stream.0) else { return };
-        stream.bytes += bytes;
-        stream.touched = true;
+        let rests = stream.moves(bytes, now);
         let sure = stream.sure;
         let record_due = stream.indexed.is_none_or(|last| now.tick.since(last) >= INDEX_EVERY);
         let again = finishing && stream.rounds > 0;
         stream.rounds = stream.rounds.saturating_sub(1);
         let instance = stream.id.instance;
+        let interest = if rests && sure && !finishing { Interest::Off } else { Interest::Level };
+        self.at_ease(turn, interest, out);
         if again {
             self.try_soon(turn.stream);
         } else if !sure {
             // By way of the deadline, so that the others have their turn first.
             self.set_due(turn.stream, Some(now.tick));
+        } else if interest == Interest::Off {
+            self.set_due(turn.stream, Some(now.tick + REST));
         }
         let flags = IndexFlags { partial: turn.part, our_newline: false };
         let offset = if turn.part { size } else { turn.at };

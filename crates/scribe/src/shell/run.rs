@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 use sys::lock::RoleLock;
 use sys::poll::{Interest, Poller, Ready, Signals};
 use sys::stream::{self, Received, Scratch};
@@ -97,7 +98,7 @@ impl Scribe {
         self.happened(Happening::Started { pid: std::process::id() });
         while !self.ended {
             let wait = self.core.deadline().map(|at| at.0.saturating_sub(sys::clock::now()));
-            self.hands.poller.wait(wait, &mut ready)?;
+            self.wait(wait, &mut ready)?;
             if wait.is_some() {
                 self.happened(Happening::Due);
             }
@@ -117,6 +118,18 @@ impl Scribe {
             }
         }
         Ok(())
+    }
+
+    fn wait(&self, wait_ns: Option<u64>, ready: &mut Vec<Ready>) -> io::Result<()> {
+        match wait_ns {
+            // The poller counts in milliseconds and rounds up; a rest is a tenth of one, and longer ones make the app wait for us. So short
+            // a time everything else can wait too.
+            Some(ns @ 1..1_000_000) => {
+                std::thread::sleep(Duration::from_nanos(ns));
+                self.hands.poller.wait(Some(0), ready)
+            }
+            _ => self.hands.poller.wait(wait_ns, ready),
+        }
     }
 
     /// Steps and performs until nothing more is asked.

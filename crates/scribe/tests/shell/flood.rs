@@ -236,8 +236,8 @@ pub fn bench_many() {
     let begun = Instant::now();
     let writers: Vec<JoinHandle<()>> = (0..20)
         .map(|n| {
-            house.open(n, &format!("logs/app-{n}.log"), LogPolicy::default(), true);
             let mut app = house.app(n);
+            house.open(n, &format!("logs/app-{n}.log"), LogPolicy::default(), true);
             let block = format!("{}\n", "y".repeat(99)).repeat(20);
             std::thread::spawn(move || (0..5_000).for_each(|_| print(&mut app, &block)))
         })

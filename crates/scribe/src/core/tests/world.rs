@@ -141,7 +141,9 @@ impl World {
     /// Reports readiness until there is none. A stream that is reported for ever is a spin.
     pub fn settle(&mut self) {
         for _ in 0..10_000 {
-            while self.core.deadline().is_some_and(|at| at <= self.now.tick) {
+            // Rests are not worth a scene.
+            while let Some(at) = self.core.deadline().filter(|at| *at <= self.now.tick + REST_WITHIN) {
+                self.now.tick = self.now.tick.max(at);
                 self.happen(Happening::Due);
             }
             let ready = self.streams.iter().find_map(|(key, opened)| {
