@@ -15,6 +15,8 @@ pub(crate) struct Life {
     pub since: Option<Tick>,
     /// Which streams are sealed, out and err.
     pub sealed: [bool; 2],
+    /// Whether its streams are drained even if no process of it was ever seen: one may have lived unseen.
+    pub drains: bool,
     /// Whether the keeper has a service for it that must be deleted.
     pub kept: bool,
     /// Its armed deadline.
@@ -82,13 +84,13 @@ pub(crate) enum Phase {
 impl Life {
     /// A life that begins now.
     pub(crate) fn begun(record: LifeRecord) -> Life {
-        Life { record, phase: Phase::Begun, since: None, sealed: [false; 2], kept: true, alarm: None, stuck: None }
+        Life { record, phase: Phase::Begun, since: None, sealed: [false; 2], drains: false, kept: true, alarm: None, stuck: None }
     }
 
     /// A life that is only remembered.
     pub(crate) fn recalled(record: LifeRecord) -> Life {
         let phase = if record.ended.is_some() { Phase::Over } else { Phase::Sought { wish: None } };
-        Life { record, phase, since: None, sealed: [false; 2], kept: false, alarm: None, stuck: None }
+        Life { record, phase, since: None, sealed: [false; 2], drains: false, kept: false, alarm: None, stuck: None }
     }
 
     pub(crate) fn id(&self) -> InstanceId {

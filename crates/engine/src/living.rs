@@ -229,7 +229,7 @@ impl Engine {
         life.phase = Phase::Over;
         life.stuck = None;
         life.record.ended = Some(end.clone());
-        if matches!(end, End::NotBorn { .. }) {
+        if matches!(end, End::NotBorn { .. }) && !life.drains {
             // Nobody has written into its streams.
             life.sealed = [true; 2];
         }

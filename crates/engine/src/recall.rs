@@ -190,7 +190,12 @@ impl Engine {
             }
             Finding::Gone => {
                 let never = life.record.pid.is_none();
+                life.drains = true;
                 out.push(Effect::OpenStreams { life: Box::new(life.record.clone()) });
+                if never {
+                    // Both its keeper and its steward died early; if it ran all the same, what it wrote may still be there.
+                    out.push(Effect::StreamsBorn { instance });
+                }
                 let end = if never { unbegun() } else { End::Exited(Verdict::Unseen) };
                 self.ended(instance, end, now, now, out);
             }

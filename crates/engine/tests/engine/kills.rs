@@ -118,3 +118,25 @@ fn a_descriptor_that_is_missing_is_a_shortage() {
          = web-0 waiting",
     );
 }
+
+#[test]
+fn an_intent_without_a_process_may_have_left_bytes() {
+    check(
+        "@+0 define web
+         > bear i1 in web-0
+         @+0 amnesia
+         @+0 dump
+         > inspect i1
+         # Something of it lives: it was born, and nobody was told.
+         @+0 foreign i1
+         @+0 amnesia
+         @+0 dump
+         > inspect i1
+         @+0 gone i1
+         @+200ms time
+         > bear i2 in web-0
+         @+0 sealed i1 out
+         @+0 sealed i1 err
+         > close i1",
+    );
+}

@@ -443,6 +443,8 @@ fn an_intent_that_never_became_a_process_is_taken_up_again() {
          > inspect i2
          @+100ms time
          @+0 gone i2
+         @+0 sealed i2 out
+         @+0 sealed i2 err
          > close i2
          @+1s time
          > bear i3 in web-0
