@@ -11,6 +11,8 @@ pub enum Sabotage {
     SecondLife,
     /// The steward sends a stop signal that nobody asked for (I2).
     Unasked,
+    /// Programs do not hold a reading end of their own streams, and the keeper none either (I2).
+    BrokenPipe,
     /// The steward sends to a pid without looking whose it is (I3).
     Stranger,
     /// The steward records another end for a life that has one (I4).
@@ -54,6 +56,8 @@ pub struct Checks {
     pub own_ends: BTreeMap<SlotRef, u32>,
     /// Lives that were forked.
     pub forked: BTreeMap<InstanceId, u64>,
+    /// How often the rarer things happened: a check that nothing reaches shows nothing.
+    pub reached: BTreeMap<&'static str, u64>,
     spoiled: u64,
 }
 
@@ -61,6 +65,11 @@ impl Checks {
     /// Notes a violation.
     pub fn fail(&mut self, what: String) {
         self.violations.push(what);
+    }
+
+    /// Notes that something rarer happened.
+    pub fn reach(&mut self, what: &'static str) {
+        *self.reached.entry(what).or_default() += 1;
     }
 
     /// Whether this defect was put in.
@@ -133,7 +142,8 @@ impl Kernel {
 
     /// Living processes of a slot.
     pub fn living_in(&self, slot: &SlotRef) -> Vec<u32> {
-        let ours = |proc: &&crate::kernel::Proc| proc.lives() && proc.truth.and_then(|life| self.checks.slots.get(&life)) == Some(slot);
+        let ours =
+            |proc: &&crate::kernel::Proc| proc.lives() && proc.truth.and_then(|life| self.checks.slots.get(&life)) == Some(slot);
         self.procs.values().filter(ours).map(|proc| proc.pid).collect()
     }
 
@@ -151,7 +161,8 @@ impl Kernel {
         let Some(slot) = self.checks.slots.get(&instance).cloned() else {
             return self.checks.fail(format!("{instance} was born and nobody has recorded it"));
         };
-        let others: Vec<u32> = self.living_in(&slot).into_iter().filter(|other| self.procs[other].truth != Some(instance)).collect();
+        let others: Vec<u32> =
+            self.living_in(&slot).into_iter().filter(|other| self.procs[other].truth != Some(instance)).collect();
         if let Some(other) = others.first() {
             let of = self.procs[other].truth.unwrap_or(instance);
             self.checks.fail(format!("I1: {slot} gets {instance} (p{pid}) while p{other} of {of} lives"));
@@ -202,7 +213,10 @@ impl Kernel {
                     if let Some((fifo, from)) = piece.source {
                         let want = next.entry(fifo).or_default();
                         if *want != from {
-                            wrong.push(format!("I9: {path}: byte {want} of {} is wanted, {from} stands there", self.fifos[fifo].path));
+                            wrong.push(format!(
+                                "I9: {path}: byte {want} of {} is wanted, {from} stands there",
+                                self.fifos[fifo].path
+                            ));
                         }
                         *want = from + piece.len;
                     }

@@ -106,7 +106,9 @@ impl Home {
     fn wish(&mut self, target: &Target, run: bool) -> bool {
         let meant = |index: u32| target.slots.as_ref().is_none_or(|some| some.contains(&index));
         self.errored.retain(|slot, _| slot.app != target.app || !meant(slot.index));
-        let Some(app) = self.apps.iter_mut().find(|app| app.definition.spec.name == target.app && !app.deleting) else { return false };
+        let Some(app) = self.apps.iter_mut().find(|app| app.definition.spec.name == target.app && !app.deleting) else {
+            return false;
+        };
         match &target.slots {
             None => {
                 app.running = run;
@@ -133,7 +135,8 @@ impl Home {
                 SlotId(self.next_slot_id)
             });
         }
-        let slot_wishes = if run { BTreeMap::new() } else { old.map(|old| old.slot_wishes).unwrap_or_default() };
+        let mut slot_wishes = if run { BTreeMap::new() } else { old.map(|old| old.slot_wishes).unwrap_or_default() };
+        slot_wishes.retain(|index, _| *index < spec.instances);
         let definition = Arc::new(Definition { spec, session_env: BTreeMap::new(), umask: 0o22, source: None });
         let app = StoredApp { definition, generation, running: run, slot_wishes, slot_ids, deleting: false };
         if run {

@@ -1,5 +1,6 @@
 //! The keeper's shell over the fake kernel, after the contract of `keeper::core`. One call does one thing: a kill fits between any two.
 
+use crate::check::Sabotage;
 use crate::kernel::{Body, Ending, Handle, HandleId, INIT, Kernel, RoleKind, What, Why};
 use crate::trace::tell;
 use keeper::core::{Born, ConnId, Core, Effect, Fault, FdToken, Happening, LifeId, Settings, Source, Stillborn};
@@ -65,11 +66,6 @@ impl Keeper {
             lives: BTreeMap::new(),
         };
         (pid, keeper)
-    }
-
-    /// Whether it has the house.
-    pub fn reigns(&self) -> bool {
-        self.core.is_some()
     }
 
     /// When it wants to be run next without anything happening.
@@ -167,11 +163,13 @@ impl Keeper {
             }
             None => {
                 let children: Vec<u32> = self.lives.values().filter(|life| life.child).map(|life| life.pid).collect();
-                let orphan = |proc: &&crate::kernel::Proc| proc.parent == self.pid && !proc.lives() && !children.contains(&proc.pid);
+                let orphan =
+                    |proc: &&crate::kernel::Proc| proc.parent == self.pid && !proc.lives() && !children.contains(&proc.pid);
                 let Some(pid) = kernel.procs.values().find(orphan).map(|proc| proc.pid) else { return false };
                 if kernel.checks.keeps_zombies() {
                     return false;
                 }
+                kernel.checks.reach("an orphan reaped");
                 kernel.reap(pid);
             }
         }
@@ -244,7 +242,9 @@ impl Keeper {
                 let path = String::from_utf8_lossy(&path).into_owned();
                 let fails = kernel.weather.open_fails;
                 let result = if kernel.dice.once_in(fails) {
+                    kernel.checks.reach("a failed open");
                     let name = path.rsplit('/').next().and_then(|name| name.split('.').next());
+                    let name = name.filter(|_| how.write);
                     kernel.checks.short.extend(name.and_then(|name| name.parse::<model::InstanceId>().ok()));
                     Err("EMFILE")
                 } else if how.lock {
@@ -256,7 +256,8 @@ impl Keeper {
                         Err("EAGAIN")
                     }
                 } else {
-                    kernel.open_fifo(pid, &path, how.read, how.write).ok_or("ENOENT")
+                    let reads = how.read && !kernel.checks.has(Sabotage::BrokenPipe);
+                    kernel.open_fifo(pid, &path, reads, how.write).ok_or("ENOENT")
                 };
                 let done = result.map(|handle| _ = self.tokens.insert(token, handle));
                 self.answer = Some(Happening::Done(done.map_err(fault)));
@@ -309,6 +310,7 @@ impl Keeper {
         let truth = tag.and_then(|tag| std::str::from_utf8(tag).ok()?.parse().ok());
         if kernel.dice.once_in(fails) {
             kernel.checks.short.extend(truth);
+            kernel.checks.reach("a failed fork");
             return Err(Stillborn { stage: "fork", errno: "EAGAIN" });
         }
         let control = plan.control.map(|control| (control.conn, kernel.socket_pair(self.pid)));

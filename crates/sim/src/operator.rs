@@ -36,7 +36,8 @@ pub fn first_ops(dice: &mut Dice) -> Vec<Op> {
 /// Something that a user does.
 pub fn next_op(dice: &mut Dice, home: &Home) -> Op {
     let name = name(dice);
-    let slots = dice.once_in(4).then(|| vec![dice.below(2) as u32]);
+    let instances = home.app(&name).map_or(0, |app| app.definition.spec.instances);
+    let slots = (instances > 0 && dice.once_in(4)).then(|| vec![dice.below(u64::from(instances)) as u32]);
     let target = Target { app: name.clone(), slots };
     match (dice.below(12), home.app(&name)) {
         (_, None) => {

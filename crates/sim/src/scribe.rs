@@ -1,11 +1,12 @@
 //! The scribe's shell over the fake kernel, after the contract of `scribe::core`. One call does one thing.
 
+use crate::check::Sabotage;
 use crate::kernel::{Ending, Flow, HandleId, Kernel, Message, Why};
 use crate::trace::tell;
+use model::{Tick, Wall};
 use scribe::core::{
     Answer, Cause, Core, Cut, Effect, Happening, Interest, Now, Sibling, StreamKey, TURN_BYTES, index_path, rotated_path,
 };
-use model::{Tick, Wall};
 use std::collections::{BTreeMap, VecDeque};
 
 /// A FIFO that is open, and what of it has been reported.
@@ -102,7 +103,8 @@ impl Scribe {
 
     /// The next stream that the kernel reports, round robin.
     fn ready(&mut self, kernel: &Kernel) -> Option<u32> {
-        let after: Vec<u32> = self.fifos.range(self.last + 1..).chain(self.fifos.range(..=self.last)).map(|(key, _)| *key).collect();
+        let after: Vec<u32> =
+            self.fifos.range(self.last + 1..).chain(self.fifos.range(..=self.last)).map(|(key, _)| *key).collect();
         for key in after {
             let open = self.fifos.get_mut(&key)?;
             let edge = kernel.edge(open.handle);
@@ -194,7 +196,10 @@ impl Scribe {
                 None => Answer::Failed(Cause("EBADF")),
             },
             Effect::PutNewline { file, at } => match self.logs.get(&file.0) {
-                Some((_, log, _)) => done(kernel, |kernel| kernel.disk.append(*log, at, b"\n", None)),
+                Some((_, log, _)) => {
+                    kernel.checks.reach("a line feed of ours");
+                    done(kernel, |kernel| kernel.disk.append(*log, at, b"\n", None))
+                }
                 None => Answer::Failed(Cause("EBADF")),
             },
             Effect::AppendIndex { file, record } => match self.logs.get(&file.0) {
@@ -218,7 +223,10 @@ impl Scribe {
                 Answer::Siblings((1..).map(at).take_while(|one| *one != Sibling::default()).collect())
             }
             Effect::Rename { from, to } => match kernel.disk.rename(&from, &to) {
-                true => Answer::Done,
+                true => {
+                    kernel.checks.reach("a rotation");
+                    Answer::Done
+                }
                 false => Answer::Failed(Cause("ENOENT")),
             },
             Effect::Remove { path } => {
@@ -227,7 +235,10 @@ impl Scribe {
             }
             Effect::Send(message) => match kernel.send_message(self.link, Message::From(message)) {
                 Some(true) => Answer::Done,
-                Some(false) => Answer::Full,
+                Some(false) => {
+                    kernel.checks.reach("a full link");
+                    Answer::Full
+                }
                 None => Answer::Failed(Cause("EPIPE")),
             },
             Effect::WatchLink { writable } => {
@@ -278,12 +289,27 @@ fn done(kernel: &mut Kernel, act: impl FnOnce(&mut Kernel) -> Result<(), String>
 fn splice(kernel: &mut Kernel, handle: HandleId, log: usize, at: u64, len: u64) -> Answer {
     let fails = kernel.weather.write_fails;
     if kernel.dice.once_in(fails) {
+        kernel.checks.reach("a full disk");
         return Answer::Failed(Cause("ENOSPC"));
     }
     // The kernel may move less than it is asked to.
     let most = if kernel.dice.once_in(20) { kernel.dice.between(1, len) } else { len };
     let Some(read) = kernel.take(handle, most.min(TURN_BYTES) as usize) else { return Answer::Empty };
     let kept = kernel.checks.spoil(&read.bytes);
+    if kernel.checks.has(Sabotage::TornLine)
+        && let Some(other) = kernel.handles.keys().copied().find(|id| kernel.is_other_stream(*id, read.fifo))
+        && kernel.flow(other) == Flow::Bytes
+        && let Some(part) = kernel.take(other, 5)
+    {
+        let size = kernel.disk.logs[log].size;
+        let put = kernel.disk.append(log, size, &part.bytes, Some((part.fifo, part.from)));
+        let at = size + part.bytes.len() as u64;
+        let done = put.and_then(|()| kernel.disk.append(log, at, kept, Some((read.fifo, read.from))));
+        if let Err(why) = done {
+            kernel.checks.fail(why);
+        }
+        return Answer::Moved((part.bytes.len() + read.bytes.len()) as u64);
+    }
     if let Err(why) = kernel.disk.append(log, at, kept, Some((read.fifo, read.from))) {
         kernel.checks.fail(why);
     }

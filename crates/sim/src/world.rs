@@ -25,7 +25,7 @@ pub struct Settings {
 }
 
 /// What a run was like.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Figures {
     /// Things done.
     pub steps: u64,
@@ -37,6 +37,8 @@ pub struct Figures {
     pub bytes: u64,
     /// Bytes lost because nobody at all held the FIFO.
     pub lost: u64,
+    /// How often the rarer things happened.
+    pub reached: BTreeMap<&'static str, u64>,
 }
 
 /// The house and its machine.
@@ -183,7 +185,9 @@ impl World {
 
     /// What became of processes of ours that ended by themselves or by us.
     fn settle_roles(&mut self) {
-        let gone = |kernel: &Kernel, pid: &u32, role| kernel.procs.get(pid).is_none_or(|proc| !proc.lives() || proc.role() != Some(role));
+        let gone = |kernel: &Kernel, pid: &u32, role| {
+            kernel.procs.get(pid).is_none_or(|proc| !proc.lives() || proc.role() != Some(role))
+        };
         let kernel = &self.kernel;
         let mut rescues = 0;
         self.keepers.retain(|pid, _| !gone(kernel, pid, RoleKind::Keeper));
@@ -218,6 +222,9 @@ impl World {
         };
         let hit = |proc: &&crate::kernel::Proc| proc.lives() && proc.role().is_some_and(|role| victims.contains(&role));
         let pids: Vec<u32> = self.kernel.procs.values().filter(hit).map(|proc| proc.pid).collect();
+        if self.kernel.procs.values().any(|proc| matches!(proc.body, Body::Unborn(..)) && proc.truth.is_some()) {
+            self.kernel.checks.reach("a kill between fork and exec of an app");
+        }
         for pid in pids {
             tell!(self.kernel, "*** SIGKILL to {:?} p{pid}", self.kernel.procs[&pid].role());
             self.kernel.exit(pid, Ending::Signal(9));

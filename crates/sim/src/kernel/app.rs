@@ -93,7 +93,11 @@ impl Kernel {
         }
         let Body::App(mut app) = std::mem::replace(&mut proc.body, Body::Stranger) else { return false };
         let truth = proc.truth;
-        let did = if waits && !(app.ends.is_some() && proc.wakes <= now) { self.write_on(pid, &mut app) } else { self.act(pid, &mut app, truth) };
+        let did = if waits && !(app.ends.is_some() && proc.wakes <= now) {
+            self.write_on(pid, &mut app)
+        } else {
+            self.act(pid, &mut app, truth)
+        };
         if let Some(proc) = self.procs.get_mut(&pid) {
             proc.body = Body::App(app);
         }
@@ -112,6 +116,9 @@ impl Kernel {
                 true
             }
             Some(count) => {
+                if count < app.unwritten.len() {
+                    self.checks.reach("a full FIFO");
+                }
                 app.unwritten.drain(..count);
                 count > 0
             }

@@ -82,6 +82,11 @@ impl Kernel {
         }
     }
 
+    /// Whether this is a reader of another FIFO.
+    pub(crate) fn is_other_stream(&self, id: HandleId, than: usize) -> bool {
+        matches!(self.handles.get(&id), Some(Handle { what: What::Fifo { fifo, reads: true, .. }, .. }) if *fifo != than)
+    }
+
     /// What a read would meet.
     pub fn flow(&self, id: HandleId) -> Flow {
         match self.fifo_of(id).map(|(fifo, _)| &self.fifos[fifo]) {

@@ -12,12 +12,26 @@ pub type HandleId = u32;
 pub enum What {
     /// `/dev/null`.
     Null,
-    /// A FIFO. `seen` counts the writers that had come when it was opened: without a later one no hang-up is told.
-    Fifo { fifo: usize, reads: bool, writes: bool, seen: u64 },
+    /// A FIFO.
+    Fifo {
+        /// Which.
+        fifo: usize,
+        /// For reading.
+        reads: bool,
+        /// For writing.
+        writes: bool,
+        /// How many writers had come when it was opened: without a later one no hang-up is told.
+        seen: u64,
+    },
     /// A lock file.
     Lock(usize),
     /// One end of a socket pair.
-    Socket { socket: usize, side: usize },
+    Socket {
+        /// Which pair.
+        socket: usize,
+        /// Which end.
+        side: usize,
+    },
 }
 
 /// An open file.
@@ -102,7 +116,7 @@ impl Kernel {
                     pipe.lost += lost;
                     pipe.queue.clear();
                     tell!(self, "kernel: {lost} bytes of {path} are gone with its last descriptor");
-                    if why != Why::Exit {
+                    if why == Why::Close {
                         self.checks.fail(format!("I9: {lost} bytes of {path} were thrown away by closing its last descriptor"));
                     }
                 }
@@ -113,7 +127,9 @@ impl Kernel {
     /// Opens a FIFO by name; `None` when there is none.
     pub fn open_fifo(&mut self, pid: u32, path: &str, reads: bool, writes: bool) -> Option<HandleId> {
         let Some(Node::Fifo(fifo)) = self.paths.get(path).copied() else { return None };
-        let seen = self.fifos[fifo].came + u64::from(writes);
+        // Where a writer is there already, every later hang-up is told (`fifo_open` of Linux).
+        let pipe = &self.fifos[fifo];
+        let seen = if pipe.writers == 0 && !writes { pipe.came } else { u64::MAX };
         Some(self.open(pid, What::Fifo { fifo, reads, writes, seen }))
     }
 

@@ -5,7 +5,7 @@ use crate::check::Sabotage;
 use crate::home::Home;
 use crate::kernel::Kernel;
 use crate::trace::tell;
-use engine::{Event, FactState, KeeperFact};
+use engine::{Ask, Event, FactState, KeeperFact};
 use model::{End, InstanceId, Signal, SlotRef, Stage as Step, Tick, Verdict};
 use wire::{Event as Heard, Request, ServiceState};
 
@@ -15,10 +15,16 @@ impl Steward {
             Heard::State { name, state } => self.hear_state(name, state, kernel),
             Heard::Tags { name, tags } => _ = self.tags.insert(name, tags),
             Heard::Other(words) if words[0] == "barrier" && self.stage == Stage::Asking => self.open(kernel, home),
-            Heard::Overflow(_) => self.say(&Request::new("statedump")),
+            Heard::Overflow(_) => {
+                kernel.checks.reach("an overflow");
+                self.say(&Request::new("statedump"));
+            }
             Heard::Error(text) => {
                 tell!(kernel, "steward p{}: - error {text:?}", self.pid);
-                self.hear_error(&text);
+                self.hear_error(&text, kernel);
+            }
+            Heard::Other(words) if words[0] == "fd.state" && self.stage == Stage::Asking => {
+                self.handles.extend(words.into_iter().nth(1))
             }
             Heard::Dialect(_) | Heard::Signal { .. } | Heard::Other(_) => {}
         }
@@ -43,23 +49,17 @@ impl Steward {
         }
     }
 
-    /// A refusal names the command; those that mean that a life cannot be born or adopted are told to the brain.
-    fn hear_error(&mut self, text: &str) {
-        let Some((why, quote)) = text.split_once(", for command \"") else { return };
+    /// A refusal names the command; that a life is not adopted is told to the brain. A birth that lacks a descriptor says so itself, as
+    /// `failed fds:EBADF`, once all of its lines have been executed.
+    fn hear_error(&mut self, text: &str, kernel: &mut Kernel) {
+        let Some((_, quote)) = text.split_once(", for command \"") else { return };
         let mut words = quote.trim_end_matches('"').split('\t');
         let (verb, name) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
         let (life, handle) = name.split_once('.').unwrap_or((name, ""));
         let Ok(instance) = life.parse::<InstanceId>() else { return };
-        match (verb, handle) {
-            // The app holds a reading end itself, and the scribe opens by path: without this one it lives all the same.
-            ("fd.open", "out.r" | "err.r") => {}
-            ("fd.open", _) | ("service.start", "") => {
-                let errno = why.rsplit(' ').next().unwrap_or("EIO").to_owned();
-                let end = End::NotBorn { stage: Step::Prepare, errno };
-                self.events.push_back(Event::Ended { instance, end, at: Tick(0) });
-            }
-            ("service.adopt", "") => self.events.push_back(Event::AdoptRefused { instance }),
-            _ => {}
+        if (verb, handle) == ("service.adopt", "") {
+            kernel.checks.reach("an adoption refused");
+            self.events.push_back(Event::AdoptRefused { instance });
         }
     }
 
@@ -79,6 +79,19 @@ impl Steward {
         self.step(Event::Recalled(Box::new(home.recall())), kernel);
         self.step(Event::Dumped(facts), kernel);
         self.say(&Request::new("hello"));
+        if home.stopped {
+            // The end of the house was asked for, and whoever was asked has died.
+            home.shut = kernel.now;
+            self.events.push_back(Event::Asked(Ask::Shutdown));
+        }
+        // Left by a birth that was cut short, or by a life that has been let go of.
+        for handle in std::mem::take(&mut self.handles) {
+            let Some((life, end)) = handle.split_once('.') else { continue };
+            let Ok(instance) = life.parse::<InstanceId>() else { continue };
+            if !end.ends_with('r') || !home.lives.contains_key(&instance) {
+                self.say(&Request::new("fd.delete").field(&handle));
+            }
+        }
     }
 }
 

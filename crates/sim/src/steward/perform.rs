@@ -61,7 +61,16 @@ impl Steward {
                 home.persist(note);
             }
             Effect::Journal(note) => match (&note.what, &note.slot, note.instance) {
-                (What::Exited { .. }, _, Some(instance)) => kernel.checks.told_end(instance),
+                (What::Exited { end, .. }, _, Some(instance)) => {
+                    if *end == End::Exited(model::Verdict::Unseen) {
+                        kernel.checks.reach("an end unseen");
+                    }
+                    kernel.checks.told_end(instance);
+                }
+                (What::Adopted { .. }, ..) => kernel.checks.reach("an adoption"),
+                (What::Foreign, ..) => kernel.checks.reach("a foreign life"),
+                (What::Killing, ..) => kernel.checks.reach("a kill of a tree"),
+                (What::Deleted, ..) => kernel.checks.reach("a deletion"),
                 (What::Stopped, Some(slot), _) => kernel.check_empty(slot, "stopped"),
                 (What::Completed, Some(slot), _) => kernel.check_empty(slot, "completed"),
                 (What::Errored { .. }, Some(slot), _) => kernel.check_empty(slot, "errored"),
@@ -69,7 +78,12 @@ impl Steward {
             },
             Effect::Bear(bear) => self.bear(&bear, kernel),
             Effect::OpenStreams { life } => self.scribe.open(&life),
-            Effect::StreamsBorn { instance } => self.scribe.born(instance),
+            Effect::StreamsBorn { instance } => {
+                self.scribe.born(instance);
+                if kernel.checks.has(Sabotage::Unasked) {
+                    self.acts.push_front(Act::Effect(Box::new(Effect::Signal { instance, signal: Signal::TERM })));
+                }
+            }
             Effect::StreamsEnded { instance } => self.scribe.ended(instance),
             Effect::Signal { instance, signal } => {
                 self.address(instance, kernel, home);
@@ -107,6 +121,7 @@ impl Steward {
                 acts.into_iter().rev().for_each(|act| self.acts.push_front(act));
             }
             Effect::Farewell => {
+                kernel.checks.reach("a farewell");
                 self.scribe.finish();
                 self.terminate_at = Some(kernel.now + 200_000_000);
             }
@@ -117,7 +132,8 @@ impl Steward {
     fn address(&mut self, instance: InstanceId, kernel: &mut Kernel, home: &Home) {
         kernel.checks.addressed.insert(instance, kernel.now);
         let Some(life) = home.lives.get(&instance) else { return };
-        let leads = life.pid.is_some_and(|pid| kernel.procs.get(&pid).is_some_and(|proc| proc.lives() && proc.truth == Some(instance)));
+        let leads =
+            life.pid.is_some_and(|pid| kernel.procs.get(&pid).is_some_and(|proc| proc.lives() && proc.truth == Some(instance)));
         if leads && !home.may_end(instance, &life.slot) {
             kernel.checks.fail(format!("I2: {instance} in {} is told to end, and nobody asked for it", life.slot));
         }
@@ -136,7 +152,8 @@ impl Steward {
         };
         let [out, err] = wire::handles(&name).fifos;
         let lines = wire::birth(&birth).unwrap_or_default();
-        let mut acts = vec![Act::MakeFifo(out), Act::MakeFifo(err), Act::OpenStreams(Box::new(bear.life.clone())), Act::Lines(lines)];
+        let mut acts =
+            vec![Act::MakeFifo(out), Act::MakeFifo(err), Act::OpenStreams(Box::new(bear.life.clone())), Act::Lines(lines)];
         if kernel.checks.has(Sabotage::SecondLife) {
             let second = InstanceId(bear.life.instance.0 + 500_000);
             let mut life = bear.life.clone();
@@ -147,11 +164,6 @@ impl Steward {
             acts.push(Act::MakeFifo(format!("run/io/{service}.out")));
             acts.push(Act::MakeFifo(format!("run/io/{service}.err")));
             acts.push(Act::Lines(wire::birth(&Birth { service, env, ..birth }).unwrap_or_default()));
-        }
-        if kernel.checks.has(Sabotage::Unasked) {
-            let effect = Effect::Signal { instance: bear.life.instance, signal: Signal::TERM };
-            self.sweeps.push(Sweep { life: Box::new(bear.life.clone()), signal: None, clean: 0, rounds: 0, at: kernel.now });
-            acts.push(Act::Effect(Box::new(effect)));
         }
         acts.into_iter().rev().for_each(|act| self.acts.push_front(act));
     }

@@ -35,6 +35,8 @@ pub struct Steward {
     pub(super) facts: BTreeMap<String, ServiceState>,
     pub(super) tags: BTreeMap<String, Vec<String>>,
     pub(super) services: BTreeSet<String>,
+    /// Descriptors in the dump.
+    pub(super) handles: Vec<String>,
     pub(super) sweeps: Vec<Sweep>,
     pub(super) scribe: ScribeLink,
     pub(super) terminate_at: Option<u64>,
@@ -65,6 +67,7 @@ impl Steward {
             facts: BTreeMap::new(),
             tags: BTreeMap::new(),
             services: BTreeSet::new(),
+            handles: Vec::new(),
             sweeps: Vec::new(),
             scribe: ScribeLink::default(),
             terminate_at: None,
