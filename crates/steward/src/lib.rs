@@ -2,11 +2,15 @@
 #![allow(dead_code, unused)]
 
 mod birth;
+mod brain;
+mod call;
 mod fill;
 mod home;
 mod journal;
 mod keeper_link;
 mod log;
+mod logfile;
+mod note;
 mod preflight;
 mod scribe_link;
 mod select;
@@ -14,3 +18,4 @@ mod store;
 mod sweep;
 mod time;
 mod track;
+mod usage;

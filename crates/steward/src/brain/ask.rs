@@ -1,0 +1,51 @@
+//! Questions of the API, answered from memory.
+
+use super::Brain;
+use crate::call::Call;
+use crate::logfile::Source;
+use crate::select::{includes, resolve};
+use api::Problem;
+use model::{AppName, SlotRef, Stream};
+
+impl Brain {
+    /// Answers. Somebody who has gone away meanwhile needs no answer.
+    pub(super) fn answer(&mut self, call: Call) {
+        match call {
+            Call::Rows { select, reply } => _ = reply.send(self.rows(select.as_deref())),
+            Call::Detail { app, reply } => _ = reply.send(self.detail(&app)),
+            Call::Wish { wish, actor, key, reply } => _ = reply.send(self.wish(*wish, &actor, key)),
+            Call::Operation { id, reply } => {
+                let known = self.tracker.get(id);
+                _ = reply.send(known.ok_or_else(|| Problem::new(404, "invalid_request", format!("no operation {id} is known"))));
+            }
+            Call::Daemon { reply } => _ = reply.send(Ok(self.status())),
+            Call::Logs { select, stream, follow, reply } => {
+                let sources = self.sources(&select, stream);
+                let answer = sources.map(|sources| {
+                    let grown = follow.then(|| {
+                        self.scribe.watch(true);
+                        self.grew.subscribe()
+                    });
+                    (sources, grown)
+                });
+                _ = reply.send(answer);
+            }
+            Call::Events { reply } => _ = reply.send(Ok(self.journal.follow())),
+        }
+    }
+
+    fn sources(&self, select: &str, stream: Option<Stream>) -> Result<Vec<Source>, Problem> {
+        let targets = resolve(select, &self.known())?;
+        let slots = self.engine.slots().into_iter().map(|view| view.slot).filter(|slot| includes(&targets, slot));
+        let meant = |source: &Source| stream.is_none_or(|stream| source.stream == stream);
+        Ok(slots.flat_map(|slot: SlotRef| Source::both(&slot)).filter(meant).collect())
+    }
+
+    pub(super) fn app_of(&self, name: &str) -> Result<AppName, Problem> {
+        let targets = resolve(name, &self.known())?;
+        match targets.as_slice() {
+            [one] => Ok(one.app.clone()),
+            _ => Err(Problem::new(400, "invalid_request", format!("`{name}` means more than one app"))),
+        }
+    }
+}

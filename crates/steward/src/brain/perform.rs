@@ -1,0 +1,204 @@
+//! Effects, performed in order.
+
+use super::{Brain, Ending, LAST_WORDS};
+use crate::birth;
+use crate::home::log_files;
+use crate::log::say;
+use crate::note::entry;
+use crate::scribe_link::Wished;
+use crate::store::Act;
+use crate::time::now;
+use engine::{Bear, Effect, Event, LifeNote, StoreNote, What};
+use model::{End, InstanceId, LifeRecord, Signal, Stream, StreamId};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use sys::clock::wall_ms;
+use sys::lives::{Traces, only_known_children};
+use wire::{Request, ServiceState};
+
+impl Brain {
+    pub(super) fn perform(&mut self, effect: Effect) {
+        match effect {
+            Effect::Record(note) => self.record(note),
+            Effect::Persist(note) => self.persist(note),
+            Effect::Journal(note) => {
+                match (&note.what, &note.slot, note.instance) {
+                    (What::Exited { .. }, Some(slot), Some(instance)) => _ = self.last_ended.insert(slot.clone(), instance),
+                    (What::Deleted, ..) => self.last_ended.retain(|slot, _| slot.app != note.app),
+                    _ => {}
+                }
+                let wall = wall_ms();
+                self.journal.write(entry(&note, now(), wall), wall);
+            }
+            Effect::Bear(bear) => self.bear(&bear),
+            Effect::OpenStreams { life } => self.open_streams(&life),
+            Effect::StreamsBorn { instance } => self.scribe.born(instance),
+            Effect::StreamsEnded { instance } => self.scribe.ended(instance),
+            Effect::Signal { instance, signal } => self.signal(instance, signal),
+            Effect::Sweep { instance, signal } => self.sweep(instance, signal),
+            Effect::Adopt { instance, pid, ident } => self.adopt(instance, pid, ident),
+            Effect::Forget { instance } => self.say_about("service.delete", instance),
+            Effect::Inspect { life } => {
+                let traces = self.traces(&life);
+                self.searches.inspect(life.instance, traces, now());
+            }
+            Effect::Close { instance } => {
+                let name = instance.to_string();
+                self.scribe.close(instance);
+                wire::release(&name).iter().for_each(|request| self.keeper.say(request));
+                birth::remove_files(&wire::handles(&name));
+            }
+            Effect::Farewell => self.farewell(),
+        }
+    }
+
+    fn record(&mut self, note: LifeNote) {
+        if let LifeNote::Closed { .. } = note {
+            let known = self.lives.remembered();
+            self.samples.keep(|instance| known.lives.contains_key(&instance));
+        }
+        match self.lives.note(note) {
+            Ok(()) => self.lives_failing = false,
+            Err(error) => {
+                if !std::mem::replace(&mut self.lives_failing, true) {
+                    say!("failed to write store/lives: {error}; it is tried again with each life");
+                }
+            }
+        }
+    }
+
+    fn persist(&mut self, note: StoreNote) {
+        let act = match note {
+            StoreNote::Errored { slot, why } => Act::Errored { slot, why },
+            StoreNote::Reserve { until } => Act::Reserve { until },
+            StoreNote::Gone { app } => Act::Gone { app },
+        };
+        if let Err(error) = self.store.note(act, wall_ms()) {
+            say!("{error}; it is written with the next save");
+        }
+    }
+
+    fn bear(&mut self, bear: &Bear) {
+        let instance = bear.life.instance;
+        let name = instance.to_string();
+        if let Err(error) = birth::make_fifos(&wire::handles(&name)) {
+            say!("failed to make the streams of {name}: {error}");
+            return self.not_born(instance, sys::errno::name_of(&error), now());
+        }
+        match birth::lines(bear, &self.me.home, &self.me.boot) {
+            Ok(lines) => {
+                self.open_streams(&bear.life);
+                lines.iter().for_each(|request| self.keeper.say(request));
+                self.keeper.say(&Request::new("echo").field(format!("bear-{name}")));
+            }
+            Err(wire::TooLong(why)) => {
+                say!("{why}");
+                // The app's fault, as the kernel would say it.
+                let end = End::NotBorn { stage: model::Stage::Exec, errno: "E2BIG".to_owned() };
+                self.happenings.push_back(Event::Ended { instance, end, at: now() });
+            }
+        }
+    }
+
+    fn open_streams(&mut self, life: &LifeRecord) {
+        let handles = wire::handles(&life.instance.to_string());
+        let born = life.pid.is_some() || matches!(life.ended, Some(End::Exited(_)));
+        let files = log_files(&life.slot);
+        for ((stream, fifo), file) in Stream::BOTH.into_iter().zip(handles.fifos).zip(files) {
+            if self.lives.remembered().sealed.contains(&(life.instance, stream)) {
+                continue;
+            }
+            let wished = Wished { fifo, file, policy: life.log.clone(), born, ended: life.ended.is_some() };
+            self.scribe.open(StreamId { instance: life.instance, stream }, wished);
+        }
+    }
+
+    fn signal(&mut self, instance: InstanceId, signal: Signal) {
+        let say = |signal: Signal| Request::new("service.signal").field(instance.to_string()).field(signal.number().to_string());
+        self.keeper.say(&say(signal));
+        // A stopped process would never see it.
+        if !matches!(signal, Signal::KILL | Signal::CONT) {
+            self.keeper.say(&say(Signal::CONT));
+        }
+    }
+
+    fn sweep(&mut self, instance: InstanceId, signal: Option<Signal>) {
+        let Some(life) = self.lives.remembered().lives.get(&instance) else {
+            // A life that nobody recorded has left nothing that could be proven to be its own.
+            return self.happenings.push_back(Event::Swept { instance, left: 0 });
+        };
+        let traces = self.traces(life);
+        if signal.is_none() && self.is_silent(life, &traces.lock) {
+            return self.happenings.push_back(Event::Swept { instance, left: 0 });
+        }
+        self.searches.sweep(instance, traces, signal, now());
+    }
+
+    /// Whether a life whose leader is gone has provably left nothing, without a look at every process of the machine.
+    fn is_silent(&self, life: &LifeRecord, lock: &Path) -> bool {
+        let ours = life.ident.is_some_and(|ident| ident > self.me.keeper_ident);
+        if !ours || !matches!(sys::lock::is_held(lock), Ok(false)) {
+            return false;
+        }
+        let pid = |state: &ServiceState| match state {
+            ServiceState::Up { pid, .. } => Some(*pid),
+            _ => None,
+        };
+        let known: BTreeSet<u32> = self.services.values().filter_map(pid).collect();
+        only_known_children(self.me.keeper_pid, &known) == Some(true)
+    }
+
+    fn traces(&self, life: &LifeRecord) -> Traces {
+        let instance = life.instance.to_string();
+        let lock = PathBuf::from(wire::handles(&instance).lock_path);
+        let home = PathBuf::from(&self.me.home);
+        Traces { instance, home, lock, pid: life.pid, ident: life.ident, begun: life.begun.0 }
+    }
+
+    fn adopt(&mut self, instance: InstanceId, pid: u32, ident: u64) {
+        let name = instance.to_string();
+        let tags = self.lives.remembered().lives.get(&instance).map(|life| birth::tags(life, &self.me.boot)).unwrap_or_default();
+        wire::adopt(&name, &tags, pid, ident).iter().for_each(|request| self.keeper.say(request));
+        self.keeper.say(&Request::new("echo").field(format!("adopt-{name}")));
+    }
+
+    fn say_about(&mut self, verb: &str, instance: InstanceId) {
+        self.keeper.say(&Request::new(verb).field(instance.to_string()));
+    }
+
+    /// The house is empty: the scribe moves what is left and is not started again.
+    fn farewell(&mut self) {
+        self.keeper.say(&Request::new("service.keep").field("scribe").field("-"));
+        self.scribe.finish();
+        let up = matches!(self.services.get("scribe"), Some(ServiceState::Up { .. }));
+        self.ending = if up { Ending::Draining(now() + LAST_WORDS) } else { Ending::Over };
+    }
+
+    /// The last words: the keeper ends, and does not start a steward again.
+    pub(crate) fn terminate(&mut self) {
+        self.keeper.say(&Request::new("service.keep").field("steward").field("-"));
+        self.keeper.say(&Request::new("terminate").field("0"));
+        self.keeper.flush();
+    }
+
+    /// Waits until the keeper has closed its end.
+    pub(crate) async fn await_end(&mut self) {
+        loop {
+            let mut heard = Vec::new();
+            self.keeper.flush();
+            if self.keeper.ready().await.is_err() || !self.keeper.read(&mut heard) {
+                return;
+            }
+        }
+    }
+
+    /// Says that the end was reached; `true` while somebody is still being told.
+    pub(crate) fn say_end(&mut self) {
+        self.tracker.farewell();
+    }
+
+    /// Whether somebody is still being told that the end was reached.
+    pub(crate) fn is_being_heard(&self) -> bool {
+        self.tracker.has_listeners()
+    }
+}

@@ -1,0 +1,101 @@
+//! What clients see.
+
+use super::Brain;
+use crate::home::log_files;
+use crate::select::{includes, resolve};
+use crate::time::{now, wall_of};
+use api::{AppDetail, DaemonStatus, ExitView, ProcessRef, Problem, SlotDetail, SlotRow};
+use engine::SlotView;
+use model::{Tick, Wall};
+use serde_json::Value;
+use sys::clock::wall_ms;
+use wire::ServiceState;
+
+/// What stands for a value that is not shown.
+const MASK: &str = "•••";
+
+impl Brain {
+    pub(super) fn rows(&mut self, select: Option<&str>) -> Result<Vec<SlotRow>, Problem> {
+        let targets = match select {
+            Some(select) => Some(resolve(select, &self.known())?),
+            None => None,
+        };
+        let now = now();
+        let samples = &mut self.samples;
+        let views = self.engine.slots().into_iter();
+        let meant = views.filter(|view| targets.as_ref().is_none_or(|targets| includes(targets, &view.slot)));
+        Ok(meant.map(|view| row(&view, samples, now)).collect())
+    }
+
+    pub(super) fn detail(&mut self, app: &str) -> Result<AppDetail, Problem> {
+        let name = self.app_of(app)?;
+        let stored = self.store.state().app(&name).ok_or_else(|| Problem::new(404, "unknown_app", format!("no app `{name}`")))?;
+        let spec = masked(serde_json::to_value(&stored.definition.spec).unwrap_or_default());
+        let (now, wall) = (now(), Wall(wall_ms()));
+        let samples = &mut self.samples;
+        let detail = |view: SlotView<'_>| SlotDetail {
+            row: row(&view, samples, now),
+            next_restart_at: view.next_at.map(|at| wall_of(at, now, wall)),
+            why: view.why,
+            last_lines: Vec::new(),
+            log_files: log_files(&view.slot).map(|file| format!("{}/{file}", self.me.home)).to_vec(),
+        };
+        let slots: Vec<SlotDetail> = self.engine.slots().into_iter().filter(|view| view.slot.app == name).map(detail).collect();
+        let next_restart_at = slots.iter().filter_map(|slot| slot.next_restart_at).min();
+        Ok(AppDetail { app: name.to_string(), spec, slots, next_restart_at, last_events: Vec::new() })
+    }
+
+    pub(super) fn status(&self) -> DaemonStatus {
+        let scribe = match self.services.get("scribe") {
+            Some(ServiceState::Up { pid, .. }) => Some(ProcessRef { pid: *pid, version: None }),
+            _ => None,
+        };
+        let damage = self.store.damage();
+        let damaged = (!damage.is_empty()).then(|| format!("the store was damaged: {}", damage.join("; ")));
+        DaemonStatus {
+            home: self.me.home.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            uptime_ms: uptime_ms(self.me.keeper_ident),
+            steward: ProcessRef { pid: std::process::id(), version: None },
+            scribe,
+            keeper: ProcessRef { pid: self.me.keeper_pid, version: self.keeper_version.clone() },
+            read_only: self.store.read_only().or(damaged),
+        }
+    }
+}
+
+fn row(view: &SlotView<'_>, samples: &mut crate::usage::Samples, now: Tick) -> SlotRow {
+    let used = match (view.instance, view.pid, view.ident, view.since) {
+        (Some(instance), Some(pid), Some(ident), Some(since)) => samples.of(instance, pid, ident, since, now),
+        _ => None,
+    };
+    SlotRow {
+        app: view.slot.app.to_string(),
+        slot: view.slot.to_string(),
+        id: view.id.0,
+        status: view.status,
+        pid: view.pid,
+        instance: view.instance.map(|instance| instance.to_string()),
+        uptime_ms: view.since.map(|since| u64::try_from(now.since(since).as_millis()).unwrap_or(u64::MAX)),
+        restarts: view.restarts,
+        cpu_percent: used.map(|used| used.cpu_percent),
+        memory_bytes: used.map(|used| used.memory_bytes),
+        port: None,
+        health: None,
+        exit: view.exit.map(ExitView::from),
+    }
+}
+
+fn masked(mut spec: Value) -> Value {
+    if let Some(Value::Object(env)) = spec.get_mut("env") {
+        env.values_mut().for_each(|value| *value = Value::String(MASK.to_owned()));
+    }
+    spec
+}
+
+/// How long a process with this start time (in ticks of 10 ms since boot) has been running.
+fn uptime_ms(ident: u64) -> u64 {
+    let text = std::fs::read_to_string("/proc/uptime").unwrap_or_default();
+    let seconds: f64 = text.split(' ').next().and_then(|word| word.parse().ok()).unwrap_or_default();
+    ((seconds * 1000.0) as u64).saturating_sub(ident * 10)
+}

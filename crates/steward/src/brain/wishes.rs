@@ -1,0 +1,361 @@
+//! From wishes to operations: what is stored, what the engine is told, what is waited for. Intent first: a wish counts once it is written.
+
+use super::{Brain, KEYS};
+use crate::call::{Followed, Verb, Wish};
+use crate::home::mark_stopped;
+use crate::journal::Entry;
+use crate::log::say;
+use crate::logfile::last_words;
+use crate::scribe_link::ScribeLink;
+use crate::select::{Known, resolve};
+use crate::store::{Act, Defined, Goal, SaveError, StoredApp, StoredTarget, Track};
+use crate::track::{World, floor_of_start};
+use api::{ApplyReply, OperationKind, Problem};
+use engine::{Ask, Engine, Event, SlotView, Target};
+use model::{AppName, AppSpec, Definition, Generation, InstanceId, SlotId, SlotRef, Status};
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use sys::clock::wall_ms;
+
+/// More slots than this are a mistake.
+const INSTANCES: u32 = 1000;
+/// Lines of a failed life's log that are shown.
+const TAIL_LINES: usize = 20;
+
+/// The world as the tracker sees it.
+pub(super) struct Here<'a> {
+    pub(super) engine: &'a Engine,
+    pub(super) scribe: &'a ScribeLink,
+    pub(super) last_ended: &'a BTreeMap<SlotRef, InstanceId>,
+}
+
+impl World for Here<'_> {
+    fn slot(&self, slot: &SlotRef) -> Option<SlotView<'_>> {
+        self.engine.slot(slot)
+    }
+
+    fn is_draining(&self, slot: &SlotRef) -> bool {
+        self.last_ended.get(slot).is_some_and(|instance| self.scribe.is_draining(*instance))
+    }
+
+    fn log_tail(&self, slot: &SlotRef) -> Vec<String> {
+        match self.last_ended.get(slot) {
+            Some(instance) => last_words(slot, Some(*instance), TAIL_LINES),
+            None => Vec::new(),
+        }
+    }
+}
+
+/// What a wish comes to.
+struct Plan {
+    kind: OperationKind,
+    act: Act,
+    asks: Vec<Ask>,
+    goals: Vec<(SlotRef, Goal)>,
+    apply: Option<ApplyReply>,
+}
+
+impl Brain {
+    pub(super) fn wish(&mut self, wish: Wish, actor: &str, key: Option<String>) -> Result<Followed, Problem> {
+        if wish == Wish::Shutdown {
+            return self.shut_down(actor);
+        }
+        if let Some(heard) = key.as_ref().and_then(|key| self.remembered(key)) {
+            return Ok(heard);
+        }
+        if self.shutdown.is_some() {
+            return Err(Problem::new(503, "stopping", "the manager is stopping").hint("try again when it has stopped"));
+        }
+        let plan = match wish {
+            Wish::Define(request) => self.plan_define(request.definition)?,
+            Wish::Apply(request) => self.plan_apply(request.definitions)?,
+            Wish::About(verb, selector) => self.plan_verb(verb, &selector)?,
+            Wish::Shutdown => unreachable!("answered above"),
+        };
+        self.carry_out(plan, actor, key)
+    }
+
+    fn remembered(&self, key: &str) -> Option<Followed> {
+        let (_, id) = self.keys.iter().find(|(known, _)| known == key)?;
+        self.tracker.get(*id)
+    }
+
+    fn carry_out(&mut self, plan: Plan, actor: &str, key: Option<String>) -> Result<Followed, Problem> {
+        let Plan { kind, act, asks, goals, apply } = plan;
+        let track = Track { kind, slots: goals, apply };
+        let wall = wall_ms();
+        let apps: BTreeSet<String> = asks.iter().filter_map(app_of).map(ToString::to_string).collect();
+        let id = self.store.save(act, actor, key.as_deref(), Some(track.clone()), wall).map_err(|error| {
+            say!("{error}");
+            refused(&error)
+        })?;
+        let data = json!({ "operation": id, "kind": kind, "apps": apps });
+        let app = if apps.len() == 1 { apps.into_iter().next() } else { None };
+        let defined = asks.iter().any(|ask| matches!(ask, Ask::Define { .. }));
+        let event = if defined { "defined" } else { "asked" };
+        self.journal.write(Entry { app, event, actor: Some(actor.to_owned()), data, ..Entry::default() }, wall);
+        if let Some(key) = key {
+            self.keys.push_back((key, id));
+            if self.keys.len() > KEYS {
+                self.keys.pop_front();
+            }
+        }
+        // Told before it is followed, so that the operation is judged by what comes of it and not by what was.
+        self.happenings.extend(asks.into_iter().map(Event::Asked));
+        self.settle();
+        let heard = self.tracker.begin(id, track);
+        self.settle();
+        Ok(heard)
+    }
+
+    /// Ends the house: says so on disk first, so that nobody starts it again.
+    pub(super) fn shut_down(&mut self, actor: &str) -> Result<Followed, Problem> {
+        if let Some(heard) = self.shutdown.and_then(|id| self.tracker.get(id)) {
+            return Ok(heard);
+        }
+        mark_stopped().map_err(|error| {
+            Problem::new(507, "read_only", format!("failed to write the marker `stopped`: {error}"))
+                .hint("make room in the home and try again")
+        })?;
+        let id = self.store.state().op + 1;
+        let data = json!({ "operation": id });
+        let entry = Entry { event: "manager.stopping", actor: Some(actor.to_owned()), data, ..Entry::default() };
+        self.journal.write(entry, wall_ms());
+        let slots = self.engine.slots().into_iter().filter(|view| view.instance.is_some());
+        let goals = slots.map(|view| (view.slot, Goal::Stop)).collect();
+        self.shutdown = Some(id);
+        let heard = self.tracker.begin(id, Track { kind: OperationKind::Shutdown, slots: goals, apply: None });
+        self.happenings.push_back(Event::Asked(Ask::Shutdown));
+        Ok(heard)
+    }
+
+    /// Apps as selectors see them.
+    pub(super) fn known(&self) -> Vec<Known> {
+        let mut slots: BTreeMap<AppName, Vec<(u32, SlotId, Status)>> = BTreeMap::new();
+        for view in self.engine.slots() {
+            slots.entry(view.slot.app.clone()).or_default().push((view.slot.index, view.id, view.status));
+        }
+        let known = |app: &StoredApp| Known {
+            app: app.name().clone(),
+            namespace: app.definition.spec.namespace.clone(),
+            slots: slots.remove(app.name()).unwrap_or_default(),
+        };
+        self.store.state().apps.iter().filter(|app| !app.deleting).map(known).collect()
+    }
+
+    fn plan_define(&self, definition: Definition) -> Result<Plan, Problem> {
+        self.check_names(std::slice::from_ref(&definition))?;
+        let name = definition.spec.name.clone();
+        if let Some(known) = self.store.state().app(&name) {
+            if !same_spec(&known.definition.spec, &definition.spec) {
+                let detail = format!("there is an app `{name}` already, with another specification");
+                let hint = format!(
+                    "`abide restart {name}` runs it as it is, `abide apply FILE` changes it, `abide delete {name}` makes room for the new one"
+                );
+                return Err(Problem::new(409, "name_taken", detail).hint(hint));
+            }
+            let target = StoredTarget { app: name, slots: None };
+            return Ok(self.plan_targets(Verb::Start, vec![target]));
+        }
+        let mut next_id = self.store.state().next_slot_id;
+        let defined = self.defined(definition, true, &mut next_id);
+        let next = self.engine.next_instance();
+        let goals = slots_of(&defined).map(|slot| (slot, Goal::Run { floor: next, patient: false })).collect();
+        let asks = vec![ask_define(&defined)];
+        Ok(Plan { kind: OperationKind::Start, act: Act::Define { apps: vec![defined], start: Vec::new() }, asks, goals, apply: None })
+    }
+
+    fn plan_apply(&self, definitions: Vec<Definition>) -> Result<Plan, Problem> {
+        self.check_names(&definitions)?;
+        let mut next_id = self.store.state().next_slot_id;
+        let next = self.engine.next_instance();
+        let (mut changed, mut unchanged) = (Vec::new(), Vec::new());
+        let (mut apps, mut start, mut asks, mut goals) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for definition in definitions {
+            let name = definition.spec.name.clone();
+            let autostart = definition.spec.autostart;
+            let instances = definition.spec.instances;
+            let known = self.store.state().app(&name);
+            let same = known.is_some_and(|known| same_spec(&known.definition.spec, &definition.spec));
+            let runs = known.is_some_and(|known| known.running);
+            let mut renewed = false;
+            if !same {
+                renewed = known.is_some_and(|known| !known.definition.spec.same_process(&definition.spec));
+                let defined = self.defined(definition, autostart || runs, &mut next_id);
+                asks.push(ask_define(&defined));
+                apps.push(defined);
+                changed.push(name.to_string());
+            } else if autostart && self.is_at_rest(&name) {
+                let target = StoredTarget { app: name.clone(), slots: None };
+                asks.push(Ask::Start(Target::from(&target)));
+                start.push(target);
+                changed.push(name.to_string());
+            } else {
+                unchanged.push(name.to_string());
+            }
+            if autostart || (runs && !same) {
+                goals.extend((0..instances).map(|index| {
+                    let slot = SlotRef::new(&name, index);
+                    let floor = if renewed { next } else { floor_of_start(self.engine.slot(&slot).as_ref(), next) };
+                    (slot, Goal::Run { floor, patient: true })
+                }));
+            }
+        }
+        let apply = Some(ApplyReply { changed, unchanged });
+        Ok(Plan { kind: OperationKind::Apply, act: Act::Define { apps, start }, asks, goals, apply })
+    }
+
+    /// Whether an `up` has to start something of the app: stopped, given up, or in a pause after a crash.
+    fn is_at_rest(&self, name: &AppName) -> bool {
+        let stored = self.store.state().app(name);
+        let instances = stored.map_or(0, |app| app.definition.spec.instances);
+        (0..instances).any(|index| match self.engine.slot(&SlotRef::new(name, index)) {
+            Some(view) => !view.wished || matches!(view.status, Status::Stopped | Status::Errored | Status::Backoff),
+            None => true,
+        })
+    }
+
+    fn plan_verb(&self, verb: Verb, selector: &str) -> Result<Plan, Problem> {
+        let known = self.known();
+        let targets = resolve(selector, &known)?;
+        if verb == Verb::Delete {
+            let all = |target: &StoredTarget| match &target.slots {
+                None => true,
+                Some(some) => known.iter().any(|app| app.app == target.app && app.slots.len() == some.len()),
+            };
+            if let Some(part) = targets.iter().find(|target| !all(target)) {
+                let detail = format!("only whole apps can be deleted, and that is a part of `{}`", part.app);
+                return Err(Problem::new(422, "invalid_request", detail).hint("stop the slot, or lower `instances`"));
+            }
+        }
+        Ok(self.plan_targets(verb, targets))
+    }
+
+    fn plan_targets(&self, verb: Verb, targets: Vec<StoredTarget>) -> Plan {
+        let next = self.engine.next_instance();
+        let slots = self.engine.slots().into_iter().filter(|view| crate::select::includes(&targets, &view.slot));
+        let goal = |view: &SlotView<'_>| match verb {
+            Verb::Start => Goal::Run { floor: floor_of_start(Some(view), next), patient: false },
+            Verb::Restart => Goal::Run { floor: next, patient: false },
+            Verb::Stop => Goal::Stop,
+            Verb::Delete => Goal::Gone,
+        };
+        let goals = slots.map(|view| (view.slot.clone(), goal(&view))).collect();
+        let ask = |target: &StoredTarget| match verb {
+            Verb::Start => Ask::Start(target.into()),
+            Verb::Restart => Ask::Restart(target.into()),
+            Verb::Stop => Ask::Stop(target.into()),
+            Verb::Delete => Ask::Delete(target.app.clone()),
+        };
+        let asks = targets.iter().map(ask).collect();
+        let (kind, act) = match verb {
+            Verb::Start => (OperationKind::Start, Act::Wish { targets, run: true }),
+            Verb::Restart => (OperationKind::Restart, Act::Wish { targets, run: true }),
+            Verb::Stop => (OperationKind::Stop, Act::Wish { targets, run: false }),
+            Verb::Delete => (OperationKind::Delete, Act::Delete { apps: targets.into_iter().map(|target| target.app).collect() }),
+        };
+        Plan { kind, act, asks, goals, apply: None }
+    }
+
+    /// A definition with what the store adds. Session and umask stay those of the first definition.
+    fn defined(&self, mut definition: Definition, run: bool, next_id: &mut u32) -> Defined {
+        let known = self.store.state().app(&definition.spec.name);
+        let mut slot_ids = known.map(|app| app.slot_ids.clone()).unwrap_or_default();
+        let mut generation = Generation(1);
+        if let Some(known) = known {
+            definition.session_env = known.definition.session_env.clone();
+            definition.umask = known.definition.umask;
+            let renewed = !known.definition.spec.same_process(&definition.spec);
+            generation = Generation(known.generation.0 + u64::from(renewed));
+        }
+        for index in 0..definition.spec.instances {
+            slot_ids.entry(index).or_insert_with(|| {
+                *next_id += 1;
+                SlotId(*next_id - 1)
+            });
+        }
+        Defined { definition: Arc::new(definition), generation, run, slot_ids, slot_wishes: BTreeMap::new() }
+    }
+
+    /// No name twice, none that is being deleted, none that is also the name of a slot.
+    fn check_names(&self, definitions: &[Definition]) -> Result<(), Problem> {
+        let invalid = |detail: String| Problem::new(422, "invalid_request", detail);
+        let mut sizes: BTreeMap<&str, u32> = BTreeMap::new();
+        for app in self.store.state().apps.iter().filter(|app| !app.deleting) {
+            sizes.insert(app.name().as_str(), app.definition.spec.instances);
+        }
+        for (at, definition) in definitions.iter().enumerate() {
+            let spec = &definition.spec;
+            let name = &spec.name;
+            if definitions[..at].iter().any(|earlier| earlier.spec.name == *name) {
+                return Err(invalid(format!("`{name}` is defined twice")));
+            }
+            if spec.instances > INSTANCES {
+                return Err(invalid(format!("`{name}`: {} instances are more than {INSTANCES}", spec.instances)));
+            }
+            if self.store.state().app(name).is_some_and(|app| app.deleting) {
+                return Err(Problem::new(409, "name_taken", format!("`{name}` is being deleted")).hint("try again when it is gone"));
+            }
+            sizes.insert(name.as_str(), spec.instances);
+        }
+        // Only the new names are looked at: what is there already was accepted.
+        for definition in definitions {
+            let name = definition.spec.name.as_str();
+            if let Some((app, _)) = slot_name(name, &sizes) {
+                return Err(invalid(format!("`{name}` is the name of a slot of `{app}`")).hint("choose another name"));
+            }
+            let own = |other: &&&str| slot_name(other, &BTreeMap::from([(name, definition.spec.instances)])).is_some();
+            if let Some(other) = sizes.keys().filter(|other| **other != name).find(own) {
+                return Err(invalid(format!("a slot of `{name}` would have the name of the app `{other}`")).hint("choose another name"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The app and number of which this is the name of a slot.
+fn slot_name<'a>(name: &str, sizes: &BTreeMap<&'a str, u32>) -> Option<(&'a str, u32)> {
+    let (app, digits) = name.rsplit_once('-')?;
+    let index: u32 = digits.parse().ok().filter(|index: &u32| index.to_string() == digits)?;
+    sizes.get_key_value(app).filter(|(_, size)| index < **size).map(|(app, _)| (*app, index))
+}
+
+/// Equal in everything but where the values came from.
+fn same_spec(one: &AppSpec, other: &AppSpec) -> bool {
+    let mut one = one.clone();
+    one.origins = other.origins.clone();
+    one == *other
+}
+
+fn slots_of(defined: &Defined) -> impl Iterator<Item = SlotRef> {
+    let spec = &defined.definition.spec;
+    (0..spec.instances).map(|index| SlotRef::new(&spec.name, index))
+}
+
+fn ask_define(defined: &Defined) -> Ask {
+    let instances = defined.definition.spec.instances;
+    Ask::Define {
+        definition: defined.definition.clone(),
+        generation: defined.generation,
+        run: defined.run,
+        slot_ids: defined.slot_ids.iter().filter(|(index, _)| **index < instances).map(|(index, id)| (*index, *id)).collect(),
+    }
+}
+
+fn app_of(ask: &Ask) -> Option<&AppName> {
+    match ask {
+        Ask::Define { definition, .. } => Some(&definition.spec.name),
+        Ask::Start(target) | Ask::Stop(target) | Ask::Restart(target) => Some(&target.app),
+        Ask::Delete(app) => Some(app),
+        Ask::Shutdown => None,
+    }
+}
+
+fn refused(error: &SaveError) -> Problem {
+    let problem = Problem::new(507, "read_only", error.to_string());
+    match error {
+        SaveError::Refused(_) => problem,
+        SaveError::Io(_) => problem.hint("nothing was changed, and apps run on; make room in the home and try again"),
+    }
+}

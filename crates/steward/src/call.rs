@@ -1,0 +1,119 @@
+//! What the API asks of the brain.
+
+use crate::logfile::Source;
+use api::{AppDetail, ApplyRequest, DaemonStatus, EventLine, Operation, Problem, SlotRow, StartRequest};
+use model::Stream;
+use std::sync::Arc;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+
+/// So many questions wait for the brain at most; further ones wait at the door.
+pub(crate) const CALLS: usize = 64;
+
+/// Where an answer goes.
+pub(crate) type Reply<T> = oneshot::Sender<Result<T, Problem>>;
+/// An operation that can be followed.
+pub(crate) type Followed = watch::Receiver<Arc<Operation>>;
+/// Names of log files that grew.
+pub(crate) type Grown = broadcast::Receiver<Arc<str>>;
+
+/// A question or a wish.
+#[derive(Debug)]
+pub(crate) enum Call {
+    /// Slots, all or those that a selector means.
+    Rows {
+        /// The selector.
+        select: Option<String>,
+        /// The answer.
+        reply: Reply<Vec<SlotRow>>,
+    },
+    /// One app; what stands in files is left empty.
+    Detail {
+        /// Its name.
+        app: String,
+        /// The answer.
+        reply: Reply<AppDetail>,
+    },
+    /// A wish.
+    Wish {
+        /// What.
+        wish: Box<Wish>,
+        /// Who.
+        actor: String,
+        /// The `Idempotency-Key`.
+        key: Option<String>,
+        /// The accepted operation.
+        reply: Reply<Followed>,
+    },
+    /// An operation by number.
+    Operation {
+        /// Its number.
+        id: u64,
+        /// The answer.
+        reply: Reply<Followed>,
+    },
+    /// The manager itself.
+    Daemon {
+        /// The answer.
+        reply: Reply<DaemonStatus>,
+    },
+    /// The log files that a selector means, and (asked for) what grows.
+    Logs {
+        /// The selector.
+        select: String,
+        /// One stream only.
+        stream: Option<Stream>,
+        /// Whether they are to be followed.
+        follow: bool,
+        /// The answer.
+        reply: Reply<(Vec<Source>, Option<Grown>)>,
+    },
+    /// The event journal from now on.
+    Events {
+        /// The answer.
+        reply: Reply<broadcast::Receiver<Arc<EventLine>>>,
+    },
+}
+
+/// A wish as it comes from a client.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Wish {
+    /// `POST /apps`.
+    Define(StartRequest),
+    /// `POST /apply`.
+    Apply(ApplyRequest),
+    /// A verb about what a selector means.
+    About(Verb, String),
+    /// `POST /daemon/stop`.
+    Shutdown,
+}
+
+/// What is wished of known apps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verb {
+    Start,
+    Stop,
+    Restart,
+    Delete,
+}
+
+/// The way to the brain.
+#[derive(Debug, Clone)]
+pub(crate) struct Door {
+    calls: mpsc::Sender<Call>,
+}
+
+impl Door {
+    /// The way, and where the brain listens.
+    pub(crate) fn new() -> (Door, mpsc::Receiver<Call>) {
+        let (calls, heard) = mpsc::channel(CALLS);
+        (Door { calls }, heard)
+    }
+
+    /// Asks, and waits for the answer.
+    pub(crate) async fn ask<T>(&self, call: impl FnOnce(Reply<T>) -> Call) -> Result<T, Problem> {
+        let gone = || Problem::new(503, "stopping", "the manager is ending").hint("try again in a moment");
+        let (reply, answer) = oneshot::channel();
+        self.calls.send(call(reply)).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+}
