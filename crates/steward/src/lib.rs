@@ -4,8 +4,10 @@
 mod birth;
 mod brain;
 mod call;
+mod entry;
 mod fill;
 mod home;
+mod http;
 mod journal;
 mod keeper_link;
 mod log;
@@ -19,3 +21,5 @@ mod sweep;
 mod time;
 mod track;
 mod usage;
+
+pub use entry::main;

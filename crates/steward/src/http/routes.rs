@@ -1,0 +1,227 @@
+//! Every route. Types stand in `api`.
+
+use super::reply::{Answer, Refused, invalid, json, read};
+use super::server::Client;
+use super::streams;
+use crate::call::{Call, Door, Followed, Verb, Wish};
+use crate::journal::{Wanted, here};
+use crate::logfile::last_words;
+use crate::preflight;
+use api::{ApplyRequest, StartRequest, VersionInfo};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Extension, Path, Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::IntoResponse;
+use axum::routing::{get, post};
+use model::{Definition, SlotRef, Stream};
+use serde::Deserialize;
+use std::sync::Arc;
+use tokio::task::spawn_blocking;
+
+/// Body of one app.
+const BODY: usize = 1 << 20;
+/// Body of a whole file of apps.
+const APPLY_BODY: usize = 8 << 20;
+/// Lines of logs and events, unless asked for otherwise; and at most.
+const LINES: (usize, usize) = (100, 10_000);
+/// Lines and events in the detail of an app.
+const DETAIL: (usize, usize) = (5, 10);
+
+/// What handlers know.
+#[derive(Debug, Clone)]
+pub(crate) struct House {
+    /// The way to the brain.
+    pub(crate) door: Door,
+    /// The home, as children are told.
+    pub(crate) home: Arc<str>,
+}
+
+/// Everything that can be asked in a query.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Asked {
+    select: Option<String>,
+    follow: bool,
+    since: Option<u64>,
+    app: Option<String>,
+    lines: Option<usize>,
+    stream: Option<Stream>,
+}
+
+type Asking = Result<Query<Asked>, QueryRejection>;
+
+/// The routes.
+pub(crate) fn router(house: House) -> Router {
+    let v1 = Router::new()
+        .route("/apps", get(rows).post(define))
+        .route("/apps/{app}", get(detail).delete(delete))
+        .route("/apps/{app}/start", post(start))
+        .route("/apps/{app}/stop", post(stop))
+        .route("/apps/{app}/restart", post(restart))
+        .route("/apps/{app}/logs", get(logs))
+        .route("/apply", post(apply))
+        .route("/operations/{id}", get(operation))
+        .route("/events", get(events))
+        .route("/daemon", get(daemon))
+        .route("/daemon/stop", post(shut_down))
+        .route("/version", get(version));
+    Router::new()
+        .nest("/api/v1", v1)
+        .route("/healthz", get(|| async { "ok\n" }))
+        // The socket appears only when the steward is in order.
+        .route("/readyz", get(|| async { "ready\n" }))
+        .fallback(|| async { invalid(404, "there is nothing at this address").into_response() })
+        .method_not_allowed_fallback(|| async { invalid(405, "this address does not understand that method").into_response() })
+        .with_state(house)
+}
+
+fn asked(query: Asking) -> Result<Asked, Refused> {
+    query.map(|Query(asked)| asked).map_err(|error| invalid(400, format!("the query is not understood: {}", error.body_text())))
+}
+
+impl Asked {
+    fn lines(&self) -> usize {
+        self.lines.unwrap_or(LINES.0).min(LINES.1)
+    }
+}
+
+async fn rows(State(house): State<House>, query: Asking) -> Answer {
+    let select = asked(query)?.select;
+    let rows = house.door.ask(|reply| Call::Rows { select, reply }).await?;
+    Ok(json(StatusCode::OK, &rows))
+}
+
+async fn detail(State(house): State<House>, Path(app): Path<String>) -> Answer {
+    let mut detail = house.door.ask(|reply| Call::Detail { app, reply }).await?;
+    let filled = spawn_blocking(move || {
+        for slot in &mut detail.slots {
+            let index = slot.row.slot.rsplit_once('-').and_then(|(_, index)| index.parse().ok());
+            if let (Ok(app), Some(index)) = (slot.row.app.parse(), index) {
+                slot.last_lines = last_words(&SlotRef { app, index }, None, DETAIL.0);
+            }
+        }
+        detail.last_events = here(&Wanted { lines: DETAIL.1, since: None, app: Some(detail.app.clone()) });
+        detail
+    });
+    let detail = filled.await.map_err(|_| invalid(500, "failed to read the logs"))?;
+    Ok(json(StatusCode::OK, &detail))
+}
+
+async fn define(
+    State(house): State<House>,
+    Extension(client): Extension<Client>,
+    headers: HeaderMap,
+    query: Asking,
+    body: Body,
+) -> Answer {
+    let follow = asked(query)?.follow;
+    let request: StartRequest = read(&headers, body, BODY).await?;
+    check(&house, vec![request.definition.clone()]).await?;
+    wish(&house, client, &headers, follow, Wish::Define(request)).await
+}
+
+async fn apply(
+    State(house): State<House>,
+    Extension(client): Extension<Client>,
+    headers: HeaderMap,
+    query: Asking,
+    body: Body,
+) -> Answer {
+    let follow = asked(query)?.follow;
+    let request: ApplyRequest = read(&headers, body, APPLY_BODY).await?;
+    check(&house, request.definitions.clone()).await?;
+    wish(&house, client, &headers, follow, Wish::Apply(request)).await
+}
+
+/// Asks the disk beside the loop: a folder on a dead network delays nobody else.
+async fn check(house: &House, definitions: Vec<Definition>) -> Result<(), Refused> {
+    let home = house.home.clone();
+    let checked = spawn_blocking(move || preflight::check(&definitions, &home)).await;
+    Ok(checked.map_err(|_| invalid(500, "failed to look at the programs"))??)
+}
+
+type Write = (State<House>, Extension<Client>, Path<String>, HeaderMap, Asking);
+
+async fn start(parts: Write) -> Answer {
+    verb(Verb::Start, parts).await
+}
+
+async fn stop(parts: Write) -> Answer {
+    verb(Verb::Stop, parts).await
+}
+
+async fn restart(parts: Write) -> Answer {
+    verb(Verb::Restart, parts).await
+}
+
+async fn delete(parts: Write) -> Answer {
+    verb(Verb::Delete, parts).await
+}
+
+async fn verb(verb: Verb, (State(house), Extension(client), Path(selector), headers, query): Write) -> Answer {
+    let follow = asked(query)?.follow;
+    wish(&house, client, &headers, follow, Wish::About(verb, selector)).await
+}
+
+async fn shut_down(State(house): State<House>, Extension(client): Extension<Client>, headers: HeaderMap, query: Asking) -> Answer {
+    let follow = asked(query)?.follow;
+    wish(&house, client, &headers, follow, Wish::Shutdown).await
+}
+
+/// Hands a wish to the brain; answers once it is written.
+async fn wish(house: &House, client: Client, headers: &HeaderMap, follow: bool, wish: Wish) -> Answer {
+    let key = match headers.get("idempotency-key").map(|key| key.to_str()) {
+        None => None,
+        Some(Ok(key)) if key.len() <= 128 => Some(key.to_owned()),
+        Some(_) => return Err(invalid(400, "an Idempotency-Key has at most 128 printable characters")),
+    };
+    let actor = format!("uid {}", client.0.uid);
+    let followed = house.door.ask(|reply| Call::Wish { wish: Box::new(wish), actor, key, reply }).await?;
+    Ok(followed_or_now(followed, follow))
+}
+
+fn followed_or_now(followed: Followed, follow: bool) -> axum::response::Response {
+    if follow {
+        return streams::operation(followed);
+    }
+    let now = followed.borrow().clone();
+    json(StatusCode::ACCEPTED, &*now)
+}
+
+async fn operation(State(house): State<House>, Path(id): Path<String>, query: Asking) -> Answer {
+    let follow = asked(query)?.follow;
+    let id = id.parse().map_err(|_| invalid(400, "an operation has a number"))?;
+    let followed = house.door.ask(|reply| Call::Operation { id, reply }).await?;
+    if follow {
+        return Ok(streams::operation(followed));
+    }
+    let now = followed.borrow().clone();
+    Ok(json(StatusCode::OK, &*now))
+}
+
+async fn logs(State(house): State<House>, Path(select): Path<String>, query: Asking) -> Answer {
+    let asked = asked(query)?;
+    let (stream, follow, lines) = (asked.stream, asked.follow, asked.lines());
+    let (sources, grown) = house.door.ask(|reply| Call::Logs { select, stream, follow, reply }).await?;
+    Ok(streams::logs(sources, lines, grown))
+}
+
+async fn events(State(house): State<House>, query: Asking) -> Answer {
+    let asked = asked(query)?;
+    let follow = match asked.follow {
+        true => Some(house.door.ask(|reply| Call::Events { reply }).await?),
+        false => None,
+    };
+    let lines = asked.lines();
+    Ok(streams::events(Wanted { lines, since: asked.since, app: asked.app }, follow))
+}
+
+async fn daemon(State(house): State<House>) -> Answer {
+    Ok(json(StatusCode::OK, &house.door.ask(|reply| Call::Daemon { reply }).await?))
+}
+
+async fn version() -> Answer {
+    Ok(json(StatusCode::OK, &VersionInfo { version: env!("CARGO_PKG_VERSION").to_owned() }))
+}
