@@ -325,7 +325,7 @@ pub struct Events {
     /// Only events after this number
     #[arg(long, value_name = "SEQ")]
     pub since: Option<u64>,
-    /// How many of the last events [default: 100; all with --since or --json]
+    /// How many of the last events [default: 100; 10000 with --since or --json]
     #[arg(long, short = 'n', value_name = "N")]
     pub lines: Option<u64>,
 }

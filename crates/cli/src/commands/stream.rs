@@ -10,8 +10,10 @@ use api::{EventLine, LogLine};
 use jiff::tz::TimeZone;
 use std::time::Duration;
 
-/// How many events people are shown unless they tell; programs get all.
+/// How many events people are shown unless they tell.
 const EVENTS: u64 = 100;
+/// Programs, and who asks for all since one, get as many as the manager gives.
+const EVENTS_MOST: u64 = 10_000;
 
 /// How log lines are printed.
 #[derive(Debug)]
@@ -141,7 +143,7 @@ pub fn events(house: &House, screen: &Screen, args: &Events) -> Result<(), Failu
     let zone = TimeZone::system();
     let app = if args.selectors.is_empty() { None } else { Some(super::join_selectors(&args.selectors)?) };
     let mut since = args.since;
-    let mut lines_wanted = args.lines.or((args.since.is_none() && !screen.json).then_some(EVENTS));
+    let mut lines_wanted = Some(args.lines.unwrap_or(if args.since.is_none() && !screen.json { EVENTS } else { EVENTS_MOST }));
     let (mut breaks, mut batch) = (Breaks::default(), Batch { screen, at_once: args.follow, text: String::new() });
     loop {
         let target = path().segment("events").maybe("since", since).maybe("app", app.as_deref()).maybe("lines", lines_wanted);
