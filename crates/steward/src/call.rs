@@ -75,6 +75,7 @@ pub(crate) enum Call {
 }
 
 /// A wish as it comes from a client.
+#[expect(clippy::large_enum_variant, reason = "always in a box")]
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Wish {
     /// `POST /apps`.

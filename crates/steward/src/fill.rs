@@ -15,8 +15,13 @@ pub(crate) struct Names<'a> {
 
 /// Fills the names into a text; `{{{{` becomes `{{`, every other brace stays.
 pub(crate) fn fill(text: &str, names: &Names<'_>) -> String {
-    let table =
-        [("{{app}}", names.app), ("{{slot}}", names.slot), ("{{instance}}", names.instance), ("{{home}}", names.home), ("{{{{", "{{")];
+    let table = [
+        ("{{app}}", names.app),
+        ("{{slot}}", names.slot),
+        ("{{instance}}", names.instance),
+        ("{{home}}", names.home),
+        ("{{{{", "{{"),
+    ];
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find("{{") {

@@ -56,7 +56,8 @@ impl Journal {
         self.seq += 1;
         let Entry { app, slot, instance, event, reason, actor, data } = entry;
         let actor = actor.unwrap_or_else(|| "abide".to_owned());
-        let line = EventLine { seq: self.seq, time: rfc3339(wall), app, slot, instance, event: event.to_owned(), reason, actor, data };
+        let line =
+            EventLine { seq: self.seq, time: rfc3339(wall), app, slot, instance, event: event.to_owned(), reason, actor, data };
         match self.append(&line, wall) {
             Err(error) if !self.failing => {
                 say!("failed to write the event journal: {error}");

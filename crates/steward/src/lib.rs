@@ -1,5 +1,4 @@
 //! The steward.
-#![allow(dead_code, unused)]
 
 mod birth;
 mod brain;

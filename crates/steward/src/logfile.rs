@@ -1,8 +1,8 @@
 //! Reading log files: the last lines, and what has been added since. The index beside a file says when, and by which life, bytes were
 //! written; without it the lines are the same, only their times are unknown.
 
-use api::LogLine;
 use crate::time::rfc3339;
+use api::LogLine;
 use model::{INDEX_RECORD_BYTES, IndexRecord, InstanceId, SlotRef, Stream};
 use std::fs::File;
 use std::io;
@@ -86,7 +86,9 @@ fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         // Right-to-left marks and their kin turn around what stands behind them.
-        if (c.is_control() && c != '\t') || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
+        if (c.is_control() && c != '\t')
+            || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        {
             out.extend(c.escape_unicode());
         } else {
             out.push(c);

@@ -239,7 +239,10 @@ mod tests {
         link.ended(InstanceId(1));
         link.flush();
         let first = told(&far);
-        assert!(matches!(first[..], [ToScribe::Open { born: false, .. }, ToScribe::Born { .. }, ToScribe::Ended { .. }]), "{first:?}");
+        assert!(
+            matches!(first[..], [ToScribe::Open { born: false, .. }, ToScribe::Born { .. }, ToScribe::Ended { .. }]),
+            "{first:?}"
+        );
         link.say_all_again();
         link.flush();
         assert!(matches!(told(&far)[..], [ToScribe::Open { born: true, ended: true, .. }]));

@@ -68,7 +68,13 @@ fn matches(word: &str, known: &[Known]) -> Meant {
         let of = |app: &Known| -> Vec<u32> {
             app.slots.iter().filter(|(index, id, status)| means(app, *index, *id, *status)).map(|(index, ..)| *index).collect()
         };
-        known.iter().enumerate().map(|(at, app)| (at, of(app))).filter(|(_, of)| !of.is_empty()).map(|(at, of)| (at, Some(of))).collect()
+        known
+            .iter()
+            .enumerate()
+            .map(|(at, app)| (at, of(app)))
+            .filter(|(_, of)| !of.is_empty())
+            .map(|(at, of)| (at, Some(of)))
+            .collect()
     };
     if word == "all" {
         return apps(&|_| true);
@@ -129,10 +135,12 @@ fn glob(pattern: &str, text: &str) -> bool {
 
 fn unknown(word: &str, known: &[Known]) -> Problem {
     let shown = word.chars().take(80).flat_map(char::escape_debug).collect::<String>();
-    let mut near: Vec<(f64, &str)> = known.iter().map(|app| (strsim::jaro_winkler(word, app.app.as_str()), app.app.as_str())).collect();
+    let mut near: Vec<(f64, &str)> =
+        known.iter().map(|app| (strsim::jaro_winkler(word, app.app.as_str()), app.app.as_str())).collect();
     near.retain(|(likeness, _)| *likeness > 0.7);
     near.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let mut problem = Problem::new(404, "unknown_app", format!("no app, slot or id matches `{shown}`")).hint("`abide list` shows what there is");
+    let mut problem = Problem::new(404, "unknown_app", format!("no app, slot or id matches `{shown}`"))
+        .hint("`abide list` shows what there is");
     problem.nearest = near.into_iter().take(NEAREST).map(|(_, name)| name.to_owned()).collect();
     problem
 }

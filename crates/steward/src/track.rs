@@ -67,7 +67,8 @@ impl Tracker {
             tail_until: None,
         };
         let slots: Vec<Tracing> = slots.into_iter().map(tracing).collect();
-        let state = if slots.is_empty() && kind != OperationKind::Shutdown { OperationState::Done } else { OperationState::Running };
+        let state =
+            if slots.is_empty() && kind != OperationKind::Shutdown { OperationState::Done } else { OperationState::Running };
         let first = operation(id, kind, state, &slots, apply.as_ref());
         let (said, heard) = watch::channel(Arc::new(first));
         self.known.insert(id, Tracked { kind, apply, slots, said });

@@ -4,7 +4,7 @@ use super::Brain;
 use crate::home::log_files;
 use crate::select::{includes, resolve};
 use crate::time::{now, wall_of};
-use api::{AppDetail, DaemonStatus, ExitView, ProcessRef, Problem, SlotDetail, SlotRow};
+use api::{AppDetail, DaemonStatus, ExitView, Problem, ProcessRef, SlotDetail, SlotRow};
 use engine::SlotView;
 use model::{Tick, Wall};
 use serde_json::Value;

@@ -163,7 +163,13 @@ impl Brain {
         let next = self.engine.next_instance();
         let goals = slots_of(&defined).map(|slot| (slot, Goal::Run { floor: next, patient: false })).collect();
         let asks = vec![ask_define(&defined)];
-        Ok(Plan { kind: OperationKind::Start, act: Act::Define { apps: vec![defined], start: Vec::new() }, asks, goals, apply: None })
+        Ok(Plan {
+            kind: OperationKind::Start,
+            act: Act::Define { apps: vec![defined], start: Vec::new() },
+            asks,
+            goals,
+            apply: None,
+        })
     }
 
     fn plan_apply(&self, definitions: Vec<Definition>) -> Result<Plan, Problem> {
@@ -295,7 +301,9 @@ impl Brain {
                 return Err(invalid(format!("`{name}`: {} instances are more than {INSTANCES}", spec.instances)));
             }
             if self.store.state().app(name).is_some_and(|app| app.deleting) {
-                return Err(Problem::new(409, "name_taken", format!("`{name}` is being deleted")).hint("try again when it is gone"));
+                return Err(
+                    Problem::new(409, "name_taken", format!("`{name}` is being deleted")).hint("try again when it is gone")
+                );
             }
             sizes.insert(name.as_str(), spec.instances);
         }
@@ -307,7 +315,9 @@ impl Brain {
             }
             let own = |other: &&&str| slot_name(other, &BTreeMap::from([(name, definition.spec.instances)])).is_some();
             if let Some(other) = sizes.keys().filter(|other| **other != name).find(own) {
-                return Err(invalid(format!("a slot of `{name}` would have the name of the app `{other}`")).hint("choose another name"));
+                return Err(
+                    invalid(format!("a slot of `{name}` would have the name of the app `{other}`")).hint("choose another name")
+                );
             }
         }
         Ok(())

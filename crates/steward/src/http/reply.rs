@@ -58,6 +58,7 @@ pub(super) async fn read<T: DeserializeOwned>(headers: &HeaderMap, body: Body, l
     if !plain.eq_ignore_ascii_case("application/json") {
         return Err(invalid(415, "the body must be application/json"));
     }
-    let bytes = to_bytes(body, limit).await.map_err(|_| invalid(413, format!("the body is broken off or larger than {limit} bytes")))?;
+    let bytes =
+        to_bytes(body, limit).await.map_err(|_| invalid(413, format!("the body is broken off or larger than {limit} bytes")))?;
     serde_json::from_slice(&bytes).map_err(|error| invalid(400, format!("the body is not what is expected here: {error}")))
 }

@@ -165,7 +165,12 @@ async fn verb(verb: Verb, (State(house), Extension(client), Path(selector), head
     wish(&house, client, &headers, follow, Wish::About(verb, selector)).await
 }
 
-async fn shut_down(State(house): State<House>, Extension(client): Extension<Client>, headers: HeaderMap, query: Asking) -> Answer {
+async fn shut_down(
+    State(house): State<House>,
+    Extension(client): Extension<Client>,
+    headers: HeaderMap,
+    query: Asking,
+) -> Answer {
     let follow = asked(query)?.follow;
     wish(&house, client, &headers, follow, Wish::Shutdown).await
 }

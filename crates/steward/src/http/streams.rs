@@ -147,7 +147,9 @@ pub(super) fn logs(sources: Vec<Source>, count: usize, grown: Option<Grown>) -> 
                 () = out.closed() => return,
             }
             // Many hints at once need one look.
-            while !matches!(grown.try_recv(), Err(broadcast::error::TryRecvError::Empty | broadcast::error::TryRecvError::Closed)) {}
+            while !matches!(grown.try_recv(), Err(broadcast::error::TryRecvError::Empty | broadcast::error::TryRecvError::Closed))
+            {
+            }
         }
     });
     answer(StatusCode::OK, lines)

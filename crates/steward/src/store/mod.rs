@@ -12,9 +12,9 @@ mod record;
 mod state;
 
 pub(crate) use disk::{SaveError, Store};
-pub(crate) use lives::{LivesJournal, Remembered};
+pub(crate) use lives::LivesJournal;
 pub(crate) use record::{Act, Defined, Goal, StoredTarget, Track};
-pub(crate) use state::{Recent, State, StoredApp};
+pub(crate) use state::StoredApp;
 
 #[cfg(test)]
 mod tests;

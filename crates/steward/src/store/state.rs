@@ -109,7 +109,7 @@ impl State {
     }
 
     fn define(&mut self, defined: &Defined) {
-        let Defined { definition, generation, run, slot_ids, slot_wishes } = defined;
+        let Defined { definition, run, slot_ids, slot_wishes, .. } = defined;
         let highest = slot_ids.values().map(|id| id.0 + 1).max().unwrap_or(0);
         self.next_slot_id = self.next_slot_id.max(highest);
         let name = &definition.spec.name;

@@ -1,11 +1,13 @@
 //! Row 12 to 15 of reliability.md, as far as a file can show them.
 
+use super::lives::Remembered;
 use super::record::Record;
+use super::state::State;
 use super::*;
 use engine::LifeNote;
 use model::{
-    AppName, AppSpec, ByUser, Definition, Generation, InstanceId, LifeRecord, LogPolicy, Rest, Signal, SlotId, SlotMemo, SlotRef, Stream,
-    Tick,
+    AppName, AppSpec, ByUser, Definition, Generation, InstanceId, LifeRecord, LogPolicy, Rest, Signal, SlotId, SlotMemo, SlotRef,
+    Stream, Tick,
 };
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -61,7 +63,7 @@ fn what_was_wished_is_read_back() {
     assert_eq!((store.state().op, store.state().next_slot_id, store.state().reserve), (8, 4, 1001));
     assert!(store.damage().is_empty() && store.read_only().is_none());
     let app = store.state().app(&name("c")).expect("there");
-    assert!(app.running && app.slot_wishes[&0] == false);
+    assert!(app.running && !app.slot_wishes[&0]);
     let mut memos = BTreeMap::new();
     store.state().put_errored(&mut memos);
     assert_eq!(memos[&SlotRef::new(&name("d"), 0)].rest, Rest::Errored { why: "loop".into() });
