@@ -1,6 +1,6 @@
 //! How a command ends when it does not end well: an exit code, a sentence, and what to do next.
 
-use crate::escape::shown;
+use crate::escape::{shown, shown_lines};
 use api::Problem;
 use api::client::ClientError;
 use std::fmt;
@@ -83,7 +83,8 @@ fn exit_of(problem: &Problem) -> Exit {
 
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Failure {
-        let mut message = shown(&problem.detail);
+        // Further lines are set off, so that none can pass for a line of ours.
+        let mut message = shown_lines(&problem.detail).replace('\n', "\n  ");
         if !problem.nearest.is_empty() {
             let names: Vec<String> = problem.nearest.iter().map(|name| shown(name)).collect();
             message.push_str(&format!("\nnearest: {}", names.join(", ")));
@@ -167,10 +168,12 @@ mod tests {
 
     #[test]
     fn an_unknown_app_names_its_neighbours_and_what_to_do() {
-        let problem =
-            Problem { nearest: vec!["web".into(), "wet".into()], ..Problem::new(404, "unknown_app", "no app `wbe\u{1b}`") };
+        let problem = Problem {
+            nearest: vec!["web".into(), "wet".into()],
+            ..Problem::new(404, "unknown_app", "no app `wbe\u{1b}`\nnext: rm")
+        };
         let Failure::Told { message, next, .. } = Failure::from(problem) else { panic!("told") };
-        assert_eq!(message, "no app `wbe\\x1b`\nnearest: web, wet");
+        assert_eq!(message, "no app `wbe\\x1b`\n  next: rm\nnearest: web, wet");
         assert_eq!(next.as_deref(), Some("`abide list` shows every app and slot"));
     }
 }

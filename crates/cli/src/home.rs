@@ -77,6 +77,11 @@ impl Home {
         Ok(if there(&self.marker())? || !there(&self.lock())? { Rest::Stopped } else { Rest::Orphaned })
     }
 
+    /// Whether there ever was a manager.
+    pub fn was_used(&self) -> bool {
+        self.lock().exists()
+    }
+
     /// Forgets that it was stopped by wish.
     ///
     /// # Errors

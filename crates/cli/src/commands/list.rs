@@ -20,8 +20,14 @@ pub fn list(house: &House, screen: &Screen) -> Result<(), Failure> {
         if screen.json {
             return screen.print_json(&Vec::<SlotRow>::new());
         }
-        screen
-            .say(&format!("the manager in {} is stopped; `abide start CMD` or `abide up` starts it", house.home.path.display()));
+        screen.say(&if house.home.was_used() {
+            format!(
+                "the manager in {} is stopped; `abide daemon start` starts it and the apps that ran",
+                house.home.path.display()
+            )
+        } else {
+            EMPTY.to_owned()
+        });
         return Ok(());
     }
     let rows: Vec<SlotRow> = house.ask(&Request::get(path().segment("apps")))?;

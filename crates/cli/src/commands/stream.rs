@@ -143,16 +143,18 @@ pub fn events(house: &House, screen: &Screen, args: &Events) -> Result<(), Failu
     let zone = TimeZone::system();
     let app = if args.selectors.is_empty() { None } else { Some(super::join_selectors(&args.selectors)?) };
     let mut since = args.since;
-    let mut lines_wanted = Some(args.lines.unwrap_or(if args.since.is_none() && !screen.json { EVENTS } else { EVENTS_MOST }));
+    let mut lines_wanted = args.lines.unwrap_or(if args.since.is_none() && !screen.json { EVENTS } else { EVENTS_MOST });
     let (mut breaks, mut batch) = (Breaks::default(), Batch { screen, at_once: args.follow, text: String::new() });
     loop {
-        let target = path().segment("events").maybe("since", since).maybe("app", app.as_deref()).maybe("lines", lines_wanted);
+        let target =
+            path().segment("events").maybe("since", since).maybe("app", app.as_deref()).maybe("lines", Some(lines_wanted));
         let mut lines = house.stream::<EventLine>(&Request::get(target.flag("follow", args.follow)))?;
         loop {
             match lines.next_line() {
                 Ok(Some(event)) => {
                     // Whatever breaks from here on goes on after this one.
-                    (since, lines_wanted) = (Some(event.seq), lines_wanted.map(|left| left.saturating_sub(1)));
+                    since = Some(event.seq);
+                    lines_wanted = if args.follow { EVENTS_MOST } else { lines_wanted.saturating_sub(1) };
                     breaks.fruit();
                     batch.push(&match screen.json {
                         true => serde_json::to_string(&event)? + "\n",
