@@ -1,7 +1,10 @@
 //! The command line as clap sees it: each flag here does something in this version, and no other is accepted.
 
+mod app;
+
+pub use app::AppFlags;
+
 use clap::{Args, Parser, Subcommand};
-use config::StartFlags;
 use model::{ParseSpanError, parse_span};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -129,123 +132,6 @@ pub struct Start {
     pub wait_timeout: Option<Duration>,
 }
 
-/// Flags of `start` that describe the app. Their values are read by `config`, by the same rules as in a file.
-#[derive(Debug, Clone, Default, Args)]
-pub struct AppFlags {
-    /// Name of the app [default: the stem of the script or program]
-    #[arg(long)]
-    pub name: Option<String>,
-    /// How many to run: a number, cpu, cpu-1, cpu/2 [default: 1]
-    #[arg(long, value_name = "N")]
-    pub instances: Option<String>,
-    /// Working directory [default: this one]
-    #[arg(long, value_name = "DIR")]
-    pub cwd: Option<String>,
-    /// Set a variable; may be given several times
-    #[arg(long, value_name = "K=V", value_parser = variable)]
-    pub env: Vec<(String, String)>,
-    /// Read variables from a file; may be given several times
-    #[arg(long, value_name = "FILE")]
-    pub env_file: Vec<String>,
-    /// When to run it again after it ended: always, on-failure or never [default: on-failure]
-    #[arg(long, value_name = "WHEN")]
-    pub restart: Option<String>,
-    /// Give up after so many restarts in a row
-    #[arg(long, value_name = "N")]
-    pub max_restarts: Option<String>,
-    /// Never restart sooner than this, for example 5s; a bare number is seconds
-    #[arg(long, value_name = "SPAN")]
-    pub restart_delay: Option<String>,
-    /// Pause before the first life
-    #[arg(long, value_name = "SPAN")]
-    pub start_delay: Option<String>,
-    /// Signal that asks it to end [default: SIGTERM]
-    #[arg(long, value_name = "SIGNAL")]
-    pub kill_signal: Option<String>,
-    /// How long it may take to end before it is killed [default: 10s]
-    #[arg(long, value_name = "SPAN")]
-    pub stop_timeout: Option<String>,
-    /// Label, and selector ns:NAME [default: default]
-    #[arg(long, value_name = "NAME")]
-    pub namespace: Option<String>,
-    /// Run the command through /bin/sh -c
-    #[arg(long)]
-    pub shell: bool,
-    /// Rotate a log file at this size, for example 20M; 0 = never [default: 20M]
-    #[arg(long, value_name = "SIZE")]
-    pub log_max_size: Option<String>,
-    /// Keep so many rotated log files [default: 5]
-    #[arg(long, value_name = "N")]
-    pub log_max_files: Option<String>,
-}
-
-impl AppFlags {
-    /// The flags that were given, as they are written.
-    pub fn given(&self) -> Vec<&'static str> {
-        let AppFlags {
-            name,
-            instances,
-            cwd,
-            env,
-            env_file,
-            restart,
-            max_restarts,
-            restart_delay,
-            start_delay,
-            kill_signal,
-            stop_timeout,
-            namespace,
-            shell,
-            log_max_size,
-            log_max_files,
-        } = self;
-        [
-            ("--name", name.is_some()),
-            ("--instances", instances.is_some()),
-            ("--cwd", cwd.is_some()),
-            ("--env", !env.is_empty()),
-            ("--env-file", !env_file.is_empty()),
-            ("--restart", restart.is_some()),
-            ("--max-restarts", max_restarts.is_some()),
-            ("--restart-delay", restart_delay.is_some()),
-            ("--start-delay", start_delay.is_some()),
-            ("--kill-signal", kill_signal.is_some()),
-            ("--stop-timeout", stop_timeout.is_some()),
-            ("--namespace", namespace.is_some()),
-            ("--shell", *shell),
-            ("--log-max-size", log_max_size.is_some()),
-            ("--log-max-files", log_max_files.is_some()),
-        ]
-        .into_iter()
-        .filter_map(|(flag, given)| given.then_some(flag))
-        .collect()
-    }
-
-    /// As `config` takes them, with the command's words.
-    pub fn for_config(&self, words: &[String]) -> StartFlags {
-        let flags = self.clone();
-        StartFlags {
-            name: flags.name,
-            command: words.to_vec(),
-            cwd: flags.cwd,
-            env: flags.env,
-            env_files: flags.env_file,
-            instances: flags.instances,
-            restart: flags.restart,
-            max_restarts: flags.max_restarts,
-            restart_delay: flags.restart_delay,
-            start_delay: flags.start_delay,
-            kill_signal: flags.kill_signal,
-            stop_timeout: flags.stop_timeout,
-            namespace: flags.namespace,
-            shell: flags.shell,
-            log_max_size: flags.log_max_size,
-            log_max_files: flags.log_max_files,
-            ..StartFlags::default()
-        }
-    }
-}
-
 /// `stop`, `restart`.
 #[derive(Debug, Args)]
 pub struct Change {
@@ -354,13 +240,6 @@ pub struct Validate {
 /// A span of time on the command line: a bare number is seconds.
 fn span(text: &str) -> Result<Duration, ParseSpanError> {
     if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) { parse_span(&format!("{text}s")) } else { parse_span(text) }
-}
-
-fn variable(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        _ => Err("a variable is written KEY=VALUE".to_owned()),
-    }
 }
 
 #[cfg(test)]
