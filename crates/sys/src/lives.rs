@@ -89,9 +89,12 @@ pub fn inspect(lives: &[Traces], spared: &Spared) -> io::Result<Vec<Found>> {
 }
 
 /// Whether every child of the keeper is one of `known` (services that run), so that nothing can be left of a life that was born under
-/// this keeper and whose lock is free. `None` where the kernel does not list children.
+/// this keeper and whose lock is free. `None` where the kernel does not list children, and when the keeper is dead: a zombie has none, for
+/// they have gone to init.
 pub fn only_known_children(keeper: u32, known: &BTreeSet<u32>) -> Option<bool> {
     let text = std::fs::read_to_string(format!("/proc/{keeper}/task/{keeper}/children")).ok()?;
+    // It lived when they were read if it lives after that.
+    identity(keeper)?;
     Some(text.split_ascii_whitespace().all(|pid| pid.parse().is_ok_and(|pid: u32| known.contains(&pid))))
 }
 

@@ -169,3 +169,15 @@ fn children_of_the_keeper_are_known_or_not() {
     assert!(known);
     assert_eq!(only_known_children(shell, &BTreeSet::new()), Some(false));
 }
+
+#[test]
+fn a_dead_keeper_tells_nothing_of_its_children() {
+    let mut keeper = std::process::Command::new("true").spawn().expect("true");
+    let pid = keeper.id();
+    while identity(pid).is_some() {
+        std::thread::yield_now();
+    }
+    // Not waited for yet, so it is a zombie.
+    assert_eq!(only_known_children(pid, &BTreeSet::new()), None);
+    keeper.wait().expect("ours");
+}
