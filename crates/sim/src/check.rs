@@ -1,7 +1,7 @@
 //! What must hold after each step: the invariants of `reliability.md`, judged by what only the fake kernel knows.
 
-use crate::kernel::{Body, Kernel};
-use model::{End, InstanceId, LifeRecord, SlotRef};
+use crate::kernel::{Body, Kernel, Node};
+use model::{End, FromScribe, InstanceId, LifeRecord, SlotRef};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A defect put in on purpose, to show that a check can fail.
@@ -232,6 +232,18 @@ impl Kernel {
         }
         for what in wrong {
             self.checks.fail(what);
+        }
+    }
+
+    /// I9: who says that a stream is sealed has all of it.
+    pub(crate) fn check_sealed(&mut self, message: &FromScribe) {
+        let FromScribe::Sealed { id, .. } = message else { return };
+        let path = format!("run/io/{}.{}", id.instance, id.stream);
+        let Some(Node::Fifo(fifo)) = self.paths.get(&path) else { return };
+        let fifo = &self.fifos[*fifo];
+        if fifo.writers > 0 || !fifo.queue.is_empty() {
+            let (left, writers) = (fifo.queue.len(), fifo.writers);
+            self.checks.fail(format!("I9: {path} is said to be sealed with {left} bytes in it and {writers} writers"));
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::check::Sabotage;
 use crate::kernel::{Node, RoleKind};
 use crate::world::{Figures, Settings, World};
-use model::{Rest, Status};
+use model::Status;
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -138,6 +138,11 @@ impl World {
                 wrong.push(format!("I9: {} bytes of {path} are not in the log", self.kernel.fifos[*fifo].queue.len()));
             }
         }
+        for life in self.kernel.checks.forked.keys() {
+            if self.kernel.living(*life).is_empty() && !self.kernel.checks.ends.contains_key(life) {
+                wrong.push(format!("I4: {life} is over and has no end"));
+            }
+        }
         let held: usize = self.keepers.values().map(|keeper| keeper.held(&self.kernel)).sum();
         if held > 2 * open.len() {
             wrong.push(format!("convergence: the keeper holds {held} descriptors for {} lives", open.len()));
@@ -172,12 +177,13 @@ impl World {
             }
         }
         for view in steward.engine.slots() {
+            let leader = view.pid.and_then(|pid| self.kernel.procs.get(&pid)).filter(|proc| Some(proc.ident) == view.ident);
+            if view.status == Status::Running && !leader.is_some_and(|proc| proc.lives() && proc.truth == view.instance) {
+                wrong.push(format!("convergence: {} is said to run, and its process does not live", view.slot));
+            }
             let known = self.home.apps.iter().any(|app| app.definition.spec.name == view.slot.app);
             if !known {
                 wrong.push(format!("convergence: {} is not in the store", view.slot));
-            }
-            if matches!(view.status, Status::Running) && view.next_at.is_some() {
-                wrong.push(format!("convergence: {} runs and rests ({:?})", view.slot, Rest::None));
             }
         }
     }

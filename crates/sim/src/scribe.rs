@@ -233,14 +233,17 @@ impl Scribe {
                 kernel.disk.remove(&path);
                 Answer::Done
             }
-            Effect::Send(message) => match kernel.send_message(self.link, Message::From(message)) {
-                Some(true) => Answer::Done,
-                Some(false) => {
-                    kernel.checks.reach("a full link");
-                    Answer::Full
+            Effect::Send(message) => {
+                kernel.check_sealed(&message);
+                match kernel.send_message(self.link, Message::From(message)) {
+                    Some(true) => Answer::Done,
+                    Some(false) => {
+                        kernel.checks.reach("a full link");
+                        Answer::Full
+                    }
+                    None => Answer::Failed(Cause("EPIPE")),
                 }
-                None => Answer::Failed(Cause("EPIPE")),
-            },
+            }
             Effect::WatchLink { writable } => {
                 self.watches_link = writable;
                 return None;

@@ -73,6 +73,8 @@ impl World {
             tells_ends: dice.once_in(2),
             lazy_init: dice.pick(&[0, 0, 1_500_000_000]),
             pids: dice.pick(&[32_768, 120, 60]),
+            link: dice.pick(&[250, 250, 2]),
+            socket: dice.pick(&[200 << 10, 200 << 10, 300]),
             quiet: false,
         };
         let mut kernel = Kernel::new(dice.roll(), weather);

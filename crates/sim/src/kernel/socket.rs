@@ -5,10 +5,6 @@ use super::state::Kernel;
 use model::{FromScribe, ToScribe};
 use std::collections::VecDeque;
 
-/// Bytes, or messages, that one direction holds.
-const BYTES: usize = 200 * 1024;
-const MESSAGES: usize = 250;
-
 /// A message on the link between steward and scribe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Message {
@@ -64,7 +60,7 @@ impl Kernel {
 
     /// Bytes that can be sent now.
     pub fn send_room(&self, id: HandleId) -> usize {
-        self.end_of(id).map_or(0, |(socket, side)| BYTES - self.sockets[socket].bytes[1 - side].len().min(BYTES))
+        self.end_of(id).map_or(0, |(socket, side)| self.weather.socket.saturating_sub(self.sockets[socket].bytes[1 - side].len()))
     }
 
     /// Sends bytes, as many as fit; `None` = nobody reads.
@@ -91,7 +87,7 @@ impl Kernel {
 
     /// Whether a message can be sent now.
     pub fn message_room(&self, id: HandleId) -> bool {
-        self.end_of(id).is_some_and(|(socket, side)| self.sockets[socket].messages[1 - side].len() < MESSAGES)
+        self.end_of(id).is_some_and(|(socket, side)| self.sockets[socket].messages[1 - side].len() < self.weather.link)
     }
 
     /// Sends a message; `Some(false)` = no room, `None` = nobody reads.

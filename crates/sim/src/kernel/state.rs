@@ -34,6 +34,10 @@ pub struct Weather {
     pub lazy_init: u64,
     /// Pids below this are given out, round and round.
     pub pids: u32,
+    /// Messages that a link holds in one direction.
+    pub link: usize,
+    /// Bytes that a socket holds in one direction.
+    pub socket: usize,
     /// Programs print no more.
     pub quiet: bool,
 }

@@ -33,14 +33,13 @@ impl Steward {
     fn hear_state(&mut self, name: String, state: ServiceState, kernel: &Kernel) {
         if state == ServiceState::Deleted {
             self.services.remove(&name);
-            self.facts.remove(&name);
             return;
         }
-        self.services.insert(name.clone());
-        if self.stage != Stage::Open {
-            self.facts.insert(name, state);
+        if self.stage != Stage::Open || self.services.get(&name) == Some(&state) {
+            self.services.insert(name, state);
             return;
         }
+        self.services.insert(name.clone(), state.clone());
         let Ok(instance) = name.parse::<InstanceId>() else { return };
         match fact(&state, kernel.checks.has(Sabotage::Shortage)) {
             FactState::Up { pid, ident, at } => self.events.push_back(Event::Born { instance, pid, ident, at }),
@@ -75,7 +74,7 @@ impl Steward {
             let slot = self.tags.get(name).and_then(slot_in);
             Some(KeeperFact { instance, slot, state: fact(state, false) })
         };
-        let facts = self.facts.iter().filter_map(fact).collect();
+        let facts = self.services.iter().filter_map(fact).collect();
         self.step(Event::Recalled(Box::new(home.recall())), kernel);
         self.step(Event::Dumped(facts), kernel);
         self.say(&Request::new("hello"));

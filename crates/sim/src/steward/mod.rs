@@ -6,5 +6,6 @@ mod hear;
 mod link;
 mod perform;
 mod run;
+mod search;
 
 pub use run::Steward;

@@ -1,11 +1,9 @@
 //! The brain's effects, performed.
 
-use super::find::{inspect, is_locked, members};
 use super::run::Steward;
 use crate::check::Sabotage;
 use crate::home::Home;
 use crate::kernel::Kernel;
-use crate::trace::tell;
 use engine::{Bear, Effect, Event, LifeNote, StoreNote, What};
 use model::{End, InstanceId, LifeRecord, Restart, Signal};
 use wire::{Birth, Request};
@@ -19,21 +17,6 @@ pub(super) enum Act {
     Lines(Vec<Request>),
     Unlink(String),
 }
-
-/// A search for what belongs to a life, with pauses.
-#[derive(Debug)]
-pub(super) struct Sweep {
-    life: Box<LifeRecord>,
-    signal: Option<Signal>,
-    clean: u32,
-    rounds: u32,
-    pub(super) at: u64,
-}
-
-/// Between two sweeps.
-const PAUSE: u64 = 2_000_000;
-/// Sweeps in a row before it is given up for this time.
-const MOST: u32 = 50;
 
 impl Steward {
     pub(super) fn perform(&mut self, act: Act, kernel: &mut Kernel, home: &mut Home) {
@@ -87,17 +70,26 @@ impl Steward {
             Effect::StreamsEnded { instance } => self.scribe.ended(instance),
             Effect::Signal { instance, signal } => {
                 self.address(instance, kernel, home);
-                self.say(&Request::new("service.signal").field(instance.to_string()).field(signal.to_string()));
+                let say = |signal: Signal| {
+                    Request::new("service.signal").field(instance.to_string()).field(signal.number().to_string())
+                };
+                self.say(&say(signal));
+                if !matches!(signal, Signal::KILL | Signal::CONT) {
+                    self.say(&say(Signal::CONT));
+                }
             }
-            Effect::Sweep { instance, signal } => {
-                if let Some(life) = home.lives.get(&instance) {
+            Effect::Sweep { instance, signal } => match home.lives.get(&instance) {
+                Some(life) if signal.is_none() && self.is_silent(kernel, life) => {
+                    self.events.push_back(Event::Swept { instance, left: 0 });
+                }
+                Some(life) => {
                     if signal.is_some() {
                         self.address(instance, kernel, home);
                     }
-                    let life = Box::new(life.clone());
-                    self.sweeps.push(Sweep { life, signal, clean: 0, rounds: 0, at: kernel.now });
+                    self.searches.sweep(life, signal, kernel.now);
                 }
-            }
+                None => self.events.push_back(Event::Swept { instance, left: 0 }),
+            },
             Effect::Adopt { instance, pid, ident } => {
                 if let Some(life) = home.lives.get(&instance) {
                     for line in wire::adopt(&instance.to_string(), &tags(life), pid, ident) {
@@ -106,10 +98,7 @@ impl Steward {
                 }
             }
             Effect::Forget { instance } => self.say(&Request::new("service.delete").field(instance.to_string())),
-            Effect::Inspect { life } => {
-                let finding = inspect(kernel, &life, self.keeper_pid);
-                self.events.push_back(Event::Inspected { instance: life.instance, finding });
-            }
+            Effect::Inspect { life } => self.searches.inspect(&life, kernel.now),
             Effect::Close { instance } => {
                 let name = instance.to_string();
                 let handles = wire::handles(&name);
@@ -122,6 +111,7 @@ impl Steward {
             }
             Effect::Farewell => {
                 kernel.checks.reach("a farewell");
+                self.say(&Request::new("service.keep").field("scribe").field("-"));
                 self.scribe.finish();
                 self.terminate_at = Some(kernel.now + 200_000_000);
             }
@@ -166,44 +156,6 @@ impl Steward {
             acts.push(Act::Lines(wire::birth(&Birth { service, env, ..birth }).unwrap_or_default()));
         }
         acts.into_iter().rev().for_each(|act| self.acts.push_front(act));
-    }
-
-    /// One look of one search that is due. Whether there was one.
-    pub(super) fn sweep_on(&mut self, kernel: &mut Kernel) -> bool {
-        let Some(at) = self.sweeps.iter().position(|sweep| sweep.at <= kernel.now) else { return false };
-        let mut sweep = self.sweeps.swap_remove(at);
-        let instance = sweep.life.instance;
-        let found = members(kernel, &sweep.life, self.keeper_pid);
-        let left = if found.is_empty() { u32::from(is_locked(kernel, &sweep.life)) } else { found.len() as u32 };
-        tell!(kernel, "steward p{}: finds {found:?} of {instance}, {left} left", self.pid);
-        if let Some(signal) = sweep.signal {
-            for (pid, ident) in &found {
-                self.kill_one(instance, signal, *pid, *ident);
-            }
-            if kernel.checks.has(Sabotage::Stranger)
-                && let Some(stranger) = kernel.procs.values().find(|proc| proc.truth.is_some_and(|of| of != instance))
-            {
-                let (pid, ident) = (stranger.pid, stranger.ident);
-                self.kill_one(instance, signal, pid, ident);
-            }
-        }
-        sweep.clean = if left == 0 { sweep.clean + 1 } else { 0 };
-        sweep.rounds += 1;
-        let kills = sweep.signal == Some(Signal::KILL);
-        if sweep.clean == 2 || (left > 0 && !kills) || sweep.rounds == MOST {
-            self.events.push_back(Event::Swept { instance, left });
-        } else {
-            sweep.at = kernel.now + PAUSE;
-            self.sweeps.push(sweep);
-        }
-        true
-    }
-
-    fn kill_one(&mut self, instance: InstanceId, signal: Signal, pid: u32, ident: u64) {
-        // A life that no service of this keeper stands for is addressed through one that always does.
-        let name = Some(instance.to_string()).filter(|name| self.services.contains(name)).unwrap_or("steward".to_owned());
-        let request = Request::new("service.signal").field(name).field(signal.to_string());
-        self.say(&request.field("pid").field(pid.to_string()).field(ident.to_string()));
     }
 }
 

@@ -1,13 +1,14 @@
 //! The steward's process and its loop. One call does one thing.
 
 use super::link::ScribeLink;
-use super::perform::{Act, Sweep};
+use super::perform::Act;
+use super::search::Searches;
 use crate::home::{Home, Op};
 use crate::kernel::{Ending, HandleId, Kernel, Message};
 use crate::trace::tell;
 use engine::{Engine, Event};
 use model::{FromScribe, InstanceId, Tick};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use wire::{Request, ServiceState};
 
 /// How far it is.
@@ -32,12 +33,11 @@ pub struct Steward {
     pub(super) events: VecDeque<Event>,
     pub(super) out: Vec<u8>,
     input: Vec<u8>,
-    pub(super) facts: BTreeMap<String, ServiceState>,
     pub(super) tags: BTreeMap<String, Vec<String>>,
-    pub(super) services: BTreeSet<String>,
+    pub(super) services: BTreeMap<String, ServiceState>,
     /// Descriptors in the dump.
     pub(super) handles: Vec<String>,
-    pub(super) sweeps: Vec<Sweep>,
+    pub(super) searches: Searches,
     pub(super) scribe: ScribeLink,
     pub(super) terminate_at: Option<u64>,
     /// It was asked to start a new keeper.
@@ -64,11 +64,10 @@ impl Steward {
             events: VecDeque::new(),
             out: Vec::new(),
             input: Vec::new(),
-            facts: BTreeMap::new(),
             tags: BTreeMap::new(),
-            services: BTreeSet::new(),
+            services: BTreeMap::new(),
             handles: Vec::new(),
-            sweeps: Vec::new(),
+            searches: Searches::default(),
             scribe: ScribeLink::default(),
             terminate_at: None,
             rescues: false,
@@ -82,8 +81,7 @@ impl Steward {
 
     /// When it wants to be run next without anything happening.
     pub fn deadline(&self) -> Option<u64> {
-        let sweeps = self.sweeps.iter().map(|sweep| sweep.at);
-        self.engine.deadline().map(|at| at.0).into_iter().chain(sweeps).chain(self.terminate_at).min()
+        self.engine.deadline().map(|at| at.0).into_iter().chain(self.searches.deadline()).chain(self.terminate_at).min()
     }
 
     pub(super) fn say(&mut self, request: &Request) {
@@ -178,6 +176,7 @@ impl Steward {
     fn look_at_clock(&mut self, kernel: &mut Kernel) -> bool {
         if self.terminate_at.is_some_and(|at| at <= kernel.now) {
             self.terminate_at = None;
+            self.say(&Request::new("service.keep").field("steward").field("-"));
             self.say(&Request::new("terminate").field("0"));
             return true;
         }
@@ -185,7 +184,7 @@ impl Steward {
             self.step(Event::TimePassed, kernel);
             return true;
         }
-        self.sweep_on(kernel)
+        self.search(kernel)
     }
 
     /// Accepts one wish: into the store first, then to the brain. A kill between the two is made good by the next steward.
