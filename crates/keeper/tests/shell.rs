@@ -255,13 +255,13 @@ fn a_stranger_is_adopted_and_its_code_is_told() {
     drop(stranger.stdin.take());
     assert_eq!(stranger.wait().expect("wait").code(), Some(42));
     assert!(matches!(k.down("s"), ServiceState::Exited { code: 42, .. }));
-    // One that nobody reaps is not seen.
-    let mut zombie = Command::new("true").spawn().expect("true");
+    // One that its parent is slow to reap is not waited for: its own page tells how it ended.
+    let mut zombie = Command::new("sh").args(["-c", "exit 9"]).spawn().expect("sh");
     let stat = format!("/proc/{}/stat", zombie.id());
     until("a zombie", || std::fs::read_to_string(&stat).is_ok_and(|s| s.contains(") Z ")));
     let ident = sys::process::start_time(zombie.id()).expect("not reaped").to_string();
     k.send(&["service.adopt", "z", &zombie.id().to_string(), &ident]);
-    assert!(matches!(k.down("z"), ServiceState::Unseen { .. }));
+    assert!(matches!(k.down("z"), ServiceState::Exited { code: 9, .. }));
     zombie.wait().expect("wait");
     // One that came to the keeper as an orphan is its child: it gets the code by waiting.
     let folder = tempfile::tempdir().expect("tempdir");

@@ -148,17 +148,38 @@ const INFO_EXIT: u64 = 1 << 3;
 /// `_IOWR(0xFF, 11, struct pidfd_info)` with its first size, 64 bytes.
 const GET_INFO: libc::Ioctl = 0xC040_FF0B_u32 as libc::Ioctl;
 
+/// How a process ended that nobody has reaped yet: the zombie's own page tells, where we may read it. A parent that is slow to reap need
+/// not be waited for. `None` when it is no zombie, or when the page may hide the code from us (it then says 0).
+fn ending_of_zombie(fd: impl AsFd, pid: u32) -> Option<Ending> {
+    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    // Still not reaped, so what was read was the page of this very process.
+    pidfd_signal(fd, 0).ok()?;
+    let after = &stat[stat.iter().rposition(|b| *b == b')')? + 1..];
+    let mut fields = after.split(|b| b.is_ascii_whitespace()).filter(|f| !f.is_empty());
+    let is_zombie = fields.next()? == b"Z";
+    let code: i32 = std::str::from_utf8(fields.nth(48)?).ok()?.parse().ok()?;
+    let me = rustix::process::geteuid().as_raw().to_string();
+    let uids = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
+    let readable = code != 0 || uids.split_whitespace().all(|uid| uid == me);
+    (is_zombie && readable).then(|| ending_in(code))
+}
+
+fn ending_in(status: i32) -> Ending {
+    match status & 0x7f {
+        0 => Ending::Code((status >> 8) & 0xff),
+        number => Ending::Signal { number, core: status & 0x80 != 0 },
+    }
+}
+
 /// How the process behind a descriptor ended, for one that was not our child. The kernel knows it from the moment when its parent has
 /// reaped it (`POLLHUP` on the descriptor); `None` before, and on kernels older than Linux 6.15.
-pub fn ending_of(fd: impl AsFd) -> Option<Ending> {
+pub fn ending_of(fd: impl AsFd + Copy, pid: u32) -> Option<Ending> {
     const { assert!(size_of::<PidfdInfo>() == 64) };
     let mut info = PidfdInfo { mask: INFO_EXIT, ..PidfdInfo::default() };
     // SAFETY: the request says 64 bytes, which is the size of the struct that the pointer leads to.
     let answer = unsafe { libc::ioctl(fd.as_fd().as_raw_fd(), GET_INFO, &mut info as *mut PidfdInfo) };
-    (answer == 0 && info.mask & INFO_EXIT != 0).then_some(match info.exit_code & 0x7f {
-        0 => Ending::Code((info.exit_code >> 8) & 0xff),
-        number => Ending::Signal { number, core: info.exit_code & 0x80 != 0 },
-    })
+    if answer == 0 && info.mask & INFO_EXIT != 0 { Some(ending_in(info.exit_code)) } else { ending_of_zombie(fd, pid) }
 }
 
 /// Orphaned descendants come to this process from now on.
@@ -210,12 +231,23 @@ mod tests {
     }
 
     #[test]
+    fn a_zombie_tells_how_it_ended() {
+        let mut child = std::process::Command::new("sh").args(["-c", "exit 7"]).spawn().expect("sh");
+        let fd = pidfd_open(child.id()).expect("ours");
+        let mut wait = [rustix::event::PollFd::new(&fd, rustix::event::PollFlags::IN)];
+        rustix::event::poll(&mut wait, None).expect("it ends");
+        assert_eq!(ending_of(&fd, child.id()), Some(Ending::Code(7)));
+        child.wait().expect("reaped");
+        assert_eq!(ending_of_zombie(&fd, child.id()), None);
+    }
+
+    #[test]
     fn we_are_who_we_are() {
         let me = std::process::id();
         let ident = start_time(me).expect("we run");
         signal_pid(me, ident, 0).expect("signal 0 asks only");
         assert_eq!(signal_pid(me, ident + 1, 0).expect_err("another").raw_os_error(), Some(libc::ESRCH));
         assert!(started_at(ident) <= crate::clock::now());
-        assert!(ending_of(pidfd_open(me).expect("us")).is_none());
+        assert!(ending_of(&pidfd_open(me).expect("us"), me).is_none());
     }
 }

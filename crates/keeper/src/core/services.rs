@@ -134,26 +134,32 @@ impl Core {
     }
 
     pub(super) fn service_signal(&mut self, speaker: &Speaker, args: &mut Args<'_>) -> Done {
-        let (name, service) = self.known(args)?;
-        let alive = service.state.alive();
-        let field = args.next().filter(|f| !f.is_empty()).ok_or("Expected signal argument")?;
-        let signal = match number::<i64>(field) {
-            Some(n) if (0..=65535).contains(&n) => n as i32,
-            Some(_) => return Err("Invalid signal number".into()),
-            None => signal_number(field).ok_or("Invalid signal number")?,
+        let name: Name = args.service()?.into();
+        let known = self.services.get(&name).map(|service| service.state.alive());
+        let signal = match args.next().filter(|f| !f.is_empty()) {
+            None => Err("Expected signal argument"),
+            Some(field) => match number::<i64>(field) {
+                Some(n) if (0..=65535).contains(&n) => Ok(n as i32),
+                Some(_) => Err("Invalid signal number"),
+                None => signal_number(field).ok_or("Invalid signal number"),
+            },
         };
-        let group = match args.next() {
+        let option = args.next();
+        if option == Some(b"pid") && speaker.dialect == Dialect::Two {
+            // What is left of a life that another keeper bore has no service here.
+            let (signal, pid, ident) = (signal?, args.number::<u32>()?, args.number()?);
+            args.end()?;
+            if pid <= 1 {
+                return Err("service is not running".into());
+            }
+            self.ask(speaker, Effect::SignalPid { pid, ident, signal }, Ask::Signal(name));
+            return Ok(());
+        }
+        let alive = known.ok_or("No such service")?;
+        let signal = signal?;
+        let group = match option {
             None => false,
             Some(b"group") => true,
-            Some(b"pid") if speaker.dialect == Dialect::Two => {
-                let (pid, ident) = (args.number::<u32>()?, args.number()?);
-                args.end()?;
-                if pid <= 1 {
-                    return Err("service is not running".into());
-                }
-                self.ask(speaker, Effect::SignalPid { pid, ident, signal }, Ask::Signal(name));
-                return Ok(());
-            }
             Some(_) => return Err("unknown option".into()),
         };
         args.end()?;

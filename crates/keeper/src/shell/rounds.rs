@@ -260,7 +260,7 @@ impl Shell {
         for event in ready.iter().filter(|e| e.key & KIND == KEY_ADOPTED) {
             let life = LifeId(event.key & !KIND);
             let Some(adopted) = self.lives.get_mut(&life) else { continue };
-            if event.hangup {
+            if event.hangup || process::ending_of(&adopted.pidfd, adopted.pid).is_some() {
                 self.end_adopted(life);
             } else if adopted.give_up.is_none() {
                 adopted.give_up = Some(now + UNSEEN_AFTER_NS);
@@ -276,7 +276,7 @@ impl Shell {
     }
 
     fn end_adopted(&mut self, life: LifeId) {
-        let told = self.lives.get(&life).and_then(|l| process::ending_of(&l.pidfd));
+        let told = self.lives.get(&life).and_then(|l| process::ending_of(&l.pidfd, l.pid));
         self.end_life(life, told);
     }
 

@@ -41,6 +41,17 @@ fn a_life_is_told() {
 }
 
 #[test]
+fn what_is_left_of_another_keepers_life_is_signalled() {
+    let mut desk = Desk::two();
+    assert!(desk.say("service.signal\ti9\tSIGKILL\tpid\t77\t5").is_empty());
+    assert_eq!(desk.done.last(), Some(&Effect::SignalPid { pid: 77, ident: 5, signal: 9 }));
+    for wrong in ["service.signal\ti9\tSIGKILL", "service.signal\ti9\tSIGKILL\tgroup", "service.signal\ti9"] {
+        assert!(desk.say(wrong)[0].contains("No such service"), "{wrong}");
+    }
+    assert!(desk.say("service.signal\ti9\tSIGKILL\tpid\t1\t5")[0].contains("service is not running"));
+}
+
+#[test]
 fn what_fails_says_where() {
     let mut desk = Desk::two();
     desk.say("service.args\ta\ttrue\nservice.start\ta");
