@@ -128,8 +128,7 @@ impl Steward {
     }
 
     fn kill_one(&mut self, instance: InstanceId, signal: Signal, pid: u32, ident: u64) {
-        // A life that no service of this keeper stands for is addressed through one that always does.
-        let name = Some(instance.to_string()).filter(|name| self.services.contains_key(name)).unwrap_or("steward".to_owned());
+        let name = instance.to_string();
         let request = Request::new("service.signal").field(name).field(signal.number().to_string());
         self.say(&request.field("pid").field(pid.to_string()).field(ident.to_string()));
     }
