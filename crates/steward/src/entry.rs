@@ -129,16 +129,22 @@ async fn live(me: Identity, keeper: std::os::fd::OwnedFd, scribe: std::os::fd::O
         () = asked() => return Ok(Leave::Asked),
     };
     let Some(mut brain) = begun else { return Ok(Leave::Orphaned) };
-    let listener = listen(Path::new(home::SOCKET))?;
-    listener.set_nonblocking(true)?;
     let (door, mut calls) = Door::new();
-    let house = House { door, home: shown };
-    let server = tokio::spawn(serve(UnixListener::from_std(listener)?, router(house)));
-    let leave = brain.run(&mut calls, asked).await;
+    let mut server = None;
+    let mut leave = brain.run(&mut calls, &mut asked).await;
+    if leave == Leave::Reconciled {
+        // Clients come in only now: what they see is complete.
+        let listener = listen(Path::new(home::SOCKET))?;
+        listener.set_nonblocking(true)?;
+        server = Some(tokio::spawn(serve(UnixListener::from_std(listener)?, router(House { door, home: shown }))));
+        leave = brain.run(&mut calls, &mut asked).await;
+    }
     if leave == Leave::Stopped {
         brain.say_end();
         // Nobody new comes in; those who listen are told.
-        server.abort();
+        if let Some(server) = server {
+            server.abort();
+        }
         let told = async {
             while brain.is_being_heard() {
                 tokio::time::sleep(Duration::from_millis(2)).await;

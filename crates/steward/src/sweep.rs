@@ -95,6 +95,11 @@ impl Searches {
         if self.looking.is_empty() { self.waiting.iter().map(|search| search.due).min() } else { None }
     }
 
+    /// Whether nothing is to be found out.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.looking.is_empty()
+    }
+
     /// The next census, if one is due.
     pub(crate) fn begin(&mut self, now: Tick, spared: &Spared) -> Option<Census> {
         if self.deadline()? > now {

@@ -114,6 +114,7 @@ impl Brain {
 
     /// The barrier after the lines of an adoption.
     fn after_adoption(&mut self, instance: InstanceId) {
+        self.adopting = self.adopting.saturating_sub(1);
         self.refusal = None;
         let name = instance.to_string();
         if matches!(self.services.get(&name), None | Some(ServiceState::Down)) {

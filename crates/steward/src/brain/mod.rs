@@ -33,6 +33,8 @@ use wire::{Request, ServiceState};
 
 /// How long the scribe may take to move what is left when the house ends.
 const LAST_WORDS: Duration = Duration::from_secs(2);
+/// How long clients wait at the door for the lives of an earlier keeper to be found.
+const RECONCILE: Duration = Duration::from_secs(2);
 /// Idempotency keys that are remembered.
 const KEYS: usize = 256;
 
@@ -81,6 +83,10 @@ pub(crate) struct Brain {
     ending: Ending,
     lives_failing: bool,
     scribe_gone: bool,
+    /// Adoptions that the keeper has not answered.
+    adopting: usize,
+    /// What lived before us has not all been found, at most until then.
+    reconciling: Option<Tick>,
 }
 
 /// How far the end is.
@@ -103,17 +109,25 @@ pub(crate) enum Leave {
     Stopped,
     /// Somebody asked the steward alone to end; the keeper starts another.
     Asked,
+    /// Not yet: everything that lived before us has been found, and clients may be let in.
+    Reconciled,
 }
 
 impl Brain {
     /// Runs until there is a reason to leave.
-    pub(crate) async fn run(&mut self, calls: &mut mpsc::Receiver<Call>, mut asked: impl AsyncFnMut()) -> Leave {
+    pub(crate) async fn run(&mut self, calls: &mut mpsc::Receiver<Call>, asked: &mut impl AsyncFnMut()) -> Leave {
         let mut census: Option<JoinHandle<io::Result<Findings>>> = None;
         let mut calls_open = true;
         loop {
             self.settle();
             if self.ending == Ending::Over {
                 return Leave::Stopped;
+            }
+            if self.reconciling.is_some_and(|until| until <= now() || (self.adopting == 0 && self.searches.is_empty())) {
+                self.reconciling = None;
+                self.keeper.say(&Request::new("hello"));
+                self.keeper.flush();
+                return Leave::Reconciled;
             }
             if census.is_none()
                 && let Some(next) = self.searches.begin(now(), &self.spared())
@@ -186,7 +200,10 @@ impl Brain {
             Ending::Draining(until) => Some(until),
             Ending::Not | Ending::Over => None,
         };
-        [self.engine.deadline(), self.searches.deadline(), self.tracker.deadline(), ending].into_iter().flatten().min()
+        [self.engine.deadline(), self.searches.deadline(), self.tracker.deadline(), ending, self.reconciling]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn time_passed(&mut self) {

@@ -160,6 +160,7 @@ impl Brain {
         let tags = self.lives.remembered().lives.get(&instance).map(|life| birth::tags(life, &self.me.boot)).unwrap_or_default();
         wire::adopt(&name, &tags, pid, ident).iter().for_each(|request| self.keeper.say(request));
         self.keeper.say(&Request::new("echo").field(format!("adopt-{name}")));
+        self.adopting += 1;
     }
 
     fn say_about(&mut self, verb: &str, instance: InstanceId) {

@@ -1,13 +1,13 @@
 //! The start: what was wished, what lived, what the keeper says. Cold start, crash and upgrade take this one path.
 
-use super::{Brain, Ending, Identity};
+use super::{Brain, Ending, Identity, RECONCILE};
 use crate::birth::slot_in;
-use crate::home::{EVENTS, STORE, clear_stale_lives};
+use crate::home::{EVENTS, STOPPED, STORE, clear_stale_lives};
 use crate::journal::{Entry, Journal};
 use crate::keeper_link::KeeperLink;
 use crate::log::say;
 use crate::scribe_link::ScribeLink;
-use crate::store::{LivesJournal, Store};
+use crate::store::{LivesJournal, Store, StoredApp};
 use crate::sweep::Searches;
 use crate::time::now;
 use crate::track::Tracker;
@@ -74,6 +74,8 @@ impl Brain {
             ending: Ending::Not,
             lives_failing: false,
             scribe_gone: false,
+            adopting: 0,
+            reconciling: Some(now() + RECONCILE),
         };
         let Some((tags, later)) = brain.await_dump(&barrier).await? else { return Ok(None) };
         brain.reconcile(&tags);
@@ -82,8 +84,6 @@ impl Brain {
             brain.take_event(said);
         }
         brain.settle();
-        brain.keeper.say(&Request::new("hello"));
-        brain.keeper.flush();
         Ok(Some(brain))
     }
 
@@ -137,11 +137,14 @@ impl Brain {
         let known = self.lives.remembered();
         let mut memos = known.memos.clone();
         state.put_errored(&mut memos);
-        let app = |stored: &crate::store::StoredApp| RecalledApp {
+        // The house was being ended, or has been, when a keeper that had waited for its lock came in: it is ended to the end. Nothing is
+        // born; what still lives is stopped. The store keeps what is wished for the next start.
+        let stopped = Path::new(STOPPED).exists();
+        let app = |stored: &StoredApp| RecalledApp {
             definition: stored.definition.clone(),
             generation: stored.generation,
-            running: stored.running,
-            slot_wishes: stored.slot_wishes.clone(),
+            running: stored.running && !stopped,
+            slot_wishes: if stopped { BTreeMap::new() } else { stored.slot_wishes.clone() },
             slot_ids: stored.live_slot_ids(),
         };
         let recalled = Recalled {
@@ -165,6 +168,12 @@ impl Brain {
         self.happenings.push_back(Event::Dumped(facts));
         // Told after the streams of every life have been opened: these need no opening.
         self.happenings.extend(sealed.into_iter().map(|(instance, stream)| Event::Sealed { instance, stream }));
+        if stopped {
+            say!("the house was stopped; what is left of it is ended");
+            if let Err(problem) = self.shut_down("abide") {
+                say!("failed to end the house: {problem}");
+            }
+        }
     }
 }
 
