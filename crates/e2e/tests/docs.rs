@@ -97,6 +97,7 @@ fn perform(page: &Path, house: &House) {
                     let path = std::env::var("PATH").unwrap_or_default();
                     shell.env("PATH", format!("{}:{path}", house.bins().dir().display()));
                     shell.env("ABIDE_HOME", house.home()).env("HELLO_BIN", house.bins().dir()).env("HELLO_PORT", "0");
+                    shell.env("EXAMPLES", workspace_root().join("examples"));
                     shell.arg("-c").arg(format!("exec 2>&1; {command}"));
                     let done = run(shell, Duration::from_secs(60));
                     assert_eq!(done.code, Some(code), "{at}: `{command}` printed\n{}", done.out);
