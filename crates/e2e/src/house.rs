@@ -3,7 +3,7 @@
 use crate::bins::Bins;
 use crate::done::{Done, run};
 use crate::janitor::{clear, members};
-use crate::proc::Proc;
+use crate::proc::{Proc, pids, state_of};
 use crate::wait::wait_until;
 use std::ffi::OsStr;
 use std::fs;
@@ -133,19 +133,35 @@ impl House {
             let named = args.first().and_then(|a| Path::new(a).file_name()).is_some_and(|n| n == program);
             named && args.iter().any(|a| Path::new(a) == home)
         };
-        self.members().into_iter().filter(runs).collect()
+        pids().into_iter().filter_map(Proc::find).filter(runs).collect()
     }
 
-    /// Waits until exactly one of each of our three roles runs; gives back steward, scribe, keeper.
+    /// Waits until exactly one steward and one scribe run, children of one keeper; gives back steward, scribe, keeper. (Keepers that found
+    /// another at work may stand by for some seconds; they are nobody's parent.)
     #[track_caller]
     pub fn roles(&self, deadline: Duration) -> [Proc; 3] {
-        wait_until(deadline, "one steward, one scribe and one keeper run", || {
+        wait_until(deadline, "one steward and one scribe run under one keeper", || {
             let one = |program| match self.role(program).as_slice() {
                 [single] => Some(*single),
                 _ => None,
             };
-            Some([one("abide-steward")?, one("abide-scribe")?, one("abide-keeper")?])
+            let (steward, scribe) = (one("abide-steward")?, one("abide-scribe")?);
+            let parent = |p: Proc| state_of(p.pid).map(|s| s.1);
+            let keeper = self.role("abide-keeper").into_iter().find(|k| parent(steward) == Some(k.pid))?;
+            (parent(scribe) == Some(keeper.pid)).then_some([steward, scribe, keeper])
         })
+    }
+
+    /// Kills our three roles, and whoever they started in their last moment, until none is left. Apps live on.
+    #[track_caller]
+    pub fn kill_roles(&self) {
+        wait_until(Duration::from_secs(20), "no role is left", || {
+            let left: Vec<Proc> = ["abide-keeper", "abide-steward", "abide-scribe"].iter().flat_map(|p| self.role(p)).collect();
+            left.iter().for_each(|role| {
+                role.kill();
+            });
+            left.is_empty().then_some(())
+        });
     }
 
     /// Lines of a shared file that puppets append to.

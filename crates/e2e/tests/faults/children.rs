@@ -66,11 +66,22 @@ fn row_32_a_stopped_process_can_be_stopped() {
 fn row_34_escaped_children_of_a_finished_app_are_named() {
     let house = House::new();
     let script = format!("double{{ setsid ignore note:{} hang }} exit:0", house.file("starts").display());
-    house.abide(["start", &format!("{} {script}", house.puppet()), "--name", "escape", "--restart", "never", "--no-wait"]).ok();
+    house
+        .abide([
+            "start",
+            &format!("{} {script}", house.puppet()),
+            "--name",
+            "escape",
+            "--restart",
+            "never",
+            "--stop-timeout",
+            "500ms",
+        ])
+        .ok();
     wait_until(SOON, "the escaped one lives", || (house.notes("starts").len() == 1).then_some(()));
     let pid = house.notes("starts")[0].rsplit(' ').next().and_then(|n| n.parse().ok()).expect("a pid");
     let escaped = Proc::find(pid).expect("it lives");
-    house.abide(["stop", "escape", "--timeout", "40s"]).ok();
+    house.abide(["stop", "escape"]).ok();
     assert!(!escaped.alive(), "`stop` ends what escaped, also after the leader's end");
     house.abide(["delete", "escape"]).ok();
     assert_eq!(house.list(), []);
@@ -143,6 +154,7 @@ fn files_of(text: &str) {
         let number = before.rsplit(' ').next().and_then(|n| n.parse().ok()).unwrap_or_else(|| panic!("a number in {line}"));
         found.push((number, target));
     }
+    found.sort_unstable();
     let own = |target: &str| target.ends_with("/fd");
     let rest: Vec<&(u32, &str)> = found.iter().filter(|f| !own(f.1)).collect();
     let numbers: Vec<u32> = rest.iter().map(|f| f.0).collect();

@@ -63,8 +63,7 @@ fn row_49_values_of_variables_stay_inside() {
     let env_file = house.write("secrets.env", format!("TOKEN={MARK}\n"));
     let other = App::puppet("runs", &house.puppet(), "hang")
         .with(&format!("env_file = {}", e2e::toml_string(env_file.to_str().expect("plain"))));
-    house.write("abide.toml", app_file(&[app, other]));
-    house.abide(["up"]).code(1);
+    house.up(&app_file(&[app, other]));
     house.abide(["start", "--name", "flag", "--env", &format!("KEY={MARK}"), "--", &house.puppet(), "hang"]).ok();
     house.until_status("keeps-0", "errored", SOON);
     // They do arrive where they belong.

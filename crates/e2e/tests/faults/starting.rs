@@ -1,7 +1,7 @@
 //! Starts that fail, in every way and by the hundred.
 
 use crate::SOON;
-use e2e::{App, House, Pause, app_file, children_of, wait_until};
+use e2e::{App, House, Pause, app_file, children_of, toml_string, wait_until};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
@@ -38,35 +38,69 @@ fn row_25_apps_that_end_at_once_cost_little() {
     house.abide(["stop", "all"]).ok();
 }
 
+/// What can be known beforehand is refused before anything is changed.
+#[test]
+fn row_27_what_cannot_run_is_refused_beforehand() {
+    let house = House::new();
+    house.abide(["daemon", "start"]).ok();
+    let text = house.write("text", "no program at all\n").display().to_string();
+    let folder = house.work().display().to_string();
+    let cases: &[(&str, &str, &str, &str)] = &[
+        ("missing", "/no/such/program", "", "ENOENT"),
+        ("unknown", "no-such-program-anywhere", "", "ENOENT"),
+        ("denied", &text, "", "EACCES"),
+        ("folder", &folder, "", "EACCES"),
+        ("nocwd", "/bin/true", "cwd = \"/no/such/folder\"", "ENOENT"),
+    ];
+    for (name, program, line, errno) in cases {
+        let good = App::puppet("good", &house.puppet(), "hang");
+        let file = house.write("abide.toml", app_file(&[good, App::new(name, [*program]).with(line)]));
+        let named = if line.is_empty() { program } else { "/no/such/folder" };
+        house.abide(["up", file.to_str().expect("plain")]).code(1).says(&[name, named, errno]);
+        assert_eq!(house.list(), [], "{name}: all or nothing");
+    }
+    house.abide(["start", "no-such-program-anywhere"]).code(1).says(&["no-such-program-anywhere"]);
+    assert_eq!(house.list(), []);
+    assert_eq!(house.events(None).iter().filter(|e| e.event == "defined").count(), 0);
+}
+
+/// What the system refuses later is a failed birth, with its stage and errno.
 #[test]
 fn row_27_each_way_to_fail_at_exec_is_told() {
     let house = House::new();
-    house.write("text", "no program at all\n");
     house.write("odd", [0x7f, b'E', b'L', b'F', 9, 9, 9]);
     house.write("script", "#!/no/such/interpreter\n");
-    fs::copy("/bin/true", house.file("busy")).expect("a program can be copied");
-    for name in ["odd", "script", "busy"] {
+    for name in ["busy", "fleeting"] {
+        fs::copy("/bin/sleep", house.file(name)).expect("a program can be copied");
+    }
+    for name in ["odd", "script", "busy", "fleeting"] {
         fs::set_permissions(house.file(name), fs::Permissions::from_mode(0o755)).expect("our own file");
     }
+    fs::create_dir(house.file("place")).expect("our own folder");
     // Somebody writes to this program for as long as the test runs.
     let _writer = fs::OpenOptions::new().append(true).open(house.file("busy")).expect("our own file");
     let path = |name: &str| house.file(name).display().to_string();
-    let long = "x".repeat(200_000);
-    let cases: Vec<(&str, Vec<String>, String, &str, &str)> = vec![
-        ("missing", vec!["/no/such/program".into()], String::new(), "exec", "ENOENT"),
-        ("denied", vec![path("text")], String::new(), "exec", "EACCES"),
-        ("format", vec![path("odd")], String::new(), "exec", "ENOEXEC"),
-        ("interp", vec![path("script")], String::new(), "exec", "ENOENT"),
-        ("folder", vec![house.work().display().to_string()], String::new(), "exec", "EACCES"),
-        ("busy", vec![path("busy")], String::new(), "exec", "ETXTBSY"),
-        ("big", vec!["/bin/true".into()], format!("env = {{ BIG = \"{long}\" }}"), "exec", "E2BIG"),
-        ("nocwd", vec!["/bin/true".into()], "cwd = \"/no/such/folder\"".into(), "cwd", "ENOENT"),
+    let app = |name: &str, cmd: &[&str]| App::new(name, cmd.iter().copied()).with("max_restarts = 1");
+    house.up(&app_file(&[
+        app("fleeting", &[&path("fleeting"), "1000"]),
+        app("placed", &["sleep", "1000"]).with(&format!("cwd = {}", toml_string(&path("place")))),
+    ]));
+    fs::remove_file(house.file("fleeting")).expect("our own file");
+    fs::remove_dir(house.file("place")).expect("our own folder");
+    house.abide(["restart", "fleeting", "placed"]).code(1);
+    house.write(
+        "abide.toml",
+        app_file(&[app("format", &[&path("odd")]), app("interp", &[&path("script")]), app("busy", &[&path("busy"), "1000"])]),
+    );
+    house.abide(["up"]).code(1);
+    let cases = [
+        ("fleeting", "exec", "ENOENT"),
+        ("placed", "cwd", "ENOENT"),
+        ("format", "exec", "ENOEXEC"),
+        ("interp", "exec", "ENOENT"),
+        ("busy", "exec", "ETXTBSY"),
     ];
-    for (name, cmd, line, stage, errno) in cases {
-        let app = App::new(name, cmd).with(&line).with("max_restarts = 1");
-        let file = house.write(&format!("{name}.toml"), app_file(&[app]));
-        let done = house.abide(["up", file.to_str().expect("plain")]);
-        assert_eq!(done.code, Some(1), "{name}: {done:#?}");
+    for (name, stage, errno) in cases {
         let row = house.until_status(&format!("{name}-0"), "errored", SOON);
         let exit = row.exit.clone().expect("an end");
         assert_eq!((exit.failed.as_deref(), exit.errno.as_deref()), (Some(stage), Some(errno)), "{name}: {row:?}");

@@ -42,7 +42,12 @@ fn strings_outside(parts: &Parts, code: &str) -> String {
         if was != ' ' && was != '\n' {
             inside = now != was;
         }
-        out.push(if inside && string != '\n' { ' ' } else { string });
+        // The quotes stay, so that a rule can ask how a string begins.
+        out.push(match string {
+            _ if inside && string != '\n' => ' ',
+            ' ' if now == '"' => '"',
+            other => other,
+        });
     }
     out
 }

@@ -83,31 +83,18 @@ fn a_wrong_command_line_is_usage() {
 }
 
 #[test]
-fn programs_that_cannot_run_are_told_with_the_reason() {
+fn programs_that_cannot_run_are_refused_with_the_reason() {
     let house = lived_in();
-    house.write("plain.txt", "no program");
-    let plain = house.file("plain.txt");
-    let cases = [
-        ("unknown", vec!["no-such-program-anywhere".to_owned()], "", vec!["no-such-program-anywhere", "ENOENT"]),
-        ("slash", vec!["/nowhere/program".to_owned()], "", vec!["/nowhere/program", "ENOENT"]),
-        ("denied", vec![plain.display().to_string()], "", vec!["plain.txt", "EACCES"]),
-        ("nocwd", vec![house.puppet(), "hang".to_owned()], "cwd = \"/no/such/folder\"", vec!["/no/such/folder", "ENOENT"]),
+    let plain = house.write("plain.txt", "no program").display().to_string();
+    let cases: &[(&[&str], &[&str])] = &[
+        (&["no-such-program-anywhere"], &["no-such-program-anywhere", "PATH"]),
+        (&["/nowhere/program"], &["/nowhere/program", "no such file"]),
+        (&[&plain], &["plain.txt", "not executable", "chmod"]),
+        (&["--cwd", "/no/such/folder", "/bin/sleep", "1000"], &["/no/such/folder", "no such file"]),
     ];
-    for (name, cmd, line, words) in cases {
-        let app = App::new(name, cmd).with(line).with("max_restarts = 1");
-        let file = house.write(&format!("{name}.toml"), app_file(&[app]));
-        let done = house.abide(["up", file.to_str().expect("plain")]);
-        assert_eq!(done.code, Some(1), "{name}: {done:#?}");
-        let said = format!("{}{}", done.out, done.err);
-        for word in words {
-            assert!(said.contains(word), "{name}: `{word}` is not said: {done:#?}");
-        }
-        let slot = format!("{name}-0");
-        wait_until(SOON, "it is given up", || (house.slot(&slot).status.word() == "errored").then_some(()));
-        let exit = house.slot(&slot).exit.expect("an end");
-        assert!(exit.failed.is_some() && exit.errno.is_some(), "a failed start is no exit code: {exit:?}");
+    for (args, words) in cases {
+        unchanged(&house, || house.abide(["start", "--name", "fresh"].iter().chain(*args))).code(1).says(words);
     }
-    assert!(["web-0", "worker-0"].iter().all(|slot| house.slot(slot).status.word() == "running"));
 }
 
 #[test]
@@ -139,7 +126,7 @@ fn row_50_another_user_is_refused() {
     let house = lived_in();
     let abide = crate::uid::programs_for_all(&house);
     // Closed directories, as they are made.
-    for args in [&["list"][..], &["stop", "web"], &["up"], &["daemon", "stop"], &["status", "web"]] {
+    for args in [&["list"][..], &["stop", "web"], &["start", "/bin/true"], &["daemon", "stop"], &["status", "web"]] {
         let done = unchanged(&house, || crate::uid::as_nobody(&house, &abide, args));
         assert_eq!(done.code, Some(5), "closed: {done:#?}");
     }
