@@ -75,6 +75,7 @@ impl World {
             pids: dice.pick(&[32_768, 120, 60]),
             link: dice.pick(&[250, 250, 2]),
             socket: dice.pick(&[200 << 10, 200 << 10, 300]),
+            pace: 1,
             quiet: false,
         };
         let mut kernel = Kernel::new(dice.roll(), weather);

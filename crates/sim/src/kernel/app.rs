@@ -136,7 +136,7 @@ impl Kernel {
             Kind::Silent => 60_000,
             _ => self.dice.between(5, 400),
         };
-        let at = self.now + pause * MS;
+        let at = self.now + pause * MS * self.weather.pace;
         if let Some(proc) = self.procs.get_mut(&pid) {
             proc.wakes = at;
         }

@@ -38,6 +38,8 @@ pub struct Weather {
     pub link: usize,
     /// Bytes that a socket holds in one direction.
     pub socket: usize,
+    /// Programs take so many times as long between two things.
+    pub pace: u64,
     /// Programs print no more.
     pub quiet: bool,
 }

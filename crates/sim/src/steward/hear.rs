@@ -9,6 +9,9 @@ use engine::{Ask, Event, FactState, KeeperFact};
 use model::{End, InstanceId, Signal, SlotRef, Stage as Step, Tick, Verdict};
 use wire::{Event as Heard, Request, ServiceState};
 
+/// How long clients wait at the door for the lives of an earlier keeper to be found.
+const RECONCILE: u64 = 2_000_000_000;
+
 impl Steward {
     pub(super) fn hear(&mut self, heard: Heard, kernel: &mut Kernel, home: &mut Home) {
         match heard {
@@ -19,9 +22,9 @@ impl Steward {
                 kernel.checks.reach("an overflow");
                 self.say(&Request::new("statedump"));
             }
-            Heard::Error(text) => {
-                tell!(kernel, "steward p{}: - error {text:?}", self.pid);
-                self.hear_error(&text, kernel);
+            Heard::Error(text) => tell!(kernel, "steward p{}: - error {text:?}", self.pid),
+            Heard::Other(words) if words[0].starts_with("bear-") || words[0].starts_with("adopt-") => {
+                self.after(&words[0], kernel)
             }
             Heard::Other(words) if words[0] == "fd.state" && self.stage == Stage::Asking => {
                 self.handles.extend(words.into_iter().nth(1))
@@ -48,18 +51,40 @@ impl Steward {
         }
     }
 
-    /// A refusal names the command; that a life is not adopted is told to the brain. A birth that lacks a descriptor says so itself, as
-    /// `failed fds:EBADF`, once all of its lines have been executed.
-    fn hear_error(&mut self, text: &str, kernel: &mut Kernel) {
-        let Some((_, quote)) = text.split_once(", for command \"") else { return };
-        let mut words = quote.trim_end_matches('"').split('\t');
-        let (verb, name) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        let (life, handle) = name.split_once('.').unwrap_or((name, ""));
-        let Ok(instance) = life.parse::<InstanceId>() else { return };
-        if (verb, handle) == ("service.adopt", "") {
+    /// The barrier after the lines of a birth or an adoption: a service that does not even try has been refused.
+    fn after(&mut self, barrier: &str, kernel: &mut Kernel) {
+        let Some((verb, name)) = barrier.split_once('-') else { return };
+        let Ok(instance) = name.parse::<InstanceId>() else { return };
+        let refused = matches!(self.services.get(name), None | Some(ServiceState::Down));
+        if verb == "adopt" {
+            self.adopting = self.adopting.saturating_sub(1);
+        }
+        if !refused {
+            return;
+        }
+        self.say(&Request::new("service.delete").field(name));
+        if verb == "adopt" {
             kernel.checks.reach("an adoption refused");
             self.events.push_back(Event::AdoptRefused { instance });
+            return;
         }
+        let end = End::NotBorn { stage: Step::Prepare, errno: "EIO".to_owned() };
+        self.events.push_back(Event::Ended { instance, end, at: Tick(kernel.now) });
+        let held = wire::handles(name);
+        for handle in held.writers.iter().chain([&held.lock]) {
+            self.say(&Request::new("fd.delete").field(handle));
+        }
+    }
+
+    /// Whether everything that lived before has been found, so that clients may come in; the keeper is told.
+    pub(super) fn reconcile(&mut self, now: u64) -> bool {
+        let done = |until: u64| until <= now || (self.adopting == 0 && self.searches.deadline().is_none());
+        if self.stage != Stage::Open || !self.reconciling.is_some_and(done) {
+            return false;
+        }
+        self.reconciling = None;
+        self.say(&Request::new("hello"));
+        true
     }
 
     /// The dump is complete: the brain begins.
@@ -77,7 +102,7 @@ impl Steward {
         let facts = self.services.iter().filter_map(fact).collect();
         self.step(Event::Recalled(Box::new(home.recall())), kernel);
         self.step(Event::Dumped(facts), kernel);
-        self.say(&Request::new("hello"));
+        self.reconciling = Some(kernel.now + RECONCILE);
         if home.stopped {
             // The end of the house was asked for, and whoever was asked has died.
             home.shut = kernel.now;

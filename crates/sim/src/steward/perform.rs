@@ -95,6 +95,8 @@ impl Steward {
                     for line in wire::adopt(&instance.to_string(), &tags(life), pid, ident) {
                         self.say(&line);
                     }
+                    self.say(&Request::new("echo").field(format!("adopt-{instance}")));
+                    self.adopting += 1;
                 }
             }
             Effect::Forget { instance } => self.say(&Request::new("service.delete").field(instance.to_string())),
@@ -141,7 +143,8 @@ impl Steward {
             umask: bear.definition.umask,
         };
         let [out, err] = wire::handles(&name).fifos;
-        let lines = wire::birth(&birth).unwrap_or_default();
+        let mut lines = wire::birth(&birth).unwrap_or_default();
+        lines.push(Request::new("echo").field(format!("bear-{name}")));
         let mut acts =
             vec![Act::MakeFifo(out), Act::MakeFifo(err), Act::OpenStreams(Box::new(bear.life.clone())), Act::Lines(lines)];
         if kernel.checks.has(Sabotage::SecondLife) {

@@ -35,6 +35,10 @@ pub struct Steward {
     input: Vec<u8>,
     pub(super) tags: BTreeMap<String, Vec<String>>,
     pub(super) services: BTreeMap<String, ServiceState>,
+    /// Adoptions that the keeper has not answered.
+    pub(super) adopting: usize,
+    /// What lived before has not all been found, at most until then.
+    pub(super) reconciling: Option<u64>,
     /// Descriptors in the dump.
     pub(super) handles: Vec<String>,
     pub(super) searches: Searches,
@@ -66,6 +70,8 @@ impl Steward {
             input: Vec::new(),
             tags: BTreeMap::new(),
             services: BTreeMap::new(),
+            adopting: 0,
+            reconciling: None,
             handles: Vec::new(),
             searches: Searches::default(),
             scribe: ScribeLink::default(),
@@ -81,7 +87,14 @@ impl Steward {
 
     /// When it wants to be run next without anything happening.
     pub fn deadline(&self) -> Option<u64> {
-        self.engine.deadline().map(|at| at.0).into_iter().chain(self.searches.deadline()).chain(self.terminate_at).min()
+        self.engine
+            .deadline()
+            .map(|at| at.0)
+            .into_iter()
+            .chain(self.searches.deadline())
+            .chain(self.terminate_at)
+            .chain(self.reconciling)
+            .min()
     }
 
     pub(super) fn say(&mut self, request: &Request) {
@@ -112,6 +125,9 @@ impl Steward {
         if kernel.hung_up(self.keeper) && kernel.waiting(self.keeper) == 0 {
             self.rescues = !home.stopped;
             kernel.exit(self.pid, Ending::Code(0));
+            return true;
+        }
+        if self.reconcile(kernel.now) {
             return true;
         }
         // The rest in no certain order.
@@ -189,7 +205,7 @@ impl Steward {
 
     /// Accepts one wish: into the store first, then to the brain. A kill between the two is made good by the next steward.
     fn take_wish(&mut self, kernel: &mut Kernel, home: &mut Home) -> bool {
-        if self.stage != Stage::Open || home.stopped {
+        if self.stage != Stage::Open || self.reconciling.is_some() || home.stopped {
             return false;
         }
         let Some(op) = home.inbox.pop_front() else { return false };
