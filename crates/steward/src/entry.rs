@@ -102,7 +102,8 @@ fn run(args: &Args) -> io::Result<ExitCode> {
     let leave = runtime.block_on(live(me, keeper, scribe))?;
     // A task that hangs on a dead disk is not waited for.
     runtime.shutdown_background();
-    if leave == Leave::Orphaned && !Path::new(home::STOPPED).exists() {
+    let orphaned = leave == Leave::Orphaned && !Path::new(home::STOPPED).exists();
+    if orphaned || leave == Leave::Unfinished {
         say!("the keeper is gone; another is started");
         if let Err(error) = sys::daemon::rescue(&keeper_exe, &home::canonical(Path::new("."))?) {
             say!("failed to start a keeper: {error}");

@@ -20,6 +20,8 @@ pub(crate) struct KeeperLink {
     input: Vec<u8>,
     output: Vec<u8>,
     sent: usize,
+    /// Nobody reads any more; what is left to read ends the link.
+    deaf: bool,
 }
 
 impl KeeperLink {
@@ -29,12 +31,14 @@ impl KeeperLink {
     /// It is no socket.
     pub(crate) fn new(descriptor: OwnedFd) -> io::Result<KeeperLink> {
         let socket = UnixStream::from_std(StdStream::from(descriptor))?;
-        Ok(KeeperLink { socket, input: Vec::new(), output: Vec::new(), sent: 0 })
+        Ok(KeeperLink { socket, input: Vec::new(), output: Vec::new(), sent: 0, deaf: false })
     }
 
     /// Appends a request; [`KeeperLink::flush`] sends it.
     pub(crate) fn say(&mut self, request: &Request) {
-        request.write_to(&mut self.output);
+        if !self.deaf {
+            request.write_to(&mut self.output);
+        }
     }
 
     /// Waits until there is something to read, or room to write what is left.
@@ -50,7 +54,12 @@ impl KeeperLink {
             match self.socket.try_write(&self.output[self.sent..]) {
                 Ok(count) => self.sent += count,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => return,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(_) => {
+                    // Its socket stays writable for ever, so nobody may wait for that.
+                    self.deaf = true;
+                    break;
+                }
             }
         }
         self.output.clear();
@@ -119,6 +128,18 @@ mod tests {
         drop(far);
         link.ready().await.expect("ready");
         assert!(!link.read(&mut heard));
+    }
+
+    #[tokio::test]
+    async fn a_keeper_that_died_with_lines_unread_is_noticed() {
+        let (mut link, far) = pair();
+        link.say(&Request::new("echo").field("never read"));
+        link.flush();
+        link.say(&Request::new("echo").field("never sent"));
+        drop(far);
+        link.flush();
+        link.ready().await.expect("ready");
+        assert!(!link.read(&mut Vec::new()));
     }
 
     #[tokio::test]

@@ -38,6 +38,9 @@ pub(crate) struct ScribeLink {
     watched: bool,
     watch_owed: bool,
     finish_owed: bool,
+    /// There was no room although the socket says so, or nobody is left to read: not waited for, only tried again when something happens.
+    resting: bool,
+    broken: bool,
 }
 
 impl ScribeLink {
@@ -54,6 +57,8 @@ impl ScribeLink {
             watched: false,
             watch_owed: false,
             finish_owed: false,
+            resting: false,
+            broken: false,
         })
     }
 
@@ -124,12 +129,17 @@ impl ScribeLink {
     /// Waits until there is something to read, or room for what is owed.
     pub(crate) async fn ready(&self) -> io::Result<()> {
         let owing = !self.owed.is_empty() || !self.closing.is_empty() || self.watch_owed || self.finish_owed;
-        let interest = if owing { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+        let interest =
+            if owing && !self.resting && !self.broken { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
         self.socket.ready(interest).await.map(drop)
     }
 
     /// Says what is owed, as far as there is room.
     pub(crate) fn flush(&mut self) {
+        self.resting = false;
+        if self.broken {
+            return;
+        }
         while let Some(id) = self.closing.first().copied() {
             if !self.tell(&ToScribe::Close { id }) {
                 return;
@@ -167,14 +177,19 @@ impl ScribeLink {
     }
 
     /// `false`: no room now.
-    fn tell(&self, message: &ToScribe) -> bool {
+    fn tell(&mut self, message: &ToScribe) -> bool {
         let Ok(text) = serde_json::to_vec(message) else { return true };
         match self.socket.try_send(&text) {
             Ok(_) => true,
-            // ENOBUFS: the kernel has no room for the message; EAGAIN: the queue is full.
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock || error.raw_os_error() == Some(105) => false,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
+            Err(error) if matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) => {
+                say!("nobody holds the other end of the link to the scribe any more: {error}");
+                self.broken = true;
+                false
+            }
             Err(error) => {
                 say!("failed to tell the scribe: {error}");
+                self.resting = true;
                 false
             }
         }

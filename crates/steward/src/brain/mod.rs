@@ -105,6 +105,8 @@ enum Ending {
 pub(crate) enum Leave {
     /// The keeper is gone.
     Orphaned,
+    /// The keeper is gone while the house was being ended: a last keeper and steward end it to the end.
+    Unfinished,
     /// The house was ended by wish.
     Stopped,
     /// Somebody asked the steward alone to end; the keeper starts another.
@@ -119,6 +121,8 @@ impl Brain {
         let mut census: Option<JoinHandle<io::Result<Findings>>> = None;
         let mut calls_open = true;
         loop {
+            // However busy the loop is, the system is asked now and then what else has happened.
+            tokio::task::consume_budget().await;
             self.settle();
             if self.ending == Ending::Over {
                 return Leave::Stopped;
@@ -152,7 +156,8 @@ impl Brain {
                 biased;
                 _ = self.keeper.ready() => {
                     if !self.hear_keeper() {
-                        return Leave::Orphaned;
+                        let unfinished = self.shutdown.is_some() && self.engine.open_lives() > 0;
+                        return if unfinished { Leave::Unfinished } else { Leave::Orphaned };
                     }
                 }
                 _ = self.scribe.ready(), if !self.scribe_gone => self.hear_scribe(),

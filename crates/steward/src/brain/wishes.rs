@@ -151,7 +151,7 @@ impl Brain {
             if !same_spec(&known.definition.spec, &definition.spec) {
                 let detail = format!("there is an app `{name}` already, with another specification");
                 let hint = format!(
-                    "`abide restart {name}` runs it as it is, `abide up FILE` applies a changed file, `abide delete {name}` makes room for a new one"
+                    "`abide restart {name}` runs it as it is, `abide up FILE` to apply a changed file, `abide delete {name}` makes room for a new one"
                 );
                 return Err(Problem::new(409, "name_taken", detail).hint(hint));
             }
