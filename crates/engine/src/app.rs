@@ -1,7 +1,7 @@
 //! Apps and their slots.
 
 use crate::timer::Alarm;
-use model::{Definition, Generation, InstanceId, Rest, SlotId, SlotMemo};
+use model::{Definition, Generation, InstanceId, LifeRecord, Rest, SlotId, SlotMemo, SlotRef, Tick};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -55,6 +55,26 @@ impl Slot {
 }
 
 impl App {
+    /// The record of a life that fills `slot` by the present specification.
+    pub(crate) fn record(&self, instance: InstanceId, slot: &SlotRef, begun: Tick) -> LifeRecord {
+        let spec = &self.definition.spec;
+        LifeRecord {
+            instance,
+            slot: slot.clone(),
+            slot_id: self.slots.get(&slot.index).map(|kept| kept.id).unwrap_or_default(),
+            generation: self.generation,
+            digest: spec.digest(),
+            begun,
+            pid: None,
+            ident: None,
+            stopping: None,
+            ended: None,
+            stop_signal: spec.stop_signal,
+            stop_timeout: spec.stop_timeout,
+            log: spec.log.clone(),
+        }
+    }
+
     /// Whether the slot `index` should have a life at all, whatever its memory says.
     pub(crate) fn wants(&self, index: u32) -> bool {
         let wished = self.slots.get(&index).and_then(|slot| slot.wish).unwrap_or(self.running);

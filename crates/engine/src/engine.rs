@@ -5,7 +5,7 @@ use crate::life::{Life, Phase};
 use crate::restart::Spread;
 use crate::timer::{Alarm, Owner, Timers};
 use crate::{Ask, Effect, Event, LifeNote, Note, StoreNote, What};
-use model::{AppName, End, InstanceId, LifeRecord, Rest, SlotId, SlotMemo, SlotRef, Stream, Tick};
+use model::{AppName, End, InstanceId, Rest, SlotId, SlotMemo, SlotRef, Stream, Tick};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -165,25 +165,11 @@ impl Engine {
         kept.waiting = false;
         kept.memo.rest = Rest::None;
         kept.life = Some(instance);
-        let spec = &app.definition.spec;
-        let record = LifeRecord {
-            instance,
-            slot: slot.clone(),
-            slot_id: kept.id,
-            generation: app.generation,
-            digest: spec.digest(),
-            begun: now,
-            pid: None,
-            ident: None,
-            stopping: None,
-            ended: None,
-            stop_signal: spec.stop_signal,
-            stop_timeout: spec.stop_timeout,
-            log: spec.log.clone(),
-        };
+        let memo = kept.memo.clone();
+        let record = app.record(instance, slot, now);
         // The memory after the intent: a crash between the two only costs a count, never a second life.
         out.push(Effect::Record(LifeNote::Life(Box::new(record.clone()))));
-        out.push(Effect::Record(LifeNote::Memo { slot: slot.clone(), memo: kept.memo.clone() }));
+        out.push(Effect::Record(LifeNote::Memo { slot: slot.clone(), memo }));
         out.push(note(slot, Some(instance), What::Starting));
         let bear = crate::Bear { life: record.clone(), definition: app.definition.clone() };
         out.push(Effect::Bear(Box::new(bear)));

@@ -6,7 +6,7 @@ use crate::engine::{Engine, Stage, note};
 use crate::life::{Life, Phase};
 use crate::timer::Owner;
 use crate::{Effect, FactState, Finding, KeeperFact, LifeNote, Recalled, What};
-use model::{AppName, ByUser, End, Generation, InstanceId, LifeRecord, LogPolicy, SlotRef, Stage as Step, Tick, Verdict};
+use model::{AppName, ByUser, End, Generation, InstanceId, LifeRecord, SlotRef, Stage as Step, Tick, Verdict};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -91,23 +91,8 @@ impl Engine {
             out.push(Effect::Forget { instance: fact.instance });
             return;
         };
-        let spec = &app.definition.spec;
-        let record = LifeRecord {
-            instance: fact.instance,
-            slot: slot.clone(),
-            slot_id: app.slots.get(&slot.index).map(|kept| kept.id).unwrap_or_default(),
-            // Of which specification it was born nobody knows any more; it is taken for the present one.
-            generation: app.generation,
-            digest: spec.digest(),
-            begun: now,
-            pid: None,
-            ident: None,
-            stopping: None,
-            ended: None,
-            stop_signal: spec.stop_signal,
-            stop_timeout: spec.stop_timeout,
-            log: LogPolicy { ..spec.log.clone() },
-        };
+        // Of which specification it was born nobody knows any more; it is taken for the present one.
+        let record = app.record(fact.instance, slot, now);
         out.push(Effect::Record(LifeNote::Life(Box::new(record.clone()))));
         self.remember(record);
     }
