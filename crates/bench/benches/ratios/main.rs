@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     if let [first, root] = args.as_slice()
         && first == "janitor"
     {
-        e2e::janitor_main(Path::new(root));
+        ground::janitor(Path::new(root));
         return ExitCode::SUCCESS;
     }
     // `cargo bench` gives this flag; `cargo test --all-targets` does not, and waits for no measurement.
@@ -72,7 +72,11 @@ fn measure(chosen: &[&String]) -> io::Result<bool> {
         }
     }
     let said = |mut command: Command| {
-        let text = command.output().map(|done| String::from_utf8_lossy(&done.stdout).into_owned()).unwrap_or_default();
+        let text = command
+            .stdout(std::process::Stdio::piped())
+            .output()
+            .map(|done| String::from_utf8_lossy(&done.stdout).into_owned())
+            .unwrap_or_default();
         text.lines().next().unwrap_or_default().to_owned()
     };
     let version = |program: &str| {

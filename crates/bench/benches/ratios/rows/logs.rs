@@ -1,7 +1,7 @@
 //! A million lines of one app, from its first instruction until the last byte stands in the file.
 
 use super::{SOON, settle};
-use crate::ground::{Ground, LIMIT};
+use crate::ground::{Ground, LIMIT, ended};
 use crate::house::{House, apps};
 use crate::proc::processor;
 use crate::report::{Report, ratio};
@@ -39,8 +39,11 @@ fn cat(ground: &Ground, stamps: &mut Stamps) -> io::Result<(u64, u64)> {
     // Held, so that the cat does not end before it has been looked at.
     let held = OpenOptions::new().read(true).write(true).open(&fifo)?;
     let mut cat = ground.plain(Path::new("cat")).stdin(File::open(&fifo)?).stdout(File::create(&file)?).spawn()?;
-    let mut app = ground.plain(&ground.program("app"));
-    let mut app = app.arg(stamps.path()).args(["lines", &LINES.to_string()]).stdout(held.try_clone()?).spawn()?;
+    let mut app = {
+        let mut command = ground.plain(&ground.program("app"));
+        // The command keeps what it was given as standard output: it has to go, or the FIFO never ends.
+        command.arg(stamps.path()).args(["lines", &LINES.to_string()]).stdout(held.try_clone()?).spawn()?
+    };
     let begun = stamps.next(SOON)?.ns;
     let full = filled(std::slice::from_ref(&file), BYTES);
     let used = processor(cat.id());
@@ -49,6 +52,7 @@ fn cat(ground: &Ground, stamps: &mut Stamps) -> io::Result<(u64, u64)> {
     }
     app.wait()?;
     drop(held);
+    ended(&[sys::process::pidfd_open(cat.id())?], LIMIT)?;
     cat.wait()?;
     fs::remove_file(&file)?;
     Ok((full? - begun, used?))
