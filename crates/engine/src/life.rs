@@ -1,7 +1,8 @@
 //! One life of one process.
 
+use crate::Effect;
 use crate::timer::Alarm;
-use model::{ByUser, End, InstanceId, LifeRecord, Tick};
+use model::{ByUser, End, InstanceId, LifeRecord, Signal, Tick};
 use std::time::Duration;
 
 /// A life, from the decision to begin it until its last log byte is in the file.
@@ -19,6 +20,9 @@ pub(crate) struct Life {
     pub drains: bool,
     /// Whether the keeper has a service for it that must be deleted.
     pub kept: bool,
+    /// Sweeps that have not been answered, and the most that one of them has found: a look that began before a birth shows nothing after it,
+    /// so all of them count.
+    pub looks: (u32, u32),
     /// Its armed deadline.
     pub alarm: Option<Alarm>,
     /// Processes that were left when it could not be ended; for people.
@@ -84,17 +88,30 @@ pub(crate) enum Phase {
 impl Life {
     /// A life that begins now.
     pub(crate) fn begun(record: LifeRecord) -> Life {
-        Life { record, phase: Phase::Begun, since: None, sealed: [false; 2], drains: false, kept: true, alarm: None, stuck: None }
+        Life { record, phase: Phase::Begun, since: None, sealed: [false; 2], drains: false, kept: true, looks: (0, 0), alarm: None, stuck: None }
     }
 
     /// A life that is only remembered.
     pub(crate) fn recalled(record: LifeRecord) -> Life {
         let phase = if record.ended.is_some() { Phase::Over } else { Phase::Sought { wish: None } };
-        Life { record, phase, since: None, sealed: [false; 2], drains: false, kept: false, alarm: None, stuck: None }
+        Life { record, phase, since: None, sealed: [false; 2], drains: false, kept: false, looks: (0, 0), alarm: None, stuck: None }
     }
 
     pub(crate) fn id(&self) -> InstanceId {
         self.record.instance
+    }
+
+    /// Looks for processes of it, with a signal for each or without.
+    pub(crate) fn sweep(&mut self, signal: Option<Signal>, out: &mut Vec<Effect>) {
+        self.looks.0 += 1;
+        out.push(Effect::Sweep { instance: self.id(), signal });
+    }
+
+    /// Takes the answer to a sweep; what all of them have found once the last is answered.
+    pub(crate) fn swept(&mut self, left: u32) -> Option<u32> {
+        let (open, most) = (self.looks.0.saturating_sub(1), self.looks.1.max(left));
+        self.looks = if open == 0 { (0, 0) } else { (open, most) };
+        (open == 0).then_some(most)
     }
 
     /// Whether both streams are in their files.

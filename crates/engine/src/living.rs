@@ -45,7 +45,7 @@ impl Engine {
             // Nothing was found of it because it was not there yet.
             Phase::Killing { end, pause, .. } => {
                 life.phase = Phase::Killing { end, empty: false, pause };
-                out.push(Effect::Sweep { instance, signal: Some(Signal::KILL) });
+                life.sweep(Some(Signal::KILL), out);
                 self.ran(&slot, instance, out);
             }
             // It was asked to end before it ran: it still ran.
@@ -140,7 +140,7 @@ impl Engine {
         let born = !matches!(end, End::NotBorn { .. });
         life.phase = Phase::Leaving { end, kill_at: None, asked_them: false, pause: LOOK.0 };
         if born {
-            out.push(Effect::Sweep { instance, signal: None });
+            life.sweep(None, out);
         } else {
             self.finish(instance, now, out);
         }
@@ -148,6 +148,7 @@ impl Engine {
 
     pub(crate) fn swept(&mut self, instance: InstanceId, left: u32, now: Tick, out: &mut Vec<Effect>) {
         let Some(life) = self.lives.get_mut(&instance) else { return };
+        let Some(left) = life.swept(left) else { return };
         let (stop_signal, timeout_ends) = (life.record.stop_signal, life.kill_at(now));
         match &mut life.phase {
             Phase::Leaving { .. } if left == 0 => self.finish(instance, now, out),
@@ -157,8 +158,7 @@ impl Engine {
                     return self.kill(instance, out);
                 }
                 if !std::mem::replace(asked_them, true) {
-                    out.push(Effect::Sweep { instance, signal: Some(stop_signal) });
-                    return;
+                    return life.sweep(Some(stop_signal), out);
                 }
                 let next = (now + *pause).min(kill_at);
                 *pause = (*pause * 2).min(LOOK.1);
@@ -195,7 +195,7 @@ impl Engine {
         };
         life.phase = Phase::Killing { end, empty: false, pause: KILL.0 };
         out.push(note(&life.record.slot, Some(instance), What::Killing));
-        out.push(Effect::Sweep { instance, signal: Some(Signal::KILL) });
+        life.sweep(Some(Signal::KILL), out);
     }
 
     /// A deadline of a life has come.
@@ -207,14 +207,14 @@ impl Engine {
                 if kill_at.is_some_and(|at| now >= at) {
                     self.kill(instance, out);
                 } else {
-                    out.push(Effect::Sweep { instance, signal: None });
+                    life.sweep(None, out);
                 }
             }
             Phase::Killing { empty: true, end, .. } => {
                 end.get_or_insert(End::Exited(Verdict::Unseen));
                 self.finish(instance, now, out);
             }
-            Phase::Killing { .. } => out.push(Effect::Sweep { instance, signal: Some(Signal::KILL) }),
+            Phase::Killing { .. } => life.sweep(Some(Signal::KILL), out),
             Phase::Foreign { .. } | Phase::Sought { .. } => out.push(Effect::Inspect { life: Box::new(life.record.clone()) }),
             Phase::Begun | Phase::Running | Phase::Over => {}
         }

@@ -64,6 +64,27 @@ fn a_birth_that_comes_after_the_kill_is_swept_again() {
 }
 
 #[test]
+fn a_look_that_began_before_a_birth_shows_nothing() {
+    check(
+        "@+0 define web stop_timeout=100ms
+         > bear i1 in web-0
+         @+0 stop web
+         > signal i1 SIGTERM
+         @+100ms time
+         > sweep i1 SIGKILL
+         @+0 up i1
+         > sweep i1 SIGKILL
+         @+0 end i1 SIGTERM
+         # The answer of the first sweep; a child of i1 may live.
+         @+0 swept i1 0
+         = web-0 stopping
+         @+0 swept i1 0
+         > forget i1
+         = web-0 stopped",
+    );
+}
+
+#[test]
 fn what_is_never_born_has_no_streams_to_wait_for() {
     check(
         "@+0 define web stop_timeout=100ms
