@@ -85,6 +85,7 @@ impl Home {
         if let Some(name) = &touched {
             self.asked.insert(name.clone(), now);
         }
+        let op = self.meant(op)?;
         match op {
             Op::Define(spec, run) => Some(self.define(*spec, run)),
             Op::Start(target) => self.wish(&target, true).then_some(Ask::Start(target)),
@@ -101,6 +102,18 @@ impl Home {
                 Some(Ask::Shutdown)
             }
         }
+    }
+
+    /// What is asked of slots that there are; nothing when there are none.
+    fn meant(&self, mut op: Op) -> Option<Op> {
+        if let Op::Start(target) | Op::Stop(target) | Op::Restart(target) = &mut op
+            && let Some(slots) = &mut target.slots
+        {
+            let instances = self.app(&target.app)?.definition.spec.instances;
+            slots.retain(|index| *index < instances);
+            return (!slots.is_empty()).then_some(op);
+        }
+        Some(op)
     }
 
     fn wish(&mut self, target: &Target, run: bool) -> bool {

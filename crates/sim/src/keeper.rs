@@ -68,6 +68,11 @@ impl Keeper {
         (pid, keeper)
     }
 
+    /// Whether it has the house.
+    pub fn reigns(&self) -> bool {
+        self.core.is_some()
+    }
+
     /// When it wants to be run next without anything happening.
     pub fn deadline(&self, kernel: &Kernel) -> Option<u64> {
         let Some(core) = &self.core else { return Some(self.next_try) };

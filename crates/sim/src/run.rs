@@ -90,8 +90,13 @@ impl World {
     /// Convergence: everything is as wished, one of each role runs, nothing is left over.
     fn check_rest(&self) -> Vec<String> {
         let mut wrong: Vec<String> = Vec::new();
-        for role in [RoleKind::Keeper, RoleKind::Scribe, RoleKind::Steward] {
-            let count = self.kernel.procs.values().filter(|proc| proc.lives() && proc.role() == Some(role)).count();
+        // Who waits for the lock of a role whose keeper died meanwhile waits on (a known weakness of the real ones), and does nothing.
+        let counts = [
+            (RoleKind::Keeper, self.keepers.values().filter(|keeper| keeper.reigns()).count()),
+            (RoleKind::Scribe, self.scribes.values().filter(|scribe| scribe.works()).count()),
+            (RoleKind::Steward, self.stewards.values().filter(|steward| steward.works()).count()),
+        ];
+        for (role, count) in counts {
             if count != 1 {
                 wrong.push(format!("convergence: {count} processes are {role:?}"));
             }
@@ -107,7 +112,7 @@ impl World {
             }
         }
         let mut open: Vec<String> = Vec::new();
-        match self.stewards.values().next() {
+        match self.stewards.values().find(|steward| steward.works()) {
             Some(steward) if steward.is_open() => {
                 self.check_slots(steward, &mut wrong);
                 open.extend(steward.open_lives(&self.home).iter().map(ToString::to_string));

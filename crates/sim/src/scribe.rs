@@ -57,6 +57,11 @@ impl Scribe {
         })
     }
 
+    /// Whether it has its role.
+    pub fn works(&self) -> bool {
+        self.core.is_some()
+    }
+
     /// When it wants to be run next without anything happening.
     pub fn deadline(&self) -> Option<u64> {
         self.core.as_ref().and_then(Core::deadline).map(|at| at.0)

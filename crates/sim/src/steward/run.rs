@@ -85,6 +85,11 @@ impl Steward {
         self.stage == Stage::Open
     }
 
+    /// Whether it has its role.
+    pub fn works(&self) -> bool {
+        self.stage != Stage::Locking
+    }
+
     /// When it wants to be run next without anything happening.
     pub fn deadline(&self) -> Option<u64> {
         self.engine
