@@ -1,6 +1,6 @@
 //! What keeper and scribe say.
 
-use super::{Brain, Ending};
+use super::run::{Brain, Ending};
 use crate::journal::Entry;
 use crate::log::say;
 use engine::Event;

@@ -1,6 +1,6 @@
 //! Effects, performed in order.
 
-use super::{Brain, Ending, LAST_WORDS};
+use super::run::{Brain, Ending, LAST_WORDS};
 use crate::birth;
 use crate::home::log_files;
 use crate::log::say;

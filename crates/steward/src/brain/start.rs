@@ -1,6 +1,6 @@
 //! The start: what was wished, what lived, what the keeper says. Cold start, crash and upgrade take this one path.
 
-use super::{Brain, Ending, Identity, RECONCILE};
+use super::run::{Brain, Ending, Identity, RECONCILE};
 use crate::birth::slot_in;
 use crate::home::{EVENTS, STOPPED, STORE, clear_stale_lives};
 use crate::journal::{Entry, Journal};

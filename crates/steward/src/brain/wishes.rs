@@ -1,6 +1,6 @@
 //! From wishes to operations: what is stored, what the engine is told, what is waited for. Intent first: a wish counts once it is written.
 
-use super::{Brain, KEYS};
+use super::run::{Brain, KEYS};
 use crate::call::{Followed, Verb, Wish};
 use crate::home::mark_stopped;
 use crate::journal::Entry;

@@ -1,0 +1,243 @@
+//! The shell around the engine: one owner of everything that decides, one loop.
+//!
+//! Wait for a happening, step the engine, perform its effects in order; failures come back as happenings. Nothing in here waits for
+//! anybody: what takes time is a state with a deadline.
+
+use crate::call::Call;
+use crate::journal::Journal;
+use crate::keeper_link::KeeperLink;
+use crate::log::say;
+use crate::scribe_link::ScribeLink;
+use crate::store::{LivesJournal, Store};
+use crate::sweep::{Findings, Outcome, Searches, look};
+use crate::time::{instant, now};
+use crate::track::Tracker;
+use crate::usage::Samples;
+use engine::{Effect, Engine, Event};
+use model::{InstanceId, SlotRef, Tick};
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use sys::lives::Spared;
+use tokio::sync::{broadcast, mpsc};
+use tokio::task::JoinHandle;
+use wire::{Request, ServiceState};
+
+/// How long the scribe may take to move what is left when the house ends.
+pub(super) const LAST_WORDS: Duration = Duration::from_secs(2);
+/// How long clients wait at the door for the lives of an earlier keeper to be found.
+pub(super) const RECONCILE: Duration = Duration::from_secs(2);
+/// Idempotency keys that are remembered.
+pub(super) const KEYS: usize = 256;
+
+/// What the steward is, for itself and its clients.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    /// The home, canonical, as children are told.
+    pub(crate) home: String,
+    /// This boot.
+    pub(crate) boot: String,
+    /// The keeper's process.
+    pub(crate) keeper_pid: u32,
+    /// Its start time; lives that began later were born under it.
+    pub(crate) keeper_ident: u64,
+}
+
+/// Everything that decides, and the ways out.
+#[derive(Debug)]
+pub(crate) struct Brain {
+    pub(super) me: Identity,
+    pub(super) engine: Engine,
+    pub(super) store: Store,
+    pub(super) lives: LivesJournal,
+    pub(super) journal: Journal,
+    pub(super) keeper: KeeperLink,
+    pub(super) scribe: ScribeLink,
+    /// What the keeper says of its services.
+    pub(super) services: BTreeMap<String, ServiceState>,
+    /// What is to be told to the engine next.
+    pub(super) happenings: VecDeque<Event>,
+    pub(super) effects: Vec<Effect>,
+    pub(super) searches: Searches,
+    pub(super) tracker: Tracker,
+    pub(super) keys: VecDeque<(String, u64)>,
+    pub(super) samples: Samples,
+    /// The last life of each slot that ended.
+    pub(super) last_ended: BTreeMap<SlotRef, InstanceId>,
+    pub(super) grew: broadcast::Sender<Arc<str>>,
+    pub(super) keeper_version: Option<String>,
+    /// The errno of the last refusal, until the next barrier.
+    pub(super) refusal: Option<&'static str>,
+    /// A dump after an overflow: services seen in it so far.
+    pub(super) redump: Option<Vec<String>>,
+    /// The operation that ends the house.
+    pub(super) shutdown: Option<u64>,
+    pub(super) ending: Ending,
+    pub(super) lives_failing: bool,
+    pub(super) scribe_gone: bool,
+    /// Adoptions that the keeper has not answered.
+    pub(super) adopting: usize,
+    /// What lived before us has not all been found, at most until then.
+    pub(super) reconciling: Option<Tick>,
+}
+
+/// How far the end is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// The house stands.
+    Not,
+    /// It is empty; the scribe moves what is left, at most until then.
+    Draining(Tick),
+    /// Nothing is left to do.
+    Over,
+}
+
+/// Why the loop ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Leave {
+    /// The keeper is gone.
+    Orphaned,
+    /// The keeper is gone while the house was being ended: a last keeper and steward end it to the end.
+    Unfinished,
+    /// The house was ended by wish.
+    Stopped,
+    /// Somebody asked the steward alone to end; the keeper starts another.
+    Asked,
+    /// Not yet: everything that lived before us has been found, and clients may be let in.
+    Reconciled,
+}
+
+impl Brain {
+    /// Runs until there is a reason to leave.
+    pub(crate) async fn run(&mut self, calls: &mut mpsc::Receiver<Call>, asked: &mut impl AsyncFnMut()) -> Leave {
+        let mut census: Option<JoinHandle<io::Result<Findings>>> = None;
+        let mut calls_open = true;
+        loop {
+            // However busy the loop is, the system is asked now and then what else has happened.
+            tokio::task::consume_budget().await;
+            self.settle();
+            if self.ending == Ending::Over {
+                return Leave::Stopped;
+            }
+            if self.reconciling.is_some_and(|until| until <= now() || (self.adopting == 0 && self.searches.is_empty())) {
+                self.reconciling = None;
+                self.keeper.say(&Request::new("hello"));
+                self.keeper.flush();
+                return Leave::Reconciled;
+            }
+            if census.is_none()
+                && let Some(next) = self.searches.begin(now(), &self.spared())
+            {
+                census = Some(tokio::task::spawn_blocking(move || look(&next)));
+            }
+            let deadline = self.deadline().map(instant);
+            let doze = async {
+                match deadline {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let counted = async {
+                match census.as_mut() {
+                    Some(task) => task.await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                // Exits first: nothing dead is ever signalled.
+                biased;
+                _ = self.keeper.ready() => {
+                    if !self.hear_keeper() {
+                        let unfinished = self.shutdown.is_some() && self.engine.open_lives() > 0;
+                        return if unfinished { Leave::Unfinished } else { Leave::Orphaned };
+                    }
+                }
+                _ = self.scribe.ready(), if !self.scribe_gone => self.hear_scribe(),
+                found = counted => {
+                    census = None;
+                    self.take_findings(found.unwrap_or_else(|error| Err(io::Error::other(error))));
+                }
+                () = asked() => return Leave::Asked,
+                () = doze => self.time_passed(),
+                call = calls.recv(), if calls_open => match call {
+                    Some(call) => self.answer(call),
+                    None => calls_open = false,
+                },
+            }
+        }
+    }
+
+    /// Tells the engine everything that has happened and performs what follows, until nothing follows.
+    pub(crate) fn settle(&mut self) {
+        let mut stepped = false;
+        while let Some(event) = self.happenings.pop_front() {
+            stepped = true;
+            let mut effects = std::mem::take(&mut self.effects);
+            self.engine.step(event, now(), &mut effects);
+            for effect in effects.drain(..) {
+                self.perform(effect);
+            }
+            self.effects = effects;
+            self.update_operations();
+        }
+        if !stepped {
+            self.update_operations();
+        }
+        self.keeper.flush();
+        self.scribe.flush();
+    }
+
+    fn update_operations(&mut self) {
+        let world = super::wishes::Here { engine: &self.engine, scribe: &self.scribe, last_ended: &self.last_ended };
+        self.tracker.update(&world, now());
+    }
+
+    fn deadline(&self) -> Option<Tick> {
+        let ending = match self.ending {
+            Ending::Draining(until) => Some(until),
+            Ending::Not | Ending::Over => None,
+        };
+        [self.engine.deadline(), self.searches.deadline(), self.tracker.deadline(), ending, self.reconciling]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    fn time_passed(&mut self) {
+        let now = now();
+        if self.engine.deadline().is_some_and(|at| at <= now) {
+            self.happenings.push_back(Event::TimePassed);
+        }
+        if matches!(self.ending, Ending::Draining(until) if until <= now) {
+            say!("the scribe did not end in time; it is left to itself");
+            self.ending = Ending::Over;
+        }
+    }
+
+    fn take_findings(&mut self, findings: io::Result<Findings>) {
+        if let Err(error) = &findings {
+            say!("failed to look for processes: {error}");
+        }
+        let mut outcomes = Vec::new();
+        self.searches.take(findings, now(), &mut outcomes);
+        for outcome in outcomes {
+            match outcome {
+                Outcome::Tell(event) => self.happenings.push_back(event),
+                Outcome::Signal(instance, member, signal) => {
+                    let request = Request::new("service.signal").field(instance.to_string()).field(signal.number().to_string());
+                    self.keeper.say(&request.field("pid").field(member.pid.to_string()).field(member.ident.to_string()));
+                }
+            }
+        }
+    }
+
+    /// Our own processes.
+    fn spared(&self) -> Spared {
+        let pid = |name: &str| match self.services.get(name) {
+            Some(ServiceState::Up { pid, .. }) => Some(*pid),
+            _ => None,
+        };
+        Spared { keeper: self.me.keeper_pid, others: [pid("scribe"), pid("steward")].into_iter().flatten().collect() }
+    }
+}
