@@ -88,13 +88,33 @@ pub(crate) enum Phase {
 impl Life {
     /// A life that begins now.
     pub(crate) fn begun(record: LifeRecord) -> Life {
-        Life { record, phase: Phase::Begun, since: None, sealed: [false; 2], drains: false, kept: true, looks: (0, 0), alarm: None, stuck: None }
+        Life {
+            record,
+            phase: Phase::Begun,
+            since: None,
+            sealed: [false; 2],
+            drains: false,
+            kept: true,
+            looks: (0, 0),
+            alarm: None,
+            stuck: None,
+        }
     }
 
     /// A life that is only remembered.
     pub(crate) fn recalled(record: LifeRecord) -> Life {
         let phase = if record.ended.is_some() { Phase::Over } else { Phase::Sought { wish: None } };
-        Life { record, phase, since: None, sealed: [false; 2], drains: false, kept: false, looks: (0, 0), alarm: None, stuck: None }
+        Life {
+            record,
+            phase,
+            since: None,
+            sealed: [false; 2],
+            drains: false,
+            kept: false,
+            looks: (0, 0),
+            alarm: None,
+            stuck: None,
+        }
     }
 
     pub(crate) fn id(&self) -> InstanceId {

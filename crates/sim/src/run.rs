@@ -29,9 +29,8 @@ pub fn play(settings: Settings) -> Result<Figures, String> {
     figures.lives = world.kernel.checks.forked.len() as u64;
     figures.bytes = world.kernel.fifos.iter().map(|fifo| fifo.written).sum();
     figures.lost = world.kernel.fifos.iter().map(|fifo| fifo.lost).sum();
-    let lines = std::env::var("ABIDE_SIM_LINES").ok().and_then(|text| text.parse().ok()).unwrap_or(250);
     let figures = std::mem::take(&mut world.figures);
-    result.map(|()| figures).map_err(|why| format!("{}{why}", world.kernel.trace.tail(lines)))
+    result.map(|()| figures).map_err(|why| format!("{}{why}", world.kernel.trace.tail(settings.lines)))
 }
 
 impl World {

@@ -20,6 +20,8 @@ pub struct Settings {
     pub seed: u64,
     /// Whether the screenplay is written down.
     pub trace: bool,
+    /// How many of its last lines a verdict shows.
+    pub lines: usize,
     /// A defect put in on purpose.
     pub sabotage: Option<Sabotage>,
 }

@@ -4,7 +4,7 @@ use sim::{Sabotage, Settings, play};
 
 /// The first verdict that a defect brings about.
 fn check(sabotage: Sabotage, sign: &str) {
-    let verdicts = (0..300).filter_map(|seed| play(Settings { seed, trace: false, sabotage: Some(sabotage) }).err());
+    let verdicts = (0..300).filter_map(|seed| play(Settings { seed, sabotage: Some(sabotage), ..Settings::default() }).err());
     let found = verdicts.flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>()).find(|line| line.contains(sign));
     assert!(found.is_some(), "{sabotage:?} was never called {sign:?}");
 }

@@ -1,4 +1,5 @@
-//! Many seeds. `ABIDE_SIM_SEED=N` plays one with its screenplay, `ABIDE_SIM_SEEDS=A..B` plays others than the usual thousand.
+//! Many seeds. `ABIDE_SIM_SEED=N` plays one with the end of its screenplay (`ABIDE_SIM_LINES` lines, 250), `ABIDE_SIM_SEEDS=A..B` plays
+//! others than the usual thousand.
 
 use sim::{Settings, play};
 use std::collections::BTreeMap;
@@ -29,11 +30,16 @@ fn range() -> std::ops::Range<u64> {
     from.parse().expect("a number")..to.parse().expect("a number")
 }
 
+fn told(seed: u64) -> Settings {
+    let lines = std::env::var("ABIDE_SIM_LINES").ok().and_then(|text| text.parse().ok()).unwrap_or(250);
+    Settings { seed, trace: true, lines, ..Settings::default() }
+}
+
 #[test]
 fn every_seed_holds() {
     if let Ok(seed) = std::env::var("ABIDE_SIM_SEED") {
         let seed = seed.parse().expect("ABIDE_SIM_SEED is a number");
-        let result = play(Settings { seed, trace: true, sabotage: None });
+        let result = play(told(seed));
         return result.map(|figures| eprintln!("seed {seed}: {figures:?}")).unwrap_or_else(|why| panic!("seed {seed}:\n{why}"));
     }
     let seeds = range();
@@ -78,7 +84,7 @@ fn every_seed_holds() {
     for (seed, why) in failed.iter().take(40) {
         eprintln!("seed {seed}: {why}");
     }
-    let play = play(Settings { seed: *seed, trace: true, sabotage: None });
+    let play = play(told(*seed));
     panic!(
         "{} seeds fail, the first is {seed}:\n{}\nalone: ABIDE_SIM_SEED={seed} cargo test -p abide-sim --test seeds",
         failed.len(),
