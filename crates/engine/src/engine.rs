@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How many instance numbers are reserved in the store at a time.
-const RESERVE: u64 = 100;
+const RESERVE: u64 = 1000;
 /// How long the house waits for the last streams when it closes; what is not in the files by then stays in the FIFOs.
 const LAST_DRAIN: Duration = Duration::from_secs(2);
 
