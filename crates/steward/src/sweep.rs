@@ -8,6 +8,7 @@ use model::{InstanceId, Signal, Tick};
 use std::io;
 use std::time::Duration;
 use sys::lives::{Found, Member, Spared, Traces, inspect, members};
+use sys::lock::is_held;
 
 /// SIGKILL is repeated until two looks in a row find nothing, at most so often.
 const ROUNDS: u32 = 50;
@@ -29,6 +30,8 @@ enum Aim {
     Inspect,
     /// How many are left; and this signal to each.
     Sweep(Option<Signal>),
+    /// Nothing was found: whether it is so a second time.
+    Confirm,
     /// Kill them all.
     Kill { rounds: u32, clean: u32, pause: Duration },
 }
@@ -61,7 +64,15 @@ pub(crate) struct Census {
 #[derive(Debug)]
 pub(crate) struct Findings {
     inspected: Vec<Found>,
-    swept: Vec<Vec<Member>>,
+    swept: Vec<Swept>,
+}
+
+/// What is left of one life.
+#[derive(Debug, Default)]
+struct Swept {
+    members: Vec<Member>,
+    /// Somebody holds its lock, perhaps one whose descriptors we may not see.
+    locked: bool,
 }
 
 /// Reads /proc. Blocking.
@@ -70,7 +81,10 @@ pub(crate) struct Findings {
 /// Nothing could be found out.
 pub(crate) fn look(census: &Census) -> io::Result<Findings> {
     let inspected = if census.inspect.is_empty() { Vec::new() } else { inspect(&census.inspect, &census.spared)? };
-    let swept = if census.sweep.is_empty() { Vec::new() } else { members(&census.sweep, &census.spared)? };
+    let found = if census.sweep.is_empty() { Vec::new() } else { members(&census.sweep, &census.spared)? };
+    let with_lock =
+        |(members, life): (Vec<Member>, &Traces)| -> io::Result<Swept> { Ok(Swept { members, locked: is_held(&life.lock)? }) };
+    let swept = found.into_iter().zip(&census.sweep).map(with_lock).collect::<io::Result<_>>()?;
     Ok(Findings { inspected, swept })
 }
 
@@ -131,21 +145,22 @@ impl Searches {
                     };
                     out.push(Outcome::Tell(Event::Inspected { instance: search.instance, finding }));
                 }
-                Aim::Sweep(_) | Aim::Kill { .. } => self.swept(search, swept.next().unwrap_or_default(), now, out),
+                Aim::Sweep(_) | Aim::Confirm | Aim::Kill { .. } => self.swept(search, swept.next().unwrap_or_default(), now, out),
             }
         }
     }
 
-    fn swept(&mut self, search: Search, found: Vec<Member>, now: Tick, out: &mut Vec<Outcome>) {
+    /// Nothing is left when two looks in a row find nobody and the lock is free.
+    fn swept(&mut self, search: Search, found: Swept, now: Tick, out: &mut Vec<Outcome>) {
         let instance = search.instance;
-        let left = u32::try_from(found.len()).unwrap_or(u32::MAX);
+        let left = u32::try_from(found.members.len()).unwrap_or(u32::MAX).max(u32::from(found.locked));
         let signal = match search.aim {
             Aim::Kill { .. } => Some(Signal::KILL),
             Aim::Sweep(signal) => signal,
-            Aim::Inspect => None,
+            Aim::Inspect | Aim::Confirm => None,
         };
         if let Some(signal) = signal {
-            out.extend(found.into_iter().map(|member| Outcome::Signal(instance, member, signal)));
+            out.extend(found.members.into_iter().map(|member| Outcome::Signal(instance, member, signal)));
         }
         match search.aim {
             Aim::Kill { rounds, clean, pause } if rounds + 1 < ROUNDS && (left > 0 || clean == 0) => {
@@ -153,6 +168,7 @@ impl Searches {
                 let aim = Aim::Kill { rounds: rounds + 1, clean, pause: (pause * 2).min(PAUSE.1) };
                 self.waiting.push(Search { aim, due: now + pause, ..search });
             }
+            Aim::Sweep(_) if left == 0 => self.waiting.push(Search { aim: Aim::Confirm, due: now + PAUSE.0, ..search }),
             _ => out.push(Outcome::Tell(Event::Swept { instance, left })),
         }
     }
@@ -175,7 +191,8 @@ mod tests {
             let now = searches.deadline().expect("something to do");
             searches.begin(now, &Spared::default()).expect("due");
             assert!(searches.deadline().is_none(), "one census at a time");
-            let swept = vec![(0..*found).map(|n| Member { pid: 100 + n as u32, ident: 5 }).collect()];
+            let members = (0..*found).map(|n| Member { pid: 100 + n as u32, ident: 5 }).collect();
+            let swept = vec![Swept { members, locked: false }];
             let mut out = Vec::new();
             searches.take(Ok(Findings { inspected: Vec::new(), swept }), now, &mut out);
             said.extend(out.iter().map(|outcome| match outcome {
@@ -192,6 +209,19 @@ mod tests {
     fn a_look_answers_at_once() {
         assert_eq!(check(None, &[2]), ["left 2"]);
         assert_eq!(check(Some(Signal::TERM), &[1]), ["SIGTERM 100", "left 1"]);
+    }
+
+    #[test]
+    fn emptiness_needs_two_clean_looks_and_a_free_lock() {
+        assert_eq!(check(None, &[0, 0]), ["left 0"]);
+        assert_eq!(check(None, &[0, 1]), ["left 1"]);
+        let mut searches = Searches::default();
+        searches.sweep(InstanceId(1), traces(), None, Tick(0));
+        searches.begin(Tick(0), &Spared::default()).expect("due");
+        let mut out = Vec::new();
+        let swept = vec![Swept { members: Vec::new(), locked: true }];
+        searches.take(Ok(Findings { inspected: Vec::new(), swept }), Tick(0), &mut out);
+        assert!(matches!(out[..], [Outcome::Tell(Event::Swept { left: 1, .. })]), "somebody holds the lock: {out:?}");
     }
 
     #[test]

@@ -13,8 +13,11 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 /// Runs every test that the arguments name (all without any), as the usual harness does.
 pub fn run(tests: &[(&str, fn())]) -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    if args.iter().any(|a| a == "--list") {
-        tests.iter().for_each(|(name, _)| println!("{name}: test"));
+    let given = |word: &str| args.iter().any(|a| a == word);
+    if given("--list") {
+        // Asked once more for those that are ignored: none is.
+        let listed = if given("--ignored") { &[] } else { tests };
+        listed.iter().for_each(|(name, _)| println!("{name}: test"));
         return ExitCode::SUCCESS;
     }
     let wanted: Vec<&String> = args.iter().filter(|a| !a.starts_with('-')).collect();

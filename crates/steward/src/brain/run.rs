@@ -15,7 +15,7 @@ use crate::track::Tracker;
 use crate::usage::Samples;
 use engine::{Effect, Engine, Event};
 use model::{InstanceId, SlotRef, Tick};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,6 +67,8 @@ pub(crate) struct Brain {
     pub(super) last_ended: BTreeMap<SlotRef, InstanceId>,
     pub(super) grew: broadcast::Sender<Arc<str>>,
     pub(super) keeper_version: Option<String>,
+    /// Descriptors that the keeper held when it was asked.
+    pub(super) held: BTreeSet<String>,
     /// The errno of the last refusal, until the next barrier.
     pub(super) refusal: Option<&'static str>,
     /// A dump after an overflow: services seen in it so far.

@@ -7,7 +7,7 @@ use crate::journal::{Entry, Journal};
 use crate::keeper_link::KeeperLink;
 use crate::log::say;
 use crate::scribe_link::ScribeLink;
-use crate::store::{LivesJournal, Store, StoredApp};
+use crate::store::{LivesJournal, Remembered, Store, StoredApp};
 use crate::sweep::Searches;
 use crate::time::now;
 use crate::track::Tracker;
@@ -15,7 +15,7 @@ use crate::usage::Samples;
 use engine::{Engine, Event, FactState, KeeperFact, Recalled, RecalledApp};
 use model::{InstanceId, SlotRef, Tick};
 use serde_json::json;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::path::Path;
 use sys::clock::wall_ms;
@@ -69,6 +69,7 @@ impl Brain {
             grew: broadcast::channel(GROWN).0,
             keeper_version: None,
             refusal: None,
+            held: BTreeSet::new(),
             redump: None,
             shutdown: None,
             ending: Ending::Not,
@@ -115,6 +116,11 @@ impl Brain {
                         self.keeper.say(&Request::new("statedump"));
                         self.keeper.say(&Request::new("echo").field(barrier));
                     }
+                    Said::Other(fields) if fields.first().is_some_and(|first| first == "fd.state") => {
+                        let gone = fields.get(2).is_some_and(|kind| kind == "deleted");
+                        let Some(name) = fields.into_iter().nth(1) else { continue };
+                        _ = if gone { self.held.remove(&name) } else { self.held.insert(name) };
+                    }
                     said => later.push(said),
                 }
             }
@@ -155,6 +161,8 @@ impl Brain {
             next_slot_id: state.next_slot_id,
         };
         let sealed: Vec<_> = known.sealed.iter().copied().collect();
+        let unwanted: Vec<String> = std::mem::take(&mut self.held).into_iter().filter(|name| is_left_over(name, known)).collect();
+        unwanted.iter().for_each(|name| self.keeper.say(&Request::new("fd.delete").field(name)));
         for recent in &state.recent {
             self.tracker.begin(recent.op, recent.track.clone());
             if let Some(key) = &recent.key {
@@ -175,6 +183,15 @@ impl Brain {
             }
         }
     }
+}
+
+/// Whether a descriptor of the dump is one that nobody will let go of: of a life that is closed, or of a birth that was cut short (what a
+/// child gets is let go of by its birth).
+fn is_left_over(name: &str, known: &Remembered) -> bool {
+    let Some((life, part)) = name.split_once('.') else { return false };
+    let Ok(instance) = life.parse::<InstanceId>() else { return false };
+    let of_child = part.ends_with(".w") || part == "lock";
+    of_child || !known.lives.contains_key(&instance)
 }
 
 fn fact(name: &str, state: &ServiceState, tags: &BTreeMap<String, SlotRef>) -> Option<KeeperFact> {

@@ -12,7 +12,7 @@ mod record;
 mod state;
 
 pub(crate) use disk::{SaveError, Store};
-pub(crate) use lives::LivesJournal;
+pub(crate) use lives::{LivesJournal, Remembered};
 pub(crate) use record::{Act, Defined, Goal, StoredTarget, Track};
 pub(crate) use state::StoredApp;
 

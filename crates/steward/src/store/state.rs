@@ -114,11 +114,14 @@ impl State {
         self.next_slot_id = self.next_slot_id.max(highest);
         let name = &definition.spec.name;
         let mut wishes = slot_wishes.clone();
+        let instances = definition.spec.instances;
         match self.apps.iter().position(|app| app.name() == name) {
             Some(at) => {
                 if !run {
                     wishes.extend(&self.apps[at].slot_wishes);
                 }
+                // A slot that comes back later is a new one.
+                wishes.retain(|index, _| *index < instances);
                 self.apps[at] = stored(defined, wishes);
             }
             None => self.apps.push(stored(defined, wishes)),
