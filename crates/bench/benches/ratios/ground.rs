@@ -26,7 +26,8 @@ pub struct Ground {
 impl Ground {
     /// Makes the folder and compiles the C programs. `bins` holds the programs of Abide.
     pub fn new(bins: PathBuf) -> io::Result<Ground> {
-        let root = tempfile::Builder::new().prefix("ab-bench-").tempdir_in("/tmp")?;
+        let place = std::env::var_os("ABIDE_BENCH_ROOT").unwrap_or_else(|| "/tmp".into());
+        let root = tempfile::Builder::new().prefix("ab-bench-").tempdir_in(place)?;
         let janitor = Command::new(std::env::current_exe()?)
             .arg("janitor")
             .arg(root.path())

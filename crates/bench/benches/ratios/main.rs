@@ -63,6 +63,7 @@ fn main() -> ExitCode {
 /// Whether every row could be measured.
 fn measure(chosen: &[&String]) -> io::Result<bool> {
     let ground = Ground::new(ground::build()?)?;
+    let load = proc::load();
     let (begun, mut report, mut whole) = (sys::clock::now(), Report::default(), true);
     for (name, row) in ROWS.iter().filter(|(name, _)| chosen.is_empty() || chosen.iter().any(|wanted| wanted == name)) {
         eprintln!("{name} …");
@@ -87,7 +88,8 @@ fn measure(chosen: &[&String]) -> io::Result<bool> {
     let mut abide = ground.abide("abide");
     abide.arg("version");
     println!("\n{}; {}, {}, {}", proc::machine(), said(abide), version("rustc"), version("cc"));
-    println!("{} C programs; {} s\n", ground.linked, (sys::clock::now() - begun) / 1_000_000_000);
+    let took = (sys::clock::now() - begun) / 1_000_000_000;
+    println!("{} C programs; load before the run {load}; {took} s\n", ground.linked);
     println!("{}", report.markdown());
     Ok(whole)
 }

@@ -62,3 +62,9 @@ pub fn machine() -> String {
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     format!("{model}, {cores} processors, {total}; Linux {}", kernel.trim())
 }
+
+/// How many processes wanted a processor, on average of the last minute: before a run, those of others.
+pub fn load() -> String {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').next().unwrap_or_default().to_owned()
+}
