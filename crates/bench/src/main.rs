@@ -19,6 +19,8 @@ use sys::spawn::{Born, Wish};
 const KEY_SIGNALS: u64 = 0;
 const KEY_SOCKET: u64 = 1;
 const KEY_INPUT: u64 = 2;
+/// Children reaped between two looks at requests.
+const REAPED_IN_A_ROUND: usize = 64;
 
 fn main() -> ExitCode {
     match Floor::from_args(std::env::args().skip(1).collect()).and_then(Floor::run) {
@@ -101,14 +103,18 @@ impl Floor {
     fn run(mut self) -> io::Result<()> {
         self.bear_all()?;
         let mut ready = Vec::with_capacity(64);
+        let mut more = false;
         loop {
-            self.poller.wait(None, &mut ready)?;
+            self.poller.wait(more.then_some(0), &mut ready)?;
             for happening in &ready {
                 match happening.key {
-                    KEY_SIGNALS => self.reap()?,
+                    KEY_SIGNALS => more = true,
                     KEY_SOCKET => self.answer()?,
                     _ => return self.end(),
                 }
+            }
+            if more {
+                more = self.reap()?;
             }
         }
     }
@@ -122,9 +128,11 @@ impl Floor {
         Ok(())
     }
 
-    fn reap(&mut self) -> io::Result<()> {
+    /// Reaps some; whether there may be more. In a storm there always are, and requests have their turn in between.
+    fn reap(&mut self) -> io::Result<bool> {
         while self.signals.next().is_some() {}
-        while let Some((pid, _)) = sys::process::reap() {
+        for _ in 0..REAPED_IN_A_ROUND {
+            let Some((pid, _)) = sys::process::reap() else { return Ok(false) };
             let Some(at) = self.children.iter().position(|child| child.pid == pid) else { continue };
             if self.stopping {
                 self.children.swap_remove(at);
@@ -142,7 +150,7 @@ impl Floor {
                 client.write_all(b"restarted\n")?;
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     fn answer(&mut self) -> io::Result<()> {
@@ -182,10 +190,9 @@ impl Floor {
         self.stopping = true;
         self.signal(&self.children, rustix::process::Signal::KILL);
         let mut ready = Vec::with_capacity(64);
+        self.poller.remove(io::stdin())?;
         while !self.children.is_empty() {
-            self.reap()?;
-            if !self.children.is_empty() {
-                self.poller.remove(io::stdin()).ok();
+            if !self.reap()? && !self.children.is_empty() {
                 self.poller.wait(Some(100_000_000), &mut ready)?;
             }
         }

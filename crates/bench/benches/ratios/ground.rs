@@ -114,12 +114,27 @@ impl Drop for Ground {
     }
 }
 
-/// Ends everything that belongs to a folder. One look that finds nothing proves little: a role that has lost its keeper forks another one
-/// before it ends, and for a moment that is on no list.
-fn sweep(root: &Path) {
+/// Ends everything that belongs to a folder. First everything is stopped until nothing new appears, because whoever sees its parent, its
+/// child or its keeper die starts another one; then all of it is killed. One look that finds nothing proves little: what is just being
+/// forked is for a moment on no list.
+pub fn sweep(root: &Path) {
     let mut quiet = 0;
-    while quiet < 5 {
-        quiet = if e2e::clear(root) == 0 { quiet + 1 } else { 0 };
+    while quiet < 3 {
+        let mut stopped = Vec::new();
+        loop {
+            let found: Vec<_> = e2e::members(root).into_iter().filter(|one| !stopped.contains(one)).collect();
+            if found.is_empty() {
+                break;
+            }
+            found.iter().for_each(|one| {
+                one.signal(rustix::process::Signal::STOP);
+            });
+            stopped.extend(found);
+        }
+        quiet = if stopped.is_empty() { quiet + 1 } else { 0 };
+        stopped.iter().for_each(|one| {
+            one.kill();
+        });
         std::thread::sleep(Duration::from_millis(20));
     }
 }

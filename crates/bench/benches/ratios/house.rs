@@ -72,7 +72,7 @@ impl Drop for House<'_> {
     fn drop(&mut self) {
         if self.home.exists() {
             let _ = self.end();
-            e2e::clear(&self.home);
+            crate::ground::sweep(&self.home);
             let _ = fs::remove_dir_all(&self.home);
         }
     }
