@@ -3,7 +3,9 @@
 //! One thread, one epoll: a signalfd for ended children, a local socket for requests, and standard input, whose end means that everything
 //! is to be ended. A child that ends is reaped and borne again at once. There is no log, no check, no memory of anything on a disk.
 //!
-//!     abide-bench-floor SOCKET vfork|fork COUNT BODY PROGRAM ARG…
+//! ```text
+//! abide-bench-floor SOCKET vfork|fork COUNT BODY PROGRAM ARG…
+//! ```
 //!
 //! `vfork` bears children by `posix_spawn` (shared memory until the exec), which is the cheapest way there is; `fork` bears them by
 //! `sys::spawn`, as our keeper does, with nothing of the rest of the keeper around it. Requests: `list` (BODY bytes), `restart` (the first
