@@ -9,6 +9,7 @@ use api::client::{ClientError, Lines, Request, Response, exchange};
 use serde::de::DeserializeOwned;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
+use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -152,6 +153,12 @@ impl House {
 
     /// `None` = nobody listens there.
     fn try_connect(&self) -> Result<Option<UnixStream>, Failure> {
+        // A link could lead to anybody, and a file will never answer: neither is waited for.
+        let socket = self.home.socket();
+        if std::fs::symlink_metadata(&socket).is_ok_and(|there| !there.file_type().is_socket()) {
+            let what = format!("{} is in the way: it is no socket, so the manager did not make it", socket.display());
+            return Err(Failure::new(Exit::Refused, what).next("find out who put it there, and move it away"));
+        }
         let stream = match sys::peer::connect(&self.home.socket()) {
             Ok(stream) => stream,
             Err(error) => {
@@ -169,7 +176,6 @@ impl House {
         if self.trusts(uid) {
             return Ok(Some(stream));
         }
-        let socket = self.home.socket();
         Err(Failure::new(
             Exit::Refused,
             format!("{} is answered by uid {uid}, who is not you: nothing was sent", socket.display()),
