@@ -3,10 +3,10 @@
 use crate::fill::{Names, fill};
 use engine::Bear;
 use model::{Definition, SlotRef};
-use rustix::fs::{CWD, FileType, Mode, mknodat};
-use rustix::io::Errno;
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, ErrorKind};
+use std::path::Path;
+use sys::stream::make_fifo;
 use wire::{Birth, Handles, Request};
 
 /// What a shell that knows nothing better searches.
@@ -74,13 +74,13 @@ pub(crate) fn slot_in(tags: &[String]) -> Option<SlotRef> {
 /// Makes the two FIFOs, 0600. What an earlier try has left is replaced.
 pub(crate) fn make_fifos(handles: &Handles) -> io::Result<()> {
     for path in &handles.fifos {
-        let make = || mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0);
+        let make = || make_fifo(Path::new(path));
         match make() {
-            Err(Errno::EXIST) => {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 std::fs::remove_file(path)?;
                 make()?;
             }
-            Err(Errno::NOENT) => {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
                 crate::home::make_folders()?;
                 make()?;
             }

@@ -24,10 +24,14 @@ pub fn start_time(pid: u32) -> Option<u64> {
 }
 
 fn start_time_in(stat: &[u8]) -> Option<u64> {
-    // The name stands in parentheses and may itself contain any of them: only what follows the last one counts.
+    std::str::from_utf8(stat_fields(stat)?.nth(19)?).ok()?.parse().ok()
+}
+
+/// The fields of a `stat` page from the third on, the state. The name before it stands in parentheses and may itself contain any of them:
+/// only what follows the last one counts.
+fn stat_fields(stat: &[u8]) -> Option<impl Iterator<Item = &[u8]>> {
     let after = &stat[stat.iter().rposition(|b| *b == b')')? + 1..];
-    let field = after.split(|b| b.is_ascii_whitespace()).filter(|f| !f.is_empty()).nth(19)?;
-    std::str::from_utf8(field).ok()?.parse().ok()
+    Some(after.split(|b| b.is_ascii_whitespace()).filter(|f| !f.is_empty()))
 }
 
 /// When a process with this start time started, in nanoseconds of the monotonic clock; 0 when that was before it began to count.
@@ -155,8 +159,7 @@ fn ending_of_zombie(fd: impl AsFd, pid: u32) -> Option<Ending> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     // Still not reaped, so what was read was the page of this very process.
     pidfd_signal(fd, 0).ok()?;
-    let after = &stat[stat.iter().rposition(|b| *b == b')')? + 1..];
-    let mut fields = after.split(|b| b.is_ascii_whitespace()).filter(|f| !f.is_empty());
+    let mut fields = stat_fields(&stat)?;
     let is_zombie = fields.next()? == b"Z";
     let code: i32 = std::str::from_utf8(fields.nth(48)?).ok()?.parse().ok()?;
     let me = rustix::process::geteuid().as_raw().to_string();

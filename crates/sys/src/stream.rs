@@ -7,7 +7,6 @@ use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, fstat, mknodat, ope
 use rustix::io::{Errno, read, retry_on_intr};
 use rustix::net::{RecvFlags, SendFlags, recv, send as send_to};
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_getpipe_size, fcntl_setpipe_size, pipe_with, splice as splice_fd, tee};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -264,13 +263,4 @@ pub fn send(link: impl AsFd, message: &[u8]) -> Result<bool, Word> {
         Err(Errno::AGAIN | Errno::NOBUFS) => Ok(false),
         Err(error) => Err(word(error)),
     }
-}
-
-/// Raises the soft limit of open descriptors to the hard one and tells it.
-pub fn raise_open_files() -> u64 {
-    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    if current != maximum {
-        let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
-    }
-    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }

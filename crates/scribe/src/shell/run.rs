@@ -63,7 +63,8 @@ fn run(home: &Path) -> Result<(), Fault> {
     let link = sys::peer::inherited(LINK_FD).map_err(to("take descriptor 4"))?;
     let home: PathBuf = std::path::absolute(home).map_err(to("find the home"))?;
     std::env::set_current_dir(&home).map_err(to("enter the home"))?;
-    let open_files = stream::raise_open_files();
+    sys::process::raise_nofile();
+    let open_files = sys::process::nofile().0;
     // Before the lock, which may be long in coming: until then a signal just ends us.
     let lock = RoleLock::wait(Path::new("run/scribe.lock")).map_err(to("take run/scribe.lock"))?;
     let signals = Signals::take(&[SIGTERM, SIGINT, SIGHUP]).map_err(to("take signals"))?;

@@ -50,7 +50,7 @@ fn main() -> ExitCode {
         chosen.iter().for_each(|(name, _)| println!("{name}: test"));
         return ExitCode::SUCCESS;
     }
-    sys::stream::raise_open_files();
+    sys::process::raise_nofile();
     let mut failed = Vec::new();
     for (name, test) in &chosen {
         let ok = std::panic::catch_unwind(test).is_ok();
