@@ -67,7 +67,7 @@ fn row_34_escaped_children_of_a_finished_app_are_named() {
     let house = House::new();
     // The leader ends only when the escaped one is ready: else the sweep after its end may be faster than `ignore`.
     let starts = house.file("starts").display().to_string();
-    let script = format!("double{{{{ setsid ignore note:{starts} hang }}}} until:{starts} exit:0");
+    let script = format!("double{{ setsid ignore note:{starts} hang }} until:{starts} exit:0");
     house
         .abide([
             "start",
