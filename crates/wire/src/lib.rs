@@ -5,13 +5,25 @@
 //! that it gets. How commands are understood is the keeper's business (`keeper::command`).
 
 mod bounds;
+mod buffers;
 mod escape;
 mod event;
+mod fields;
+/// The ledger of an upgrade.
+pub mod ledger;
+mod line;
+mod name;
 mod request;
 mod script;
+mod signals;
 
 pub use bounds::{DIALECT1_LINE, DIALECT2_LINE, Dialect, NAME_LIMIT, is_name};
+pub use buffers::{Inbox, Incoming, Outbox};
 pub use escape::{EscapeError, push_field, split_fields};
 pub use event::{DecodeError, Event, Numbered, ServiceState, decode};
+pub use fields::{FieldError, fields, take_apart};
+pub use line::Line;
+pub use name::Name;
 pub use request::Request;
 pub use script::{Birth, Handles, TooLong, adopt, birth, handles, release};
+pub use signals::{signal_name, signal_number};

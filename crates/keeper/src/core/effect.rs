@@ -1,10 +1,11 @@
-//! What the core says to its shell, and what it is told.
+//! What the core says to its shell, and what it is told. Nothing here owns memory: texts and lists stay in the core, where
+//! [`super::Core::text`] and [`super::Core::plan`] show them while the effect is performed.
 
 #![expect(missing_docs, reason = "fields that say by name and type what they are; types and variants say the rest")]
 
 use core::net::SocketAddr;
 
-/// A descriptor that the shell holds for the core. Chosen by the core, never used again.
+/// A descriptor that the shell holds for the core. A small number, chosen by the core, and used again only after its `Close`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FdToken(pub u32);
 
@@ -15,6 +16,24 @@ pub struct ConnId(pub u32);
 /// One life of one process. Chosen by the core, never used again: what is said about a life that is over is ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LifeId(pub u64);
+
+/// Bits of a life that say which service it is of.
+const SLOT_BITS: u32 = 20;
+
+impl LifeId {
+    pub(super) fn new(counter: u64, slot: u32) -> LifeId {
+        LifeId((counter << SLOT_BITS) | u64::from(slot))
+    }
+
+    /// A small number that no other life has at the same time.
+    pub fn slot(self) -> usize {
+        (self.0 & ((1 << SLOT_BITS) - 1)) as usize
+    }
+
+    pub(super) fn counter(self) -> u64 {
+        self.0 >> SLOT_BITS
+    }
+}
 
 /// How a path is opened: the flags of `fd.open`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -54,10 +73,10 @@ pub struct Channel {
 }
 
 /// What a socket is bound to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Address {
-    /// A path.
-    Path(Vec<u8>),
+    /// The path in [`super::Core::text`].
+    Path,
     /// An address and port.
     Net(SocketAddr),
 }
@@ -90,64 +109,113 @@ pub struct Control {
 }
 
 /// A child to be born, complete.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
-    /// Program and arguments.
-    pub argv: Vec<Vec<u8>>,
-    /// `KEY=VALUE`; `None` inherits the keeper's.
-    pub env: Option<Vec<Vec<u8>>>,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Plan<'a> {
+    /// Program and arguments, each ended by NUL.
+    pub argv: &'a [u8],
+    /// `KEY=VALUE`, each ended by NUL; `None` inherits the keeper's.
+    pub env: Option<&'a [u8]>,
     /// Working directory; `None` inherits the keeper's.
-    pub cwd: Option<Vec<u8>>,
+    pub cwd: Option<&'a [u8]>,
     /// File mode mask; `None` inherits the keeper's.
     pub umask: Option<u32>,
     /// Whether it leads a session.
     pub session: bool,
+    /// Whether it leads a process group.
+    pub group: bool,
+    /// Niceness.
+    pub nice: Option<i32>,
+    /// `oom_score_adj`.
+    pub oom: Option<i32>,
+    /// User and group that it becomes.
+    pub user: Option<(u32, u32)>,
+    /// Supplementary groups that it gets with them.
+    pub groups: &'a [u32],
     /// Limits that were asked for.
-    pub limits: Vec<Limit>,
+    pub limits: &'a [Limit],
     /// Whether `nofile` (soft = min(hard, 65536)) and `core` (0) are limited where `limits` does not name them.
     pub default_limits: bool,
+    /// Folder of the control group that it is born in.
+    pub cgroup: Option<&'a [u8]>,
+    /// Whether it can never gain privileges.
+    pub no_new_privs: bool,
+    /// The signal that it gets when the keeper dies.
+    pub death_signal: Option<i32>,
+    /// The number that becomes its controlling terminal.
+    pub tty: Option<u32>,
+    /// Whether `LISTEN_PID` is set to its pid.
+    pub listen_pid: bool,
     /// Which number becomes what, ascending; every other is closed.
-    pub places: Vec<(u32, Source)>,
+    pub places: &'a [(u32, Source)],
     /// The number that is the life lock, into which the child writes its pid.
     pub lock: Option<u32>,
     /// Its control connection.
     pub control: Option<Control>,
 }
 
+/// Whom a signal is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// The process.
+    Process,
+    /// The process group that it leads.
+    Group,
+    /// Its control group where it has one ([`super::Core::text`], empty for none), else its process group and the adopted ones of its
+    /// session.
+    Tree,
+}
+
 /// What the core wants done.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
-    /// Open a path, relative to where the keeper stands. Answered by [`Happening::Done`]; a held lock is errno `EAGAIN`.
-    Open { token: FdToken, path: Vec<u8>, how: OpenHow },
+    /// Open the path in [`super::Core::text`], relative to where the keeper stands. Answered by [`Happening::Done`]; a held lock is errno `EAGAIN`.
+    Open { token: FdToken, how: OpenHow },
     /// Make a pipe. Answered by [`Happening::Done`].
     Pipe { read: FdToken, write: FdToken, nonblock: bool },
     /// Make two connected sockets. Answered by [`Happening::Done`].
     SocketPair { ends: [FdToken; 2], channel: Channel },
-    /// Make a socket, bind it, let it listen with this backlog; `mkdir` makes missing folders of a path. Answered by [`Happening::Done`], whose text then names the call that failed (`bind: …`).
+    /// Make a socket, bind it, let it listen with this backlog; `mkdir` makes missing folders of a path. Answered by [`Happening::Done`], whose
+    /// fault then names the call that failed (`bind`).
     Socket { token: FdToken, channel: Channel, address: Option<Address>, backlog: Option<u32>, mkdir: bool },
+    /// Hold the descriptor that came with the oldest message of this connection. Answered by [`Happening::Done`].
+    Take { conn: ConnId, token: FdToken },
+    /// Send a copy of this descriptor with the byte at place `at` of the connection's stream (see [`super::Core::place`]).
+    Give { conn: ConnId, token: FdToken, at: u64 },
     /// Close a descriptor.
     Close { token: FdToken },
-    /// Bear a child. Answered by [`Happening::Spawned`]; when that is good, the control connection exists too.
-    Spawn { life: LifeId, plan: Box<Plan> },
+    /// Stand in the folder in [`super::Core::text`]. Answered by [`Happening::Done`].
+    Chdir,
+    /// Make the control socket at the path in [`super::Core::text`]; a former one is closed and unlinked. Answered by [`Happening::Done`].
+    Listen,
+    /// Close and unlink the control socket, if there is one.
+    Unlisten,
+    /// Bear the child in [`super::Core::plan`]. Answered by [`Happening::Spawned`]; when that is good, the control connection exists too.
+    Spawn { life: LifeId },
     /// Take charge of a process that is not our child; its start time `ident` must be right. Answered by [`Happening::Adopted`].
     Adopt { life: LifeId, pid: u32, ident: u64 },
-    /// Send a signal to a life that has not been reported as over, or to its process group. Answered by [`Happening::Done`].
-    Signal { life: LifeId, signal: i32, group: bool },
+    /// Send a signal to a life that has not been reported as over. Answered by [`Happening::Done`].
+    Signal { life: LifeId, signal: i32, reach: Reach },
     /// Send a signal to any process, if its start time is right. Answered by [`Happening::Done`].
     SignalPid { pid: u32, ident: u64, signal: i32 },
     /// Read what this connection still holds, without waiting, then say `Ended`.
     Drain { conn: ConnId },
     /// Close this connection; the core has forgotten it.
     Hangup { conn: ConnId },
+    /// [`super::Core::exec_args`] changed: what is executed instead of ending.
+    Arm,
+    /// Ask the executable in [`super::Core::text`] whether it can take over, without waiting; then execute it in our place, or say
+    /// [`Happening::NotUpgraded`].
+    Upgrade,
     /// End the keeper with this code, children untouched.
     End { code: i32 },
 }
 
-/// Why the system refused: `ENOENT`, and what `strerror` says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Why the system refused: `ENOENT`, what `strerror` says, and which call it was where several are made (else empty).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fault {
     pub errno: &'static str,
-    pub text: String,
+    pub text: &'static str,
+    pub call: &'static str,
 }
 
 /// Why a child was not born, or did not execute: `exec` (the words of `model::Stage`) and `ENOENT`.
@@ -176,7 +244,7 @@ pub enum Ending {
 }
 
 /// What the core is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Happening<'a> {
     /// A controller sent this: at most [`super::Core::room`] bytes.
     Received { conn: ConnId, bytes: &'a [u8] },
@@ -202,4 +270,12 @@ pub enum Happening<'a> {
     NotExecuted { life: LifeId, why: Stillborn },
     /// A life is over, and reaped if it was ours.
     Exited { life: LifeId, ending: Ending },
+    /// An orphan that had come to us is over and reaped; its session, where it could be asked. Said only while [`super::Core::wants_orphans`].
+    Orphan { pid: u32, session: Option<u32>, ending: Ending },
+    /// Nothing came of `Upgrade`; why.
+    NotUpgraded { why: &'a str },
+    /// So many bytes of the log ([`super::Core::log_unsent`]) are written.
+    Logged { count: usize },
+    /// The log cannot be written: what waits is dropped and counted.
+    NotLogged,
 }
