@@ -7,7 +7,7 @@ use super::extras::limits;
 use super::ledger::{SECOND, State, control};
 use super::log::Level;
 use super::say;
-use super::step::{Ask, Asking, Core, Noted};
+use super::state::{Ask, Asking, Core, Noted};
 use wire::{Dialect, Name, fields, signal_number};
 
 /// A start that dialect 1 could not make is tried again after this.
@@ -140,7 +140,7 @@ impl Core {
         self.limits.clear();
         self.limits.extend(limits(service.block.get(Part::Limits)));
         self.groups.clear();
-        self.groups.extend(fields(service.block.get(Part::User)).skip(2).filter_map(super::command::number::<u32>));
+        self.groups.extend(fields(service.block.get(Part::User)).skip(2).filter_map(super::args::number::<u32>));
         match ways {
             None => Ok(None),
             Some(_) if self.connections() >= self.settings.connections => Err(Stillborn { stage: "prepare", errno: "EMFILE" }),
@@ -157,7 +157,7 @@ impl Core {
         let service = &self.services[life.slot() as u32];
         let (block, opts) = (&service.block, service.options());
         let two = service.dialect == Dialect::Two;
-        let mut ids = fields(block.get(Part::User)).filter_map(super::command::number::<u32>);
+        let mut ids = fields(block.get(Part::User)).filter_map(super::args::number::<u32>);
         let is_lock = |token| self.held.iter().any(|held| held.lock && held.token == Some(token));
         let lock = self.places.iter().find(|(_, source)| matches!(source, Source::Held(token) if is_lock(*token)));
         Plan {
