@@ -113,6 +113,7 @@ pub struct Core {
     pub(super) text: Vec<u8>,
     /// Parts of the plan that is out.
     pub(super) places: Vec<(u32, Source)>,
+    pub(super) lock_place: Option<u32>,
     pub(super) limits: Vec<Limit>,
     pub(super) groups: Vec<u32>,
     /// The command in hand.
@@ -168,6 +169,7 @@ impl Core {
             effects: VecDeque::with_capacity(if fixed { 64 } else { 0 }),
             text: Vec::with_capacity(if fixed { LONGEST_TEXT } else { 0 }),
             places: Vec::with_capacity(if fixed { super::ledger::HIGHEST_PLACE as usize } else { 0 }),
+            lock_place: None,
             limits: Vec::with_capacity(if fixed { 16 } else { 0 }),
             groups: Vec::with_capacity(if fixed { 64 } else { 0 }),
             line: Vec::with_capacity(wire::DIALECT1_LINE + 1),
