@@ -308,13 +308,14 @@ impl Core {
 
     pub(super) fn on_signal(&mut self, number: i32) {
         let now = self.now;
+        let full = self.signals.len() == self.signals.capacity();
         let count = match self.signals.iter_mut().find(|s| s.number == number) {
             Some(noted) => {
                 noted.at = now;
                 noted.count += 1;
                 noted.count
             }
-            None if self.signals.len() == self.signals.capacity() => return,
+            None if full => return,
             None => {
                 self.signals.push(Noted { number, at: now, count: 1 });
                 1
