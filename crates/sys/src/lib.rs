@@ -5,6 +5,10 @@
 
 #![expect(unsafe_code, reason = "the one crate that may; every block says why it holds")]
 
+mod decimal;
+mod text;
+mod tree;
+
 /// Clocks and the identity of this boot.
 pub mod clock;
 /// Becoming a daemon, and starting the keeper.
