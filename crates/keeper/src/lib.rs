@@ -8,7 +8,9 @@
 
 pub mod core;
 mod home;
+mod options;
 mod program;
 pub mod shell;
+mod start;
 
-pub use program::main;
+pub use program::{Build, main};

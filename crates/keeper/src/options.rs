@@ -43,8 +43,8 @@ pub(crate) struct Options {
     pub home: Option<PathBuf>,
     /// Keep the home without going to the background.
     pub foreground: bool,
-    /// Names of descriptors 3, 4, …
-    pub names: Vec<Vec<u8>>,
+    /// Names of descriptors 3, 4, …; `-` gives none.
+    pub names: Vec<String>,
     /// Most controllers.
     pub connections: Option<usize>,
     /// Say whether the ledger on this descriptor could be taken over.
@@ -294,10 +294,10 @@ fn set_exec(options: &mut Options, value: &OsStr) -> Result<(), Stop> {
 fn set_names(options: &mut Options, value: &OsStr) -> Result<(), Stop> {
     let names = value.as_bytes().split(|b| *b == b',');
     for name in names {
-        if wire::Name::new(name).is_none() {
+        let Some(name) = wire::Name::new(name) else {
             return wrong(format!("`{}` is no name: 1 to 31 of A-Z a-z 0-9 . _ -", OsStr::from_bytes(name).display()));
-        }
-        options.names.push(name.to_vec());
+        };
+        options.names.push(name.to_string());
     }
     Ok(())
 }

@@ -53,7 +53,7 @@ fn every_option_sets_its_own() {
         (&["-vvi"], Options { quieter: -2, ..interactive() }),
         (&["-i", "-q", "--verbose", "--quiet", "-q"], Options { quieter: 2, ..interactive() }),
         (&["-i", "--connections", "64"], Options { connections: Some(64), ..interactive() }),
-        (&["-i", "--fds", "a,b.c"], Options { names: vec![b"a".to_vec(), b"b.c".to_vec()], ..interactive() }),
+        (&["-i", "--fds", "a,b.c"], Options { names: vec!["a".to_owned(), "b.c".to_owned()], ..interactive() }),
         (&["--home", "/h"], Options { home: Some("/h".into()), ..Options::default() }),
         (&["--foreground", "--home", "h"], Options { home: Some("h".into()), foreground: true, ..Options::default() }),
         (&["--can-read-ledger", "9"], Options { ask_ledger: Some(9), ..Options::default() }),
