@@ -35,7 +35,7 @@ pub(crate) fn serve(mut options: Options) -> Result<i32, Failure> {
     };
     if let (true, Some(path)) = (options.daemonize, options.socket.clone()) {
         // Tried while somebody hears of it, and made in the background: the one who made it must be the one who removes it.
-        options.had(&format!("create control socket {}", path.display()), handle::listen_at(&path, 1).map(drop))?;
+        options.had(&format!("create control socket {}", path.display()), handle::listen_at(&path).map(drop))?;
     }
     if options.lock_memory {
         options.had("lock memory", sys::process::lock_memory())?;

@@ -9,7 +9,14 @@ use std::path::Path;
 /// A lock that is held until this value is dropped. Close-on-exec, and never given to a child.
 #[derive(Debug)]
 pub struct RoleLock {
-    _file: File,
+    file: File,
+}
+
+/// The lock as a descriptor, which holds it as long as it is open somewhere.
+impl From<RoleLock> for std::os::fd::OwnedFd {
+    fn from(lock: RoleLock) -> std::os::fd::OwnedFd {
+        lock.file.into()
+    }
 }
 
 impl RoleLock {
@@ -18,10 +25,10 @@ impl RoleLock {
     /// # Errors
     /// The file cannot be opened, or is a symbolic link.
     pub fn try_take(path: &Path) -> io::Result<Option<RoleLock>> {
-        let file = open_lock_file(path)?;
+        let file = open_lockfile(path)?;
         loop {
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => return Ok(Some(RoleLock { _file: file })),
+                Ok(()) => return Ok(Some(RoleLock { file: file })),
                 Err(Errno::WOULDBLOCK) => return Ok(None),
                 Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
@@ -34,10 +41,10 @@ impl RoleLock {
     /// # Errors
     /// The file cannot be opened, or is a symbolic link.
     pub fn wait(path: &Path) -> io::Result<RoleLock> {
-        let file = open_lock_file(path)?;
+        let file = open_lockfile(path)?;
         loop {
             match flock(&file, FlockOperation::LockExclusive) {
-                Ok(()) => return Ok(RoleLock { _file: file }),
+                Ok(()) => return Ok(RoleLock { file: file }),
                 Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -63,7 +70,7 @@ pub fn is_held(path: &Path) -> io::Result<bool> {
     }
 }
 
-fn open_lock_file(path: &Path) -> io::Result<File> {
+fn open_lockfile(path: &Path) -> io::Result<File> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     Ok(File::from(open(path, flags, Mode::RUSR | Mode::WUSR)?))
 }
