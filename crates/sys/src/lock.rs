@@ -25,10 +25,10 @@ impl RoleLock {
     /// # Errors
     /// The file cannot be opened, or is a symbolic link.
     pub fn try_take(path: &Path) -> io::Result<Option<RoleLock>> {
-        let file = open_lockfile(path)?;
+        let file = open_lock_file(path)?;
         loop {
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => return Ok(Some(RoleLock { file: file })),
+                Ok(()) => return Ok(Some(RoleLock { file })),
                 Err(Errno::WOULDBLOCK) => return Ok(None),
                 Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
@@ -41,10 +41,10 @@ impl RoleLock {
     /// # Errors
     /// The file cannot be opened, or is a symbolic link.
     pub fn wait(path: &Path) -> io::Result<RoleLock> {
-        let file = open_lockfile(path)?;
+        let file = open_lock_file(path)?;
         loop {
             match flock(&file, FlockOperation::LockExclusive) {
-                Ok(()) => return Ok(RoleLock { file: file }),
+                Ok(()) => return Ok(RoleLock { file }),
                 Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -70,7 +70,7 @@ pub fn is_held(path: &Path) -> io::Result<bool> {
     }
 }
 
-fn open_lockfile(path: &Path) -> io::Result<File> {
+fn open_lock_file(path: &Path) -> io::Result<File> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     Ok(File::from(open(path, flags, Mode::RUSR | Mode::WUSR)?))
 }
