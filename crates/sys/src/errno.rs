@@ -163,6 +163,18 @@ pub fn name_of(error: &io::Error) -> &'static str {
     name(error.raw_os_error().unwrap_or(0))
 }
 
+/// The number of this thread's last error.
+pub(crate) fn last() -> i32 {
+    // SAFETY: the C library's own place for it.
+    unsafe { *libc::__errno_location() }
+}
+
+/// Sets what [`last`] gives.
+pub(crate) fn set_last(number: i32) {
+    // SAFETY: as above.
+    unsafe { *libc::__errno_location() = number }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

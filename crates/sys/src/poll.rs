@@ -79,7 +79,8 @@ impl Poller {
         Ok(epoll::delete(&self.epoll, fd)?)
     }
 
-    /// Waits until something is ready or `wait_ns` have passed (`None`: for ever) and puts what is ready into `ready` (at most 64).
+    /// Waits until something is ready or `wait_ns` have passed (`None`: for ever) and puts what is ready into `ready` (at most 64:
+    /// one with that capacity never grows).
     ///
     /// # Errors
     /// Never in a sound program; an interrupted wait is an empty answer.

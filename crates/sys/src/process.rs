@@ -304,6 +304,7 @@ mod tests {
 
     #[test]
     fn a_zombie_is_seen_before_it_is_reaped() {
+        #[expect(clippy::zombie_processes, reason = "reaped below by its pid")]
         let child = std::process::Command::new("sh").args(["-c", "exit 9"]).spawn().expect("sh");
         let pid = child.id();
         assert_eq!(session_of(pid), session_of(0));

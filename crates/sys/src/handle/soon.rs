@@ -99,45 +99,50 @@ pub fn access(fd: impl AsFd) -> (bool, bool) {
 mod tests {
     use super::super::{pipe, set_nonblocking};
     use super::*;
+    use crate::alone::alone;
     use std::time::{Duration, Instant};
 
     #[test]
     fn a_full_pipe_holds_nobody_even_when_it_was_free_a_moment_ago() {
-        let (read, write) = pipe(true).expect("pipe");
-        while rustix::io::write(&write, &[7; 4096]).is_ok() {}
-        set_nonblocking(&write, false).expect("blocking from now on");
-        assert_eq!(write_soon(write.as_fd(), b"x").expect_err("full").kind(), io::ErrorKind::WouldBlock);
-        // As when it was filled between the question and the write.
-        let begun = Instant::now();
-        let guard = Guard::set();
-        let held = rustix::io::write(&write, b"x");
-        drop(guard);
-        assert_eq!(held, Err(Errno::INTR));
-        assert!(begun.elapsed() >= Duration::from_millis(60), "{:?}", begun.elapsed());
-        let mut room = [0; 4096];
-        rustix::io::read(&read, &mut room).expect("there");
-        assert_eq!(write_soon(write.as_fd(), &[1; 5000]).expect("room for a page"), 4096);
-        drop(read);
-        crate::process::ignore_sigpipe();
-        assert_eq!(write_soon(write.as_fd(), b"x").expect_err("nobody").raw_os_error(), Some(libc::EPIPE));
-        assert_eq!(access(&write), (false, true));
+        alone(|| {
+            let (read, write) = pipe(true).expect("pipe");
+            while rustix::io::write(&write, &[7; 4096]).is_ok() {}
+            set_nonblocking(&write, false).expect("blocking from now on");
+            assert_eq!(write_soon(write.as_fd(), b"x").expect_err("full").kind(), io::ErrorKind::WouldBlock);
+            // As when it was filled between the question and the write.
+            let begun = Instant::now();
+            let guard = Guard::set();
+            let held = rustix::io::write(&write, b"x");
+            drop(guard);
+            assert_eq!(held, Err(Errno::INTR));
+            assert!(begun.elapsed() >= Duration::from_millis(60), "{:?}", begun.elapsed());
+            let mut room = [0; 4096];
+            rustix::io::read(&read, &mut room).expect("there");
+            assert_eq!(write_soon(write.as_fd(), &[1; 5000]).expect("room for a page"), 4096);
+            drop(read);
+            crate::process::ignore_sigpipe();
+            assert_eq!(write_soon(write.as_fd(), b"x").expect_err("nobody").raw_os_error(), Some(libc::EPIPE));
+            assert_eq!(access(&write), (false, true));
+        });
     }
 
     #[test]
     fn a_blocked_alarm_wakes_nevertheless_and_is_blocked_again() {
-        let _signals = crate::poll::Signals::take(&[libc::SIGALRM]).expect("signalfd");
-        let (_read, write) = pipe(true).expect("pipe");
-        while rustix::io::write(&write, &[7; 4096]).is_ok() {}
-        set_nonblocking(&write, false).expect("blocking from now on");
-        let guard = Guard::set();
-        assert_eq!(rustix::io::write(&write, b"x"), Err(Errno::INTR));
-        drop(guard);
-        let mut mask = MaybeUninit::<libc::sigset_t>::uninit();
-        // SAFETY: asks for the mask, which fills the local.
-        let blocked = unsafe {
-            libc::sigprocmask(libc::SIG_SETMASK, std::ptr::null(), mask.as_mut_ptr());
-            libc::sigismember(mask.as_ptr(), libc::SIGALRM)
-        };
-        assert_eq!(blocked, 1);
+        alone(|| {
+            let _signals = crate::poll::Signals::take(&[libc::SIGALRM]).expect("signalfd");
+            let (_read, write) = pipe(true).expect("pipe");
+            while rustix::io::write(&write, &[7; 4096]).is_ok() {}
+            set_nonblocking(&write, false).expect("blocking from now on");
+            let guard = Guard::set();
+            assert_eq!(rustix::io::write(&write, b"x"), Err(Errno::INTR));
+            drop(guard);
+            let mut mask = MaybeUninit::<libc::sigset_t>::uninit();
+            // SAFETY: asks for the mask, which fills the local.
+            let blocked = unsafe {
+                libc::sigprocmask(libc::SIG_SETMASK, std::ptr::null(), mask.as_mut_ptr());
+                libc::sigismember(mask.as_ptr(), libc::SIGALRM)
+            };
+            assert_eq!(blocked, 1);
+        });
     }
 }

@@ -8,6 +8,8 @@ use super::prepare::LISTEN_DIGITS;
 use super::report::Step;
 use super::wish::{Place, User, Wish};
 use crate::decimal::{Room, decimal};
+use crate::errno::{last, set_last};
+use crate::exec::{Program, execute, open_mask, reset_signals};
 use std::convert::Infallible;
 use std::os::fd::RawFd;
 
@@ -23,17 +25,14 @@ pub(super) struct Placed {
 /// Everything the child needs, in the form in which it needs it.
 pub(super) struct Plan<'a> {
     pub(super) wish: &'a Wish<'a>,
-    pub(super) program: &'a [u8],
-    pub(super) path: &'a [u8],
-    pub(super) argv: *const *const libc::c_char,
-    pub(super) env: *const *const libc::c_char,
+    pub(super) program: Program<'a>,
     pub(super) cwd: Option<*const libc::c_char>,
     /// The folder of the cgroup that is still to be joined.
     pub(super) cgroup: Option<RawFd>,
     /// Ascending.
     pub(super) places: &'a mut [Placed],
     /// Large enough for every candidate.
-    pub(super) candidate: &'a mut Vec<u8>,
+    pub(super) candidate: &'a mut [u8],
     /// The environment's slot for `LISTEN_PID`.
     pub(super) listen: *mut u8,
     pub(super) parent: libc::pid_t,
@@ -46,22 +45,12 @@ pub(super) fn run(plan: &mut Plan<'_>) -> ! {
         Ok(never) => match never {},
         Err(step) => step,
     };
-    let words = [failed as i32, errno()];
+    let words = [failed as i32, last()];
     // SAFETY: plain system calls on a live buffer; `_exit` runs no handlers of the parent.
     unsafe {
         libc::write(plan.tell, words.as_ptr().cast(), size_of_val(&words));
         libc::_exit(3)
     }
-}
-
-fn errno() -> i32 {
-    // SAFETY: the C library's own place for the last error of this thread.
-    unsafe { *libc::__errno_location() }
-}
-
-fn set_errno(number: i32) {
-    // SAFETY: as above.
-    unsafe { *libc::__errno_location() = number }
 }
 
 fn ok(answer: impl Into<libc::c_long>, step: Step) -> Result<(), Step> {
@@ -120,29 +109,15 @@ fn become_it(plan: &mut Plan<'_>) -> Result<Infallible, Step> {
         // SAFETY: the slot has room for the ten digits of a pid and the NUL that already ends it.
         unsafe { std::ptr::copy_nonoverlapping(digits.as_ptr(), plan.listen.add(LISTEN_DIGITS), digits.len()) };
     }
+    // Signals that arrived since the fork strike here, with the default disposition.
     open_mask();
     if wish.places.iter().any(|(_, place)| matches!(place, Place::Missing)) {
         // SAFETY: a system call on numbers.
         unsafe { libc::syscall(libc::SYS_kill, own_pid(), libc::SIGABRT) };
     }
-    Err(execute(plan))
-}
-
-/// Every disposition back to the default.
-fn reset_signals() {
-    // Zeroes are `SIG_DFL` without flags, and 32 bytes cover the kernel's struct.
-    let default = [0u64; 4];
-    for signal in 1..=64 {
-        // SAFETY: the struct is a live local, the old one is not asked for.
-        unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), std::ptr::null_mut::<u64>(), 8) };
-    }
-}
-
-/// No signal is blocked any more. Those that arrived since the fork strike here, with the default disposition.
-fn open_mask() {
-    let none = 0u64;
-    // SAFETY: the mask is a live local, the old one is not asked for.
-    unsafe { libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &raw const none, std::ptr::null_mut::<u64>(), 8) };
+    // SAFETY: the lists end with null, and what they point to lives in the wish and the workshop.
+    unsafe { execute(plan.program, plan.candidate) };
+    Err(Step::Exec)
 }
 
 fn write_file(folder: RawFd, name: &std::ffi::CStr, text: &[u8]) -> Result<(), ()> {
@@ -153,9 +128,9 @@ fn write_file(folder: RawFd, name: &std::ffi::CStr, text: &[u8]) -> Result<(), (
             return Err(());
         }
         let wrote = libc::write(fd, text.as_ptr().cast(), text.len());
-        let why = errno();
+        let why = last();
         libc::close(fd);
-        set_errno(why);
+        set_last(why);
         if wrote == text.len() as isize { Ok(()) } else { Err(()) }
     }
 }
@@ -179,7 +154,7 @@ fn limit(wish: &Wish<'_>) -> Result<(), Step> {
 fn become_user(user: &User<'_>) -> Result<(), Step> {
     let (mut uids, mut gids) = ([!0u32; 3], [!0u32; 3]);
     let refuse = |step| {
-        set_errno(libc::EPERM);
+        set_last(libc::EPERM);
         Err(step)
     };
     // SAFETY: the list is as long as the number says; the places for the answers are live locals.
@@ -263,41 +238,4 @@ fn write_pid(at: RawFd) -> Result<(), ()> {
     // SAFETY: the buffer is as long as the size says.
     let wrote = unsafe { libc::pwrite(at, text.as_ptr().cast(), text.len(), 0) };
     if wrote == text.len() as isize { Ok(()) } else { Err(()) }
-}
-
-/// Tries every candidate. As `execvp`, a program that was there but refused says more than the folders where there was none.
-fn execute(plan: &mut Plan<'_>) -> Step {
-    let mut denied = false;
-    if plan.program.contains(&b'/') {
-        compose(plan.candidate, &[plan.program]);
-        try_one(plan);
-        return Step::Exec;
-    }
-    for folder in plan.path.split(|b| *b == b':') {
-        compose(plan.candidate, &[if folder.is_empty() { b"." } else { folder }, b"/", plan.program]);
-        try_one(plan);
-        match errno() {
-            libc::EACCES => denied = true,
-            libc::ENOENT | libc::ENOTDIR | libc::ESTALE | libc::ENODEV | libc::ETIMEDOUT => {}
-            _ => return Step::Exec,
-        }
-    }
-    if denied {
-        set_errno(libc::EACCES);
-    }
-    Step::Exec
-}
-
-/// The buffer was made large enough before the fork.
-fn compose(candidate: &mut Vec<u8>, parts: &[&[u8]]) {
-    candidate.clear();
-    for part in parts {
-        candidate.extend_from_slice(part);
-    }
-    candidate.push(0);
-}
-
-fn try_one(plan: &Plan<'_>) {
-    // SAFETY: the candidate ends with NUL; the lists end with null, and what they point to lives in the wish and the workshop.
-    unsafe { libc::execve(plan.candidate.as_ptr().cast(), plan.argv, plan.env) };
 }

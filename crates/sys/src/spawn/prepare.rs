@@ -3,11 +3,10 @@
 use super::child::{Placed, Plan, run};
 use super::report::{Born, Step};
 use super::wish::{Place, Wish};
+use crate::exec::{DEFAULT_PATH, Program};
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
-/// What is searched when the environment has no `PATH`.
-const DEFAULT_PATH: &[u8] = b"/bin:/usr/bin";
 /// Strings of a child that are expected at first; more is found on the way.
 const STRINGS: usize = 256;
 /// `LISTEN_PID=`, ten digits, NUL.
@@ -64,7 +63,7 @@ impl Workshop {
             places: Vec::with_capacity(places),
             cwd: Vec::with_capacity(libc::PATH_MAX as usize),
             cgroup: Vec::with_capacity(libc::PATH_MAX as usize),
-            candidate: Vec::with_capacity(argv_and_env_bytes.max(libc::PATH_MAX as usize)),
+            candidate: Vec::with_capacity(libc::PATH_MAX as usize + 1),
             listen: *LISTEN,
         }
     }
@@ -88,10 +87,7 @@ impl Workshop {
         let path = wish.env.split(|b| *b == 0).find_map(|pair| pair.strip_prefix(b"PATH=")).unwrap_or(DEFAULT_PATH);
         let plan = Plan {
             wish,
-            program,
-            path,
-            argv: self.pointers.as_ptr(),
-            env: self.pointers[environment..].as_ptr(),
+            program: Program { name: program, path, argv: self.pointers.as_ptr(), env: self.pointers[environment..].as_ptr() },
             cwd: wish.cwd.map(|_| self.cwd.as_ptr().cast()),
             cgroup: None,
             places: &mut self.places,
@@ -129,9 +125,10 @@ impl Workshop {
         if let Some(cwd) = wish.cwd {
             terminate(&mut self.cwd, cwd).map_err(prepare)?;
         }
-        self.candidate.clear();
-        // The longest candidate is not longer than all of the path and the program, "/" or "./" and NUL.
-        self.candidate.reserve(wish.argv.len() + wish.env.len().max(DEFAULT_PATH.len()) + 3);
+        // The longest candidate is not longer than all of the path and the program, "/" or "./" and NUL; what is longer than the kernel's
+        // own limit need not be tried.
+        let longest = wish.argv.len() + wish.env.len().max(DEFAULT_PATH.len()) + 3;
+        self.candidate.resize(longest.min(libc::PATH_MAX as usize + 1), 0);
         self.places.clear();
         self.places.extend(wish.places.iter().filter_map(|(at, place)| match place {
             Place::Copy(fd) => Some(Placed { at: *at as RawFd, source: fd.as_raw_fd(), copy: -1 }),
