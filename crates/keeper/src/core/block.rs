@@ -14,7 +14,9 @@ pub(super) enum Part {
     Cgroup,
 }
 
-const PARTS: usize = Part::Cgroup as usize + 1;
+/// All of them, each at its own number.
+pub(super) const PARTS: [Part; 9] =
+    [Part::Tags, Part::Args, Part::Fds, Part::Triggers, Part::Env, Part::Cwd, Part::Limits, Part::User, Part::Cgroup];
 
 /// There is no room.
 #[derive(Debug)]
@@ -24,7 +26,7 @@ pub(super) struct Full;
 #[derive(Debug)]
 pub(super) struct Block {
     bytes: Vec<u8>,
-    ends: [u32; PARTS],
+    ends: [u32; PARTS.len()],
     /// Which were ever set, a bit for each.
     set: u16,
     limit: Option<usize>,
@@ -33,12 +35,12 @@ pub(super) struct Block {
 impl Block {
     /// Of at most `limit` bytes, which are reserved at once.
     pub(super) fn new(limit: Option<usize>) -> Block {
-        Block { bytes: Vec::with_capacity(limit.unwrap_or(0)), ends: [0; PARTS], set: 0, limit }
+        Block { bytes: Vec::with_capacity(limit.unwrap_or(0)), ends: [0; PARTS.len()], set: 0, limit }
     }
 
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
-        (self.ends, self.set) = ([0; PARTS], 0);
+        (self.ends, self.set) = ([0; PARTS.len()], 0);
     }
 
     pub(super) fn shrink(&mut self) {

@@ -31,6 +31,13 @@ pub(super) struct Speaker {
     pub(super) quote: Quote,
 }
 
+impl Speaker {
+    /// One of whom nothing is known but the connection.
+    pub(super) fn silent(conn: ConnId) -> Speaker {
+        Speaker { conn, dialect: Dialect::Two, quote: Quote::of(b"", Dialect::Two) }
+    }
+}
+
 /// The fields of a command that have not been looked at, each ended by NUL.
 pub(super) struct Args<'a> {
     pub(super) rest: &'a [u8],

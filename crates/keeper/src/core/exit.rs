@@ -102,7 +102,11 @@ impl Core {
     pub(super) fn event_timeout(&mut self, speaker: &Speaker, args: &mut Args<'_>) -> Done {
         let mut one = || -> Result<u32, Refusal> {
             let seconds: i64 = args.number()?;
-            if (0..=LARGEST_S).contains(&seconds) { Ok(seconds as u32) } else { Err("invalid timeout (must be 0..7FFFFFFF)".into()) }
+            if (0..=LARGEST_S).contains(&seconds) {
+                Ok(seconds as u32)
+            } else {
+                Err("invalid timeout (must be 0..7FFFFFFF)".into())
+            }
         };
         let (reset, close) = (one()?, one()?);
         args.end()?;
@@ -169,6 +173,13 @@ impl Core {
         self.set_text(path);
         self.effects.push_back(Effect::Upgrade);
         Ok(())
+    }
+
+    /// Says to whom asked for it that another executable goes on now.
+    pub(super) fn say_upgraded(&mut self) {
+        if let Some(speaker) = self.upgrading.take() {
+            self.say_to(speaker.conn, |line| _ = line.raw("upgrade").field(env!("CARGO_PKG_VERSION")));
+        }
     }
 
     pub(super) fn on_not_upgraded(&mut self, why: &str) {

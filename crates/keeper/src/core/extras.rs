@@ -212,7 +212,7 @@ impl Core {
 
     pub(super) fn service_keep(&mut self, args: &mut Args<'_>) -> Done {
         let now = self.now;
-        let at = self.known(args)?;
+        let at = self.existing(args)?;
         let off = match args.next() {
             None => false,
             Some(b"-") => true,

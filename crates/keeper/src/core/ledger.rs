@@ -200,12 +200,23 @@ pub(super) fn place(at: usize, field: &[u8], dialect: Dialect) -> Option<(u32, &
 pub(super) enum Kind {
     File(OpenHow),
     /// One end of a pipe; whether it is the one to write to.
-    Pipe { nonblock: bool, to: bool },
+    Pipe {
+        nonblock: bool,
+        to: bool,
+    },
     /// One end of a pair of sockets.
     Pair(Channel),
-    Socket { channel: Channel, bind: bool, backlog: Option<u32>, mkdir: bool },
+    Socket {
+        channel: Channel,
+        bind: bool,
+        backlog: Option<u32>,
+        mkdir: bool,
+    },
     /// Not made by us: readable, writable.
-    Special { read: bool, write: bool },
+    Special {
+        read: bool,
+        write: bool,
+    },
 }
 
 /// Why a descriptor is there.

@@ -40,6 +40,19 @@ impl Core {
         self.timers.binary_search_by(|other| key(&(when, at)).cmp(&key(other)))
     }
 
+    /// Sets the timers of every planned start, from the states.
+    pub(super) fn arm_timers(&mut self) {
+        self.timers.clear();
+        for position in 0..self.services.places().len() {
+            let at = self.services.places()[position];
+            if let State::Due { at: when, .. } = self.services[at].state
+                && let Err(position) = self.timer(when, at)
+            {
+                self.timers.insert(position, (when, at));
+            }
+        }
+    }
+
     /// The service of a life that is under way.
     fn of(&self, life: LifeId) -> Option<u32> {
         let at = life.slot() as u32;
@@ -90,7 +103,10 @@ impl Core {
                 self.effects.push_back(Effect::Spawn { life });
             }
             Err(why) if one && why.stage == "prepare" => {
-                self.log(Level::Error, &[b"can't allocate controller object for service ", self.services[at].name.clone().as_ref()]);
+                self.log(
+                    Level::Error,
+                    &[b"can't allocate controller object for service ", self.services[at].name.clone().as_ref()],
+                );
                 self.change(at, State::Due { at: self.now + RETRY_NS, again: false });
             }
             Err(why) => self.fail(at, why),

@@ -3,6 +3,7 @@
 use super::effect::FdToken;
 use super::step::Core;
 use wire::Name;
+use wire::ledger::{Entry, LedgerError, Writer};
 
 /// How grave a line of the log is; as a filter: it and what is below is hidden.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -98,6 +99,18 @@ impl Log {
         if self.bytes.is_empty() {
             self.confess();
         }
+    }
+
+    pub(super) fn save(&self, ledger: &mut Writer) {
+        let dest = self.dest.as_ref().map_or(&b""[..], |name| name.as_ref());
+        ledger.line("core.log").field(dest).number(self.lost).field(&self.bytes);
+    }
+
+    pub(super) fn restore(&mut self, entry: &mut Entry) -> Result<(), LedgerError> {
+        self.dest = Name::new(entry.field()?);
+        self.lost = entry.number()?;
+        self.bytes.extend_from_slice(&entry.field()?);
+        Ok(())
     }
 
     /// What waits can never be written there.

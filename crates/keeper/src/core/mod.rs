@@ -32,6 +32,8 @@ mod ledger;
 mod lives;
 mod log;
 mod pool;
+mod restore;
+mod save;
 mod say;
 mod services;
 mod step;
@@ -40,8 +42,8 @@ mod tests;
 mod tokens;
 
 pub use effect::{
-    Address, Born, Channel, ConnId, Control, Effect, Ending, Family, Fault, FdToken, Happening, LifeId, Limit, OpenHow, Plan, Reach,
-    Shape, Source, Stillborn,
+    Address, Born, Channel, ConnId, Control, Effect, Ending, Family, Fault, FdToken, Happening, LifeId, Limit, OpenHow, Plan,
+    Reach, Shape, Source, Stillborn,
 };
 pub use ledger::Bond;
 pub use log::Level;

@@ -22,6 +22,9 @@ pub(super) struct Pool<T> {
     blank: fn(Option<usize>) -> T,
 }
 
+/// A place fits into a [`super::effect::LifeId`].
+const MOST: u32 = 1 << 20;
+
 impl<T: Item> Pool<T> {
     /// A pool that grows as it must, or, with count and bytes of an item, one that never does.
     pub(super) fn new(fixed: Option<(u32, usize)>, blank: fn(Option<usize>) -> T) -> Pool<T> {
@@ -45,7 +48,7 @@ impl<T: Item> Pool<T> {
         let position = self.position(&name).err()?;
         let at = match self.free.pop() {
             Some(at) => at,
-            None if self.fixed => return None,
+            None if self.fixed || self.items.len() >= MOST as usize => return None,
             None => {
                 self.items.push((self.blank)(None));
                 self.items.len() as u32 - 1
@@ -54,6 +57,19 @@ impl<T: Item> Pool<T> {
         self.items[at as usize].renew(name);
         self.order.insert(position, at);
         Some(at)
+    }
+
+    /// A new item at this place, as an earlier keeper had it. `None` when the place or the name is taken, or the pool has no such place.
+    pub(super) fn restore(&mut self, name: Name, at: u32) -> Option<&mut T> {
+        let position = self.position(&name).err()?;
+        while !self.fixed && self.items.len() <= at as usize && at < MOST {
+            self.free.push(self.items.len() as u32);
+            self.items.push((self.blank)(None));
+        }
+        self.free.remove(self.free.iter().position(|free| *free == at)?);
+        self.items[at as usize].renew(name);
+        self.order.insert(position, at);
+        self.items.get_mut(at as usize)
     }
 
     pub(super) fn remove(&mut self, at: u32) {

@@ -149,8 +149,16 @@ pub(super) fn has(extra: Extra, service: &Service) -> bool {
 /// Its line; `-` where it is not set.
 pub(super) fn extra(line: &mut Line<'_>, extra: Extra, service: &Service) {
     let verb = [
-        "service.env", "service.cwd", "service.umask", "service.nice", "service.oom", "service.user", "service.rlimit", "service.cgroup",
-        "service.opt", "service.keep",
+        "service.env",
+        "service.cwd",
+        "service.umask",
+        "service.nice",
+        "service.oom",
+        "service.user",
+        "service.rlimit",
+        "service.cgroup",
+        "service.opt",
+        "service.keep",
     ];
     line.raw(verb[extra as usize]).field(service.name);
     let of = |line: &mut Line<'_>, part| fields(service.block.get(part)).for_each(|field| _ = line.field(field));
@@ -174,12 +182,8 @@ pub(super) fn extra(line: &mut Line<'_>, extra: Extra, service: &Service) {
 
 fn opts(line: &mut Line<'_>, service: &Service) {
     let opts = service.options();
-    let flags = [
-        (opts.session, "session"),
-        (opts.group, "group"),
-        (opts.no_new_privs, "no_new_privs"),
-        (opts.listen_pid, "listen_pid"),
-    ];
+    let flags =
+        [(opts.session, "session"), (opts.group, "group"), (opts.no_new_privs, "no_new_privs"), (opts.listen_pid, "listen_pid")];
     flags.iter().filter(|(has, _)| *has).for_each(|(_, word)| _ = line.field(word));
     if let Some(tty) = opts.tty {
         line.field("tty").number(tty);

@@ -32,7 +32,7 @@ impl Core {
     }
 
     /// The service of that name, which must exist.
-    pub(super) fn known(&mut self, args: &mut Args<'_>) -> Result<u32, Refusal> {
+    pub(super) fn existing(&mut self, args: &mut Args<'_>) -> Result<u32, Refusal> {
         let name = args.service()?;
         self.services.find(&name).ok_or("No such service".into())
     }
@@ -108,7 +108,7 @@ impl Core {
 
     pub(super) fn service_start(&mut self, speaker: &Speaker, args: &mut Args<'_>) -> Done {
         let now = self.now;
-        let at = self.known(args)?;
+        let at = self.existing(args)?;
         let service = &self.services[at];
         let when = match args.next() {
             Some(b"-") => {
@@ -176,7 +176,7 @@ impl Core {
     }
 
     pub(super) fn service_delete(&mut self, args: &mut Args<'_>) -> Done {
-        let at = self.known(args)?;
+        let at = self.existing(args)?;
         if self.services[at].state.life().is_some() {
             return Err("service is running".into());
         }

@@ -376,6 +376,10 @@ impl Core {
     fn lose_patience(&mut self) {
         for at in 0..self.conns.len() {
             let conn = &mut self.conns[at];
+            // Only who sends as well as not reads is in our way.
+            if conn.warned && conn.inbox.room() == 0 {
+                conn.outbox.stop_heeding();
+            }
             let Some((_, last)) = conn.patience().filter(|(due, _)| *due <= self.now) else { continue };
             let id = conn.id;
             if last {
@@ -384,7 +388,6 @@ impl Core {
                 self.log_of(Level::Error, id, &[b"takes nothing for too long; closed"]);
             } else {
                 conn.warned = true;
-                // Only who sends as well as not reads is in our way.
                 if conn.inbox.room() == 0 {
                     conn.outbox.stop_heeding();
                 }
