@@ -11,7 +11,6 @@ pub mod core;
 mod home;
 #[cfg(any())]
 mod program;
-#[cfg(any())]
 pub mod shell;
 
 #[cfg(any())]
