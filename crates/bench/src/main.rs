@@ -8,7 +8,7 @@
 //! ```
 //!
 //! `vfork` bears children by `posix_spawn` (shared memory until the exec), which is the cheapest way there is; `fork` bears them by
-//! `sys::spawn`, as our keeper does, with nothing of the rest of the keeper around it. Requests: `list` (BODY bytes), `restart` (the first
+//! `sys::spawn::Workshop`, as our keeper does, with nothing of the rest of the keeper around it. Requests: `list` (BODY bytes), `restart` (the first
 //! child; answered when the next life has been borne), `stop` (all; answered when all have been reaped), `start` (all again).
 
 use std::io::{self, Read, Write};
@@ -16,7 +16,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use sys::poll::{Interest, Poller, Signals};
-use sys::spawn::{Born, Wish};
+use sys::spawn::{Born, Wish, Workshop};
 
 const KEY_SIGNALS: u64 = 0;
 const KEY_SOCKET: u64 = 1;
@@ -37,7 +37,8 @@ fn main() -> ExitCode {
 /// A way to bear a child.
 enum Way {
     Vfork(Command),
-    Fork(Wish<'static>),
+    /// The workshop, and the arguments, each ended by NUL.
+    Fork(Box<Workshop>, Vec<u8>),
 }
 
 impl Way {
@@ -45,8 +46,8 @@ impl Way {
     fn bear(&mut self) -> io::Result<Child> {
         match self {
             Way::Vfork(command) => Ok(Child { pid: command.spawn()?.id(), _born: None }),
-            Way::Fork(wish) => {
-                let born = sys::spawn::spawn(wish).map_err(|(_, error)| error)?;
+            Way::Fork(workshop, argv) => {
+                let born = workshop.spawn(&Wish { argv, ..Wish::default() }).map_err(|(_, error)| error)?;
                 Ok(Child { pid: born.pid, _born: Some(born) })
             }
         }
@@ -89,7 +90,7 @@ impl Floor {
                 command.args(&argv[1..]).stdin(Stdio::inherit()).stdout(Stdio::inherit()).stderr(Stdio::inherit());
                 Way::Vfork(command)
             }
-            "fork" => Way::Fork(Wish { argv: argv.iter().map(|a| a.clone().into_bytes()).collect(), ..Wish::default() }),
+            "fork" => Way::Fork(Box::new(Workshop::new()), argv.iter().flat_map(|arg| arg.bytes().chain([0])).collect()),
             other => return Err(io::Error::other(format!("no such way: {other}"))),
         };
         let (poller, signals) = (Poller::new()?, Signals::take(&[rustix::process::Signal::CHILD.as_raw()])?);

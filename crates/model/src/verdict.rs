@@ -29,12 +29,34 @@ pub enum Stage {
     Prepare,
     /// `clone3` or `fork`.
     Fork,
-    /// Placing the descriptors.
-    Fds,
     /// `setsid`.
     Session,
+    /// `setpgid`.
+    Group,
+    /// Telling the kernel how soon to end it when memory is short.
+    Oom,
+    /// Joining the cgroup.
+    Cgroup,
+    /// Placing the descriptors.
+    Fds,
+    /// Writing the pid into the life lock.
+    Lock,
+    /// Taking the controlling terminal.
+    Tty,
     /// `setrlimit`.
     Rlimit,
+    /// `setpriority`.
+    Nice,
+    /// `setgroups`.
+    Groups,
+    /// `setresgid`.
+    Gid,
+    /// `setresuid`, or the old user could have been taken back.
+    Uid,
+    /// Giving up new privileges.
+    Privs,
+    /// Asking for the signal of the keeper's death.
+    Death,
     /// `chdir` to the app's working directory.
     Cwd,
     /// `execve` of the program.
@@ -61,8 +83,8 @@ impl End {
     /// an end is no failed life: it only delays.
     pub fn is_shortage(&self) -> bool {
         match self {
-            // Descriptors are ours to have: one that could not be opened is missing when they are placed.
-            End::NotBorn { stage: Stage::Prepare | Stage::Fork | Stage::Fds, .. } => true,
+            // Descriptors are ours to have: one that could not be opened is missing when they are placed. So is room for the lock.
+            End::NotBorn { stage: Stage::Prepare | Stage::Fork | Stage::Fds | Stage::Lock, .. } => true,
             End::NotBorn { errno, .. } => matches!(errno.as_str(), "ENOMEM" | "EMFILE" | "ENFILE" | "EAGAIN"),
             End::Exited(_) => false,
         }
@@ -71,16 +93,46 @@ impl End {
 
 impl Stage {
     /// Every stage, in order.
-    pub const ALL: [Stage; 7] = [Stage::Prepare, Stage::Fork, Stage::Fds, Stage::Session, Stage::Rlimit, Stage::Cwd, Stage::Exec];
+    pub const ALL: [Stage; 18] = [
+        Stage::Prepare,
+        Stage::Fork,
+        Stage::Session,
+        Stage::Group,
+        Stage::Oom,
+        Stage::Cgroup,
+        Stage::Fds,
+        Stage::Lock,
+        Stage::Tty,
+        Stage::Rlimit,
+        Stage::Nice,
+        Stage::Groups,
+        Stage::Gid,
+        Stage::Uid,
+        Stage::Privs,
+        Stage::Death,
+        Stage::Cwd,
+        Stage::Exec,
+    ];
 
     /// The word for it in the keeper's protocol.
     pub fn word(self) -> &'static str {
         match self {
             Stage::Prepare => "prepare",
             Stage::Fork => "fork",
-            Stage::Fds => "fds",
             Stage::Session => "session",
+            Stage::Group => "group",
+            Stage::Oom => "oom",
+            Stage::Cgroup => "cgroup",
+            Stage::Fds => "fds",
+            Stage::Lock => "lock",
+            Stage::Tty => "tty",
             Stage::Rlimit => "rlimit",
+            Stage::Nice => "nice",
+            Stage::Groups => "groups",
+            Stage::Gid => "gid",
+            Stage::Uid => "uid",
+            Stage::Privs => "privs",
+            Stage::Death => "death",
             Stage::Cwd => "cwd",
             Stage::Exec => "exec",
         }
@@ -109,5 +161,26 @@ impl fmt::Display for End {
             End::Exited(verdict) => verdict.fmt(f),
             End::NotBorn { stage, errno } => write!(f, "failed to start ({}: {errno})", stage.word()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_stage_is_found_by_its_word() {
+        for stage in Stage::ALL {
+            assert_eq!(Stage::from_word(stage.word()), Some(stage));
+            assert_eq!(stage.word(), format!("{stage:?}").to_lowercase());
+        }
+        assert_eq!(Stage::from_word("birth"), None);
+    }
+
+    #[test]
+    fn a_full_disk_under_the_lock_is_no_fault_of_the_app() {
+        let end = |stage| End::NotBorn { stage, errno: "ENOSPC".to_owned() };
+        assert!(end(Stage::Lock).is_shortage());
+        assert!(!end(Stage::Cwd).is_shortage());
     }
 }

@@ -1,7 +1,8 @@
 //! Becoming a daemon, and starting the keeper.
 
+use crate::decimal::{Room, decimal};
 use crate::lock::RoleLock;
-use std::ffi::{CString, OsStr};
+use std::ffi::CString;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
@@ -23,11 +24,8 @@ pub fn sibling(name: &str) -> io::Result<PathBuf> {
     Ok(beside(&std::fs::read_link("/proc/self/exe")?, name))
 }
 
-/// The kernel adds a word to the path of an executable that has been replaced.
 fn beside(exe: &Path, name: &str) -> PathBuf {
-    let bytes = exe.as_os_str().as_bytes();
-    let exe = Path::new(OsStr::from_bytes(bytes.strip_suffix(b" (deleted)").unwrap_or(bytes)));
-    exe.parent().unwrap_or(Path::new("/")).join(name)
+    crate::upgrade::present(exe).parent().unwrap_or(Path::new("/")).join(name)
 }
 
 /// Starts a keeper and waits until it has gone to the background. Another keeper may already be at work there; that is no error.
@@ -158,6 +156,34 @@ fn prepare_home(home: &Path) -> Result<(), String> {
         return Err(format!("{path} can be written by others (mode {mode:04o}): refused\nnext: chmod go-w {path}"));
     }
     FOLDERS.iter().try_for_each(|folder| make(&home.join(folder)))
+}
+
+/// Goes to the background as daemonproxy does: the caller of this program reads the pid of the one that goes on, without a line feed, on
+/// standard output and sees an exit with 0; the other leads a session of its own, with descriptors 0 to 2 at `/dev/null`. Must be called by
+/// the only thread, before signals are caught.
+///
+/// # Errors
+/// No process or descriptor is left; then nothing has changed.
+pub fn daemonize() -> io::Result<()> {
+    let null = crate::handle::null()?;
+    // SAFETY: a single-threaded process; the parent makes system calls only and leaves by `_exit`, the child goes on with everything it had.
+    unsafe {
+        match libc::fork() {
+            0 => {}
+            pid @ 1.. => {
+                let mut room = Room::default();
+                let text = decimal(pid.into(), &mut room);
+                libc::write(1, text.as_ptr().cast(), text.len());
+                libc::_exit(0)
+            }
+            _ => return Err(io::Error::last_os_error()),
+        }
+        libc::setsid();
+        for standard in 0..=2 {
+            libc::dup2(null.as_raw_fd(), standard);
+        }
+    }
+    Ok(())
 }
 
 fn go_to_background() -> io::Result<()> {

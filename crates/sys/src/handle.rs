@@ -1,5 +1,13 @@
 //! Descriptors: open, pipe, socket. Everything made here is close-on-exec; what a child receives is placed by `spawn`.
 
+mod given;
+mod link;
+mod soon;
+
+pub use given::{adopt_number, inherited};
+pub use link::{accept, listen_at, receive, send_with};
+pub use soon::{access, write_soon};
+
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, open as open_at};
 use rustix::io::Errno;
 use rustix::net::{
@@ -10,6 +18,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
@@ -58,7 +67,8 @@ pub fn open(path: &Path, how: OpenHow) -> io::Result<OwnedFd> {
     if how.mkdir {
         make_parents(path)?;
     }
-    let fd = open_at(path, flags, Mode::RUSR | Mode::WUSR)?;
+    let path = path.as_os_str().as_bytes();
+    let fd = crate::text::with_c_str(path, |path| Ok(open_at(path, flags, Mode::RUSR | Mode::WUSR)?))?;
     if how.lock {
         flock(&fd, FlockOperation::NonBlockingLockExclusive)?;
     }

@@ -5,6 +5,13 @@
 
 #![expect(unsafe_code, reason = "the one crate that may; every block says why it holds")]
 
+#[cfg(test)]
+mod alone;
+mod decimal;
+mod exec;
+mod text;
+mod tree;
+
 /// Clocks and the identity of this boot.
 pub mod clock;
 /// Becoming a daemon, and starting the keeper.
@@ -13,6 +20,8 @@ pub mod daemon;
 pub mod errno;
 /// Descriptors: open, pipe, socket, close-on-exec.
 pub mod handle;
+/// The last thing that this process does: another program in its place, or an exit.
+pub mod last;
 /// Whether a recorded life still lives, and who belongs to it.
 pub mod lives;
 /// File locks that say who is at work.
@@ -27,3 +36,5 @@ pub mod process;
 pub mod spawn;
 /// Moving log bytes: FIFO to file without touching them.
 pub mod stream;
+/// Another version of this program in place of this one.
+pub mod upgrade;

@@ -1,5 +1,9 @@
 //! Processes by descriptor: signal, identity, how they ended.
 
+pub use crate::tree::signal_tree;
+
+use crate::decimal::{Room, decimal};
+use rustix::io::retry_on_intr;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 
@@ -20,11 +24,42 @@ pub enum Ending {
 /// When a process started, in clock ticks since boot (field 22 of `/proc/PID/stat`): with the pid it names a process for good.
 /// `None` when there is no such process. A zombie still has one.
 pub fn start_time(pid: u32) -> Option<u64> {
-    start_time_in(&std::fs::read(format!("/proc/{pid}/stat")).ok()?)
+    // The page has some fifty numbers and a name of at most 15 bytes (64 for kernel threads).
+    let mut page = [0u8; 1536];
+    let got = read_page(pid, &mut page)?;
+    start_time_in(&page[..got])
+}
+
+fn read_page(pid: u32, page: &mut [u8]) -> Option<usize> {
+    use rustix::fs::{CWD, Mode, OFlags, openat};
+    let mut name = [0u8; 40];
+    let mut room = Room::default();
+    let parts: [&[u8]; 3] = [b"/proc/", decimal(pid.into(), &mut room), b"/stat\0"];
+    let mut end = 0;
+    for part in parts {
+        name[end..end + part.len()].copy_from_slice(part);
+        end += part.len();
+    }
+    let name = std::ffi::CStr::from_bytes_with_nul(&name[..end]).ok()?;
+    let file = retry_on_intr(|| openat(CWD, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())).ok()?;
+    let mut have = 0;
+    while have < page.len() {
+        match retry_on_intr(|| rustix::io::read(&file, &mut page[have..])).ok()? {
+            0 => break,
+            more => have += more,
+        }
+    }
+    Some(have)
 }
 
 fn start_time_in(stat: &[u8]) -> Option<u64> {
     std::str::from_utf8(stat_fields(stat)?.nth(19)?).ok()?.parse().ok()
+}
+
+/// The session of a process, which is the pid of the one that made it. A zombie still has one.
+pub fn session_of(pid: u32) -> Option<u32> {
+    // SAFETY: asks for a number.
+    u32::try_from(unsafe { libc::getsid(pid as libc::pid_t) }).ok().filter(|session| *session > 0)
 }
 
 /// The fields of a `stat` page from the third on, the state. The name before it stands in parentheses and may itself contain any of them:
@@ -114,11 +149,25 @@ fn check(answer: libc::c_long) -> io::Result<()> {
 
 /// Reaps one child that has ended, orphans that came to us included. `None` when no further has.
 pub fn reap() -> Option<(u32, Ending)> {
+    wait_for(libc::P_ALL, 0, libc::WEXITED | libc::WNOHANG)
+}
+
+/// The pid of a child that has ended, which is left as it is: until it is reaped, the pid is its own.
+pub fn peek_exited() -> Option<u32> {
+    Some(wait_for(libc::P_ALL, 0, libc::WEXITED | libc::WNOHANG | libc::WNOWAIT)?.0)
+}
+
+/// Reaps this child, if it has ended.
+pub fn reap_pid(pid: u32) -> Option<Ending> {
+    Some(wait_for(libc::P_PID, pid, libc::WEXITED | libc::WNOHANG)?.1)
+}
+
+fn wait_for(which: libc::idtype_t, pid: u32, flags: i32) -> Option<(u32, Ending)> {
     loop {
         // SAFETY: zeroes are a valid `siginfo_t`, and the call fills it or leaves it alone.
         let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
         // SAFETY: the pointer is to a live local.
-        let answer = unsafe { libc::waitid(libc::P_ALL, 0, &mut info, libc::WEXITED | libc::WNOHANG) };
+        let answer = unsafe { libc::waitid(which, pid, &mut info, flags) };
         if answer == 0 {
             // SAFETY: after a successful `waitid` these two fields of the union are the ones that count.
             let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
@@ -185,6 +234,15 @@ pub fn ending_of(fd: impl AsFd + Copy, pid: u32) -> Option<Ending> {
     if answer == 0 && info.mask & INFO_EXIT != 0 { Some(ending_in(info.exit_code)) } else { ending_of_zombie(fd, pid) }
 }
 
+/// Nothing of this process is ever paged out, what it has now and what it will have.
+///
+/// # Errors
+/// `EPERM` or `ENOMEM`: beyond what `RLIMIT_MEMLOCK` allows.
+pub fn lock_memory() -> io::Result<()> {
+    // SAFETY: takes a number.
+    check(unsafe { libc::mlockall(libc::MCL_CURRENT | libc::MCL_FUTURE) }.into())
+}
+
 /// Orphaned descendants come to this process from now on.
 ///
 /// # Errors
@@ -198,6 +256,11 @@ pub fn become_subreaper() -> io::Result<()> {
 pub fn ignore_sigpipe() {
     // SAFETY: `SIG_IGN` runs no code of ours.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+}
+
+/// Sets the file mode mask: bits that new files do not have.
+pub fn set_umask(mask: u32) {
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(mask));
 }
 
 /// Raises the soft limit of open files to the hard one, where that is allowed; children get their own (`spawn`).
@@ -242,6 +305,23 @@ mod tests {
         assert_eq!(ending_of(&fd, child.id()), Some(Ending::Code(7)));
         child.wait().expect("reaped");
         assert_eq!(ending_of_zombie(&fd, child.id()), None);
+    }
+
+    #[test]
+    fn a_zombie_is_seen_before_it_is_reaped() {
+        #[expect(clippy::zombie_processes, reason = "reaped below by its pid")]
+        let child = std::process::Command::new("sh").args(["-c", "exit 9"]).spawn().expect("sh");
+        let pid = child.id();
+        assert_eq!(session_of(pid), session_of(0));
+        let fd = pidfd_open(pid).expect("ours");
+        rustix::event::poll(&mut [rustix::event::PollFd::new(&fd, rustix::event::PollFlags::IN)], None).expect("it ends");
+        // Other tests of this process may have children that end as well.
+        assert!(peek_exited().is_some());
+        assert_eq!(session_of(pid), session_of(0));
+        assert!(start_time(pid).is_some());
+        assert_eq!(reap_pid(pid), Some(Ending::Code(9)));
+        assert_eq!((reap_pid(pid), session_of(pid), start_time(pid)), (None, None, None));
+        assert_eq!(reap_pid(std::process::id()), None);
     }
 
     #[test]

@@ -1,18 +1,27 @@
 //! Effects, performed.
 
 use super::rounds::Shell;
-use crate::core::{Address, Born, Channel, Effect, Family, Fault, Happening, LifeId, Plan, Shape, Source, Stillborn};
+use crate::core::{Address, Channel, Effect, Family, Fault, Happening, LifeId, OpenHow, Reach, Shape, Stillborn};
 use std::ffi::OsStr;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use sys::handle;
-use sys::spawn::{Place, Step, Wish, resource, spawn, with_default_limits};
+
+/// `EPERM`, `ESRCH`, `EIO`, `EBADF`, `EBUSY`: for what is refused here and not by the system.
+const EPERM: i32 = 1;
+const ESRCH: i32 = 3;
+const EIO: i32 = 5;
+const EBADF: i32 = 9;
+const EBUSY: i32 = 16;
+
+fn errno(number: i32) -> io::Error {
+    io::Error::from_raw_os_error(number)
+}
 
 fn fault(error: &io::Error) -> Fault {
-    let number = error.raw_os_error().unwrap_or(0);
-    Fault { errno: sys::errno::name(number), text: if number == 0 { error.to_string() } else { sys::errno::text(number) } }
+    let number = error.raw_os_error().unwrap_or(EIO);
+    Fault { errno: sys::errno::name(number), text: sys::errno::text(number), call: "" }
 }
 
 fn path(bytes: &[u8]) -> &Path {
@@ -34,24 +43,31 @@ fn kind(channel: Channel) -> (handle::Family, handle::Shape) {
     )
 }
 
+fn flags(how: OpenHow, never_wait: bool) -> handle::OpenHow {
+    handle::OpenHow {
+        read: how.read,
+        write: how.write,
+        append: how.append,
+        create: how.create,
+        trunc: how.trunc,
+        nonblock: how.nonblock,
+        mkdir: how.mkdir,
+        lock: how.lock,
+        never_wait,
+    }
+}
+
+fn done(result: io::Result<()>) -> Option<Happening<'static>> {
+    Some(Happening::Done(result.map_err(|error| fault(&error))))
+}
+
 impl Shell {
     /// Performs one effect; gives its answer, if it has one.
     pub(super) fn perform(&mut self, effect: Effect) -> Option<Happening<'static>> {
-        let done = |result: io::Result<()>| Some(Happening::Done(result.map_err(|error| fault(&error))));
         match effect {
-            Effect::Open { token, path: bytes, how } => {
-                let how = handle::OpenHow {
-                    read: how.read,
-                    write: how.write,
-                    append: how.append,
-                    create: how.create,
-                    trunc: how.trunc,
-                    nonblock: how.nonblock,
-                    mkdir: how.mkdir,
-                    lock: how.lock,
-                    never_wait: self.never_wait,
-                };
-                done(handle::open(path(&bytes), how).map(|fd| self.hold(token, fd)))
+            Effect::Open { token, how } => {
+                let opened = handle::open(path(self.core.text()), flags(how, self.settings.never_wait));
+                done(opened.map(|fd| self.hold(token, fd)))
             }
             Effect::Pipe { read, write, nonblock } => done(handle::pipe(nonblock).map(|(r, w)| {
                 self.hold(read, r);
@@ -66,9 +82,9 @@ impl Shell {
             }
             Effect::Socket { token, channel, address, backlog, mkdir } => {
                 let (family, shape) = kind(channel);
-                let address = address.as_ref().map(|address| match address {
-                    Address::Path(bytes) => handle::Address::Path(path(bytes)),
-                    Address::Net(address) => handle::Address::Net(*address),
+                let address = address.map(|address| match address {
+                    Address::Path => handle::Address::Path(path(self.core.text())),
+                    Address::Net(address) => handle::Address::Net(address),
                 });
                 let made = handle::socket(family, shape, channel.nonblock, mkdir, address, backlog.map(|b| b as i32));
                 Some(Happening::Done(match made {
@@ -76,95 +92,76 @@ impl Shell {
                         self.hold(token, fd);
                         Ok(())
                     }
-                    Err((call, error)) => {
-                        let Fault { errno, text } = fault(&error);
-                        Err(Fault { errno, text: format!("{call}: {text}") })
-                    }
+                    Err((call, error)) => Err(Fault { call, ..fault(&error) }),
                 }))
             }
-            Effect::Close { token } => {
-                self.fds.remove(&token);
-                None
+            Effect::Take { conn, token } => {
+                let taken = self.links.take(conn).ok_or_else(|| errno(EBADF));
+                done(taken.map(|fd| self.hold(token, fd)))
             }
-            Effect::Spawn { life, plan } => {
-                let result = self.bear(life, &plan).map_err(|(stage, error)| {
-                    let errno = error.raw_os_error().map_or("EINVAL", sys::errno::name);
-                    Stillborn { stage: stage.word(), errno }
+            Effect::Chdir => done(std::env::set_current_dir(path(self.core.text()))),
+            Effect::Listen => done(self.listen_at_text()),
+            Effect::Spawn { life } => {
+                let result = self.bear(life).map_err(|(stage, error)| Stillborn {
+                    stage: stage.word(),
+                    errno: error.raw_os_error().map_or("EINVAL", sys::errno::name),
                 });
                 Some(Happening::Spawned { life, result })
             }
             Effect::Adopt { life, pid, ident } => {
                 Some(Happening::Adopted { life, result: self.adopt(life, pid, ident).map_err(|error| fault(&error)) })
             }
-            Effect::Signal { life, signal, group } => done(match self.lives.get(&life) {
-                Some(of) if group => sys::process::signal_group(&of.pidfd, of.pid, signal),
-                Some(of) => sys::process::pidfd_signal(&of.pidfd, signal),
-                None => Err(io::Error::from_raw_os_error(3)),
-            }),
-            Effect::SignalPid { pid, .. } if pid == std::process::id() => done(Err(io::ErrorKind::PermissionDenied.into())),
+            Effect::Signal { life, signal, reach } => done(self.signal(life, signal, reach)),
+            Effect::SignalPid { pid, .. } if pid == std::process::id() => done(Err(errno(EPERM))),
             Effect::SignalPid { pid, ident, signal } => done(sys::process::signal_pid(pid, ident, signal)),
-            Effect::Drain { conn } => {
-                self.drains.push(conn);
+            Effect::Close { .. }
+            | Effect::Give { .. }
+            | Effect::Unlisten
+            | Effect::Drain { .. }
+            | Effect::Hangup { .. }
+            | Effect::Arm
+            | Effect::Upgrade
+            | Effect::End { .. } => {
+                self.perform_unanswered(effect);
                 None
             }
-            Effect::Hangup { conn } => {
-                if let Some(link) = self.links.remove(&conn) {
-                    let _ = self.poller.remove(&link.fd);
-                }
-                None
-            }
-            // Handled by the loop.
-            Effect::End { .. } => None,
         }
     }
 
-    fn bear(&mut self, life: LifeId, plan: &Plan) -> Result<Born, (Step, io::Error)> {
-        let control = match &plan.control {
-            Some(control) => {
-                let pair = handle::control_pair(control.commands, control.events).map_err(|error| (Step::Fds, error))?;
-                Some((control, pair))
+    fn perform_unanswered(&mut self, effect: Effect) {
+        match effect {
+            Effect::Close { token } => self.fds.close(token),
+            Effect::Give { conn, token, at } => self.give(conn, token, at),
+            Effect::Unlisten => self.unlisten(),
+            Effect::Drain { conn } => self.links.drains.push(conn),
+            Effect::Hangup { conn } => self.unlink(conn),
+            Effect::Arm => self.arm(),
+            Effect::Upgrade => self.begin_upgrade(),
+            // `End` is the loop's; all others are answered.
+            _ => {}
+        }
+    }
+
+    fn signal(&self, life: LifeId, signal: i32, reach: Reach) -> io::Result<()> {
+        let of = self.lives.get(life).ok_or_else(|| errno(ESRCH))?;
+        match reach {
+            Reach::Process => sys::process::pidfd_signal(&of.pidfd, signal),
+            Reach::Group => sys::process::signal_group(&of.pidfd, of.pid, signal),
+            Reach::Tree => {
+                let cgroup = Some(self.core.text()).filter(|text| !text.is_empty());
+                // What is a life of its own is not a part of this one.
+                let other = |pid| self.lives.of_pid(pid).is_some_and(|of| of != life) || self.is_check(pid);
+                sys::process::signal_tree(&of.pidfd, of.pid, cgroup, signal, &other)
             }
-            None => None,
-        };
-        let theirs = control.as_ref().map(|(_, (_, theirs))| theirs);
-        let mut places = Vec::with_capacity(plan.places.len());
-        for (number, source) in &plan.places {
-            let fd: Option<&OwnedFd> = match source {
-                Source::Held(token) => self.fds.get(token),
-                Source::Control => theirs,
-                Source::Missing => None,
-            };
-            places.push((*number, fd.map_or(Place::Missing, |fd| Place::Copy(fd.as_fd()))));
         }
-        let asked = plan.limits.iter().filter_map(|l| Some((resource(l.resource.as_bytes())?, l.soft, l.hard))).collect();
-        let limits = if plan.default_limits { with_default_limits(asked, self.nofile) } else { asked };
-        let wish = Wish {
-            argv: plan.argv.clone(),
-            env: plan.env.clone().unwrap_or_else(|| self.environment.clone()),
-            cwd: plan.cwd.clone(),
-            umask: plan.umask,
-            session: plan.session,
-            limits,
-            places,
-            lock: plan.lock,
-        };
-        let born = spawn(&wish)?;
-        drop(wish);
-        let ident = sys::process::start_time(born.pid).unwrap_or(0);
-        let pid = born.pid;
-        self.watch(life, pid, born.pidfd, Some(born.report)).map_err(|error| (Step::Fork, error))?;
-        if let Some((control, (ours, _))) = control {
-            let _ = self.link(control.conn, ours, control.commands);
-        }
-        Ok(Born { pid, ident })
     }
 
     fn adopt(&mut self, life: LifeId, pid: u32, ident: u64) -> io::Result<u64> {
-        if self.pids.contains_key(&pid) {
-            return Err(io::Error::from_raw_os_error(16));
+        if self.lives.of_pid(pid).is_some() || self.is_check(pid) {
+            return Err(errno(EBUSY));
         }
         let pidfd = sys::process::open_exact(pid, ident)?;
-        self.watch(life, pid, pidfd, None)?;
+        self.watch(life, pid, pidfd, None, false)?;
         Ok(sys::process::started_at(ident))
     }
 }

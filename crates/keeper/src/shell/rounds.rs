@@ -1,177 +1,238 @@
 //! The rounds of the loop.
 
-use crate::core::{ConnId, Core, Effect, Ending, FdToken, Happening, LifeId, Settings, Stillborn};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use super::links::{Links, Out};
+use super::listener::Listener;
+use super::spare::Spare;
+use super::tables::{Fds, Lives};
+use super::upgrade::Check;
+use crate::core::{ConnId, Core, Effect, FdToken, Happening, Level, LifeId, Settings};
+use std::collections::VecDeque;
 use std::io;
-use std::os::fd::OwnedFd;
-use sys::poll::{Interest, Poller, Ready, Signals};
+use std::os::fd::{AsFd, OwnedFd};
+use sys::poll::{Interest, Poller, Signals};
 use sys::process;
-use sys::spawn::{Report, read_report};
+use sys::spawn::{Place, Workshop};
 
 /// Signals that controllers are told of. They never end the keeper.
-const TOLD: [i32; 6] = [1, 2, 3, 10, 12, 15];
-/// `SIGCHLD`.
-const CHILD: i32 = 17;
-/// Children reaped in one round, so that a storm of exits does not keep controllers waiting.
-const REAPED_IN_A_ROUND: usize = 256;
-/// Reads of one connection whose process is over; more than a socket buffer holds.
-const DRAIN_READS: usize = 256;
-/// How long the kernel may take from the end of an adopted process to telling how it ended.
-const UNSEEN_AFTER_NS: u64 = 1_000_000_000;
+pub(super) const TOLD: [i32; 6] = [1, 2, 3, 10, 12, 15];
+/// `SIGCHLD`, and `SIGALRM`, which means nothing.
+pub(super) const CHILD: i32 = 17;
+const ALARM: i32 = 14;
+/// When a log that would block is tried again.
+const LOG_RETRY_NS: u64 = 500_000_000;
+/// Effects that one step may have without asking for memory.
+const EFFECTS: usize = 256;
+/// How long a kernel that refuses to wait is left alone, when we must not end.
+const BROKEN_WAIT: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// What a key of the poller means, in its highest byte.
-const KIND: u64 = 0xff << 56;
-const KEY_SIGNALS: u64 = 0;
-const KEY_CONN: u64 = 1 << 56;
-const KEY_REPORT: u64 = 2 << 56;
-const KEY_ADOPTED: u64 = 3 << 56;
+pub(super) const KIND: u64 = 0xff << 56;
+pub(super) const KEY_SIGNALS: u64 = 0;
+pub(super) const KEY_CONN: u64 = 1 << 56;
+pub(super) const KEY_REPORT: u64 = 2 << 56;
+pub(super) const KEY_ADOPTED: u64 = 3 << 56;
+pub(super) const KEY_OUT: u64 = 4 << 56;
+pub(super) const KEY_LISTENER: u64 = 5 << 56;
+pub(super) const KEY_CHECK: u64 = 6 << 56;
 
-/// Our end of a connection.
-pub(super) struct Link {
-    pub(super) fd: OwnedFd,
-    pub(super) commands: bool,
-    interest: Interest,
-    ended: bool,
-    broken: bool,
-}
-
-/// A process that has not been reported as over.
-pub(super) struct Life {
-    pub(super) pid: u32,
-    pub(super) pidfd: OwnedFd,
-    /// Until its program runs.
-    pub(super) report: Option<OwnedFd>,
-    /// When an adopted life that has ended is no longer asked how.
-    give_up: Option<u64>,
+/// What a shell must know from the start.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ShellSettings {
+    /// Every path is opened non-blocking, so that no FIFO or device can keep the keeper waiting.
+    pub never_wait: bool,
+    /// Nothing of the keeper is ever paged out; an upgrade has to ask for it again.
+    pub lock_memory: bool,
+    /// Those of the core: tables get their size from it.
+    pub pools: Settings,
 }
 
 /// The shell of a keeper: everything that the core knows only by token.
 pub struct Shell {
     pub(super) core: Core,
+    pub(super) settings: ShellSettings,
     pub(super) poller: Poller,
-    signals: Signals,
-    pub(super) never_wait: bool,
-    pub(super) environment: Vec<Vec<u8>>,
+    pub(super) signals: Signals,
+    /// `KEY=VALUE`, each ended by NUL.
+    pub(super) environment: Vec<u8>,
     /// The hard limit of open files.
     pub(super) nofile: u64,
-    pub(super) links: BTreeMap<ConnId, Link>,
-    pub(super) fds: BTreeMap<FdToken, OwnedFd>,
-    pub(super) lives: BTreeMap<LifeId, Life>,
-    pub(super) pids: BTreeMap<u32, LifeId>,
-    pub(super) drains: Vec<ConnId>,
-    giving_up: BTreeSet<(u64, LifeId)>,
-    effects: VecDeque<Effect>,
-    /// For what is read; as long as the longest line.
-    scratch: Vec<u8>,
+    pub(super) fds: Fds,
+    pub(super) lives: Lives,
+    pub(super) links: Links,
+    pub(super) listener: Option<Listener>,
+    /// Where the control socket stands.
+    pub(super) listener_path: Vec<u8>,
+    pub(super) workshop: Workshop,
+    /// Empty between births, as are the limits.
+    pub(super) places: Vec<(u32, Place<'static>)>,
+    pub(super) limits: Vec<(i32, u64, u64)>,
+    pub(super) spare: Spare,
+    pub(super) check: Option<Check>,
+    /// The executable that has said yes.
+    pub(super) agreed: Option<Vec<u8>>,
+    /// Held across upgrades, for the caller.
+    pub(super) kept: Vec<OwnedFd>,
+    pub(super) effects: VecDeque<Effect>,
+    /// When the log is tried again.
+    log_retry: Option<u64>,
     end: Option<i32>,
 }
 
 impl Shell {
-    /// A shell around a core. Blocks the signals that it handles. With `never_wait` every path is opened non-blocking, so that no FIFO or
-    /// device can keep the keeper waiting.
+    /// A shell around a core. Blocks the signals that it handles.
     ///
     /// # Errors
     /// No descriptor is left.
-    pub fn new(core: Core, never_wait: bool) -> io::Result<Shell> {
+    pub fn new(core: Core, settings: ShellSettings) -> io::Result<Shell> {
         let poller = Poller::new()?;
-        let signals = Signals::take(&[&TOLD[..], &[CHILD]].concat())?;
+        let signals = Signals::take(&[&TOLD[..], &[CHILD, ALARM]].concat())?;
         poller.add(&signals, KEY_SIGNALS, Interest { read: true, ..Interest::default() })?;
         process::ignore_sigpipe();
-        Ok(Shell {
+        let environment = environment();
+        let bytes = settings.pools.services.map_or(0, |pool| pool.bytes);
+        let lives = settings.pools.services.map_or(0, |pool| pool.count as usize);
+        let fds = settings.pools.fds.map_or(0, |pool| pool.count as usize);
+        let mut shell = Shell {
             core,
+            settings,
             poller,
             signals,
-            never_wait,
             nofile: process::nofile().1,
-            environment: process::environment(),
-            links: BTreeMap::new(),
-            fds: BTreeMap::new(),
-            lives: BTreeMap::new(),
-            pids: BTreeMap::new(),
-            drains: Vec::new(),
-            giving_up: BTreeSet::new(),
-            effects: VecDeque::new(),
-            scratch: Vec::new(),
+            fds: Fds::default(),
+            lives: Lives::default(),
+            links: Links::new(settings.pools.connections),
+            listener: None,
+            listener_path: Vec::with_capacity(256),
+            // A list of descriptors has at least two bytes for each.
+            workshop: Workshop::with_room(environment.len() + bytes, bytes / 2),
+            environment,
+            places: Vec::with_capacity(bytes / 2),
+            limits: Vec::with_capacity(16),
+            spare: Spare::new(),
+            check: None,
+            agreed: None,
+            kept: Vec::new(),
+            effects: VecDeque::with_capacity(EFFECTS),
+            log_retry: None,
             end: None,
-        })
+        };
+        shell.fds.reserve(fds);
+        shell.lives.reserve(lives);
+        Ok(shell)
+    }
+
+    /// What the shell was given at its start, by whoever started the first of a line of upgrades.
+    pub fn settings(&self) -> ShellSettings {
+        self.settings
     }
 
     /// Holds a descriptor under a token of [`Core::inherit`].
     pub fn hold(&mut self, token: FdToken, fd: OwnedFd) {
-        self.fds.insert(token, fd);
+        self.fds.hold(token, fd);
+    }
+
+    /// Holds a descriptor that means nothing to the core until the end, across upgrades: the lock of a home.
+    pub fn keep_across(&mut self, fd: OwnedFd) {
+        self.kept.push(fd);
     }
 
     /// Serves a controller on a stream socket. `false` when there are too many.
     ///
     /// # Errors
-    /// The descriptor cannot be watched.
+    /// The socket cannot be made non-blocking.
     pub fn connect(&mut self, fd: OwnedFd) -> io::Result<bool> {
         sys::handle::set_nonblocking(&fd, true)?;
-        match self.core.connect(true, true) {
-            Some(conn) => self.link(conn, fd, true).map(|()| true),
-            None => Ok(false),
+        let conn = self.core.connect();
+        if let Some(conn) = conn {
+            self.links.add(conn, fd, Out::Same, true);
         }
+        Ok(conn.is_some())
     }
 
-    pub(super) fn link(&mut self, conn: ConnId, fd: OwnedFd, commands: bool) -> io::Result<()> {
-        let interest = Interest { read: commands, ..Interest::default() };
-        self.poller.add(&fd, KEY_CONN | u64::from(conn.0), interest)?;
-        self.links.insert(conn, Link { fd, commands, interest, ended: false, broken: false });
-        Ok(())
+    /// Serves the connection of [`Core::console`]: commands from one descriptor, events to another.
+    pub fn link_console(&mut self, conn: ConnId, stdin: OwnedFd, stdout: OwnedFd) {
+        self.links.add(conn, stdin, Out::Other(super::outlets::Outlet::new(stdout)), true);
     }
 
-    /// Takes charge of a process: a child of ours with its report, another without. A child is ours even if memory is too short to watch
-    /// its report: that is read at its exit then.
-    pub(super) fn watch(&mut self, life: LifeId, pid: u32, pidfd: OwnedFd, report: Option<OwnedFd>) -> io::Result<()> {
-        match &report {
-            Some(report) => _ = self.poller.add(report, KEY_REPORT | life.0, Interest { read: true, ..Interest::default() }),
-            None => self.poller.add(&pidfd, KEY_ADOPTED | life.0, Interest { read: true, edge: true, write: false })?,
-        }
-        self.pids.insert(pid, life);
-        self.lives.insert(life, Life { pid, pidfd, report, give_up: None });
-        Ok(())
+    /// Reads the commands of the connection of [`Core::config`].
+    pub fn link_config(&mut self, conn: ConnId, file: OwnedFd) {
+        self.links.add(conn, file, Out::Nowhere, true);
     }
 
-    /// Runs until a controller says `terminate`; gives its code. The caller must be the only thread of its process.
+    /// Runs until a controller says `terminate`; gives its code, unless something else is to be executed then. The caller must be the only
+    /// thread of its process.
     ///
     /// # Errors
-    /// The kernel refuses to wait, which it never does to a sound program.
+    /// The kernel refuses to wait, which it never does to a sound program, and no guard keeps us going.
     pub fn run(mut self) -> io::Result<i32> {
-        let mut ready = Vec::new();
+        sys::last::catch_fatal()?;
+        self.arm();
+        let mut ready = Vec::with_capacity(64);
         // Children may have ended before the first wait.
         let mut more = true;
         self.step(Happening::Woken);
         loop {
-            self.settle();
-            if let Some(code) = self.end {
-                return Ok(code);
+            if self.end.is_none() {
+                self.settle();
+                self.upgrade_if_ready();
             }
-            self.poller.wait(self.patience(more), &mut ready)?;
+            if let Some(code) = self.end {
+                return Ok(self.leave(code));
+            }
+            if let Err(error) = self.poller.wait(self.patience(more), &mut ready) {
+                self.outlive(error)?;
+            }
             more = self.take_exits(&ready, more);
             for event in ready.iter().filter(|e| e.key & KIND == KEY_REPORT) {
                 self.hear_report(LifeId(event.key & !KIND));
             }
             self.take_adopted(&ready);
+            self.tend_check(&ready);
             if self.core.deadline().is_some_and(|at| at <= sys::clock::now()) {
                 self.step(Happening::Woken);
             }
-            for event in ready.iter().filter(|e| e.key & KIND == KEY_CONN) {
-                self.serve(ConnId((event.key & !KIND) as u32), *event);
+            for event in &ready {
+                let conn = ConnId((event.key & !KIND) as u32);
+                match event.key & KIND {
+                    KEY_CONN => self.serve(conn, *event),
+                    KEY_OUT => self.serve_out(conn, *event),
+                    KEY_LISTENER => self.take_clients(),
+                    _ => {}
+                }
             }
+            self.serve_plain();
         }
     }
 
     fn patience(&self, more: bool) -> Option<u64> {
-        if more {
+        if more || self.plain_waits() {
             return Some(0);
         }
-        let next = [self.core.deadline(), self.giving_up.first().map(|(at, _)| *at)].into_iter().flatten().min()?;
-        Some(next.saturating_sub(sys::clock::now()))
+        let next = [
+            self.core.deadline(),
+            self.lives.next_given_up().map(|(at, _)| at),
+            self.log_retry,
+            self.listener.as_ref().and_then(|listener| listener.paused),
+            self.check.as_ref().and_then(Check::deadline),
+        ];
+        Some(next.into_iter().flatten().min()?.saturating_sub(sys::clock::now()))
+    }
+
+    /// What cannot happen has happened. Under a guard that is no reason to end.
+    fn outlive(&mut self, error: io::Error) -> io::Result<()> {
+        if !self.core.guarded() {
+            return Err(error);
+        }
+        self.core.log(Level::Fatal, &[b"wait: ", sys::errno::name_of(&error).as_bytes(), b" (attempting to continue)"]);
+        std::thread::sleep(BROKEN_WAIT);
+        Ok(())
     }
 
     pub(super) fn step(&mut self, happening: Happening<'_>) {
-        self.core.step(happening, sys::clock::now(), &mut self.effects);
-        self.perform_all();
+        if self.end.is_none() {
+            self.core.step(happening, sys::clock::now(), &mut self.effects);
+            self.perform_all();
+        }
     }
 
     fn perform_all(&mut self) {
@@ -186,182 +247,68 @@ impl Shell {
         }
     }
 
-    /// Reaps what has ended, and tells the other signals after that. Whether more may have ended.
-    fn take_exits(&mut self, ready: &[Ready], mut more: bool) -> bool {
-        let mut told = Vec::new();
-        if ready.iter().any(|e| e.key == KEY_SIGNALS) {
-            while let Some(signal) = self.signals.next() {
-                if signal == CHILD {
-                    more = true;
-                } else {
-                    told.push(signal);
-                }
+    /// One attempt to write the own log. What does not go in now is tried in a later round, in half a second at the latest.
+    pub(super) fn write_log(&mut self) {
+        self.log_retry = None;
+        match self.write_log_once() {
+            None => {}
+            Some(Ok(count)) => self.step(Happening::Logged { count }),
+            Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.log_retry = Some(sys::clock::now() + LOG_RETRY_NS);
             }
-        }
-        let mut reaped = 0;
-        while more && reaped < REAPED_IN_A_ROUND {
-            match process::reap() {
-                Some((pid, ending)) => self.bury(pid, ending),
-                None => more = false,
-            }
-            reaped += 1;
-        }
-        for number in told {
-            self.step(Happening::Signal { number });
-        }
-        more
-    }
-
-    fn bury(&mut self, pid: u32, ending: process::Ending) {
-        // An orphan that came to us is nobody's.
-        let Some(life) = self.pids.get(&pid).copied() else { return };
-        self.hear_report(life);
-        self.end_life(life, Some(ending));
-    }
-
-    fn end_life(&mut self, life: LifeId, told: Option<process::Ending>) {
-        if let Some(gone) = self.lives.remove(&life) {
-            self.pids.remove(&gone.pid);
-            self.giving_up.retain(|(_, of)| *of != life);
-            let _ = self.poller.remove(&gone.pidfd);
-            if let Some(report) = &gone.report {
-                let _ = self.poller.remove(report);
-            }
-        }
-        let ending = match told {
-            Some(process::Ending::Code(code)) => Ending::Code(code),
-            Some(process::Ending::Signal { number, core }) => Ending::Signal { number, core },
-            None => Ending::Unseen,
-        };
-        self.step(Happening::Exited { life, ending });
-    }
-
-    /// What a child says about its exec.
-    fn hear_report(&mut self, life: LifeId) {
-        let Some(report) = self.lives.get_mut(&life).and_then(|l| l.report.take()) else { return };
-        let said = read_report(&report);
-        if said == Report::Waiting && self.lives.contains_key(&life) {
-            self.lives.entry(life).and_modify(|l| l.report = Some(report));
-            return;
-        }
-        let _ = self.poller.remove(&report);
-        drop(report);
-        self.step(match said {
-            Report::Failed(step, errno) => {
-                Happening::NotExecuted { life, why: Stillborn { stage: step.word(), errno: sys::errno::name(errno) } }
-            }
-            Report::Runs | Report::Waiting => Happening::Executed { life },
-        });
-    }
-
-    /// Adopted processes that have ended: the kernel tells how as soon as their parent has reaped them.
-    fn take_adopted(&mut self, ready: &[Ready]) {
-        let now = sys::clock::now();
-        for event in ready.iter().filter(|e| e.key & KIND == KEY_ADOPTED) {
-            let life = LifeId(event.key & !KIND);
-            let Some(adopted) = self.lives.get_mut(&life) else { continue };
-            if event.hangup || process::ending_of(&adopted.pidfd, adopted.pid).is_some() {
-                self.end_adopted(life);
-            } else if adopted.give_up.is_none() {
-                adopted.give_up = Some(now + UNSEEN_AFTER_NS);
-                self.giving_up.insert((now + UNSEEN_AFTER_NS, life));
-            }
-        }
-        while let Some((at, life)) = self.giving_up.first().copied()
-            && at <= now
-        {
-            self.giving_up.pop_first();
-            self.end_adopted(life);
+            Some(Err(_)) => self.step(Happening::NotLogged),
         }
     }
 
-    fn end_adopted(&mut self, life: LifeId) {
-        let told = self.lives.get(&life).and_then(|l| process::ending_of(&l.pidfd, l.pid));
-        self.end_life(life, told);
+    fn write_log_once(&self) -> Option<io::Result<usize>> {
+        let (to, bytes) = self.core.log_unsent()?;
+        Some(match to.map(|token| self.fds.get(token)) {
+            None => sys::handle::write_soon(io::stderr().as_fd(), bytes),
+            Some(Some(fd)) => sys::handle::write_soon(fd.as_fd(), bytes),
+            Some(None) => Err(io::ErrorKind::NotFound.into()),
+        })
     }
 
-    fn serve(&mut self, conn: ConnId, event: Ready) {
-        if event.readable || event.hangup {
-            self.read(conn);
-        }
-        // A controller that only listens and has gone can be seen by nothing else.
-        if event.hangup && self.links.get(&conn).is_some_and(|link| !link.commands || link.ended) {
-            self.step(Happening::Broken { conn });
-            self.step(Happening::Ended { conn });
-        }
-        self.write(conn);
+    pub(super) fn is_over(&self) -> bool {
+        self.end.is_some()
     }
 
-    /// Reads once. Whether there may be more.
-    fn read(&mut self, conn: ConnId) -> bool {
-        let room = self.core.room(conn);
-        let Some(link) = self.links.get_mut(&conn).filter(|link| room > 0 && !link.ended) else { return false };
-        let mut scratch = std::mem::take(&mut self.scratch);
-        scratch.resize(scratch.len().max(room), 0);
-        let (more, happening) = match sys::handle::read(&link.fd, &mut scratch[..room]) {
-            Ok(0) => (false, Happening::Ended { conn }),
-            Ok(count) => (true, Happening::Received { conn, bytes: &scratch[..count] }),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.scratch = scratch;
-                return false;
-            }
-            Err(_) => (false, Happening::Ended { conn }),
-        };
-        link.ended = !more;
-        self.step(happening);
-        self.scratch = scratch;
-        more
-    }
-
-    /// Writes all that goes in.
-    fn write(&mut self, conn: ConnId) {
-        while let Some(link) = self.links.get_mut(&conn).filter(|link| !link.broken) {
-            let bytes = self.core.unsent(conn);
-            if bytes.is_empty() {
-                return;
-            }
-            match sys::handle::write(&link.fd, bytes) {
-                Ok(count) => self.step(Happening::Sent { conn, count }),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(_) => {
-                    link.broken = true;
-                    self.step(Happening::Broken { conn });
-                }
-            }
+    /// What has come into the log since the attempt of this round is for the next one.
+    pub(super) fn remember_log(&mut self) {
+        if self.log_retry.is_none() && self.core.log_unsent().is_some() {
+            self.log_retry = Some(0);
         }
     }
 
-    /// After the happenings of a round: former lives are heard to the end, everything is sent, and what is waited for is set.
-    fn settle(&mut self) {
-        loop {
-            while let Some(conn) = self.drains.pop() {
-                for _ in 0..DRAIN_READS {
-                    if !self.read(conn) {
-                        break;
-                    }
-                }
-                // One that could not even be linked has ended too: a start may wait for it.
-                if self.links.get_mut(&conn).is_none_or(|link| !std::mem::replace(&mut link.ended, true)) {
-                    self.step(Happening::Ended { conn });
-                }
-            }
-            let conns: Vec<ConnId> = self.links.keys().copied().collect();
-            conns.into_iter().for_each(|conn| self.write(conn));
-            if self.drains.is_empty() {
-                break;
-            }
-        }
-        for (conn, link) in &mut self.links {
-            let interest = Interest {
-                read: !link.ended && self.core.room(*conn) > 0,
-                write: !link.broken && !self.core.unsent(*conn).is_empty(),
-                edge: false,
-            };
-            if interest != link.interest && self.poller.change(&link.fd, KEY_CONN | u64::from(conn.0), interest).is_ok() {
-                link.interest = interest;
-            }
+    pub(super) fn arm(&self) {
+        let args = self.core.exec_args();
+        if args.is_empty() || sys::last::arm(args).is_err() {
+            sys::last::disarm();
         }
     }
+
+    /// The end: what waits is sent as far as it goes in, the control socket goes, and what was to be executed then is.
+    fn leave(mut self, code: i32) -> i32 {
+        for at in 0..self.links.all.len() {
+            let conn = self.links.all[at].conn;
+            let _ = self.write_once(conn);
+        }
+        let _ = self.write_log_once();
+        self.unlisten();
+        if !self.core.exec_args().is_empty() {
+            sys::last::leave(code, "");
+        }
+        code
+    }
+}
+
+fn environment() -> Vec<u8> {
+    let mut all = Vec::new();
+    for pair in process::environment() {
+        all.extend_from_slice(&pair);
+        all.push(0);
+    }
+    all
 }
 
 /// A keeper that serves one controller on a socket, as tests and embedders want it: it holds `null`, and nothing else from the start.
@@ -369,11 +316,14 @@ impl Shell {
 /// # Errors
 /// No descriptor is left.
 pub fn run_with(controller: OwnedFd) -> io::Result<i32> {
-    let mut core = Core::new(Settings::default());
-    let null = core.inherit("null", "read,write", "/dev/null", true);
+    let settings = ShellSettings { never_wait: true, ..ShellSettings::default() };
+    let mut core = Core::new(settings.pools);
+    let null = core.inherit("null", (true, true), "/dev/null", crate::core::Bond::Constant);
     process::become_subreaper()?;
-    let mut shell = Shell::new(core, true)?;
-    shell.hold(null, sys::handle::null()?);
+    let mut shell = Shell::new(core, settings)?;
+    if let Some(null) = null {
+        shell.hold(null, sys::handle::null()?);
+    }
     shell.connect(controller)?;
     shell.run()
 }
