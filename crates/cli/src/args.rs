@@ -6,6 +6,7 @@ pub use app::AppFlags;
 
 use clap::{Args, Parser, Subcommand};
 use model::{ParseSpanError, parse_span};
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -94,6 +95,16 @@ pub enum Command {
     /// The manager itself: start, stop, status, or run it in the foreground
     #[command(subcommand, arg_required_else_help = true)]
     Daemon(Daemon),
+    /// Run the keeper alone, for controllers that speak its line protocol; all that follows belongs to it
+    ///
+    /// It is the parent of processes and decides nothing itself: it takes commands from standard input, a file or a socket, as
+    /// daemonproxy does. `abide keeper --help` shows its options; the exit code is its own.
+    #[command(
+        disable_help_flag = true,
+        after_help = "Examples:\n  abide keeper -i                         take commands from here\n  abide keeper -D -c FILE -S \
+                      PATH        run the commands in FILE, then listen at PATH"
+    )]
+    Keeper(Keeper),
     /// Check files without running anything
     #[command(after_help = "Example:\n  abide validate examples/hello/abide.toml")]
     Validate(Validate),
@@ -227,6 +238,14 @@ pub enum Daemon {
     Stop,
     /// Show whether and how the manager runs; starts nothing
     Status,
+}
+
+/// `keeper …`.
+#[derive(Debug, Args)]
+pub struct Keeper {
+    /// Options of the keeper
+    #[arg(value_name = "OPTION", trailing_var_arg = true, allow_hyphen_values = true)]
+    pub args: Vec<OsString>,
 }
 
 /// `validate`.

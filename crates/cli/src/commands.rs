@@ -2,6 +2,7 @@
 
 mod change;
 mod daemon;
+mod keeper;
 mod list;
 mod start;
 mod stream;
@@ -32,6 +33,7 @@ pub fn run(cli: Cli, screen: &Screen) -> Result<(), Failure> {
         Command::Logs(args) => stream::logs(&house(Stopped::Leave)?, screen, &args),
         Command::Events(args) => stream::events(&house(Stopped::Leave)?, screen, &args),
         Command::Daemon(args) => daemon::daemon(home()?, screen, &args),
+        Command::Keeper(args) => Err(keeper::keeper(&cli.global, &args)),
         Command::Validate(args) => validate::validate(screen, &args.files),
         Command::Version => version(screen),
     }

@@ -27,7 +27,11 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn parse(argv: Vec<OsString>) -> Result<Cli, u8> {
+fn parse(mut argv: Vec<OsString>) -> Result<Cli, u8> {
+    if argv.get(1).is_some_and(|word| word == "keeper") {
+        // The keeper has options of the same names as ours; from here on all are its own.
+        argv.insert(2, "--".into());
+    }
     let plain = argv.iter().any(|word| word == "--no-color");
     let choice = if plain { ColorChoice::Never } else { ColorChoice::Auto };
     let texts: Option<Vec<String>> = argv.iter().map(|word| word.to_str().map(str::to_owned)).collect();

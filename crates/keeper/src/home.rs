@@ -1,43 +1,43 @@
 //! The keeper of a home: what it is before the first command, and the commands with which it begins.
 
-use crate::core::{Core, Settings};
+use crate::options::Options;
+use crate::program::{EXIT_ENVIRONMENT, Failure, run};
 use crate::shell::Shell;
+use crate::start::{constants, core};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use sys::daemon::{Kept, NotKept};
 use wire::Request;
 
-/// Keeps a home until told to end; gives the exit code.
+/// Keeps a home until told to end; gives the exit code, which is 0 when another keeper keeps it.
 ///
 /// # Errors
 /// Why it cannot be kept.
-pub(crate) fn keep(home: &Path, foreground: bool) -> Result<i32, NotKept> {
-    let refused = |what: &'static str| move |error: io::Error| NotKept::Refused(format!("failed to {what}: {error}"));
+pub(crate) fn keep(home: &Path, options: Options) -> Result<i32, Failure> {
+    let refused = |what: &'static str| move |error: io::Error| (EXIT_ENVIRONMENT, format!("failed to {what}: {error}"));
     // Resolved before anything changes: an upgrade may replace our own file later.
     let scribe = sys::daemon::sibling("abide-scribe").map_err(refused("find the scribe"))?;
     let steward = sys::daemon::sibling("abide-steward").map_err(refused("find the steward"))?;
-    let Kept { lock, home } = sys::daemon::keep_home(home, foreground)?;
+    let Kept { lock, home } = match sys::daemon::keep_home(home, options.foreground) {
+        Ok(kept) => kept,
+        Err(NotKept::Taken) => return Ok(0),
+        Err(NotKept::Refused(why)) => return Err((EXIT_ENVIRONMENT, why)),
+    };
+    if options.lock_memory {
+        sys::process::lock_memory().map_err(refused("lock memory"))?;
+    }
     sys::process::raise_nofile();
     sys::process::become_subreaper().map_err(refused("become a subreaper"))?;
-    let code = serve(&script(&scribe, &steward, &home, foreground)).map_err(refused("serve"))?;
-    // Held to the end.
-    drop(lock);
-    Ok(code)
-}
-
-fn serve(script: &[u8]) -> io::Result<i32> {
-    let mut core = Core::new(Settings::default());
-    let null = core.inherit("null", "read,write", "/dev/null", true);
-    let standard =
-        [("stdin", "read"), ("stdout", "write"), ("stderr", "write")].map(|(name, flags)| core.inherit(name, flags, name, false));
-    core.script(script);
-    let mut shell = Shell::new(core, true)?;
-    shell.hold(null, sys::handle::null()?);
-    for (number, token) in (0..).zip(standard) {
-        shell.hold(token, sys::handle::standard(number)?);
-    }
-    shell.run()
+    let (mut core, settings) = core(&options);
+    let held = constants(&mut core, &options).map_err(refused("open /dev/null"))?;
+    options.remarks.iter().for_each(|(level, text)| core.log(*level, &[text.as_bytes()]));
+    core.script(&script(&scribe, &steward, &home, options.foreground));
+    let mut shell = Shell::new(core, settings).map_err(refused("begin"))?;
+    held.into_iter().for_each(|(token, fd)| shell.hold(token, fd));
+    // Held to the end, by whatever executable we are by then.
+    shell.keep_across(lock.into());
+    run(shell)
 }
 
 /// The commands of every start: two roles, always there, and a link between them that outlives both.

@@ -7,11 +7,10 @@
 //! loop around it that waits for the kernel and performs the effects. [`main`] is the program.
 
 pub mod core;
-#[cfg(any())]
 mod home;
-#[cfg(any())]
+mod options;
 mod program;
 pub mod shell;
+mod start;
 
-#[cfg(any())]
-pub use program::main;
+pub use program::{Build, main};

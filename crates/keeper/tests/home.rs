@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     if std::env::args().next().is_some_and(|name| name.ends_with("abide-keeper")) {
-        return keeper::main(std::env::args_os());
+        return keeper::main(std::env::args_os(), &keeper::Build::default());
     }
     common::run(&[
         ("a_home_is_kept", a_home_is_kept),

@@ -9,7 +9,14 @@ use std::path::Path;
 /// A lock that is held until this value is dropped. Close-on-exec, and never given to a child.
 #[derive(Debug)]
 pub struct RoleLock {
-    _file: File,
+    file: File,
+}
+
+/// The lock as a descriptor, which holds it as long as it is open somewhere.
+impl From<RoleLock> for std::os::fd::OwnedFd {
+    fn from(lock: RoleLock) -> std::os::fd::OwnedFd {
+        lock.file.into()
+    }
 }
 
 impl RoleLock {
@@ -21,7 +28,7 @@ impl RoleLock {
         let file = open_lock_file(path)?;
         loop {
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => return Ok(Some(RoleLock { _file: file })),
+                Ok(()) => return Ok(Some(RoleLock { file })),
                 Err(Errno::WOULDBLOCK) => return Ok(None),
                 Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
@@ -37,7 +44,7 @@ impl RoleLock {
         let file = open_lock_file(path)?;
         loop {
             match flock(&file, FlockOperation::LockExclusive) {
-                Ok(()) => return Ok(RoleLock { _file: file }),
+                Ok(()) => return Ok(RoleLock { file }),
                 Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
             }

@@ -258,6 +258,11 @@ pub fn ignore_sigpipe() {
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
 }
 
+/// Sets the file mode mask: bits that new files do not have.
+pub fn set_umask(mask: u32) {
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(mask));
+}
+
 /// Raises the soft limit of open files to the hard one, where that is allowed; children get their own (`spawn`).
 pub fn raise_nofile() {
     use rustix::process::{Resource, getrlimit, setrlimit};

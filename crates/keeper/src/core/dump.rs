@@ -3,7 +3,7 @@
 
 use super::block::Part;
 use super::say;
-use super::step::Core;
+use super::state::Core;
 use wire::{Dialect, Line, Name};
 
 /// Where a dump stands: the next line to be said.

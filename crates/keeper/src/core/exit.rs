@@ -1,9 +1,9 @@
 //! The commands about the keeper itself: its end, its log, its socket, where it stands, who takes over.
 
-use super::command::{Args, Done, Refusal, Speaker, number};
+use super::args::{Args, Done, Refusal, Speaker, number};
 use super::effect::Effect;
 use super::log::Level;
-use super::step::{Ask, Core};
+use super::state::{Ask, Core};
 
 /// The longest list for exec-on-exit.
 pub(super) const LONGEST_EXEC: usize = 255;
@@ -42,7 +42,7 @@ impl Core {
             let service = &self.services[self.services.places()[at]];
             if let Some((_, pid)) = service.state.alive() {
                 let (name, mut digits) = (service.name, [0; 10]);
-                let pid = super::command::decimal(pid, &mut digits);
+                let pid = super::args::decimal(pid, &mut digits);
                 self.log(Level::Warning, &[b"service ", name.as_ref(), b" is left running as pid ", pid]);
             }
         }

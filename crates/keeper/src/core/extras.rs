@@ -1,12 +1,12 @@
 //! What dialect 2 adds to services: who and where a child is, adoption, roles that are always there.
 
+use super::args::{Args, Done, Refusal, Speaker, number};
 use super::block::{Full, Part};
-use super::command::{Args, Done, Refusal, Speaker, number};
 use super::conn::Role;
 use super::effect::{Effect, Limit};
 use super::ledger::{Keep, Opts};
 use super::say::{self, Extra};
-use super::step::{Ask, Core};
+use super::state::{Ask, Core};
 use wire::{Dialect, fields, signal_number};
 
 /// An environment is at most this long, in bytes.

@@ -1,10 +1,10 @@
 //! The commands about held descriptors.
 
-use super::command::{Args, Done, Refusal, Speaker, number};
+use super::args::{Args, Done, Refusal, Speaker, number};
 use super::effect::{Address, Channel, Effect, Family, OpenHow, Shape};
 use super::ledger::{Bond, Kind};
 use super::say;
-use super::step::{Ask, Core, Draft};
+use super::state::{Ask, Core, Draft};
 use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use wire::{Dialect, Name};
 

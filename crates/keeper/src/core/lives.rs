@@ -7,7 +7,7 @@ use super::extras::limits;
 use super::ledger::{SECOND, State, control};
 use super::log::Level;
 use super::say;
-use super::step::{Ask, Asking, Core, Noted};
+use super::state::{Ask, Asking, Core, Noted};
 use wire::{Dialect, Name, fields, signal_number};
 
 /// A start that dialect 1 could not make is tried again after this.
@@ -119,14 +119,19 @@ impl Core {
         let two = service.dialect == Dialect::Two;
         let mut ways: Option<(bool, bool)> = None;
         self.places.clear();
+        self.lock_place = None;
         for (number, handle) in service.places().flatten().filter(|(_, handle)| *handle != b"-") {
             let source = if let Some((commands, events)) = control(handle) {
                 let (c, e) = ways.unwrap_or_default();
                 ways = Some((c || commands, e || events));
                 Source::Control
             } else {
-                match Name::new(handle).and_then(|name| self.held.find(&name)).and_then(|held| self.held[held].token) {
-                    Some(token) => Source::Held(token),
+                let held = Name::new(handle).and_then(|name| self.held.find(&name)).map(|held| &self.held[held]);
+                match held.and_then(|held| held.token.map(|token| (token, held.lock))) {
+                    Some((token, lock)) => {
+                        self.lock_place = self.lock_place.or(lock.then_some(number));
+                        Source::Held(token)
+                    }
                     None if two => return Err(Stillborn { stage: "fds", errno: "EBADF" }),
                     None => Source::Missing,
                 }
@@ -140,7 +145,7 @@ impl Core {
         self.limits.clear();
         self.limits.extend(limits(service.block.get(Part::Limits)));
         self.groups.clear();
-        self.groups.extend(fields(service.block.get(Part::User)).skip(2).filter_map(super::command::number::<u32>));
+        self.groups.extend(fields(service.block.get(Part::User)).skip(2).filter_map(super::args::number::<u32>));
         match ways {
             None => Ok(None),
             Some(_) if self.connections() >= self.settings.connections => Err(Stillborn { stage: "prepare", errno: "EMFILE" }),
@@ -157,9 +162,7 @@ impl Core {
         let service = &self.services[life.slot() as u32];
         let (block, opts) = (&service.block, service.options());
         let two = service.dialect == Dialect::Two;
-        let mut ids = fields(block.get(Part::User)).filter_map(super::command::number::<u32>);
-        let is_lock = |token| self.held.iter().any(|held| held.lock && held.token == Some(token));
-        let lock = self.places.iter().find(|(_, source)| matches!(source, Source::Held(token) if is_lock(*token)));
+        let mut ids = fields(block.get(Part::User)).filter_map(super::args::number::<u32>);
         Plan {
             argv: block.get(Part::Args),
             env: block.given(Part::Env),
@@ -179,7 +182,7 @@ impl Core {
             tty: opts.tty,
             listen_pid: opts.listen_pid,
             places: &self.places,
-            lock: lock.map(|(number, _)| *number),
+            lock: self.lock_place,
             control,
         }
     }
@@ -305,12 +308,14 @@ impl Core {
 
     pub(super) fn on_signal(&mut self, number: i32) {
         let now = self.now;
+        let full = self.signals.len() == self.signals.capacity();
         let count = match self.signals.iter_mut().find(|s| s.number == number) {
             Some(noted) => {
                 noted.at = now;
                 noted.count += 1;
                 noted.count
             }
+            None if full => return,
             None => {
                 self.signals.push(Noted { number, at: now, count: 1 });
                 1

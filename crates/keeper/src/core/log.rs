@@ -1,7 +1,7 @@
 //! The keeper's own log: lines for people, in a bounded buffer that somebody may or may not read.
 
 use super::effect::FdToken;
-use super::step::Core;
+use super::state::Core;
 use wire::Name;
 use wire::ledger::{Entry, LedgerError, Writer};
 

@@ -20,6 +20,7 @@
 //!
 //! With fixed pools ([`Settings`]) nothing is allocated after [`Core::new`], except the buffers of a connection that asks for dialect 2.
 
+mod args;
 mod block;
 mod command;
 mod conn;
@@ -36,6 +37,7 @@ mod restore;
 mod save;
 mod say;
 mod services;
+mod state;
 mod step;
 #[cfg(test)]
 mod tests;
@@ -47,4 +49,4 @@ pub use effect::{
 };
 pub use ledger::Bond;
 pub use log::Level;
-pub use step::{Core, PoolSize, Settings};
+pub use state::{Core, PoolSize, Settings};

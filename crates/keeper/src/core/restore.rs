@@ -1,13 +1,13 @@
 //! The ledger taken over: what `save` wrote, read.
 
+use super::args::Speaker;
 use super::block::PARTS;
-use super::command::Speaker;
 use super::conn::{Conn, Role};
 use super::dump::Cursor;
 use super::effect::{Channel, ConnId, Ending, Family, FdToken, LifeId, OpenHow, Shape, Stillborn};
 use super::ledger::{Bond, Held, Keep, Kind, Opts, Service, State};
 use super::log::Level;
-use super::step::{Core, Noted, PoolSize, Settings};
+use super::state::{Core, Noted, PoolSize, Settings};
 use super::tokens::Tokens;
 use wire::ledger::{Entry, LedgerError};
 use wire::{Dialect, Name};

@@ -5,7 +5,7 @@ use super::conn::{Conn, Role};
 use super::dump::Cursor;
 use super::effect::{Channel, ConnId, Ending, FdToken, LifeId};
 use super::ledger::{Held, Kind, Service, State};
-use super::step::Core;
+use super::state::Core;
 use wire::Dialect;
 use wire::ledger::Writer;
 

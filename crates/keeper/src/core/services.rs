@@ -1,12 +1,12 @@
 //! The commands about services, as daemonproxy has them.
 
+use super::args::{Args, Done, Refusal, Speaker, number};
 use super::block::{Full, Part};
-use super::command::{Args, Done, Refusal, Speaker, number};
 use super::effect::{Effect, Reach};
 use super::ledger::{SECOND, Service, place};
 use super::pool::Item;
 use super::say;
-use super::step::{Ask, Core};
+use super::state::{Ask, Core};
 use std::fmt::Write;
 use wire::{Dialect, Name, fields, signal_number};
 
