@@ -174,7 +174,9 @@ impl Shell {
         loop {
             if self.end.is_none() {
                 self.settle();
-                self.upgrade_if_ready();
+                if self.upgrade_if_ready() {
+                    self.settle();
+                }
             }
             if let Some(code) = self.end {
                 return Ok(self.leave(code));

@@ -168,11 +168,13 @@ impl Shell {
         }
     }
 
-    /// Hands over, when an executable has said yes. Called at the end of a round, when nothing is out that is to be answered.
-    pub(super) fn upgrade_if_ready(&mut self) {
-        let Some(path) = self.agreed.take() else { return };
+    /// Hands over, when an executable has said yes. Called at the end of a round, when nothing is out that is to be answered. Whether it
+    /// was tried, in vain.
+    pub(super) fn upgrade_if_ready(&mut self) -> bool {
+        let Some(path) = self.agreed.take() else { return false };
         let error = self.hand_over(&path);
         self.step(Happening::NotUpgraded { why: &format!("exec: {}", sys::errno::name_of(&error)) });
+        true
     }
 
     /// Does not come back, or says why.

@@ -3,11 +3,13 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod parent;
+mod upgrade;
 
 use common::{Keeper, until};
 use parent::*;
 use std::io::Write;
 use std::process::{Command, ExitCode, Stdio};
+use upgrade::*;
 use wire::{Birth, Event, ServiceState, adopt, birth, handles};
 
 fn main() -> ExitCode {
@@ -17,6 +19,8 @@ fn main() -> ExitCode {
             ExitCode::from(keeper::shell::run_with(controller).expect("runs") as u8)
         }
         Some("probe") => probe(),
+        Some("--can-read-ledger") => upgrade::asked(),
+        Some("--ledger") => upgrade::taking_over(),
         _ => common::run(&[
             ("a_code_and_a_signal", a_code_and_a_signal),
             ("what_cannot_execute_says_why", what_cannot_execute_says_why),
@@ -31,6 +35,8 @@ fn main() -> ExitCode {
             ("dialect_one_as_daemonproxy", dialect_one_as_daemonproxy),
             ("many_lives_at_once", many_lives_at_once),
             ("terminate_leaves_children", terminate_leaves_children),
+            ("an_upgrade_keeps_everything", an_upgrade_keeps_everything),
+            ("what_cannot_take_over_changes_nothing", what_cannot_take_over_changes_nothing),
         ]),
     }
 }

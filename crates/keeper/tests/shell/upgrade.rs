@@ -1,0 +1,136 @@
+//! Another executable in the keeper's place. The test program is that one too.
+
+use crate::common::{Keeper, until};
+use crate::me;
+use std::process::ExitCode;
+use wire::{Event, ServiceState};
+
+/// The number that the second argument is.
+fn ledger() -> std::os::fd::OwnedFd {
+    let number = std::env::args().nth(2).and_then(|text| text.parse().ok()).expect("a number");
+    sys::handle::adopt_number(number).expect("open")
+}
+
+/// What `--can-read-ledger` does.
+pub(crate) fn asked() -> ExitCode {
+    match keeper::shell::check_ledger(ledger()) {
+        Ok(line) => {
+            println!("{line}");
+            ExitCode::SUCCESS
+        }
+        Err(why) => {
+            println!("{why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What `--ledger` does.
+pub(crate) fn taking_over() -> ExitCode {
+    let shell = keeper::shell::Shell::from_ledger(ledger()).expect("taken over");
+    ExitCode::from(shell.run().expect("runs") as u8)
+}
+
+/// How often this very process has been given to an executable cannot be seen from outside, but its arguments can.
+fn arguments(pid: u32) -> String {
+    String::from_utf8_lossy(&std::fs::read(format!("/proc/{pid}/cmdline")).expect("runs")).into_owned()
+}
+
+fn refused(k: &mut Keeper, path: &str) -> String {
+    k.send(&["upgrade", path]);
+    k.error()
+}
+
+pub(crate) fn an_upgrade_keeps_everything() {
+    let folder = tempfile::tempdir().expect("tempdir");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let mut k = Keeper::start();
+    let keeper = k.process.id();
+    k.send(&["fd.open", "out", "write,create", &path("out")]);
+    k.send(&["fd.pipe", "r", "w", ""]);
+    // One that lives on, one that has ended, one that ends while nobody looks.
+    k.service("lives", &["sleep", "1000"]);
+    let lives = k.up("lives");
+    k.service("ended", &["sh", "-c", "exit 7"]);
+    k.down("ended");
+    k.send(&["service.fds", "reader", "r", "out", "null"]);
+    k.service("reader", &["sh", "-c", "read x; echo got $x; exit 9"]);
+    let reader = k.up("reader");
+    k.send(&["service.args", "echoer", "sh", "-c", "read x; printf 'service.tags\\techoer\\t%s\\n' \"$x\" >&3; sleep 1000"]);
+    for upgrade in 1..=3 {
+        k.send(&["upgrade", &me()]);
+        k.barrier();
+        // The answers to what comes next are from either, and nothing is lost between them.
+        until("the new one", || arguments(keeper).contains("--ledger"));
+        k.send(&["service.tags", "lives", &format!("upgrade={upgrade}")]);
+        let tags = k.wait("tags", |e| if let Event::Tags { tags, .. } = e { Some(tags.clone()) } else { None });
+        assert_eq!(tags, [format!("upgrade={upgrade}")]);
+        assert_eq!(sys::process::start_time(lives.0), Some(lives.1));
+    }
+    assert_eq!(k.process.try_wait().expect("ours"), None, "the same process");
+    k.send(&["statedump"]);
+    k.send(&["echo", "barrier"]);
+    let mut states = Vec::new();
+    loop {
+        match k.event() {
+            Event::State { name, state } => states.push((name, state)),
+            Event::Other(fields) if fields == ["barrier"] => break,
+            _ => {}
+        }
+    }
+    let of = |name: &str| &states.iter().find(|(known, _)| known == name).expect("known").1;
+    assert!(matches!(of("lives"), ServiceState::Up { pid, ident, .. } if (*pid, *ident) == lives));
+    assert!(matches!(of("ended"), ServiceState::Exited { code: 7, .. }));
+    assert!(matches!(of("reader"), ServiceState::Up { pid, ident, .. } if (*pid, *ident) == reader));
+    // Descriptors are what they were: what goes into the one end comes out at the other.
+    k.send(&["service.fds", "writer", "null", "w", "null"]);
+    k.service("writer", &["echo", "hello"]);
+    assert!(matches!(k.down("reader"), ServiceState::Exited { code: 9, .. }));
+    assert_eq!(std::fs::read_to_string(path("out")).expect("out"), "got hello\n");
+    // Nothing was left open on the way.
+    let open = std::fs::read_dir(format!("/proc/{keeper}/fd")).expect("fds").count();
+    assert!(open < 24, "{open} descriptors are open");
+    k.send(&["service.signal", "lives", "KILL"]);
+    assert!(matches!(k.down("lives"), ServiceState::Signalled { signal, .. } if signal == "SIGKILL"));
+}
+
+pub(crate) fn what_cannot_take_over_changes_nothing() {
+    let folder = tempfile::tempdir().expect("tempdir");
+    let script = |name: &str, text: &str, mode: u32| {
+        use std::os::unix::fs::PermissionsExt;
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("write");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("chmod");
+        path.display().to_string()
+    };
+    let mut k = Keeper::start();
+    k.send(&["reap.adopted"]);
+    assert!(refused(&mut k, "/nonexistent/keeper").contains("not executable: ENOENT"));
+    assert!(refused(&mut k, &script("closed", "#!/bin/sh\n", 0o644)).contains("not executable: EACCES"));
+    assert!(refused(&mut k, &script("no", "#!/bin/sh\necho I will not; exit 3\n", 0o755)).contains("ended with 3: I will not"));
+    assert!(refused(&mut k, &script("killed", "#!/bin/sh\nkill -SEGV $$\n", 0o755)).contains("SIGSEGV"));
+    assert!(refused(&mut k, "/bin/true").contains("no keeper that knows our ledger"));
+    // One that answers, and cannot be executed when it comes to it.
+    let fickle = script("fickle", "", 0o755);
+    let yes = "#!/bin/sh\nrm $0; echo abide-keeper 9.9.9 ledger 1\n";
+    std::fs::write(&fickle, yes).expect("write");
+    assert!(refused(&mut k, &fickle).contains("exec: ENOENT"));
+    assert!(!arguments(k.process.id()).contains("--ledger"));
+    // One that says nothing: commands are served meanwhile, and its time has an end.
+    let slow = script("slow", "#!/bin/sh\nexec sleep 1000\n", 0o755);
+    k.send(&["upgrade", &slow]);
+    k.barrier();
+    k.send(&["upgrade", &me()]);
+    assert!(k.error().contains("under way"));
+    assert!(k.error().contains("timed out"));
+    // After all that the keeper is whole: signals come, children are reaped, nothing of the asked ones was told as an orphan.
+    let me = k.process.id();
+    sys::process::signal_pid(me, sys::process::start_time(me).expect("runs"), libc::SIGHUP).expect("signal");
+    k.wait("signal", |e| match e {
+        Event::Signal { name, .. } => Some(assert_eq!(name, "SIGHUP")),
+        Event::Other(fields) => panic!("{fields:?}"),
+        _ => None,
+    });
+    k.service("a", &["sh", "-c", "exit 4"]);
+    assert!(matches!(k.down("a"), ServiceState::Exited { code: 4, .. }));
+}
