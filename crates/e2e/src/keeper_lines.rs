@@ -200,7 +200,12 @@ pub struct Lines {
 }
 
 impl Lines {
-    pub(crate) fn new(name: &'static str, out: Option<Box<dyn Write + Send>>, inbox: Arc<Inbox>, stderr: Option<Arc<Inbox>>) -> Lines {
+    pub(crate) fn new(
+        name: &'static str,
+        out: Option<Box<dyn Write + Send>>,
+        inbox: Arc<Inbox>,
+        stderr: Option<Arc<Inbox>>,
+    ) -> Lines {
         let written = Arc::new(AtomicU64::new(0));
         let out = out.map(|out| writer(out, written.clone()));
         Lines { name, out, inbox, next: 0, sent: Vec::new(), begun: Instant::now(), stderr, slowest: Duration::ZERO, written }

@@ -37,7 +37,8 @@ fn only_the_listed_descriptors_are_open() {
 #[test]
 fn handles_that_were_never_set_are_null() {
     let mut keeper = talk();
-    let script = "for n in 0 1 2; do test \"$(readlink /proc/$$/fd/$n)\" = /dev/null || exit $n; done; test ! -e /proc/$$/fd/3 || exit 9";
+    let script =
+        "for n in 0 1 2; do test \"$(readlink /proc/$$/fd/$n)\" = /dev/null || exit $n; done; test ! -e /proc/$$/fd/3 || exit 9";
     ends_with_42(&mut keeper, "a", script);
     let dump = crate::desk::dump(&mut keeper);
     keeper.check(dump.iter().any(|l| l == "service.fds\ta\tnull\tnull\tnull"), &format!("{dump:?}"));
@@ -151,7 +152,11 @@ fn session_and_group_are_the_keepers() {
 fn with_i_the_services_have_null_for_stdin_and_stdout() {
     let mut keeper = talk();
     keeper.ask("service.fds\ta\tstdin\tstdout\tstderr", "service.fds\ta\tstdin\tstdout\tstderr");
-    ends_with_42(&mut keeper, "a", "for n in 0 1; do test \"$(readlink /proc/$$/fd/$n)\" = /dev/null || exit 1; done; echo here >&2");
+    ends_with_42(
+        &mut keeper,
+        "a",
+        "for n in 0 1; do test \"$(readlink /proc/$$/fd/$n)\" = /dev/null || exit 1; done; echo here >&2",
+    );
     keeper.wait_stderr("here");
     keeper.quiet();
 }
@@ -168,7 +173,9 @@ fn without_i_the_standard_streams_are_the_services() {
 #[test]
 fn with_a_config_on_stdin_only_stdin_is_null() {
     let mut keeper = Start::new(["-c", "-", "-S", "ctl"]).start();
-    keeper.say("service.fds\ta\tstdin\tstdout\tstderr\nservice.args\ta\tsh\t-c\treadlink /proc/$$/fd/0; cat; echo end\nservice.start\ta");
+    keeper.say(
+        "service.fds\ta\tstdin\tstdout\tstderr\nservice.args\ta\tsh\t-c\treadlink /proc/$$/fd/0; cat; echo end\nservice.start\ta",
+    );
     keeper.close_stdin();
     keeper.expect("/dev/null");
     keeper.expect("end");

@@ -60,7 +60,9 @@ fn a_failure_tells_the_whole_story() {
     keeper.barrier();
     let failed = catch_unwind(AssertUnwindSafe(|| keeper.ask("nonsense", "quite\tanother"))).expect_err("it must fail");
     let story = failed.downcast_ref::<String>().expect("a text").clone();
-    for part in ["expected  quite⇥another", "SENT     nonsense", "heard  error⇥Unknown command: nonsense", "stderr warning: a line"] {
+    for part in
+        ["expected  quite⇥another", "SENT     nonsense", "heard  error⇥Unknown command: nonsense", "stderr warning: a line"]
+    {
         assert!(story.contains(part), "{part} in {story}");
     }
     keeper.signal(Signal::KILL);

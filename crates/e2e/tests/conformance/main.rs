@@ -3,13 +3,18 @@
 
 mod controllers;
 mod desk;
+mod dumps;
 mod ending;
 mod exec;
 mod given;
 mod handles;
 mod kit;
 mod lines;
+mod log;
+mod options;
 mod order;
+mod overflow;
+mod pools;
 mod refusals;
 mod services;
 mod signals;

@@ -69,7 +69,10 @@ fn a_signal_is_a_trigger_while_it_is_pending() {
     let mut keeper = talk();
     define(&mut keeper, "a", "sleep\t1000");
     let answers = keeper.answers("service.auto_up\ta\t1\tSIGUSR1\tHUP");
-    keeper.check(answers.len() == 1 && e2e::fits("service.auto_up\ta\t1\t*USR1\t*HUP", &answers[0]).is_some(), &format!("{answers:?}"));
+    keeper.check(
+        answers.len() == 1 && e2e::fits("service.auto_up\ta\t1\t*USR1\t*HUP", &answers[0]).is_some(),
+        &format!("{answers:?}"),
+    );
     rests(&mut keeper);
     keeper.signal(Signal::USR1);
     keeper.wait_for(UP);

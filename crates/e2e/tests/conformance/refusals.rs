@@ -5,7 +5,9 @@ use crate::desk::{define, monotonic, refused, start, talk};
 #[test]
 fn names_of_services() {
     let mut keeper = talk();
-    for command in ["service.tags", "service.args", "service.fds", "service.auto_up", "service.start", "service.signal", "service.delete"] {
+    for command in
+        ["service.tags", "service.args", "service.fds", "service.auto_up", "service.start", "service.signal", "service.delete"]
+    {
         let (bad, rest) = (format!("{command}\ta b"), format!("{command}\ta b\t1\talways"));
         refused(
             &mut keeper,
@@ -57,14 +59,20 @@ fn service_start() {
         ],
     );
     start(&mut keeper, "a");
-    refused(&mut keeper, &[("service.start\ta", "service is not startable"), ("service.start\ta\t-", "no service.start pending")]);
+    refused(
+        &mut keeper,
+        &[("service.start\ta", "service is not startable"), ("service.start\ta\t-", "no service.start pending")],
+    );
 }
 
 #[test]
 fn service_signal() {
     let mut keeper = talk();
     define(&mut keeper, "a", "sleep\t1000");
-    refused(&mut keeper, &[("service.signal\ta\tTERM", "service is not running"), ("service.signal\ta", "Expected signal argument")]);
+    refused(
+        &mut keeper,
+        &[("service.signal\ta\tTERM", "service is not running"), ("service.signal\ta", "Expected signal argument")],
+    );
     start(&mut keeper, "a");
     refused(
         &mut keeper,

@@ -44,7 +44,8 @@ fn a_handle_that_is_not_defined_is_warned_of_and_kept() {
     let mut keeper = talk();
     let mut lines = keeper.answers("service.fds\ta\tnull\t-\tlater");
     lines.sort();
-    let want = ["service.fds\ta\tnull\t-\tlater", "warning: fd \"-\" is not yet defined", "warning: fd \"later\" is not yet defined"];
+    let want =
+        ["service.fds\ta\tnull\t-\tlater", "warning: fd \"-\" is not yet defined", "warning: fd \"later\" is not yet defined"];
     keeper.check(lines == want, &format!("expected {want:?}, got {lines:?}"));
     let dump = dump(&mut keeper);
     keeper.check(dump.iter().any(|l| l == "service.fds\ta\tnull\t-\tlater"), "it is stored");
@@ -70,7 +71,9 @@ fn start_then_up_then_down_with_nine_fields() {
 fn a_signal_ends_it_and_is_named() {
     let mut keeper = talk();
     define(&mut keeper, "a", "sleep\t1000");
-    for (said, named) in [("TERM", "SIGTERM"), ("SIGINT", "SIGINT"), ("9", "SIGKILL"), ("SIGSEGV", "SIGSEGV"), ("USR1", "SIGUSR1")] {
+    for (said, named) in
+        [("TERM", "SIGTERM"), ("SIGINT", "SIGINT"), ("9", "SIGKILL"), ("SIGSEGV", "SIGSEGV"), ("USR1", "SIGUSR1")]
+    {
         let pid = start(&mut keeper, "a");
         keeper.ask(
             &format!("service.signal\ta\t{said}"),

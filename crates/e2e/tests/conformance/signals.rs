@@ -79,6 +79,9 @@ fn a_storm_of_signals_ends_nothing() {
     keeper.barrier();
     let lines = dump(&mut keeper);
     for (_, name) in TOLD {
-        keeper.check(lines.iter().any(|l| e2e::fits(&format!("signal\t{name}\t<ts>\t<ts>"), l).is_some()), &format!("{name} in {lines:?}"));
+        keeper.check(
+            lines.iter().any(|l| e2e::fits(&format!("signal\t{name}\t<ts>\t<ts>"), l).is_some()),
+            &format!("{name} in {lines:?}"),
+        );
     }
 }
