@@ -18,3 +18,6 @@ mod pools;
 mod refusals;
 mod services;
 mod signals;
+mod two_handles;
+mod two_lines;
+mod two_services;
