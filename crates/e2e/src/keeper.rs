@@ -3,7 +3,8 @@
 use crate::bins::Bins;
 use crate::janitor::{clear, members};
 use crate::keeper_client::Client;
-use crate::keeper_lines::{Inbox, Lines, PATIENCE};
+use crate::keeper_inbox::Inbox;
+use crate::keeper_lines::{Lines, PATIENCE};
 use crate::proc::Proc;
 use crate::wait::Pause;
 use rustix::process::{Pid, Signal, kill_process};
@@ -33,7 +34,7 @@ pub struct Start {
 }
 
 impl Start {
-    /// A keeper in a fresh folder, which is its working directory and holds the test's files.
+    /// A keeper (the built one, or the program that the variable `E2E_KEEPER` names) in a fresh folder, which is its working directory and holds the test's files.
     ///
     /// # Panics
     /// When a program is missing or too old.
@@ -116,7 +117,8 @@ impl Start {
     }
 
     fn command(&self) -> Command {
-        let program = self.program.clone().unwrap_or_else(|| self.bins.path("abide-keeper"));
+        let program = self.program.clone().or_else(|| std::env::var_os("E2E_KEEPER").map(PathBuf::from));
+        let program = program.unwrap_or_else(|| self.bins.path("abide-keeper"));
         let program = match &self.called {
             None => program,
             Some(name) => {

@@ -1,6 +1,7 @@
 //! A controller on the keeper's control socket.
 
-use crate::keeper_lines::{Inbox, Lines, PATIENCE};
+use crate::keeper_inbox::Inbox;
+use crate::keeper_lines::{Lines, PATIENCE};
 use crate::wait::wait_until;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recvmsg, sendmsg,

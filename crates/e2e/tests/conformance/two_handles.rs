@@ -108,7 +108,8 @@ fn only_the_pen_changes_anything() {
     let why = denied(&mut keeper, "pen.take\t4");
     keeper.check(why.starts_with("pen 6"), &why);
     // Looking is free.
-    keeper.check(!dump(&mut keeper).is_empty(), "a dump");
+    let lines = dump(&mut keeper);
+    keeper.check(!lines.is_empty(), "a dump");
     set(&mut client, "service.tags\ta\tx");
     keeper.wait_for("#<int>\tservice.tags\ta\tx");
 }
@@ -116,7 +117,8 @@ fn only_the_pen_changes_anything() {
 #[test]
 fn a_process_is_signalled_by_pid_and_ident_only() {
     let mut keeper = talk_two();
-    let mut child = std::process::Command::new("sleep").arg("1000").spawn().expect("sleep can be started");
+    // In the keeper's folder, so that it is found and ended if this test fails.
+    let mut child = std::process::Command::new("sleep").arg("1000").current_dir(keeper.root()).spawn().expect("sleep is there");
     let process = Proc::find(child.id()).expect("it runs");
     denied(&mut keeper, &format!("service.signal\tgone\tKILL\tpid\t{}\t{}", process.pid, process.start + 1));
     assert!(process.alive());

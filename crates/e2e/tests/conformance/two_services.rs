@@ -225,8 +225,9 @@ fn orphans_are_told() {
 #[test]
 fn a_stranger_is_adopted_by_pid_and_ident() {
     let mut keeper = talk_two();
-    let mut child = std::process::Command::new("sh").args(["-c", "read x; exit 7"]);
-    let mut child = child.stdin(std::process::Stdio::piped()).spawn().expect("sh can be started");
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "read x; exit 7"]).current_dir(keeper.root()).stdin(std::process::Stdio::piped());
+    let mut child = command.spawn().expect("sh can be started");
     let process = Proc::find(child.id()).expect("it runs");
     denied(&mut keeper, &format!("service.adopt\ta\t{}\t{}", process.pid, process.start + 1));
     denied(&mut keeper, "service.adopt\ta\t999999999\t5");
