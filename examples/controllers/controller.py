@@ -1,268 +1,194 @@
 #!/usr/bin/env python3
-"""A controller for abide-keeper (dialect 1, so daemonproxy understands it too); only Python's standard library.
-
-    controller.py SERVICES            events come on stdin, commands go to stdout
+"""controller.py SERVICES: a controller for abide-keeper (dialect 1, so daemonproxy understands it too). Events on stdin, commands on stdout.
 
 It starts the loggers and apps that the file SERVICES lists, restarts what dies, with growing pauses, and on SIGTERM or SIGINT (of the
 keeper; signals are events) stops the apps, then the loggers, then the keeper. README.md tells the file's format and the settings.
-
-The keeper holds every process, pipe and pending start, so this program holds nothing that may not be lost. It may be killed at any
-moment: the next one asks `statedump`, builds its picture from the answer, and goes on. Lost events (`overflow`) are the same case.
-
-It has no clock: the keeper starts a service at a given second, so a pause is a planned start, and a time limit is the planned start of a
-service that does nothing (TIMER).
+The keeper holds every process, pipe and pending start, so nothing is held here that may not be lost: a controller that is started again,
+or has lost events (`overflow`), asks `statedump`, builds its picture from the answer, and goes on. There is no clock here: a pause is a
+start that the keeper does at a given second, and a time limit is the planned start of a service that does nothing (TIMER).
 """
 
 import os
 import signal
 import sys
-from dataclasses import dataclass, field
 
-BASE, MAX, RESET, STOP = (
-    int(os.environ.get(name, default))
-    for name, default in (("BACKOFF_BASE", 1), ("BACKOFF_MAX", 30), ("BACKOFF_RESET", 10), ("STOP_TIMEOUT", 5))
-)
-GUARD = os.environ.get("TERMINATE_GUARD", "")
+BASE, MAX = int(os.environ.get("BACKOFF_BASE", 1)), int(os.environ.get("BACKOFF_MAX", 30))
+RESET, STOP = int(os.environ.get("BACKOFF_RESET", 10)), int(os.environ.get("STOP_TIMEOUT", 5))
+GUARD = [os.environ["TERMINATE_GUARD"]] if os.environ.get("TERMINATE_GUARD") else []
 TIMER = "controller.timer"
-NOT_ASKED, INPUT_ENDED, TERMED, KILLED = range(4)
+NOT_ASKED, INPUT_ENDED, TERMED, KILLED = range(4)  # how a service was asked to end
 
 
 def send(*fields):
-    sys.stdout.buffer.write("\t".join(map(str, fields)).encode(errors="surrogateescape") + b"\n")
-    sys.stdout.buffer.flush()
+    os.write(1, "\t".join(map(str, fields)).encode(errors="surrogateescape") + b"\n")
 
 
 def say(*words):
     print("controller:", *words, file=sys.stderr, flush=True)
 
 
-@dataclass
 class Service:
-    name: str
-    kind: str = "app"
-    args: list = field(default_factory=list)
-    logger: str = ""
-    # What the keeper last said of it.
-    state: str = "absent"
-    since: str = "-"
-    life: int = 0
-    # What we did: short lives in a row; how it was asked to end; whether it ends because it shall be restarted.
-    fails: int = 0
-    asked: int = NOT_ASKED
-    again: bool = False
+    def __init__(self, name, kind, args, log):
+        self.name, self.kind, self.args, self.log = name, kind, args, log
+        self.state, self.since, self.life = "absent", "-", 0  # what the keeper last said of it
+        self.fails, self.asked, self.again = 0, NOT_ASKED, False  # what we did; `again`: it ends because it shall be restarted
+
+    def hear(self, state, since, _pid, _reason, _value, life, *_):
+        self.state, self.since, self.life = "absent" if state == "deleted" else state, since, int(life) if life.isdigit() else 0
 
     def pause(self):
-        """Seconds until the restart that this death asks for: 0, BASE, 2*BASE, 4*BASE ... MAX."""
-        if self.again or self.life >= RESET:
-            self.fails = 0
-        pause = min(MAX, BASE << min(self.fails - 1, 20)) if self.fails else 0
-        self.fails = 0 if self.again else self.fails + 1
-        return pause
+        """Seconds from its death to its next life: 0, BASE, 2 BASE, 4 BASE … MAX for one short life after the other."""
+        if self.state == "absent" or self.since == "-" or self.again:
+            return 0  # no death, or a wished one
+        fails = 0 if self.life >= RESET else self.fails
+        self.fails = fails + 1
+        return min(MAX, BASE << min(fails - 1, 20)) if fails else 0
 
 
 def read_services(path):
-    services, logger = [], ""
+    services, log = [], None
     with open(path, errors="surrogateescape") as file:
         for line in file.read().split("\n"):
-            if not line or line.startswith("#"):
-                continue
-            name, kind, *args = line.split("\t") + [""] * (2 - line.count("\t") - 1)
-            if kind not in ("app", "logger"):
-                sys.exit(f"controller: {name}: the kind must be app or logger, not '{kind}'")
-            logger = name if kind == "logger" else logger
-            services.append(Service(name, kind, args, "" if kind == "logger" else logger))
+            name, kind, *args = line.split("\t") if "\t" in line else (line, "")
+            if line and not line.startswith("#"):
+                assert kind in ("app", "logger"), f"{name}: the kind must be app or logger, not '{kind}'"
+                log = name if kind == "logger" else log
+                services.append(Service(name, kind, args, log))
     return sorted(services, key=lambda s: s.kind == "app")  # loggers first
 
 
 class Controller:
     def __init__(self, services):
-        self.services = services
-        self.named = {s.name: s for s in services}
-        self.timer, self.limit = Service(TIMER), None
-        self.handles, self.phase, self.whole, self.asked_for, self.hups, self.ends = set(), "run", False, 0, 0, False
-
-    # ---- events
+        self.services, self.timer = services, Service(TIMER, "timer", ["true"], None)
+        self.named = {s.name: s for s in [*services, self.timer]}
+        self.handles, self.whole, self.dumps = set(), False, 0  # `whole`: the picture is
+        self.phase, self.limit, self.hups = "run", None, 0
 
     def ask_for_all(self):
-        """The answer to `echo` comes after the whole dump."""
-        self.whole, self.asked_for, self.handles = False, self.asked_for + 1, set()
+        self.whole, self.dumps, self.handles = False, self.dumps + 1, set()
         for service in self.services:
             service.state = "absent"
-        send("service.args", TIMER, "true")
+        send("service.args", TIMER, *self.timer.args)
         send("statedump")
-        send("echo", "barrier", self.asked_for)
+        send("echo", "barrier", self.dumps)  # its answer comes after the whole dump
 
     def take(self, event, fields):
-        if event == "overflow":
-            say("events were lost; asking for everything")
-            self.ask_for_all()
-        elif event == "barrier" and fields == [str(self.asked_for)]:
-            self.all_known()
-        elif event == "service.state":
-            self.service_state(*fields[:3], fields[6])
+        if event == "service.state" and fields[0] in self.named:
+            self.named[fields[0]].hear(*fields[1:])
+            if self.whole:
+                self.settle(self.named[fields[0]])
+                self.go_on()
         elif event == "fd.state":
             (self.handles.discard if fields[1] == "deleted" else self.handles.add)(fields[0])
-        elif event == "signal":
-            # A new controller hears of every signal that nobody has cleared yet.
+        elif event == "signal":  # SIGTERM is never cleared: if this controller dies on the way, the next one hears of it and finishes
             self.hups = int(fields[2]) if fields[0] == "SIGHUP" else self.hups
-            self.ends = self.ends or fields[0] in ("SIGTERM", "SIGINT")
-            if self.whole:
-                self.handle_signals()
+            if fields[0] in ("SIGTERM", "SIGINT") and self.phase == "run":
+                self.enter("apps")
+            self.go_on()
+        elif event == "barrier" and fields == [str(self.dumps)]:
+            self.timer_event()
+            for service in self.services if self.phase == "run" else []:
+                self.define(service)
+            for service in self.services:
+                self.settle(service)
+            self.whole = True
+            self.go_on()
+        elif event == "overflow":
+            say("events were lost; asking for everything")
+            self.ask_for_all()
         elif event in ("error", "warning") or event.startswith("warning:"):
             say(event, *fields)
 
-    def service_state(self, name, state, since, life):
-        service = self.timer if name == TIMER else self.named.get(name)
-        if service is None:
-            return
-        service.state = "absent" if state == "deleted" else state
-        service.since, service.life = since, int(life) if life.isdigit() else 0
-        if self.whole and name == TIMER:
-            self.timer_event()
-        elif self.whole:
+    def enter(self, phase):
+        self.phase = phase
+        for service in self.services if self.whole else []:
             self.settle(service)
-            self.go_on()
 
-    def all_known(self):
-        self.timer_event()
-        self.handle_signals()
-        for service in self.services:
-            if self.phase == "run":
-                self.define(service)
-        for service in self.services:
-            self.settle(service)
-        self.whole = True
-        self.go_on()
-
-    def handle_signals(self):
-        # SIGTERM is never cleared: if this controller dies on the way, the next one hears of it and finishes.
-        if self.ends and self.phase == "run":
-            self.phase = "apps"
-        for service in self.services if self.whole and self.phase == "apps" else []:
-            self.settle(service)
-        if self.hups:
-            for service in self.services if self.phase == "run" else []:
-                if service.kind == "app":
-                    self.restart(service)
-            send("signal.clear", "SIGHUP", self.hups)
-            self.hups = 0
-        if self.whole:
-            self.go_on()
-
-    # ---- starting and restarting
+    def go_on(self):
+        """Looks at what concerns all services: SIGHUP, and whether a phase of the end is over."""
+        lives = {s.kind for s in self.services if s.state in ("start", "up")}
+        if self.whole and self.hups:
+            self.restart_apps()
+        if self.whole and self.phase == "apps" and "app" not in lives:
+            self.enter("loggers")
+        if self.whole and self.phase == "loggers" and "logger" not in lives:
+            self.phase = "end"
+            send("terminate", 0, *GUARD)
 
     def define(self, service):
-        name, kind, log = service.name, service.kind, service.logger
-        send("service.tags", name, kind)
+        name, log = service.name, service.log
+        send("service.tags", name, service.kind)
         send("service.args", name, *service.args)
-        if kind == "logger":
-            # A pipe that is there already may have lines in it, and a life at the other end.
-            if not {f"{name}.r", f"{name}.w"} <= self.handles:
-                send("fd.pipe", f"{name}.r", f"{name}.w")
-            send("service.fds", name, f"{name}.r", "stdout", "stderr")
-        else:
+        if service.kind == "app":
             send("service.fds", name, "null", *([f"{log}.w"] * 2 if log else ["stdout", "stderr"]))
-
-    def may_live(self, service):
-        """Loggers live until the last app is down."""
-        return self.phase == "run" or (self.phase == "apps" and service.kind == "logger")
+            return
+        if not {f"{name}.r", f"{name}.w"} <= self.handles:  # a pipe that is there may have lines in it, and a life at its other end
+            send("fd.pipe", f"{name}.r", f"{name}.w")
+        send("service.fds", name, f"{name}.r", "stdout", "stderr")
 
     def settle(self, service):
-        """Does what the picture of this service asks for. Called after each of its events, and for all when the picture is whole again."""
-        if service.state == "down" and self.may_live(service) or service.state == "absent" and self.phase == "run":
-            self.revive(service)
-        elif service.state == "start" and not self.may_live(service):
-            self.call_off(service)
-        elif service.state == "up" and not self.may_live(service) and service.asked == NOT_ASKED:
+        """Does what the picture of this service asks for: after each of its events, and for all when the picture is whole again."""
+        if service is self.timer:
+            return self.timer_event()
+        may_live = self.phase == "run" or (self.phase == "apps" and service.kind == "logger")
+        if (service.state == "down" and may_live) or (service.state == "absent" and self.phase == "run"):
+            pause = service.pause()
+            service.state, service.asked, service.again = "start", NOT_ASKED, False  # one death is one restart
+            # When the picture was not whole, the death may be long past, and daemonproxy plans no start in the past. Times are cut to
+            # seconds: one more, so that the pause is never shorter than it should be.
+            send("service.start", service.name, *([int(service.since) + pause + 1] if pause and self.whole else []))
+        elif service.state in ("start", "up") and not may_live and service.asked == NOT_ASKED:
             self.press(service)
 
-    def revive(self, service):
-        died = service.state == "down" and service.since != "-"
-        pause = service.pause() if died else 0
-        service.asked, service.again = NOT_ASKED, False
-        service.state = "start"  # until the keeper says so: one death is one restart
-        # After a loss of events the death may be long past, and daemonproxy plans no start in the past. And times are cut to seconds: one
-        # more, so that the pause is never shorter than it should be.
-        later = [int(service.since) + pause + 1] if pause and self.whole else []
-        send("service.start", service.name, *later)
-
-    def restart(self, service):
-        service.fails = 0
-        if service.state == "up":
-            service.again = True
-            self.press(service)
-        elif service.state == "start":
-            send("service.start", service.name)
-
-    # ---- ending
+    def restart_apps(self):
+        for service in self.services if self.phase == "run" else []:
+            if service.kind == "app":
+                service.fails, service.again = 0, service.state == "up"
+                if service.state == "up" and service.asked == NOT_ASKED:
+                    self.press(service)
+                elif service.state == "start":
+                    send("service.start", service.name)
+        send("signal.clear", "SIGHUP", self.hups)
+        self.hups = 0
 
     def press(self, service):
         """Asks a service to end, each time more firmly."""
-        name = service.name
         if service.asked == NOT_ASKED and self.phase == "loggers":
-            # The end of its input is the gentlest way to tell a logger: it will have read every line.
-            if f"{name}.w" in self.handles:
-                send("fd.delete", f"{name}.w")
+            # The end of its input is the gentlest way to tell a logger: it will have read every line. One that waits for its restart is
+            # started at once, for what is in its pipe.
+            if service.state == "start":
+                send("service.start", service.name)
+            if f"{service.name}.w" in self.handles:
+                send("fd.delete", f"{service.name}.w")
             service.asked = INPUT_ENDED
+        elif service.state == "start":
+            send("service.start", service.name, "-")
         elif service.asked < TERMED:
-            send("service.signal", name, "SIGTERM")
+            send("service.signal", service.name, "SIGTERM")
             service.asked = TERMED
         elif service.asked == TERMED:
-            say(name, "does not end: SIGKILL")
-            send("service.signal", name, "SIGKILL")
+            say(service.name, "does not end: SIGKILL")
+            send("service.signal", service.name, "SIGKILL")
             service.asked = KILLED
-            return
-        else:
-            return
-        self.arm()
-
-    def call_off(self, service):
-        """A start that is planned for later."""
-        if service.kind == "app":
-            send("service.start", service.name, "-")
-        elif service.asked == NOT_ASKED:
-            # There may be last lines in its pipe, so it is started at once and told that there will be no more.
-            send("service.start", service.name)
-            self.press(service)
-
-    def go_on(self):
-        """To the next phase, when nothing of this one is left."""
-        for phase, kind, following in (("apps", "app", "loggers"), ("loggers", "logger", "end")):
-            if self.phase == phase and not any(s.kind == kind and s.state in ("start", "up") for s in self.services):
-                self.phase = following
-                for service in self.services if following == "loggers" else []:
-                    self.settle(service)
-                if following == "end":
-                    send("terminate", 0, *([GUARD] if GUARD else []))
-
-    # ---- time limits: `arm` runs TIMER once to learn what time it is, then plans its next start for the end of the limit
-
-    def arm(self):
-        self.limit = "ask"
-        if self.timer.state != "up":
+        if service.asked in (INPUT_ENDED, TERMED) and self.limit != "ask":
+            self.limit = "ask"  # what time it is; `timer_event` then plans the end of the limit
             send("service.start", TIMER)
 
     def timer_event(self):
         if self.limit is None or self.timer.state != "down" or self.timer.since == "-":
             return
         now = int(self.timer.since)
-        if self.limit == "ask":
-            self.limit = now + STOP + 1
+        self.limit = now + STOP + 1 if self.limit == "ask" else self.limit
         if now < self.limit:
             return send("service.start", TIMER, self.limit)
         self.limit = None
         for service in self.services:
-            if service.state == "up" and service.asked != NOT_ASKED:
+            if service.state in ("start", "up") and service.asked != NOT_ASKED:
                 self.press(service)
-            elif service.state == "start" and not self.may_live(service):
-                send("service.start", service.name, "-")
 
 
 def main():
-    if len(sys.argv) != 2:
-        sys.exit(f"usage: {sys.argv[0]} SERVICES")
-    for name in (signal.SIGINT, signal.SIGHUP):  # of a terminal: those are for the keeper, which tells us
-        signal.signal(name, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})  # of a terminal: they are for the keeper, which tells us
     controller = Controller(read_services(sys.argv[1]))
     controller.ask_for_all()
     for line in sys.stdin.buffer:

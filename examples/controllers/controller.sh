@@ -37,7 +37,7 @@ next() {
 # again_I (1 = it ends because it shall be restarted).
 put() { eval "$1_$2=\$3"; }
 get() { eval "value=\$$1_$2"; }
-is() { get "$1" "$2" && [ "$value" = "$3" ]; }
+is() { eval "[ \"\$$1_$2\" = \"\$3\" ]"; } # leaves $value alone
 
 number_of() { # NAME → $i
     i=1
@@ -68,12 +68,15 @@ read_services() {
         app) put log $count $logger ;;
         *) say "line $count of the services: the kind must be app or logger, not '$field'" && exit 2 ;;
         esac
-        for field in fails asked again r w; do put $field $count 0; done
+        for field in fails asked again; do put $field $count 0; done
         forget $count
     done
 }
 
-forget() { put state "$1" absent && put r "$1" 0 && put w "$1" 0; }
+forget() {
+    put state "$1" absent && put since "$1" - && put life "$1" 0
+    put r "$1" 0 && put w "$1" 0
+}
 
 # ---- starting and restarting
 
@@ -146,7 +149,10 @@ restart() { # on SIGHUP
     put fails "$1" 0
     get state "$1"
     case $value in
-    up) put again "$1" 1 && press "$1" ;;
+    up)
+        put again "$1" 1
+        if is asked "$1" 0; then press "$1"; fi
+        ;;
     start) get name "$1" && send service.start "$value" ;;
     esac
 }
@@ -212,8 +218,7 @@ go_on() { # to the next phase, when nothing of this one is left
 # ---- time limits: `arm` runs TIMER once to learn what time it is, then plans its next start for the end of the limit.
 
 arm() {
-    limit=ask
-    if [ "$timer" != up ]; then send service.start $TIMER; fi
+    if [ "$limit" != ask ]; then limit=ask && send service.start $TIMER; fi
 }
 
 timer_event() { # TS: TIMER has run
