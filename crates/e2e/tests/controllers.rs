@@ -11,8 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 const SOON: Duration = Duration::from_secs(10);
-/// For what includes pauses that are counted in seconds.
-const LATER: Duration = Duration::from_secs(30);
+const LATER: Duration = Duration::from_secs(30); // pauses are counted in seconds
 
 /// An app that tells its pid and, when it is asked to end, has something to say.
 const APP: &str = "#!/bin/sh
@@ -310,8 +309,7 @@ fn hup_restarts_all_apps(tongue: Tongue) {
     stage.signal(Signal::HUP);
     wait_until(SOON, "both have ended", || (!before.0.alive() && !before.1.alive()).then_some(()));
     let after = (second_up(&mut stage, "web", before.0), second_up(&mut stage, "api", before.1));
-    assert!(after.0.alive() && after.1.alive());
-    assert!(log.alive(), "the logger is left alone");
+    assert!(after.0.alive() && after.1.alive() && log.alive(), "the logger is left alone");
     // The signal is cleared: a new controller would hear of it again.
     stage.tell(&["statedump"]);
     stage.tell(&["echo", "mark"]);
