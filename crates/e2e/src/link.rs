@@ -30,6 +30,7 @@ impl Link {
         ours.set_read_timeout(Some(PATIENCE))?;
         let twin = OwnedFd::from(theirs.try_clone()?);
         let process = command.stdin(Stdio::from(OwnedFd::from(theirs))).stdout(Stdio::from(twin)).spawn()?;
+        drop(command); // With it goes our copy of the keeper's end, so that its death is heard.
         let mut link = Link { process, reader: BufReader::new(ours), line: String::new() };
         link.barrier()?;
         Ok(link)
