@@ -2,6 +2,7 @@
  *
  *     spawn loop WIDTH COUNT PROGRAM ARG…   COUNT children, WIDTH at a time; prints the nanoseconds that they took together
  *     spawn told COUNT PROGRAM ARG…         one at a time; prints for each the moment (ns, CLOCK_MONOTONIC) at which waitpid returned
+ *     spawn asked PROGRAM ARG…              one at a time, each for a byte on standard input; writes the line `down` when waitpid has returned
  *     spawn relay COUNT PROGRAM ARG…        one at a time; writes the line `down` when waitpid has returned
  */
 #include <inttypes.h>
@@ -70,9 +71,20 @@ static int relay(long count, char **argv) {
     return 0;
 }
 
+static int asked(char **argv) {
+    char byte;
+    while (read(0, &byte, 1) == 1) {
+        bear(argv);
+        reap();
+        if (write(1, "down\n", 5) != 5) return 5;
+    }
+    return 0;
+}
+
 int main(int argc, char **argv) {
     if (argc > 4 && strcmp(argv[1], "loop") == 0) return loop(atol(argv[2]), atol(argv[3]), argv + 4);
     if (argc > 3 && strcmp(argv[1], "told") == 0) return told(atol(argv[2]), argv + 3);
     if (argc > 3 && strcmp(argv[1], "relay") == 0) return relay(atol(argv[2]), argv + 3);
+    if (argc > 2 && strcmp(argv[1], "asked") == 0) return asked(argv + 2);
     return 2;
 }

@@ -83,7 +83,8 @@ impl Link {
         }
         // Taken apart once more, because a borrow that is given back may not begin in a loop.
         let from = self.line.find("service.state\t").expect("the loop found it") + "service.state\t".len();
-        let (name, rest) = self.line[from..].trim_end_matches('\n').split_once('\t').expect("the loop found a state behind the name");
+        let (name, rest) =
+            self.line[from..].trim_end_matches('\n').split_once('\t').expect("the loop found a state behind the name");
         Ok((name, &rest[state.len()..]))
     }
 
@@ -118,7 +119,9 @@ impl Link {
         for first in (0..count).step_by(AT_ONCE) {
             let some = first..count.min(first + AT_ONCE);
             for n in some.clone() {
-                self.send(&format!("service.fds\tcrowd{n}\tleash\tnull\tnull\nservice.args\tcrowd{n}\t{argv}\nservice.start\tcrowd{n}\n"))?;
+                self.send(&format!(
+                    "service.fds\tcrowd{n}\tleash\tnull\tnull\nservice.args\tcrowd{n}\t{argv}\nservice.start\tcrowd{n}\n"
+                ))?;
             }
             for _ in some {
                 self.state("up")?;

@@ -29,7 +29,8 @@ fn crowd(house: &House, keeper: &StaticKeeper, count: usize) -> Link {
     let mut command = house.plain(&keeper.path);
     command.arg("-i").stderr(fs::File::create(house.file("keeper.err")).expect("a file of our own"));
     let mut link = Link::start(command).expect("the keeper starts");
-    link.crowd(count, &["cat"]).unwrap_or_else(|e| panic!("{count} services cannot be started: {e}\n{}", house.read("keeper.err")));
+    link.crowd(count, &["cat"])
+        .unwrap_or_else(|e| panic!("{count} services cannot be started: {e}\n{}", house.read("keeper.err")));
     link
 }
 

@@ -22,7 +22,8 @@ pub fn memory(ground: &Ground, report: &mut Report) -> io::Result<()> {
     for (count, aim) in [(0, "≤ 1024 KiB RSS"), (100, ""), (1000, "≤ 3072 KiB private")] {
         let link = crowd(ground, &under, count)?;
         let found = weigh(link.pid())?;
-        let words = format!("{} KiB RSS, {} KiB PSS, {} KiB private, {} KiB anonymous", found.rss, found.pss, found.own, found.anonymous);
+        let words =
+            format!("{} KiB RSS, {} KiB PSS, {} KiB private, {} KiB anonymous", found.rss, found.pss, found.own, found.anonymous);
         report.count(&format!("memory of the keeper alone, {count} services"), &words, aim);
     }
     Ok(())

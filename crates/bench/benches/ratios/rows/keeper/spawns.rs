@@ -5,7 +5,9 @@ use crate::ground::Ground;
 use crate::report::{Report, ratio};
 use crate::stats::Samples;
 use e2e::Link;
-use std::io;
+use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 
 const TURNS: usize = 5;
 const COUNT: usize = 2000;
@@ -21,6 +23,24 @@ fn theirs(ground: &Ground, width: usize) -> io::Result<u64> {
 
 fn rate(ns: u64) -> u64 {
     COUNT as u64 * 1_000_000_000 / ns.max(1)
+}
+
+/// Children a second of the C loop when somebody else asks for each and waits until it is told: what no keeper can do without.
+fn asked(ground: &Ground) -> io::Result<u64> {
+    let (mut near, far) = UnixStream::pair()?;
+    let mut command = ground.plain(&ground.program("spawn"));
+    command.arg("asked").arg(ground.program("nothing"));
+    let mut process = command.stdin(OwnedFd::from(far.try_clone()?)).stdout(OwnedFd::from(far)).spawn()?;
+    drop(command); // With it goes our copy of the far end.
+    let begun = sys::clock::now();
+    for _ in 0..COUNT {
+        near.write_all(b".")?;
+        near.read_exact(&mut [0; b"down\n".len()])?;
+    }
+    let took = sys::clock::now() - begun;
+    drop(near);
+    process.wait()?;
+    Ok(rate(took))
 }
 
 /// Defines `width` services that end at once.
@@ -59,7 +79,9 @@ pub fn spawns(ground: &Ground, report: &mut Report) -> io::Result<()> {
     let under = Under::new()?;
     under.describe(report);
     let mut found: [(Samples, Samples); ROWS.len()] = Default::default();
+    let mut told = Samples::default();
     for _ in 0..TURNS {
+        told.push(asked(ground)?);
         for ((width, dialect, _), (low, high)) in ROWS.iter().zip(&mut found) {
             low.push(theirs(ground, *width)?);
             let mut link = under.start(ground)?;
@@ -70,9 +92,12 @@ pub fn spawns(ground: &Ground, report: &mut Report) -> io::Result<()> {
             high.push(ours(&mut link, *width)?);
         }
     }
+    let words = |rates: &Samples| format!("{}/s ({} – {})", rates.at(50), rates.at(10), rates.at(90));
+    let alone = &found[0].0;
+    let work = format!("({COUNT} children: the C loop when another process asks for each)");
+    report.row(&work, TURNS, &words(alone), &words(&told), ratio(told.at(50), alone.at(50)), "");
     for ((width, dialect, aim), (low, high)) in ROWS.iter().zip(&found) {
         let work = format!("{COUNT} children, fork to wait, {width} at a time, dialect {dialect}");
-        let words = |rates: &Samples| format!("{}/s ({} – {})", rates.at(50), rates.at(10), rates.at(90));
         report.row(&work, TURNS, &words(low), &words(high), ratio(high.at(50), low.at(50)), aim);
     }
     Ok(())
