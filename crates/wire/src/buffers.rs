@@ -210,7 +210,13 @@ impl Outbox {
     }
 
     /// Writes a line behind the others; `keep` says, by what it needs, whether it stays.
-    fn write(&mut self, dialect: Dialect, head: u64, write: impl FnOnce(&mut Line<'_>), keep: impl FnOnce(usize) -> bool) -> bool {
+    fn write(
+        &mut self,
+        dialect: Dialect,
+        head: u64,
+        write: impl FnOnce(&mut Line<'_>),
+        keep: impl FnOnce(usize) -> bool,
+    ) -> bool {
         let room = self.free(dialect);
         if self.sent > 0 && self.bytes.capacity() - self.bytes.len() < room {
             self.bytes.drain(..self.sent);

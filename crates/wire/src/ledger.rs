@@ -138,7 +138,11 @@ impl Entry {
 /// # Errors
 /// [`LedgerError`].
 pub fn read(bytes: &[u8]) -> Result<Vec<Entry>, LedgerError> {
-    let text = bytes.strip_suffix(b"\n").ok_or(if bytes.starts_with(HEAD.as_bytes()) { LedgerError::Torn } else { LedgerError::Foreign })?;
+    let text = bytes.strip_suffix(b"\n").ok_or(if bytes.starts_with(HEAD.as_bytes()) {
+        LedgerError::Torn
+    } else {
+        LedgerError::Foreign
+    })?;
     let mut lines = Vec::new();
     for (number, line) in text.split(|b| *b == b'\n').enumerate() {
         let fields = split_fields(line, Dialect::Two).map_err(|_| LedgerError::Line(number, String::new()))?;
