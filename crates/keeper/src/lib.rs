@@ -7,8 +7,12 @@
 //! loop around it that waits for the kernel and performs the effects. [`main`] is the program.
 
 pub mod core;
+#[cfg(any())]
 mod home;
+#[cfg(any())]
 mod program;
+#[cfg(any())]
 pub mod shell;
 
+#[cfg(any())]
 pub use program::main;

@@ -1,5 +1,6 @@
 //! What waits on a connection: lines that came in, lines that go out. Both bounded; both keep their memory when they are used again.
 
+use crate::ledger::{Entry, LedgerError, Writer};
 use crate::{DIALECT1_LINE, DIALECT2_LINE, Dialect, Line};
 
 /// Bytes that wait to be sent, at most, and how many must be free for a command to be executed.
@@ -113,15 +114,19 @@ impl Inbox {
         self.waiting().contains(&b'\n')
     }
 
-    /// Puts back what an earlier keeper had read (see [`crate::ledger`]).
-    pub fn restore(&mut self, waiting: &[u8], skipping: Option<bool>) {
-        self.receive(waiting);
-        self.skipping = skipping;
+    /// Writes what another executable needs to go on.
+    pub fn save(&self, ledger: &mut Writer) {
+        ledger.maybe(self.skipping.map(u8::from)).field(self.waiting());
     }
 
-    /// Whether a line is being skipped, and whether that is a comment.
-    pub fn skipping(&self) -> Option<bool> {
-        self.skipping
+    /// Reads what [`Inbox::save`] wrote.
+    ///
+    /// # Errors
+    /// It is not understood.
+    pub fn restore(&mut self, entry: &mut Entry) -> Result<(), LedgerError> {
+        self.skipping = entry.maybe::<u8>()?.map(|comment| comment != 0);
+        self.bytes.extend_from_slice(&entry.field()?);
+        Ok(())
     }
 }
 
@@ -262,14 +267,20 @@ impl Outbox {
         said
     }
 
-    /// The number of the last event, and of the first that was lost.
-    pub fn numbers(&self) -> (u64, Option<u64>) {
-        (self.number, self.lost)
+    /// Writes what another executable needs to go on.
+    pub fn save(&self, ledger: &mut Writer) {
+        let sent = self.total;
+        ledger.number(self.number).maybe(self.lost).number(u8::from(self.heedless)).number(sent).field(self.unsent());
     }
 
-    /// Puts back what an earlier keeper had not sent (see [`crate::ledger`]).
-    pub fn restore(&mut self, unsent: &[u8], number: u64, lost: Option<u64>) {
-        self.bytes.extend_from_slice(unsent);
-        (self.number, self.lost) = (number, lost);
+    /// Reads what [`Outbox::save`] wrote.
+    ///
+    /// # Errors
+    /// It is not understood.
+    pub fn restore(&mut self, entry: &mut Entry) -> Result<(), LedgerError> {
+        (self.number, self.lost) = (entry.number()?, entry.maybe()?);
+        (self.heedless, self.total) = (entry.number::<u8>()? != 0, entry.number()?);
+        self.bytes.extend_from_slice(&entry.field()?);
+        Ok(())
     }
 }

@@ -1,106 +1,38 @@
-//! Commands: how a line is understood, who may say it, and how a refusal is told.
+//! Commands: who may say which, and how a refusal is told.
 
-use super::conn::{Incoming, Line};
+use super::args::{Args, Done, Quote, Refusal, Speaker, decimal};
+use super::conn::{Conn, Role};
 use super::dump::Cursor;
 use super::effect::{ConnId, Effect, Fault};
-use super::step::{Ask, Asking, Core};
-use std::borrow::Cow;
-use wire::{Dialect, is_name, split_fields};
-
-/// Why a command was refused; told as `error`.
-pub(super) type Refusal = Cow<'static, str>;
-pub(super) type Done = Result<(), Refusal>;
-
-/// Who says a command, and how an error would quote it.
-pub(super) struct Speaker {
-    pub(super) conn: ConnId,
-    pub(super) dialect: Dialect,
-    quote: Vec<u8>,
-}
-
-/// The fields of a command that have not been looked at.
-pub(super) struct Args<'a> {
-    fields: &'a [Cow<'a, [u8]>],
-}
-
-impl<'a> Args<'a> {
-    pub(super) fn next(&mut self) -> Option<&'a [u8]> {
-        let (first, rest) = self.fields.split_first()?;
-        self.fields = rest;
-        Some(first)
-    }
-
-    pub(super) fn need(&mut self) -> Result<&'a [u8], Refusal> {
-        self.next().ok_or("missing argument".into())
-    }
-
-    /// All others. A single empty one, with which an event says "none", is none.
-    pub(super) fn rest(&mut self) -> Vec<Vec<u8>> {
-        let rest = std::mem::take(&mut self.fields);
-        if rest.len() == 1 && rest[0].is_empty() { Vec::new() } else { rest.iter().map(|f| f.to_vec()).collect() }
-    }
-
-    pub(super) fn end(&mut self) -> Done {
-        if self.fields.is_empty() { Ok(()) } else { Err("unknown option".into()) }
-    }
-
-    pub(super) fn service(&mut self) -> Result<&'a str, Refusal> {
-        self.name("Expected service name", "Invalid service name")
-    }
-
-    pub(super) fn handle(&mut self) -> Result<&'a str, Refusal> {
-        self.name("Expected file descriptor name", "Invalid file descriptor name")
-    }
-
-    fn name(&mut self, missing: &'static str, wrong: &'static str) -> Result<&'a str, Refusal> {
-        let field = self.next().filter(|f| !f.is_empty()).ok_or(missing)?;
-        std::str::from_utf8(field).ok().filter(|_| is_name(field)).ok_or(wrong.into())
-    }
-
-    pub(super) fn number<T: std::str::FromStr>(&mut self) -> Result<T, Refusal> {
-        number(self.need()?).ok_or("Expected integer".into())
-    }
-}
-
-/// An integer: an optional `-` and decimal digits, nothing else.
-pub(super) fn number<T: std::str::FromStr>(field: &[u8]) -> Option<T> {
-    let digits = field.strip_prefix(b"-").unwrap_or(field);
-    let plain = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
-    std::str::from_utf8(field).ok().filter(|_| plain)?.parse().ok()
-}
-
-/// How much of a command an error quotes.
-const QUOTED: [usize; 2] = [30, 100];
-
-fn quote(line: &[u8], dialect: Dialect) -> Vec<u8> {
-    let mut end = QUOTED[usize::from(dialect == Dialect::Two)];
-    if line.starts_with(b"service.env") {
-        // Never a value: it may be a secret.
-        let tabs = line.iter().enumerate().filter(|(_, b)| **b == b'\t');
-        end = tabs.map(|(at, _)| at).nth(1).unwrap_or(line.len()).min(end);
-    }
-    match line.get(..end) {
-        Some(start) if start.len() < line.len() => [start, b"..."].concat(),
-        _ => line.to_vec(),
-    }
-}
+use super::log::Level;
+use super::state::{Ask, Asking, Core};
+use std::fmt::Write;
+use wire::{Dialect, Incoming, fields, take_apart};
 
 impl Core {
     /// Executes the next line of a connection, if a whole one has come. Whether anything was done.
     pub(super) fn command(&mut self, at: usize) -> bool {
-        let mut line = Vec::new();
+        let mut line = std::mem::take(&mut self.line);
+        let took = self.command_in(at, &mut line);
+        self.line = line;
+        took
+    }
+
+    fn command_in(&mut self, at: usize, line: &mut Vec<u8>) -> bool {
         let conn = &mut self.conns[at];
-        let Some(incoming) = conn.next_line(&mut line) else { return false };
+        let last = conn.takes_tail();
+        let Some(incoming) = conn.inbox.next_line(line, last) else { return false };
         let (id, dialect, was_silent) = (conn.id, conn.dialect, conn.silent);
-        let blank = line[..].iter().all(|b| matches!(b, b' ' | b'\t' | b'\r')) || line[0] == b'#';
-        conn.silent &= blank && !matches!(incoming, Incoming::TooLong);
-        if matches!(incoming, Incoming::TooLong) {
-            self.say_error(id, "line too long");
+        let blank = line.iter().all(|b| matches!(b, b' ' | b'\t' | b'\r')) || line[0] == b'#';
+        conn.silent &= blank && incoming == Incoming::Whole;
+        if incoming == Incoming::TooLong {
+            self.say_error(id, &"line too long".into());
+            self.log_of(Level::Error, id, &[b"command exceeds buffer size"]);
         } else if !blank {
-            let speaker = Speaker { conn: id, dialect, quote: quote(&line, dialect) };
-            match split_fields(&line, dialect) {
-                Ok(fields) => self.obey(&speaker, &fields),
-                Err(_) => self.refuse(&speaker, "unknown escape"),
+            let speaker = Speaker { conn: id, dialect, quote: Quote::of(line, dialect) };
+            match take_apart(line, dialect) {
+                Ok(()) => self.obey(&speaker, line),
+                Err(why) => self.refuse(&speaker, &why.text().into()),
             }
         }
         if was_silent && self.conns.iter().any(|c| c.id == id && !c.silent && c.dialect == Dialect::One) {
@@ -109,16 +41,18 @@ impl Core {
         true
     }
 
-    fn obey(&mut self, speaker: &Speaker, fields: &[Cow<'_, [u8]>]) {
-        let mut args = Args { fields: &fields[1..] };
-        let result = match self.any_time(speaker, &fields[0], &mut args) {
+    fn obey(&mut self, speaker: &Speaker, line: &[u8]) {
+        let mut args = Args { rest: line };
+        let verb = args.next().unwrap_or_default();
+        self.log_of(Level::Debug, speaker.conn, &[b"command ", verb]);
+        let result = match self.any_time(speaker, verb, &mut args) {
             Some(result) => result,
             None => match self.pen {
                 // Said bare, as the rule has it: who hears it knows that it must step back, whatever the command was.
-                Some((epoch, holder)) if holder != speaker.conn => return self.say_error(speaker.conn, format!("pen {epoch}")),
-                _ => match self.changing(speaker, &fields[0], &mut args) {
+                Some((epoch, holder)) if holder != speaker.conn => return self.say_pen(speaker.conn, epoch),
+                _ => match self.changing(speaker, verb, &mut args) {
                     Some(result) => result,
-                    None => return self.say_error(speaker.conn, [b"Unknown command: ", &*fields[0]].concat()),
+                    None => return self.unknown(speaker, verb),
                 },
             },
         };
@@ -131,26 +65,17 @@ impl Core {
     fn any_time(&mut self, speaker: &Speaker, verb: &[u8], args: &mut Args<'_>) -> Option<Done> {
         let two = speaker.dialect == Dialect::Two;
         Some(match verb {
-            b"echo" => {
-                self.echo(speaker, args);
-                Ok(())
-            }
-            b"statedump" => {
-                self.on_speaker(speaker, |conn| conn.dump = conn.events.then_some(Cursor::Fds(None)));
-                Ok(())
-            }
-            b"exit" => {
-                self.on_speaker(speaker, |conn| conn.leaving = true);
-                Ok(())
-            }
+            b"echo" => self.echo(speaker, args),
+            b"statedump" => self.on_speaker(speaker, |conn| conn.dump = conn.events.then_some(Cursor::Fds(None))),
+            b"exit" => self.leave(speaker),
+            b"conn.event_timeout" => self.event_timeout(speaker, args),
             b"dialect" => self.dialect(speaker, args),
-            b"version" if two => {
-                let version = env!("CARGO_PKG_VERSION");
-                self.say_to(speaker.conn, |d| Line::new(d, "version").with("abide-keeper").with(version).with("1,2"));
-                Ok(())
-            }
+            b"version" if two => self.version(speaker),
             b"hello" if two => self.hello(speaker),
             b"pen.take" if two => self.take_pen(speaker, args),
+            b"fd.list" if two => self.fd_list(speaker, args),
+            b"fd.inherit" if two => self.fd_inherit(speaker, args),
+            b"reap.adopted" if two => self.reap_adopted(speaker, args),
             _ => return None,
         })
     }
@@ -159,8 +84,8 @@ impl Core {
     fn changing(&mut self, speaker: &Speaker, verb: &[u8], args: &mut Args<'_>) -> Option<Done> {
         let two = speaker.dialect == Dialect::Two;
         Some(match verb {
-            b"service.tags" => self.service_list(speaker, args, "service.tags"),
-            b"service.args" => self.service_list(speaker, args, "service.args"),
+            b"service.tags" => self.service_tags(speaker, args),
+            b"service.args" => self.service_args(speaker, args),
             b"service.fds" => self.service_fds(speaker, args),
             b"service.auto_up" => self.service_auto_up(speaker, args),
             b"service.start" => self.service_start(speaker, args),
@@ -169,119 +94,185 @@ impl Core {
             b"fd.pipe" => self.fd_pipe(speaker, args),
             b"fd.open" => self.fd_open(speaker, args),
             b"fd.socket" => self.fd_socket(speaker, args),
+            b"fd.take" => self.fd_take(speaker, args),
             b"fd.delete" => self.fd_delete(args),
+            b"chdir" => self.chdir(speaker, args),
+            b"socket.create" => self.socket_create(speaker, args),
+            b"socket.delete" => self.socket_delete(),
             b"signal.clear" => self.signal_clear(args),
+            b"log.filter" => self.log_filter(speaker, args),
+            b"log.dest" => self.log_dest(speaker, args),
             b"terminate" => self.terminate(args),
-            b"service.env" if two => self.service_env(speaker, args, false),
-            b"service.env_add" if two => self.service_env(speaker, args, true),
-            b"service.cwd" if two => self.service_cwd(speaker, args),
-            b"service.umask" if two => self.service_umask(speaker, args),
-            b"service.rlimit" if two => self.service_rlimit(speaker, args),
-            b"service.adopt" if two => self.service_adopt(speaker, args),
-            b"service.keep" if two => self.service_keep(args),
+            b"terminate.guard" => self.terminate_guard(args),
+            b"terminate.exec_args" => self.terminate_exec_args(args),
+            b"fd.give" if two => self.fd_give(speaker, args),
+            b"upgrade" if two => self.upgrade(speaker, args),
+            _ if two => return self.extra(speaker, verb, args),
             _ => return None,
         })
     }
 
-    fn on_speaker(&mut self, speaker: &Speaker, change: impl FnOnce(&mut super::conn::Conn)) {
-        if let Some(conn) = self.conns.iter_mut().find(|c| c.id == speaker.conn) {
-            change(conn);
-        }
+    /// What dialect 2 adds about services.
+    fn extra(&mut self, speaker: &Speaker, verb: &[u8], args: &mut Args<'_>) -> Option<Done> {
+        Some(match verb {
+            b"service.env" => self.service_env(speaker, args, false),
+            b"service.env_add" => self.service_env(speaker, args, true),
+            b"service.cwd" => self.service_cwd(speaker, args),
+            b"service.umask" => self.service_umask(speaker, args),
+            b"service.nice" => self.service_nice(speaker, args),
+            b"service.oom" => self.service_oom(speaker, args),
+            b"service.user" => self.service_user(speaker, args),
+            b"service.rlimit" => self.service_rlimit(speaker, args),
+            b"service.cgroup" => self.service_cgroup(speaker, args),
+            b"service.opt" => self.service_opt(speaker, args),
+            b"service.adopt" => self.service_adopt(speaker, args),
+            b"service.keep" => self.service_keep(args),
+            _ => return None,
+        })
     }
 
-    fn echo(&mut self, speaker: &Speaker, args: &mut Args<'_>) {
-        let Some(first) = args.next() else { return };
-        let rest: Vec<_> = std::iter::from_fn(|| args.next()).collect();
-        self.say_to(speaker.conn, |dialect| {
-            let mut line = Line { bytes: Vec::new(), dialect };
-            for (at, field) in std::iter::once(first).chain(rest).enumerate() {
-                if at > 0 {
-                    line.bytes.push(b'\t');
+    pub(super) fn on_speaker(&mut self, speaker: &Speaker, change: impl FnOnce(&mut Conn)) -> Done {
+        self.on(speaker.conn, change);
+        Ok(())
+    }
+
+    fn echo(&mut self, speaker: &Speaker, args: &mut Args<'_>) -> Done {
+        // Back as it came: what was read from one line fits into one.
+        let said = std::mem::take(&mut args.rest);
+        if !said.is_empty() {
+            self.say_to(speaker.conn, |line| {
+                for (at, field) in fields(said).enumerate() {
+                    line.raw(if at > 0 { "\t" } else { "" });
+                    match line.dialect() {
+                        Dialect::One => line.raw(field),
+                        Dialect::Two => line.text(field),
+                    };
                 }
-                match dialect {
-                    // Back as it came: what was read from one line fits into one.
-                    Dialect::One => line.bytes.extend_from_slice(field),
-                    Dialect::Two => wire::push_field(&mut line.bytes, field, dialect),
-                }
-            }
-            line
-        });
+            });
+        }
+        Ok(())
+    }
+
+    /// `exit`: this connection goes; the keeper with it where it is the console.
+    fn leave(&mut self, speaker: &Speaker) -> Done {
+        self.on_speaker(speaker, |conn| conn.leaving = true)
     }
 
     fn dialect(&mut self, speaker: &Speaker, args: &mut Args<'_>) -> Done {
         match (args.number::<u32>()?, speaker.dialect) {
-            (2, Dialect::One) => self.on_speaker(speaker, super::conn::Conn::speak_two),
+            (2, Dialect::One) => self.on_speaker(speaker, Conn::speak_two)?,
             (2, Dialect::Two) | (1, Dialect::One) => {}
             _ => return Err("unsupported dialect".into()),
         }
-        self.say_to(speaker.conn, |d| Line::new(d, "dialect").with(if d == Dialect::Two { "2" } else { "1" }));
+        if self.line.capacity() < wire::DIALECT2_LINE + 1 {
+            self.line.reserve_exact(wire::DIALECT2_LINE + 1);
+        }
+        self.say_to(speaker.conn, |line| {
+            let dialect = if line.dialect() == Dialect::Two { "2" } else { "1" };
+            line.raw("dialect").field(dialect);
+        });
+        Ok(())
+    }
+
+    fn version(&mut self, speaker: &Speaker) -> Done {
+        let version = env!("CARGO_PKG_VERSION");
+        self.say_to(speaker.conn, |line| _ = line.raw("version").field("abide-keeper").field(version).field("1,2"));
         Ok(())
     }
 
     fn take_pen(&mut self, speaker: &Speaker, args: &mut Args<'_>) -> Done {
         let epoch: u64 = args.number()?;
         match self.pen {
-            Some((newer, _)) if newer > epoch => self.say_error(speaker.conn, format!("pen {newer}")),
+            Some((newer, _)) if newer > epoch => self.say_pen(speaker.conn, newer),
             _ => self.pen = Some((epoch, speaker.conn)),
         }
         Ok(())
     }
 
-    fn terminate(&mut self, args: &mut Args<'_>) -> Done {
-        let code = args.number()?;
-        args.end()?;
-        self.effects.push_back(Effect::End { code });
-        Ok(())
+    fn say_pen(&mut self, conn: ConnId, epoch: u64) {
+        self.say_to(conn, |line| write!(line.raw("error").field("pen "), "{epoch}").expect("writing to memory"));
     }
 
-    fn say_error(&mut self, conn: ConnId, text: impl AsRef<[u8]>) {
-        self.say_to(conn, |dialect| Line::new(dialect, "error").with(text));
+    fn unknown(&mut self, speaker: &Speaker, verb: &[u8]) {
+        self.say_to(speaker.conn, |line| _ = line.raw("error").field("Unknown command: ").text(verb));
+        self.log_of(Level::Error, speaker.conn, &[b"unknown command: ", verb]);
     }
 
-    pub(super) fn refuse(&mut self, speaker: &Speaker, why: &str) {
-        self.refuse_quoting(speaker.conn, &speaker.quote, why);
+    fn say_error(&mut self, conn: ConnId, why: &Refusal) {
+        self.say_to(conn, |line| why.write_to(line.raw("error").field("")));
     }
 
-    fn refuse_quoting(&mut self, conn: ConnId, quote: &[u8], why: &str) {
-        self.say_to(conn, |dialect| {
-            let mut line = Line::new(dialect, "error");
-            let text = [why.as_bytes(), b", for command \"", quote, b"\""].concat();
-            if dialect == Dialect::One {
+    pub(super) fn refuse(&mut self, speaker: &Speaker, why: &Refusal) {
+        self.say_to(speaker.conn, |line| {
+            why.write_to(line.raw("error").field(""));
+            line.text(", for command \"");
+            match line.dialect() {
                 // The quoted command keeps its TABs here.
-                line.bytes.push(b'\t');
-                line.bytes.extend(text.iter().map(|b| if matches!(b, b'\n' | b'\r' | 0) { b'?' } else { *b }));
-            } else {
-                line.field(text);
+                Dialect::One => speaker.quote.text().iter().for_each(|b| {
+                    line.raw(if matches!(b, b'\n' | b'\r' | 0) { b"?" } else { std::slice::from_ref(b) });
+                }),
+                Dialect::Two => _ = line.text(speaker.quote.text()),
             }
-            line
+            line.text("\"");
         });
+        let name = why.name.as_ref().map_or(&b""[..], |name| name.as_ref());
+        let [head, middle, tail] = why.parts.map(str::as_bytes);
+        self.log_of(Level::Error, speaker.conn, &[head, name, middle, tail]);
+        self.log_of(Level::Error, speaker.conn, &[b"command was \"", speaker.quote.text(), b"\""]);
+    }
+
+    /// A line of the log about a connection, which is named by its number.
+    pub(super) fn log_of(&mut self, level: Level, conn: ConnId, parts: &[&[u8]]) {
+        let mut digits = [0; 10];
+        let mut all: [&[u8]; 9] = [b""; 9];
+        let count = parts.len().min(all.len() - 3);
+        all[..3].copy_from_slice(&[b"controller[", decimal(conn.0, &mut digits), b"] "]);
+        all[3..3 + count].copy_from_slice(&parts[..count]);
+        self.log(level, &all[..3 + count]);
     }
 
     /// Hands an effect out and keeps the command until it is answered.
-    pub(super) fn ask(&mut self, speaker: &Speaker, effect: Effect, what: Ask) {
+    pub(super) fn ask(&mut self, speaker: &Speaker, effect: Effect, what: Ask) -> Done {
         self.effects.push_back(effect);
-        self.asking = Some(Asking { conn: speaker.conn, quote: speaker.quote.clone(), what });
+        self.asking = Some(Asking { speaker: *speaker, what });
+        Ok(())
     }
 
     pub(super) fn on_done(&mut self, result: Result<(), Fault>) {
-        let Some(asking) = self.asking.take() else { return };
-        let why = match (asking.what, result) {
-            (Ask::Hold { new, .. }, Ok(())) => {
-                for (name, held) in new {
-                    self.hold(name, held);
+        let Some(Asking { speaker, what }) = self.asking.take() else { return };
+        let done = match (what, result) {
+            (Ask::Hold { new, .. }, Ok(())) => new.into_iter().flatten().try_for_each(|draft| self.hold(draft)),
+            (Ask::Hold { new, otherwise }, Err(fault)) => {
+                new.iter().flatten().for_each(|draft| self.tokens.give_back(draft.token));
+                let lock = new.iter().flatten().any(|draft| draft.lock);
+                Err(match otherwise {
+                    _ if lock && matches!(fault.errno, "EAGAIN" | "EWOULDBLOCK") => "busy".into(),
+                    "" if fault.call.is_empty() => fault.text.into(),
+                    "" => Refusal { parts: [fault.call, ": ", fault.text], name: None },
+                    _ if otherwise.ends_with(": ") => Refusal { parts: [otherwise, fault.text, ""], name: None },
+                    _ => otherwise.into(),
+                })
+            }
+            (Ask::Signal(name), Err(fault)) => Err(Refusal { parts: ["can't kill ", ": ", fault.text], name: Some(name) }),
+            (Ask::Adopt { at, new, .. }, Err(fault)) => {
+                if new {
+                    self.services.remove(at);
                 }
-                return;
+                Err(fault.text.into())
             }
-            (Ask::Hold { new, .. }, Err(fault)) if new[0].1.lock && matches!(fault.errno, "EAGAIN" | "EWOULDBLOCK") => {
-                "busy".to_owned()
-            }
-            (Ask::Hold { otherwise, .. }, Err(fault)) if otherwise.ends_with(": ") => format!("{otherwise}{}", fault.text),
-            (Ask::Hold { otherwise: "", .. }, Err(fault)) => fault.text,
-            (Ask::Hold { otherwise, .. }, Err(_)) => otherwise.to_owned(),
-            (Ask::Signal(_) | Ask::Adopt { .. }, Ok(())) => return,
-            (Ask::Signal(name), Err(fault)) => format!("can't kill {name}: {}", fault.text),
-            (Ask::Adopt { .. }, Err(fault)) => fault.text,
+            (Ask::Chdir, Err(fault)) => Err(Refusal { parts: ["chdir failed: ", fault.text, ""], name: None }),
+            (Ask::Listen, Err(_)) => Err("Failed to create control socket".into()),
+            (Ask::Signal(_) | Ask::Adopt { .. } | Ask::Chdir | Ask::Listen, Ok(())) => Ok(()),
         };
-        self.refuse_quoting(asking.conn, &asking.quote, &why);
+        if let Err(why) = done {
+            self.refuse(&speaker, &why);
+        }
+    }
+}
+
+impl Conn {
+    /// Whether its end is the end of the keeper.
+    pub(super) fn is_console(&self) -> bool {
+        self.role == Role::Console
     }
 }

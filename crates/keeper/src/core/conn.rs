@@ -1,236 +1,131 @@
-//! One connection: what came in and is not yet executed, what goes out and is not yet sent, both bounded.
+//! One connection: who it is, what it speaks, what waits on it.
 
 use super::dump::Cursor;
 use super::effect::{ConnId, LifeId};
-use std::sync::Arc;
-use wire::{DIALECT1_LINE, DIALECT2_LINE, Dialect, push_field};
+use super::ledger::SECOND;
+use wire::{Dialect, Inbox, Line, Outbox};
 
-/// Bytes that wait to be sent, at most, and how many must be free for a command to be executed.
-const OUT: [usize; 2] = [2048, 256 * 1024];
-const FREE_FOR_COMMAND: [usize; 2] = [1024, 128 * 1024];
-/// What a dump leaves free for events, so that it is not the reason why one is lost.
-const FREE_OF_DUMP: [usize; 2] = [0, 64 * 1024];
-
-fn of(dialect: Dialect, values: [usize; 2]) -> usize {
-    values[usize::from(dialect == Dialect::Two)]
+/// What a connection is to the keeper.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Standard input and output; its end is the end of the keeper.
+    Console,
+    /// A file of commands, whose last line may lack its line feed.
+    Config,
+    /// The keeper's own commands.
+    Script,
+    /// A client of the control socket.
+    Client,
+    /// A service (by its place) that was given a control handle, and its life.
+    Service(u32, LifeId),
 }
 
-/// An event line in the making, in the dialect of whom it is for.
-pub(super) struct Line {
-    pub(super) bytes: Vec<u8>,
-    pub(super) dialect: Dialect,
-}
-
-impl Line {
-    pub(super) fn new(dialect: Dialect, verb: &str) -> Line {
-        Line { bytes: verb.as_bytes().to_vec(), dialect }
-    }
-
-    pub(super) fn with(mut self, field: impl AsRef<[u8]>) -> Line {
-        self.field(field);
-        self
-    }
-
-    pub(super) fn field(&mut self, field: impl AsRef<[u8]>) -> &mut Line {
-        self.bytes.push(b'\t');
-        push_field(&mut self.bytes, field.as_ref(), self.dialect);
-        self
-    }
-}
-
-/// A line that has come in.
-pub(super) enum Incoming {
-    /// It stands in the buffer that was given.
-    Whole,
-    /// It was longer than the dialect allows, and has been skipped.
-    TooLong,
-}
+/// How long a connection that takes nothing is borne with, in seconds: until commands are executed without a reader, until it is closed.
+pub(super) const TIMEOUTS_S: (u32, u32) = (15, 30);
 
 /// One connection.
+#[derive(Debug)]
 pub(super) struct Conn {
     pub(super) id: ConnId,
+    pub(super) role: Role,
     pub(super) dialect: Dialect,
     pub(super) commands: bool,
     pub(super) events: bool,
     /// Gets no events before its first command, so that an Abide role never hears dialect 1.
     pub(super) silent: bool,
-    /// The life that holds the other end.
-    pub(super) life: Option<(Arc<str>, LifeId)>,
     /// Nothing more will come in.
     pub(super) ended: bool,
-    /// `exit` was said: no further command, closed when everything is sent.
+    /// `exit` was said, or it took nothing for too long: no further command, closed when everything is sent or cannot be.
     pub(super) leaving: bool,
     pub(super) dump: Option<Cursor>,
-    inbox: Vec<u8>,
-    /// Where the next line begins.
-    begin: usize,
-    /// A line that is too long is being skipped; whether it is a comment.
-    skipping: Option<bool>,
-    outbox: Vec<u8>,
-    sent: usize,
-    number: u64,
-    /// The number of the first event that was lost since the last `overflow`.
-    lost: Option<u64>,
+    /// Wants to know of every adopted orphan that ends.
+    pub(super) orphans: bool,
+    pub(super) inbox: Inbox,
+    pub(super) outbox: Outbox,
+    /// `conn.event_timeout`; `None` bears with it for ever.
+    pub(super) timeouts: Option<(u32, u32)>,
+    /// Since when nothing has been taken of what waits.
+    pub(super) stuck: Option<u64>,
+    /// It was warned of that.
+    pub(super) warned: bool,
 }
 
 impl Conn {
-    pub(super) fn new(id: ConnId, commands: bool, events: bool) -> Conn {
+    pub(super) fn new(id: ConnId, role: Role, (inbox, outbox): (Inbox, Outbox)) -> Conn {
         Conn {
             id,
+            role,
             dialect: Dialect::One,
-            commands,
-            events,
+            commands: true,
+            events: true,
             silent: false,
-            life: None,
             ended: false,
             leaving: false,
             dump: None,
-            inbox: Vec::new(),
-            begin: 0,
-            skipping: None,
-            outbox: Vec::new(),
-            sent: 0,
-            number: 0,
-            lost: None,
+            orphans: false,
+            inbox,
+            outbox,
+            timeouts: Some(TIMEOUTS_S),
+            stuck: None,
+            warned: false,
         }
     }
 
-    /// From now on in dialect 2; its buffers are made here.
+    /// From now on in dialect 2; its buffers are made here. Who speaks it watches itself: it is not closed for being slow.
     pub(super) fn speak_two(&mut self) {
         self.dialect = Dialect::Two;
-        self.inbox.reserve_exact(DIALECT2_LINE + 1 - self.inbox.len());
+        self.timeouts = self.timeouts.filter(|timeouts| *timeouts != TIMEOUTS_S);
+        self.inbox.speak_two();
         if self.events {
-            self.outbox.reserve_exact(OUT[1] - self.outbox.len());
+            self.outbox.speak_two();
         }
-    }
-
-    fn longest(&self) -> usize {
-        if self.dialect == Dialect::Two { DIALECT2_LINE } else { DIALECT1_LINE }
     }
 
     /// How many bytes may come in now.
     pub(super) fn room(&self) -> usize {
-        if self.commands && !self.ended { (self.longest() + 1).saturating_sub(self.waiting().len()) } else { 0 }
+        if self.commands && !self.ended { self.inbox.room() } else { 0 }
     }
 
-    fn waiting(&self) -> &[u8] {
-        &self.inbox[self.begin..]
+    /// Whether another command can come out of what has come in.
+    pub(super) fn has_command(&self) -> bool {
+        self.inbox.has_line() || (self.takes_tail() && !self.inbox.waiting().is_empty())
     }
 
-    fn consume(&mut self, count: usize) {
-        self.begin += count;
-        if self.begin == self.inbox.len() {
-            self.inbox.clear();
-            self.begin = 0;
-        }
+    /// Whether what has come in last counts without its line feed.
+    pub(super) fn takes_tail(&self) -> bool {
+        self.ended && self.role == Role::Config
     }
 
-    pub(super) fn receive(&mut self, bytes: &[u8]) {
-        if self.begin > 0 {
-            self.inbox.drain(..self.begin);
-            self.begin = 0;
-        }
-        self.inbox.extend_from_slice(bytes);
-    }
-
-    /// The internal command list: everything at once, and nothing after.
-    pub(super) fn preload(&mut self, script: &[u8]) {
-        self.speak_two();
-        self.inbox.extend_from_slice(script);
-        self.ended = true;
-    }
-
-    /// Copies the next line into `line` and takes it out.
-    pub(super) fn next_line(&mut self, line: &mut Vec<u8>) -> Option<Incoming> {
-        line.clear();
-        let Some(end) = self.waiting().iter().position(|b| *b == b'\n') else {
-            if self.skipping.is_some() || self.waiting().len() > self.longest() {
-                self.skipping.get_or_insert(self.inbox[self.begin] == b'#');
-                self.consume(self.waiting().len());
-            }
-            return None;
-        };
-        let skipped = self.skipping.take();
-        if skipped.is_none() {
-            line.extend_from_slice(&self.waiting()[..end]);
-        }
-        self.consume(end + 1);
-        // A comment that was too long is an empty line: nothing.
-        Some(if skipped == Some(false) { Incoming::TooLong } else { Incoming::Whole })
-    }
-
-    /// Whether the next line is complete and says exactly this.
-    pub(super) fn next_is(&self, text: &[u8]) -> bool {
-        self.waiting().starts_with(text) && self.waiting().get(text.len()) == Some(&b'\n')
-    }
-
-    /// Whether a complete line waits.
-    pub(super) fn has_line(&self) -> bool {
-        self.waiting().contains(&b'\n')
+    /// Whether there is room for whatever a command may answer.
+    pub(super) fn can_answer(&self) -> bool {
+        !self.events || self.outbox.can_answer(self.dialect)
     }
 
     /// Nothing that is said reaches anybody from now on.
     pub(super) fn mute(&mut self) {
         self.events = false;
-        self.outbox = Vec::new();
-        self.sent = 0;
-        self.lost = None;
+        self.outbox.forget();
         self.dump = None;
-    }
-
-    pub(super) fn unsent(&self) -> &[u8] {
-        &self.outbox[self.sent..]
-    }
-
-    pub(super) fn note_sent(&mut self, count: usize) {
-        self.sent = (self.sent + count).min(self.outbox.len());
-        if self.sent == self.outbox.len() {
-            self.outbox.clear();
-            self.sent = 0;
-            if let Some(first) = self.lost.take() {
-                let line = Line::new(self.dialect, "overflow");
-                self.say(if self.dialect == Dialect::Two { line.with(first.to_string()) } else { line });
-            }
-        } else if self.sent * 2 > self.outbox.len() {
-            self.outbox.drain(..self.sent);
-            self.sent = 0;
-        }
-    }
-
-    fn free(&self) -> usize {
-        of(self.dialect, OUT).saturating_sub(self.outbox.len() - self.sent)
-    }
-
-    /// Whether there is room for whatever a command may answer.
-    pub(super) fn can_answer(&self) -> bool {
-        !self.events || (self.lost.is_none() && self.free() >= of(self.dialect, FREE_FOR_COMMAND))
-    }
-
-    /// Whether a line of a dump may be said now. An empty buffer takes any line: one that is too long even for that is cut by [`Conn::say`].
-    pub(super) fn can_dump(&self, line: &Line) -> bool {
-        let longest = line.bytes.len() + 24 + of(self.dialect, FREE_OF_DUMP);
-        self.lost.is_none() && (self.unsent().is_empty() || self.free() >= longest)
+        self.stuck = None;
     }
 
     /// Says a line, or counts it as lost when it does not fit.
-    pub(super) fn say(&mut self, mut line: Line) {
-        if !self.events || self.silent {
-            return;
+    pub(super) fn say(&mut self, write: impl FnOnce(&mut Line<'_>)) {
+        if self.events && !self.silent {
+            self.outbox.say(self.dialect, write);
         }
-        self.number += 1;
-        let head = if self.dialect == Dialect::Two { format!("#{}\t", self.number) } else { String::new() };
-        let whole = of(self.dialect, OUT);
-        if head.len() + line.bytes.len() + 1 > whole {
-            // Only a definition made in dialect 2 is too long for a whole buffer of dialect 1.
-            line.bytes.truncate(whole - head.len() - 4);
-            line.bytes.extend_from_slice(b"...");
-        }
-        if self.lost.is_some() || head.len() + line.bytes.len() + 1 > self.free() {
-            self.lost.get_or_insert(self.number);
-            return;
-        }
-        self.outbox.extend_from_slice(head.as_bytes());
-        self.outbox.extend_from_slice(&line.bytes);
-        self.outbox.push(b'\n');
+    }
+
+    pub(super) fn note_sent(&mut self, count: usize) {
+        self.outbox.note_sent(count, self.dialect);
+        self.stuck = None;
+        self.warned = false;
+    }
+
+    /// When something is due because nothing is taken: the time, and whether it is the end.
+    pub(super) fn patience(&self) -> Option<(u64, bool)> {
+        let (since, (reset, close)) = (self.stuck?, self.timeouts?);
+        let (after, last) = if self.warned { (close, true) } else { (reset, false) };
+        Some((since + u64::from(after) * SECOND, last))
     }
 }

@@ -1,14 +1,13 @@
 //! `statedump` as a cursor: the next line is made when there is room for it, from what the ledger says then. Names are remembered, not
 //! places, so the object under the cursor may be deleted meanwhile.
 
-use super::conn::Line;
-use super::ledger::Name;
+use super::block::Part;
 use super::say;
-use super::step::Core;
-use wire::Dialect;
+use super::state::Core;
+use wire::{Dialect, Line, Name};
 
 /// Where a dump stands: the next line to be said.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cursor {
     /// The first descriptor after this name.
     Fds(Option<Name>),
@@ -21,34 +20,63 @@ pub(super) enum Cursor {
 /// Lines of a service before those that only dialect 2 has.
 const COMMON: usize = 5;
 
+/// A line of a dump.
+#[derive(Debug, Clone, Copy)]
+enum Said {
+    Fd(u32),
+    Service(u32, usize),
+    Signal(usize),
+}
+
 impl Core {
+    /// Says the line at the cursor of a connection, if there is room. Whether anything was done.
+    pub(super) fn dump_on(&mut self, at: usize, cursor: Cursor) -> bool {
+        let (said, next) = match self.dump_next(cursor, self.conns[at].dialect) {
+            None => {
+                self.conns[at].dump = None;
+                return true;
+            }
+            Some(found) => found,
+        };
+        let (held, services, signals, now) = (&self.held, &self.services, &self.signals, self.now);
+        let conn = &mut self.conns[at];
+        let fits = conn.outbox.offer(conn.dialect, |line: &mut Line<'_>| match said {
+            Said::Fd(at) => say::held(line, &held[at]),
+            Said::Service(at, 0) => say::state(line, &services[at], now),
+            Said::Service(at, 1) => say::list(line, "service.tags", &services[at], Part::Tags),
+            Said::Service(at, 2) => say::list(line, "service.args", &services[at], Part::Args),
+            Said::Service(at, 3) => say::list(line, "service.fds", &services[at], Part::Fds),
+            Said::Service(at, 4) => say::auto_up(line, &services[at]),
+            Said::Service(at, part) => say::extra(line, say::EXTRAS[part - COMMON], &services[at]),
+            Said::Signal(at) => say::signal(line, signals[at].number, signals[at].at, signals[at].count),
+        });
+        if fits {
+            conn.dump = Some(next);
+        }
+        fits
+    }
+
     /// The line at the cursor, and the cursor behind it; `None` at the end.
-    pub(super) fn dump_line(&self, mut at: Cursor, dialect: Dialect) -> Option<(Line, Cursor)> {
-        use std::ops::Bound::{Excluded, Unbounded};
+    fn dump_next(&self, mut at: Cursor, dialect: Dialect) -> Option<(Said, Cursor)> {
         loop {
             at = match at {
-                Cursor::Fds(after) => {
-                    let from = after.as_ref().map_or(Unbounded, Excluded);
-                    match self.held.range::<Name, _>((from, Unbounded)).next() {
-                        Some((name, held)) => return Some((say::held(dialect, name, held), Cursor::Fds(Some(name.clone())))),
-                        None => match self.services.keys().next() {
-                            Some(first) => Cursor::Service(first.clone(), 0),
-                            None => Cursor::Signals(0),
-                        },
+                Cursor::Fds(after) => match self.held.after(after.as_ref()) {
+                    Some(at) => return Some((Said::Fd(at), Cursor::Fds(Some(self.held[at].name)))),
+                    None => self.first_line(None),
+                },
+                Cursor::Service(name, part) => match self.services.find(&name) {
+                    Some(at) if part < COMMON => return Some((Said::Service(at, part), Cursor::Service(name, part + 1))),
+                    Some(at) if dialect == Dialect::Two && part < COMMON + say::EXTRAS.len() => {
+                        if say::has(say::EXTRAS[part - COMMON], &self.services[at]) {
+                            return Some((Said::Service(at, part), Cursor::Service(name, part + 1)));
+                        }
+                        Cursor::Service(name, part + 1)
                     }
-                }
-                Cursor::Service(name, part) => match self.service_line(&name, part, dialect) {
-                    Some(Some(line)) => return Some((line, Cursor::Service(name, part + 1))),
-                    Some(None) => Cursor::Service(name, part + 1),
-                    None => match self.services.range::<Name, _>((Excluded(&name), Unbounded)).next() {
-                        Some((next, _)) => Cursor::Service(next.clone(), 0),
-                        None => Cursor::Signals(0),
-                    },
+                    _ => self.first_line(Some(&name)),
                 },
                 Cursor::Signals(at) => {
-                    let signal = self.signals.get(at)?;
-                    if signal.count > 0 {
-                        return Some((say::signal(dialect, signal.number, signal.at, signal.count), Cursor::Signals(at + 1)));
+                    if self.signals.get(at)?.count > 0 {
+                        return Some((Said::Signal(at), Cursor::Signals(at + 1)));
                     }
                     Cursor::Signals(at + 1)
                 }
@@ -56,19 +84,7 @@ impl Core {
         }
     }
 
-    /// `None` when the service is gone or has no such part; `Some(None)` when the part has nothing to say.
-    fn service_line(&self, name: &Name, part: usize, dialect: Dialect) -> Option<Option<Line>> {
-        let service = self.services.get(name)?;
-        Some(Some(match part {
-            0 => say::state(dialect, name, service, self.now),
-            1 => say::list(dialect, "service.tags", name, &service.tags),
-            2 => say::list(dialect, "service.args", name, &service.argv),
-            3 => say::list(dialect, "service.fds", name, &service.fds),
-            4 => say::auto_up(dialect, name, service),
-            _ if dialect == Dialect::Two && part < COMMON + say::EXTRAS.len() => {
-                return Some(say::extra(part - COMMON, name, service));
-            }
-            _ => return None,
-        }))
+    fn first_line(&self, after: Option<&Name>) -> Cursor {
+        self.services.after(after).map_or(Cursor::Signals(0), |at| Cursor::Service(self.services[at].name, 0))
     }
 }

@@ -29,10 +29,6 @@ impl LifeId {
     pub fn slot(self) -> usize {
         (self.0 & ((1 << SLOT_BITS) - 1)) as usize
     }
-
-    pub(super) fn counter(self) -> u64 {
-        self.0 >> SLOT_BITS
-    }
 }
 
 /// How a path is opened: the flags of `fd.open`.

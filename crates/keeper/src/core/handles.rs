@@ -1,17 +1,18 @@
 //! The commands about held descriptors.
 
-use super::command::{Args, Done, Refusal, Speaker, number};
+use super::args::{Args, Done, Refusal, Speaker, number};
 use super::effect::{Address, Channel, Effect, Family, OpenHow, Shape};
-use super::ledger::{About, Held, Name};
+use super::ledger::{Bond, Kind};
 use super::say;
-use super::step::{Ask, Core};
+use super::state::{Ask, Core, Draft};
 use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use wire::Dialect;
+use wire::{Dialect, Name};
 
 /// A listening socket's backlog when none is said.
 const BACKLOG: u32 = 32;
 
 /// What the flags of a pipe or socket say.
+#[derive(Default)]
 struct Asked {
     family: Option<Family>,
     shape: Option<Shape>,
@@ -23,7 +24,7 @@ struct Asked {
 
 impl Asked {
     fn parse(flags: &[u8], socket: bool) -> Result<Asked, Refusal> {
-        let mut asked = Asked { family: None, shape: None, nonblock: false, mkdir: false, bind: false, backlog: None };
+        let mut asked = Asked::default();
         for flag in flags.split(|b| *b == b',') {
             match flag {
                 b"" | b"-" => {}
@@ -62,26 +63,11 @@ impl Asked {
     }
 }
 
-/// `unix,stream`.
-fn words(channel: Channel) -> String {
-    let family = match channel.family {
-        Family::Unix => "unix",
-        Family::Inet => "inet",
-        Family::Inet6 => "inet6",
-    };
-    let shape = match channel.shape {
-        Shape::Stream => "stream",
-        Shape::Datagram => "dgram",
-        Shape::Seqpacket => "seqpacket",
-    };
-    format!("{family},{shape}")
-}
-
 /// `1.2.3.4[:80]`, `*[:80]`, and for inet6 `::1`, `[::1]:80`, `*:80`.
 fn address(text: &[u8], family: Family) -> Result<Address, Refusal> {
     let wrong = || Refusal::from("invalid address");
     if family == Family::Unix {
-        return Ok(Address::Path(text.to_vec()));
+        return Ok(Address::Path);
     }
     let text = std::str::from_utf8(text).map_err(|_| wrong())?;
     let (host, port) = match text.rsplit_once(':') {
@@ -101,42 +87,60 @@ fn address(text: &[u8], family: Family) -> Result<Address, Refusal> {
 }
 
 impl Core {
-    /// A name for a new descriptor.
+    /// A name for a new descriptor. A new one needs a place; one of the same name gives its own.
     fn free_handle(&self, args: &mut Args<'_>) -> Result<Name, Refusal> {
         let name = args.handle()?;
-        if self.held.get(name).is_some_and(|held| held.constant) {
-            return Err("File descriptor cannot be altered".into());
+        match self.held.find(&name) {
+            Some(at) if self.held[at].bond == Bond::Constant => Err("File descriptor cannot be altered".into()),
+            _ => Ok(name),
         }
-        Ok(name.into())
+    }
+
+    fn room_for(&self, names: &[Name]) -> Done {
+        let new = names.iter().filter(|name| self.held.find(name).is_none()).count();
+        if self.held.has_room(new) { Ok(()) } else { Err("Unable to allocate new file descriptor object".into()) }
     }
 
     /// Holds a descriptor; one of the same name is closed without a word.
-    pub(super) fn hold(&mut self, name: Name, held: Held) {
-        if let Some(old) = self.held.remove(&name) {
-            self.part(&old);
-        }
-        self.tell(|dialect| say::held(dialect, &name, &held));
-        self.held.insert(name, held);
+    pub(super) fn hold(&mut self, draft: Draft) -> Done {
+        let at = match self.held.find(&draft.name) {
+            Some(at) => {
+                self.part(at);
+                at
+            }
+            None => self.held.insert(draft.name).ok_or("Unable to allocate new file descriptor object")?,
+        };
+        let held = &mut self.held[at];
+        (held.token, held.kind, held.peer, held.bond) = (Some(draft.token), draft.kind, draft.peer, Bond::Standard);
+        (held.handoff, held.lock) = (draft.handoff, draft.lock);
+        held.describe(if draft.peer.is_some() { b"" } else { &self.text });
+        let held = &self.held[at];
+        say::tell(&mut self.conns, Dialect::One, |line| say::held(line, held));
+        Ok(())
     }
 
     /// Closes a descriptor and says so.
-    pub(super) fn let_go(&mut self, name: &Name) {
-        if let Some(old) = self.held.remove(name) {
-            self.part(&old);
-            self.tell(|dialect| say::held_deleted(dialect, name));
+    pub(super) fn let_go(&mut self, at: u32) {
+        let name = self.held[at].name;
+        self.part(at);
+        self.held.remove(at);
+        self.tell(|line| say::held_deleted(line, &name));
+    }
+
+    fn part(&mut self, at: u32) {
+        let name = self.held[at].name;
+        if let Some(token) = self.held[at].token.take() {
+            self.effects.push_back(Effect::Close { token });
+            self.tokens.give_back(token);
+        }
+        let peer = self.held[at].peer.take().and_then(|peer| self.held.find(&peer));
+        if let Some(peer) = peer.filter(|peer| self.held[*peer].peer == Some(name)) {
+            self.held[peer].peer = None;
         }
     }
 
-    fn part(&mut self, old: &Held) {
-        if let Some(token) = old.token {
-            self.effects.push_back(Effect::Close { token });
-        }
-        if let About::Peer(Some(peer)) = &old.about
-            && let Some(other) = self.held.get_mut(peer)
-            && let About::Peer(back) = &mut other.about
-        {
-            *back = None;
-        }
+    fn draft(&mut self, name: Name, kind: Kind) -> Draft {
+        Draft { name, token: self.tokens.take(), kind, peer: None, handoff: false, lock: false }
     }
 
     pub(super) fn fd_pipe(&mut self, speaker: &Speaker, args: &mut Args<'_>) -> Done {
@@ -146,26 +150,20 @@ impl Core {
         }
         let asked = Asked::parse(args.next().unwrap_or_default(), false)?;
         args.end()?;
-        let (read, write) = (self.new_token(), self.new_token());
-        let nonblock = if asked.nonblock { "nonblock," } else { "" };
-        let end = |token, flags: String, peer: &Name| Held::new(Some(token), "pipe", flags, About::Peer(Some(peer.clone())));
-        let (effect, new) = if asked.family.is_some() || asked.shape.is_some() {
-            let flags = format!("{},{nonblock}to", words(asked.channel()));
-            (
-                Effect::SocketPair { ends: [read, write], channel: asked.channel() },
-                vec![(first.clone(), end(read, flags.clone(), &second)), (second, end(write, flags, &first))],
-            )
-        } else {
-            (
-                Effect::Pipe { read, write, nonblock: asked.nonblock },
-                vec![
-                    (first.clone(), end(read, format!("{nonblock}from"), &second)),
-                    (second, end(write, format!("{nonblock}to"), &first)),
-                ],
-            )
+        self.room_for(&[first, second])?;
+        let paired = asked.family.is_some() || asked.shape.is_some();
+        let kind = |to| match paired {
+            true => Kind::Pair(asked.channel()),
+            false => Kind::Pipe { nonblock: asked.nonblock, to },
         };
-        self.ask(speaker, effect, Ask::Hold { new, otherwise: "failed to create pipe" });
-        Ok(())
+        let read = Draft { peer: Some(second), ..self.draft(first, kind(false)) };
+        let write = Draft { peer: Some(first), ..self.draft(second, kind(true)) };
+        let effect = if paired {
+            Effect::SocketPair { ends: [read.token, write.token], channel: asked.channel() }
+        } else {
+            Effect::Pipe { read: read.token, write: write.token, nonblock: asked.nonblock }
+        };
+        self.ask(speaker, effect, Ask::Hold { new: [Some(read), Some(write)], otherwise: "failed to create pipe" })
     }
 
     pub(super) fn fd_open(&mut self, speaker: &Speaker, args: &mut Args<'_>) -> Done {
@@ -191,26 +189,11 @@ impl Core {
             }
         }
         how.read |= !how.write;
-        let mut said = String::from(match (how.read, how.write) {
-            (true, true) => "read,write",
-            (false, true) => "write",
-            _ => "read",
-        });
-        for (asked, word) in [
-            (how.append, ",append"),
-            (how.create, ",create"),
-            (how.trunc, ",trunc"),
-            (how.nonblock, ",nonblock"),
-            (how.mkdir, ",mkdir"),
-        ] {
-            said.push_str(if asked { word } else { "" });
-        }
-        let token = self.new_token();
-        let about = About::Text(path.to_vec());
-        let held = Held { handoff, lock: how.lock, ..Held::new(Some(token), "file", said, about) };
-        let what = Ask::Hold { new: vec![(name, held)], otherwise: "open failed: " };
-        self.ask(speaker, Effect::Open { token, path: path.to_vec(), how }, what);
-        Ok(())
+        self.room_for(&[name])?;
+        let draft = Draft { handoff, lock: how.lock, ..self.draft(name, Kind::File(how)) };
+        self.set_text(path);
+        let what = Ask::Hold { new: [Some(draft), None], otherwise: "open failed: " };
+        self.ask(speaker, Effect::Open { token: draft.token, how }, what)
     }
 
     pub(super) fn fd_socket(&mut self, speaker: &Speaker, args: &mut Args<'_>) -> Done {
@@ -224,32 +207,77 @@ impl Core {
             return Err("expected address argument".into());
         }
         let address = text.map(|text| address(text, channel.family)).transpose()?;
-        let mut said = words(channel);
-        if asked.bind {
-            said.push_str(",bind");
-        }
-        if let Some(backlog) = asked.backlog {
-            said.push_str(&format!(",listen={backlog}"));
-        }
-        for (has, word) in [(asked.mkdir, ",mkdir"), (asked.nonblock, ",nonblock")] {
-            said.push_str(if has { word } else { "" });
-        }
-        let token = self.new_token();
-        let held = Held::new(Some(token), "socket", said, About::Text(text.unwrap_or_default().to_vec()));
-        let effect = Effect::Socket { token, channel, address, backlog: asked.backlog, mkdir: asked.mkdir };
-        self.ask(speaker, effect, Ask::Hold { new: vec![(name, held)], otherwise: "" });
-        Ok(())
+        self.room_for(&[name])?;
+        let Asked { bind, backlog, mkdir, .. } = asked;
+        let draft = self.draft(name, Kind::Socket { channel, bind, backlog, mkdir });
+        self.set_text(text.unwrap_or_default());
+        let effect = Effect::Socket { token: draft.token, channel, address, backlog, mkdir };
+        self.ask(speaker, effect, Ask::Hold { new: [Some(draft), None], otherwise: "" })
+    }
+
+    pub(super) fn fd_take(&mut self, speaker: &Speaker, args: &mut Args<'_>) -> Done {
+        let name = self.free_handle(args)?;
+        args.end()?;
+        self.room_for(&[name])?;
+        let draft = self.draft(name, Kind::Special { read: true, write: true });
+        self.set_text(b"received");
+        let what = Ask::Hold { new: [Some(draft), None], otherwise: "No ancillary file descriptor received" };
+        self.ask(speaker, Effect::Take { conn: speaker.conn, token: draft.token }, what)
     }
 
     pub(super) fn fd_delete(&mut self, args: &mut Args<'_>) -> Done {
-        let name: Name = args.handle()?.into();
-        match self.held.get(&name) {
+        let name = args.handle()?;
+        match self.held.find(&name) {
             None => Err("No such file descriptor".into()),
-            Some(held) if held.constant => Err("File descriptor cannot be altered".into()),
-            Some(_) => {
-                self.let_go(&name);
+            Some(at) if self.held[at].bond == Bond::Constant => Err("File descriptor cannot be altered".into()),
+            Some(at) => {
+                self.let_go(at);
                 Ok(())
             }
         }
+    }
+
+    /// `fd.give NAME`: the event of the same words carries a copy of the descriptor.
+    pub(super) fn fd_give(&mut self, speaker: &Speaker, args: &mut Args<'_>) -> Done {
+        let name = args.handle()?;
+        args.end()?;
+        let token = self.held.find(&name).and_then(|at| self.held[at].token).ok_or("No such file descriptor")?;
+        let Some(conn) = self.conns.iter_mut().find(|c| c.id == speaker.conn && c.events) else { return Ok(()) };
+        let at = conn.outbox.place();
+        conn.say(|line| _ = line.raw("fd.give").field(name));
+        if conn.outbox.place() > at {
+            self.effects.push_back(Effect::Give { conn: speaker.conn, token, at });
+        }
+        Ok(())
+    }
+
+    /// `fd.list [NAME…]`: the state of these descriptors, or of all.
+    pub(super) fn fd_list(&mut self, speaker: &Speaker, args: &mut Args<'_>) -> Done {
+        let listed = args.rest();
+        let known = |field: &[u8]| Name::new(field).and_then(|name| self.held.find(&name));
+        if wire::fields(listed).any(|field| known(field).is_none()) {
+            return Err("No such file descriptor".into());
+        }
+        let (held, conns) = (&self.held, &mut self.conns);
+        let Some(conn) = conns.iter_mut().find(|c| c.id == speaker.conn) else { return Ok(()) };
+        for at in held.places() {
+            let named = |field: &[u8]| field == held[*at].name.as_bytes();
+            if listed.is_empty() || wire::fields(listed).any(named) {
+                conn.say(|line| say::held(line, &held[*at]));
+            }
+        }
+        Ok(())
+    }
+
+    /// `fd.inherit`: the names of those that the keeper got from whoever started it.
+    pub(super) fn fd_inherit(&mut self, speaker: &Speaker, args: &mut Args<'_>) -> Done {
+        args.end()?;
+        let (held, conns) = (&self.held, &mut self.conns);
+        let Some(conn) = conns.iter_mut().find(|c| c.id == speaker.conn) else { return Ok(()) };
+        conn.say(|line| {
+            line.raw("fd.inherit");
+            held.iter().filter(|held| held.bond == Bond::Received).for_each(|held| _ = line.field(held.name));
+        });
+        Ok(())
     }
 }

@@ -1,11 +1,9 @@
 //! What the keeper knows: services and held descriptors.
 
-use super::effect::{Ending, FdToken, LifeId, Limit, Stillborn};
-use std::sync::Arc;
-use wire::Dialect;
-
-/// A name of a service or descriptor.
-pub(super) type Name = Arc<str>;
+use super::block::{Block, Part};
+use super::effect::{Channel, Ending, FdToken, LifeId, OpenHow, Stillborn};
+use super::pool::Item;
+use wire::{Dialect, Name, fields};
 
 /// Nanoseconds in a second.
 pub(super) const SECOND: u64 = 1_000_000_000;
@@ -14,7 +12,7 @@ pub(super) const SECOND: u64 = 1_000_000_000;
 ///
 /// `Down` → (`Due` →) (`Blocked` →) `Starting` → `Up` → `Ended` → `Due` … Only the keeper's own restart rules and commands move it forward;
 /// only an exit, a refusal to execute, or `service.start NAME -` move it back. Outside, `Due`, `Blocked` and `Starting` are all `start`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
     /// Never started, or its planned start was cancelled.
     Down,
@@ -49,24 +47,20 @@ impl State {
             State::Down | State::Due { .. } | State::Blocked { .. } | State::Ended { .. } | State::Failed { .. } => None,
         }
     }
-}
 
-/// What brings a service up again.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct AutoUp {
-    /// Seconds.
-    pub(super) interval: u64,
-    /// As they were said; `always` or signal names.
-    pub(super) triggers: Vec<Vec<u8>>,
+    /// Whether nothing is under way or planned.
+    pub(super) fn idle(&self) -> bool {
+        matches!(self, State::Down | State::Ended { .. } | State::Failed { .. })
+    }
 }
 
 /// How a service that is always to be there is brought back (`mechanisms.md` §1).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Keep {
     /// Deaths in a row before `hello`.
-    deaths: u32,
+    pub(super) deaths: u32,
     /// The present life has said `hello`.
-    greeted: bool,
+    pub(super) greeted: bool,
 }
 
 /// Deaths before `hello` that are followed by a restart at once.
@@ -96,54 +90,99 @@ impl Keep {
     }
 }
 
+/// The flags of `service.opt`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Opts {
+    pub(super) session: bool,
+    pub(super) group: bool,
+    pub(super) no_new_privs: bool,
+    pub(super) listen_pid: bool,
+    pub(super) tty: Option<u32>,
+    pub(super) death_signal: Option<i32>,
+}
+
 /// A service.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Service {
+    pub(super) name: Name,
     /// That of the connection whose command made it.
     pub(super) dialect: Dialect,
-    pub(super) tags: Vec<Vec<u8>>,
-    pub(super) argv: Vec<Vec<u8>>,
-    /// As they were said: handles, `-`, `N=HANDLE`.
-    pub(super) fds: Vec<Vec<u8>>,
-    pub(super) auto_up: Option<AutoUp>,
-    pub(super) env: Option<Vec<Vec<u8>>>,
-    pub(super) cwd: Option<Vec<u8>>,
+    pub(super) block: Block,
+    /// Seconds of `service.auto_up`; it is on when there are triggers.
+    pub(super) interval: u32,
     pub(super) umask: Option<u32>,
-    pub(super) limits: Vec<Limit>,
+    pub(super) nice: Option<i32>,
+    pub(super) oom: Option<i32>,
+    /// Set by `service.opt`; else a service of dialect 2 leads a session.
+    pub(super) opts: Option<Opts>,
     pub(super) keep: Option<Keep>,
     pub(super) state: State,
 }
 
+/// The list of descriptors of a service for which none was said.
+pub(super) const NO_FDS: &[u8] = b"null\0null\0null\0";
+
 impl Service {
-    pub(super) fn new(dialect: Dialect) -> Service {
+    /// One without a name, for a pool.
+    pub(super) fn blank(bytes: Option<usize>) -> Service {
         Service {
-            dialect,
-            tags: Vec::new(),
-            argv: Vec::new(),
-            fds: vec![b"null".to_vec(); 3],
-            auto_up: None,
-            env: None,
-            cwd: None,
+            name: Name::new("-").expect("a name"),
+            dialect: Dialect::One,
+            block: Block::new(bytes),
+            interval: 1,
             umask: None,
-            limits: Vec::new(),
+            nice: None,
+            oom: None,
+            opts: None,
             keep: None,
             state: State::Down,
         }
     }
 
+    pub(super) fn list(&self, part: Part) -> impl Iterator<Item = &[u8]> + Clone {
+        fields(self.block.get(part))
+    }
+
+    pub(super) fn options(&self) -> Opts {
+        self.opts.unwrap_or(Opts { session: self.dialect == Dialect::Two, ..Opts::default() })
+    }
+
+    /// Whether something shall bring it up by itself.
+    pub(super) fn auto_up(&self) -> bool {
+        !self.block.get(Part::Triggers).is_empty()
+    }
+
     /// Which number of the child gets which handle; `None` for a field that says neither.
     pub(super) fn places(&self) -> impl Iterator<Item = Option<(u32, &[u8])>> {
-        self.fds.iter().enumerate().map(|(at, field)| place(at, field, self.dialect))
+        self.list(Part::Fds).enumerate().map(|(at, field)| place(at, field, self.dialect))
     }
 
     /// The handles that it lists.
-    pub(super) fn handles(&self) -> impl Iterator<Item = &[u8]> {
-        self.places().flatten().map(|(_, handle)| handle)
+    pub(super) fn handles(&self) -> impl Iterator<Item = Name> + '_ {
+        self.places().flatten().filter_map(|(_, handle)| Name::new(handle))
+    }
+}
+
+impl Item for Service {
+    fn name(&self) -> &Name {
+        &self.name
+    }
+
+    fn renew(&mut self, name: Name) {
+        self.block.clear();
+        let block = std::mem::replace(&mut self.block, Block::new(None));
+        *self = Service { name, block, ..Service::blank(None) };
+        // The smallest block has room for it.
+        let _ = self.block.set(Part::Fds, NO_FDS);
+    }
+
+    fn shrink(&mut self) {
+        self.block.shrink();
     }
 }
 
 /// The highest number that a descriptor of a child may have.
-const HIGHEST_PLACE: u32 = 1023;
+pub(super) const HIGHEST_PLACE: u32 = 1023;
 
 /// Understands one field of `service.fds`. Dialect 2 also knows `N=HANDLE`.
 pub(super) fn place(at: usize, field: &[u8], dialect: Dialect) -> Option<(u32, &[u8])> {
@@ -156,35 +195,105 @@ pub(super) fn place(at: usize, field: &[u8], dialect: Dialect) -> Option<(u32, &
     (number <= HIGHEST_PLACE && (handle == b"-" || wire::is_name(handle))).then_some((number, handle))
 }
 
-/// What a held descriptor is, in the words of `fd.state`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum About {
-    /// The path, address or description.
-    Text(Vec<u8>),
-    /// The other end, until it is deleted.
-    Peer(Option<Name>),
+/// What a held descriptor is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    File(OpenHow),
+    /// One end of a pipe; whether it is the one to write to.
+    Pipe {
+        nonblock: bool,
+        to: bool,
+    },
+    /// One end of a pair of sockets.
+    Pair(Channel),
+    Socket {
+        channel: Channel,
+        bind: bool,
+        backlog: Option<u32>,
+        mkdir: bool,
+    },
+    /// Not made by us: readable, writable.
+    Special {
+        read: bool,
+        write: bool,
+    },
+}
+
+/// Why a descriptor is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bond {
+    /// Neither deleted nor replaced.
+    Constant,
+    /// As any other.
+    Standard,
+    /// It came from whoever started the keeper.
+    Received,
 }
 
 /// A held descriptor.
 #[derive(Debug, Clone)]
 pub(super) struct Held {
+    pub(super) name: Name,
     /// `None` for the control handles, which are made anew for every child.
     pub(super) token: Option<FdToken>,
-    /// `file`, `pipe`, `socket`, `special`.
-    pub(super) kind: &'static str,
-    pub(super) flags: String,
-    pub(super) about: About,
-    /// Neither deleted nor replaced.
-    pub(super) constant: bool,
+    pub(super) kind: Kind,
+    /// The path, address or description.
+    pub(super) text: Vec<u8>,
+    /// The other end, until it is deleted.
+    pub(super) peer: Option<Name>,
+    pub(super) bond: Bond,
     /// Closed once a service that lists it has been forked.
     pub(super) handoff: bool,
     /// It is a life lock.
     pub(super) lock: bool,
+    limit: Option<usize>,
 }
 
 impl Held {
-    pub(super) fn new(token: Option<FdToken>, kind: &'static str, flags: impl Into<String>, about: About) -> Held {
-        Held { token, kind, flags: flags.into(), about, constant: false, handoff: false, lock: false }
+    /// One without a name, for a pool.
+    pub(super) fn blank(bytes: Option<usize>) -> Held {
+        Held {
+            name: Name::new("-").expect("a name"),
+            token: None,
+            kind: Kind::Special { read: false, write: false },
+            text: Vec::with_capacity(bytes.unwrap_or(0)),
+            peer: None,
+            bond: Bond::Standard,
+            handoff: false,
+            lock: false,
+            limit: bytes,
+        }
+    }
+
+    /// Keeps the text, or in a pool as much of it as there is room for.
+    pub(super) fn describe(&mut self, text: &[u8]) {
+        self.text.clear();
+        match self.limit.filter(|limit| text.len() > *limit) {
+            None => {
+                self.text.reserve_exact(text.len());
+                self.text.extend_from_slice(text);
+            }
+            Some(limit) => {
+                self.text.extend_from_slice(&text[..limit.saturating_sub(3)]);
+                self.text.extend_from_slice(b"...");
+            }
+        }
+    }
+}
+
+impl Item for Held {
+    fn name(&self) -> &Name {
+        &self.name
+    }
+
+    fn renew(&mut self, name: Name) {
+        let mut text = std::mem::take(&mut self.text);
+        text.clear();
+        *self = Held { name, text, limit: self.limit, ..Held::blank(None) };
+    }
+
+    fn shrink(&mut self) {
+        self.text = Vec::new();
     }
 }
 

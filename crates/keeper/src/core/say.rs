@@ -1,162 +1,292 @@
 //! How the ledger is said aloud: one function for each event line.
 
-use super::conn::{Conn, Line};
-use super::effect::Ending;
-use super::ledger::{About, Held, SECOND, Service, State};
-use super::signals::signal_name;
-use wire::Dialect;
+use super::block::Part;
+use super::conn::Conn;
+use super::effect::{Channel, Ending, Family, OpenHow, Shape};
+use super::ledger::{Held, Kind, SECOND, Service, State};
+use wire::{Dialect, Line, Name, fields, signal_name};
 
 /// Says a line to every connection of this dialect or a later one.
-pub(super) fn tell(conns: &mut [Conn], since: Dialect, write: impl Fn(Dialect) -> Line) {
-    for conn in conns.iter_mut().filter(|c| c.events && !c.silent && c.dialect >= since) {
-        let line = write(conn.dialect);
-        conn.say(line);
+pub(super) fn tell(conns: &mut [Conn], since: Dialect, write: impl Fn(&mut Line<'_>)) {
+    for conn in conns.iter_mut().filter(|c| c.dialect >= since) {
+        conn.say(&write);
+    }
+}
+
+const NONE: &str = "-";
+
+fn nones(line: &mut Line<'_>, count: usize) {
+    for _ in 0..count {
+        line.field(NONE);
     }
 }
 
 /// `service.state NAME STATE TS PID REASON VALUE UPTIME DOWNTIME [IDENT]`.
-pub(super) fn state(dialect: Dialect, name: &str, service: &Service, now: u64) -> Line {
-    let unit = if dialect == Dialect::Two { 1 } else { SECOND };
-    let time = |ns: u64| (ns / unit).to_string();
-    let none = || "-".to_owned();
-    let mut fields = [none(), none(), none(), none(), none(), none(), none()];
-    let word = match &service.state {
-        State::Down => "down",
+pub(super) fn state(line: &mut Line<'_>, service: &Service, now: u64) {
+    let two = line.dialect() == Dialect::Two;
+    let unit = if two { 1 } else { SECOND };
+    let time = |ns: u64| ns / unit;
+    line.raw("service.state").field(service.name);
+    match service.state {
+        State::Down => nones(line.field("down"), 6 + usize::from(two)),
         State::Due { at, .. } | State::Blocked { at, .. } | State::Starting { at, .. } => {
-            fields[0] = time(*at);
-            "start"
+            nones(line.field("start").number(time(at)), 5 + usize::from(two));
         }
         State::Up { at, pid, ident, .. } => {
-            fields = [time(*at), pid.to_string(), none(), none(), time(now.saturating_sub(*at)), none(), ident.to_string()];
-            "up"
+            nones(line.field("up").number(time(at)).number(pid), 2);
+            line.number(time(now.saturating_sub(at))).field(NONE);
+            if two {
+                line.number(ident);
+            }
         }
         State::Ended { began, at, pid, ident, how } => {
-            let (reason, value) = ending(dialect, *how);
-            let (up, down) = (time(at.saturating_sub(*began)), time(now.saturating_sub(*at)));
-            fields = [time(*at), pid.to_string(), reason.to_owned(), value, up, down, ident.to_string()];
-            "down"
+            ending(line.field("down").number(time(at)).number(pid), how);
+            line.number(time(at.saturating_sub(began))).number(time(now.saturating_sub(at)));
+            if two {
+                line.number(ident);
+            }
         }
         State::Failed { at, why } => {
-            fields[0] = time(*at);
-            fields[5] = time(now.saturating_sub(*at));
-            (fields[2], fields[3]) = match dialect {
-                Dialect::One => ("exit".to_owned(), "3".to_owned()),
-                Dialect::Two => ("failed".to_owned(), format!("{}:{}", why.stage, why.errno)),
+            line.field("down").number(time(at)).field(NONE);
+            match line.dialect() {
+                Dialect::One => line.field("exit").field("3"),
+                Dialect::Two => line.field("failed").field(why.stage).raw(":").raw(why.errno),
             };
-            "down"
+            line.field(NONE).number(time(now.saturating_sub(at)));
+            if two {
+                line.field(NONE);
+            }
         }
-    };
-    let mut line = Line::new(dialect, "service.state").with(name).with(word);
-    for field in &fields[..if dialect == Dialect::Two { 7 } else { 6 }] {
-        line.field(field);
     }
-    line
 }
 
-fn ending(dialect: Dialect, how: Ending) -> (&'static str, String) {
+/// `REASON VALUE` of an end.
+pub(super) fn ending(line: &mut Line<'_>, how: Ending) {
+    let two = line.dialect() == Dialect::Two;
     match how {
-        Ending::Code(code) => ("exit", code.to_string()),
-        Ending::Signal { number, core } if core && dialect == Dialect::Two => ("signal", format!("{}+core", signal_name(number))),
-        Ending::Signal { number, .. } => ("signal", signal_name(number)),
-        Ending::Unseen if dialect == Dialect::Two => ("unseen", "-".to_owned()),
+        Ending::Code(code) => line.field("exit").number(code),
+        Ending::Signal { number, core } => {
+            line.field("signal").number(signal_name(number)).raw(if core && two { "+core" } else { "" })
+        }
+        Ending::Unseen if two => line.field("unseen").field(NONE),
         // Dialect 1 has no word for it.
-        Ending::Unseen => ("exit", "0".to_owned()),
-    }
+        Ending::Unseen => line.field("exit").field("0"),
+    };
 }
 
 /// `service.state NAME deleted - …`.
-pub(super) fn deleted(dialect: Dialect, name: &str) -> Line {
-    let mut line = Line::new(dialect, "service.state").with(name).with("deleted");
-    for _ in 0..if dialect == Dialect::Two { 7 } else { 6 } {
-        line.field("-");
-    }
-    line
+pub(super) fn deleted(line: &mut Line<'_>, name: &Name) {
+    line.raw("service.state").field(name).field("deleted");
+    nones(line, if line.dialect() == Dialect::Two { 7 } else { 6 });
 }
 
 /// `VERB NAME FIELD…`, with a trailing TAB where there is no field.
-pub(super) fn list(dialect: Dialect, verb: &str, name: &str, fields: &[Vec<u8>]) -> Line {
-    let mut line = Line::new(dialect, verb).with(name);
-    for field in fields {
-        line.field(field);
-    }
-    if fields.is_empty() {
+pub(super) fn list(line: &mut Line<'_>, verb: &str, service: &Service, part: Part) {
+    line.raw(verb).field(service.name);
+    let list = service.block.get(part);
+    fields(list).for_each(|field| _ = line.field(field));
+    if list.is_empty() {
         line.field("");
     }
-    line
 }
 
 /// `service.auto_up NAME INTERVAL TRIGGER…` or `service.auto_up NAME -`.
-pub(super) fn auto_up(dialect: Dialect, name: &str, service: &Service) -> Line {
-    let mut line = Line::new(dialect, "service.auto_up").with(name);
-    match &service.auto_up {
-        None => _ = line.field("-"),
-        Some(auto) => {
-            line.field(auto.interval.to_string());
-            for trigger in &auto.triggers {
-                line.field(trigger);
-            }
-        }
+pub(super) fn auto_up(line: &mut Line<'_>, service: &Service) {
+    line.raw("service.auto_up").field(service.name);
+    if service.auto_up() {
+        line.number(service.interval);
+        service.list(Part::Triggers).for_each(|trigger| _ = line.field(trigger));
+    } else {
+        line.field(NONE);
     }
-    line
 }
 
-/// What only dialect 2 says about a service; `None` where nothing was set.
-pub(super) fn extra(at: usize, name: &str, service: &Service) -> Option<Line> {
-    let mut line = Line::new(Dialect::Two, EXTRAS[at]).with(name);
-    match at {
-        0 => {
-            let env = service.env.as_ref()?;
-            line.field(env.len().to_string()).field(format!("{:016x}", digest(env)));
-        }
-        1 => _ = line.field(service.cwd.as_ref()?),
-        2 => _ = line.field(format!("{:03o}", service.umask?)),
-        3 => {
-            let limits = Some(&service.limits).filter(|l| !l.is_empty())?;
-            for limit in limits {
-                line.field(limit.resource).field(bound(limit.soft)).field(bound(limit.hard));
-            }
-        }
-        _ => _ = service.keep.as_ref()?,
+/// What only dialect 2 says about a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extra {
+    Env,
+    Cwd,
+    Umask,
+    Nice,
+    Oom,
+    User,
+    Rlimit,
+    Cgroup,
+    Opt,
+    Keep,
+}
+
+/// In the order of a dump.
+pub(super) const EXTRAS: [Extra; 10] = [
+    Extra::Env,
+    Extra::Cwd,
+    Extra::Umask,
+    Extra::Nice,
+    Extra::Oom,
+    Extra::User,
+    Extra::Rlimit,
+    Extra::Cgroup,
+    Extra::Opt,
+    Extra::Keep,
+];
+
+/// Whether it was set.
+pub(super) fn has(extra: Extra, service: &Service) -> bool {
+    match extra {
+        Extra::Env => service.block.given(Part::Env).is_some(),
+        Extra::Cwd => service.block.given(Part::Cwd).is_some(),
+        Extra::Umask => service.umask.is_some(),
+        Extra::Nice => service.nice.is_some(),
+        Extra::Oom => service.oom.is_some(),
+        Extra::User => service.block.given(Part::User).is_some(),
+        Extra::Rlimit => service.block.given(Part::Limits).is_some(),
+        Extra::Cgroup => service.block.given(Part::Cgroup).is_some(),
+        Extra::Opt => service.opts.is_some(),
+        Extra::Keep => service.keep.is_some(),
     }
-    Some(line)
 }
 
-/// The verbs of [`extra`], in the order of a dump.
-pub(super) const EXTRAS: [&str; 5] = ["service.env", "service.cwd", "service.umask", "service.rlimit", "service.keep"];
-
-fn bound(value: u64) -> String {
-    if value == u64::MAX { "unlimited".to_owned() } else { value.to_string() }
+/// Its line; `-` where it is not set.
+pub(super) fn extra(line: &mut Line<'_>, extra: Extra, service: &Service) {
+    let verb = [
+        "service.env",
+        "service.cwd",
+        "service.umask",
+        "service.nice",
+        "service.oom",
+        "service.user",
+        "service.rlimit",
+        "service.cgroup",
+        "service.opt",
+        "service.keep",
+    ];
+    line.raw(verb[extra as usize]).field(service.name);
+    let of = |line: &mut Line<'_>, part| fields(service.block.get(part)).for_each(|field| _ = line.field(field));
+    match extra {
+        _ if !has(extra, service) => _ = line.field(NONE),
+        Extra::Env => {
+            let env = service.block.get(Part::Env);
+            line.number(fields(env).count()).number(format_args!("{:016x}", digest(env)));
+        }
+        Extra::Cwd => of(line, Part::Cwd),
+        Extra::Umask => _ = line.number(format_args!("{:03o}", service.umask.unwrap_or(0))),
+        Extra::Nice => _ = line.number(service.nice.unwrap_or(0)),
+        Extra::Oom => _ = line.number(service.oom.unwrap_or(0)),
+        Extra::User => of(line, Part::User),
+        Extra::Rlimit => of(line, Part::Limits),
+        Extra::Cgroup => of(line, Part::Cgroup),
+        Extra::Opt => opts(line, service),
+        Extra::Keep => {}
+    }
 }
 
-/// FNV-1a over the variables, each ended by NUL: tells whether two environments are the same, and keeps their secrets.
-fn digest(env: &[Vec<u8>]) -> u64 {
-    let bytes = env.iter().flat_map(|pair| pair.iter().chain(&[0]));
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+fn opts(line: &mut Line<'_>, service: &Service) {
+    let opts = service.options();
+    let flags =
+        [(opts.session, "session"), (opts.group, "group"), (opts.no_new_privs, "no_new_privs"), (opts.listen_pid, "listen_pid")];
+    flags.iter().filter(|(has, _)| *has).for_each(|(_, word)| _ = line.field(word));
+    if let Some(tty) = opts.tty {
+        line.field("tty").number(tty);
+    }
+    if let Some(signal) = opts.death_signal {
+        line.field("death_signal").number(signal_name(signal));
+    }
+    if opts == super::ledger::Opts::default() {
+        line.field("");
+    }
+}
+
+/// FNV-1a: tells whether two environments are the same, and keeps their secrets.
+fn digest(env: &[u8]) -> u64 {
+    env.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+fn words(line: &mut Line<'_>, channel: Channel) {
+    line.field(match channel.family {
+        Family::Unix => "unix",
+        Family::Inet => "inet",
+        Family::Inet6 => "inet6",
+    });
+    line.raw(match channel.shape {
+        Shape::Stream => ",stream",
+        Shape::Datagram => ",dgram",
+        Shape::Seqpacket => ",seqpacket",
+    });
+}
+
+fn flag(line: &mut Line<'_>, has: bool, word: &str) {
+    if has {
+        line.raw(word);
+    }
 }
 
 /// `fd.state NAME KIND FLAGS ABOUT`.
-pub(super) fn held(dialect: Dialect, name: &str, held: &Held) -> Line {
-    let mut flags = held.flags.clone();
-    for (has, word) in [(held.handoff, ",handoff"), (held.lock, ",lock")] {
-        if has && dialect == Dialect::Two {
-            flags.push_str(word);
+pub(super) fn held(line: &mut Line<'_>, held: &Held) {
+    use std::fmt::Write;
+    line.raw("fd.state").field(held.name);
+    match held.kind {
+        Kind::File(how) => file(line.field("file"), how),
+        Kind::Pipe { nonblock, to } => {
+            line.field("pipe").field("");
+            flag(line, nonblock, "nonblock,");
+            line.raw(if to { "to" } else { "from" });
+        }
+        Kind::Pair(channel) => {
+            words(line.field("pipe"), channel);
+            flag(line, channel.nonblock, ",nonblock");
+            line.raw(",to");
+        }
+        Kind::Socket { channel, bind, backlog, mkdir } => {
+            words(line.field("socket"), channel);
+            flag(line, bind, ",bind");
+            if let Some(backlog) = backlog {
+                write!(line, ",listen={backlog}").expect("writing to memory");
+            }
+            flag(line, mkdir, ",mkdir");
+            flag(line, channel.nonblock, ",nonblock");
+        }
+        Kind::Special { read, write } => {
+            line.field("special").field(match (read, write) {
+                (true, true) => "read,write",
+                (false, true) => "write",
+                _ => "read",
+            });
         }
     }
-    let line = Line::new(dialect, "fd.state").with(name).with(held.kind).with(flags);
-    match &held.about {
-        About::Text(text) => line.with(text),
-        About::Peer(Some(peer)) => line.with(&**peer),
-        About::Peer(None) => line.with("?"),
+    let two = line.dialect() == Dialect::Two;
+    flag(line, held.handoff && two, ",handoff");
+    flag(line, held.lock && two, ",lock");
+    match (held.kind, &held.peer) {
+        (Kind::Pipe { .. } | Kind::Pair(_), None) => line.field("?"),
+        (Kind::Pipe { .. } | Kind::Pair(_), Some(peer)) => line.field(peer),
+        _ => line.field(&held.text),
+    };
+}
+
+fn file(line: &mut Line<'_>, how: OpenHow) {
+    line.field(match (how.read, how.write) {
+        (true, true) => "read,write",
+        (false, true) => "write",
+        _ => "read",
+    });
+    for (has, word) in [
+        (how.append, ",append"),
+        (how.create, ",create"),
+        (how.trunc, ",trunc"),
+        (how.nonblock, ",nonblock"),
+        (how.mkdir, ",mkdir"),
+    ] {
+        flag(line, has, word);
     }
 }
 
 /// `fd.state NAME deleted`.
-pub(super) fn held_deleted(dialect: Dialect, name: &str) -> Line {
-    Line::new(dialect, "fd.state").with(name).with("deleted")
+pub(super) fn held_deleted(line: &mut Line<'_>, name: &Name) {
+    line.raw("fd.state").field(name).field("deleted");
 }
 
 /// `signal NAME TS COUNT`.
-pub(super) fn signal(dialect: Dialect, number: i32, at: u64, count: u64) -> Line {
-    let at = if dialect == Dialect::Two { at } else { at / SECOND };
-    Line::new(dialect, "signal").with(signal_name(number)).with(at.to_string()).with(count.to_string())
+pub(super) fn signal(line: &mut Line<'_>, number: i32, at: u64, count: u64) {
+    let unit = if line.dialect() == Dialect::Two { 1 } else { SECOND };
+    line.raw("signal").number(signal_name(number)).number(at / unit).number(count);
 }

@@ -1,152 +1,54 @@
-//! The core: its state, its one entry, and the order in which things are done.
+//! The one entry of the core, and the order in which things are done.
 
-use super::conn::{Conn, Line};
-use super::dump::Cursor;
-use super::effect::{ConnId, Control, Effect, FdToken, Happening, LifeId};
-use super::ledger::{About, Held, Name, Service};
+use super::conn::{Conn, Role};
+use super::effect::{ConnId, Effect, Happening, LifeId};
+use super::log::Level;
 use super::say;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use wire::Dialect;
-
-/// What is chosen once, at start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Settings {
-    /// How many connections there may be at a time.
-    pub connections: usize,
-}
-
-impl Default for Settings {
-    fn default() -> Settings {
-        Settings { connections: 8 }
-    }
-}
-
-/// A signal that the keeper got.
-pub(super) struct Noted {
-    pub(super) number: i32,
-    pub(super) at: u64,
-    pub(super) count: u64,
-}
-
-/// A command that waits for the answer to its effect.
-pub(super) struct Asking {
-    pub(super) conn: ConnId,
-    /// The command as an error quotes it.
-    pub(super) quote: Vec<u8>,
-    pub(super) what: Ask,
-}
-
-/// What the answer decides.
-pub(super) enum Ask {
-    /// Whether these descriptors are held; what an error begins with.
-    Hold { new: Vec<(Name, Held)>, otherwise: &'static str },
-    /// Whether a signal was sent.
-    Signal(Name),
-    /// Whether a service has a process that another keeper bore.
-    Adopt { name: Name, dialect: Dialect, pid: u32, ident: u64 },
-}
-
-/// The keeper's ledger and what it does about it. See the module's contract.
-pub struct Core {
-    pub(super) now: u64,
-    pub(super) settings: Settings,
-    pub(super) services: BTreeMap<Name, Service>,
-    pub(super) held: BTreeMap<Name, Held>,
-    pub(super) conns: Vec<Conn>,
-    /// Planned starts, the next first.
-    pub(super) timers: BTreeSet<(u64, Name)>,
-    /// Lives that are under way.
-    pub(super) lives: BTreeMap<LifeId, Name>,
-    pub(super) signals: Vec<Noted>,
-    /// The epoch of the pen, and who has it.
-    pub(super) pen: Option<(u64, ConnId)>,
-    pub(super) asking: Option<Asking>,
-    /// Births that are not answered, with the connections that come with them.
-    pub(super) bearing: BTreeMap<LifeId, Option<Control>>,
-    pub(super) effects: VecDeque<Effect>,
-    next_fd: u32,
-    next_conn: u32,
-    next_life: u64,
-}
+use super::state::{Core, Noted};
+use std::collections::VecDeque;
+use wire::{Dialect, Line};
 
 impl Core {
-    /// A keeper that holds only the control handles.
-    pub fn new(settings: Settings) -> Core {
-        let mut core = Core {
-            now: 0,
-            settings,
-            services: BTreeMap::new(),
-            held: BTreeMap::new(),
-            conns: Vec::new(),
-            timers: BTreeSet::new(),
-            lives: BTreeMap::new(),
-            signals: Vec::new(),
-            pen: None,
-            asking: None,
-            bearing: BTreeMap::new(),
-            effects: VecDeque::new(),
-            next_fd: 0,
-            next_conn: 0,
-            next_life: 0,
-        };
-        for (name, flags, text) in [
-            ("control.cmd", "write", "daemonproxy command pipe"),
-            ("control.event", "read", "daemonproxy event stream"),
-            ("control.socket", "read,write", "daemonproxy control socket"),
-        ] {
-            let held = Held { constant: true, ..Held::new(None, "special", flags, About::Text(text.into())) };
-            core.held.insert(name.into(), held);
-        }
-        core
-    }
-
-    /// Holds a descriptor that the keeper has from the start (`null`, `stdin`, …). A `constant` one can be neither deleted nor replaced.
-    /// The shell puts the descriptor under the token that it gets.
-    pub fn inherit(&mut self, name: &str, flags: &str, description: &str, constant: bool) -> FdToken {
-        let token = self.new_token();
-        let about = About::Text(description.into());
-        self.held.insert(name.into(), Held { constant, ..Held::new(Some(token), "special", flags, about) });
-        token
-    }
-
-    /// A new connection, in dialect 1; `None` when there are as many as there may be. Pending signals are told to it.
-    pub fn connect(&mut self, commands: bool, events: bool) -> Option<ConnId> {
-        (self.connections() < self.settings.connections).then(|| {
-            let id = self.new_conn();
-            self.conns.push(Conn::new(id, commands, events));
-            self.tell_signals(id);
-            id
-        })
-    }
-
-    /// Executes a list of commands of dialect 2 with the next step. Nobody hears what they answer.
-    pub fn script(&mut self, lines: &[u8]) {
-        let id = self.new_conn();
-        let mut conn = Conn::new(id, true, false);
-        conn.preload(lines);
-        self.conns.push(conn);
-    }
-
     /// When a [`Happening::Woken`] is due, in nanoseconds of the monotonic clock.
     pub fn deadline(&self) -> Option<u64> {
-        self.timers.first().map(|(at, _)| *at)
+        let patience = self.conns.iter().filter_map(|conn| conn.patience().map(|(at, _)| at)).min();
+        self.timers.last().map(|(at, _)| *at).into_iter().chain(patience).min()
+    }
+
+    fn conn(&self, conn: ConnId) -> Option<&Conn> {
+        self.conns.iter().find(|c| c.id == conn)
     }
 
     /// Bytes that wait to be sent on a connection.
     pub fn unsent(&self, conn: ConnId) -> &[u8] {
-        self.conns.iter().find(|c| c.id == conn).map_or(&[], Conn::unsent)
+        self.conn(conn).map_or(&[], |c| c.outbox.unsent())
+    }
+
+    /// How many bytes have been sent on a connection: the place of the first of [`Core::unsent`] in its stream.
+    pub fn sent(&self, conn: ConnId) -> u64 {
+        self.conn(conn).map_or(0, |c| c.outbox.place() - c.outbox.unsent().len() as u64)
     }
 
     /// How many bytes a connection may be given now.
     pub fn room(&self, conn: ConnId) -> usize {
-        self.conns.iter().find(|c| c.id == conn).map_or(0, Conn::room)
+        self.conn(conn).map_or(0, Conn::room)
+    }
+
+    /// The text that belongs to the effect being performed.
+    pub fn text(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// Whether [`Happening::Orphan`] is to be said.
+    pub fn wants_orphans(&self) -> bool {
+        self.conns.iter().any(|c| c.orphans)
     }
 
     /// Takes notice of what happened, and says what is to be done.
     pub fn step(&mut self, happening: Happening<'_>, now: u64, effects: &mut VecDeque<Effect>) {
         self.now = now;
         match happening {
-            Happening::Received { conn, bytes } => self.on(conn, |c| c.receive(bytes)),
+            Happening::Received { conn, bytes } => self.on(conn, |c| c.inbox.receive(bytes)),
             Happening::Ended { conn } => self.on(conn, |c| c.ended = true),
             Happening::Broken { conn } => self.on(conn, Conn::mute),
             Happening::Sent { conn, count } => self.on(conn, |c| c.note_sent(count)),
@@ -158,12 +60,16 @@ impl Core {
             Happening::Executed { life } => self.on_executed(life),
             Happening::NotExecuted { life, why } => self.on_not_executed(life, why),
             Happening::Exited { life, ending } => self.on_exited(life, ending),
+            Happening::Orphan { pid, session, ending } => self.on_orphan(pid, session, ending),
+            Happening::NotUpgraded { why } => self.on_not_upgraded(why),
+            Happening::Logged { count } => self.log.note_written(count),
+            Happening::NotLogged => self.log.drop_all(),
         }
         self.run();
         effects.append(&mut self.effects);
     }
 
-    fn on(&mut self, conn: ConnId, change: impl FnOnce(&mut Conn)) {
+    pub(super) fn on(&mut self, conn: ConnId, change: impl FnOnce(&mut Conn)) {
         if let Some(conn) = self.conns.iter_mut().find(|c| c.id == conn) {
             change(conn);
         }
@@ -171,6 +77,7 @@ impl Core {
 
     /// Goes round the connections, a command of each, until nobody can go on or an answer is awaited. What is due is started first.
     fn run(&mut self) {
+        self.lose_patience();
         loop {
             self.start_due();
             let mut went_on = false;
@@ -184,82 +91,99 @@ impl Core {
                 at += usize::from(!closed);
             }
             if !went_on {
-                return;
+                break;
             }
+        }
+        let now = self.now;
+        for conn in self.conns.iter_mut().filter(|c| c.stuck.is_none() && !c.outbox.unsent().is_empty()) {
+            conn.stuck = Some(now);
         }
     }
 
     /// One line of a dump or one command of this connection. Whether anything was done.
     fn turn(&mut self, at: usize) -> bool {
         let conn = &self.conns[at];
-        if let Some(cursor) = conn.dump.clone()
-            && !conn.next_is(b"statedump")
+        if let Some(cursor) = conn.dump
+            && !conn.inbox.next_is(b"statedump")
         {
             return self.dump_on(at, cursor);
         }
-        if self.asking.is_some() || !self.bearing.is_empty() || conn.leaving || !conn.can_answer() {
+        if self.over || self.asking.is_some() || self.bearing.is_some() || conn.leaving || !conn.can_answer() {
             return false;
         }
         self.command(at)
     }
 
-    fn dump_on(&mut self, at: usize, cursor: Cursor) -> bool {
-        let next = self.dump_line(cursor, self.conns[at].dialect);
-        let conn = &mut self.conns[at];
-        match next {
-            None => conn.dump = None,
-            Some((line, _)) if !conn.can_dump(&line) => return false,
-            Some((line, cursor)) => {
-                conn.say(line);
-                conn.dump = Some(cursor);
-            }
-        }
-        true
-    }
-
     /// Forgets a connection from which nothing can come any more and to which everything has been sent. Whether it is gone.
     fn close_when_done(&mut self, at: usize) -> bool {
         let conn = &self.conns[at];
-        let silent = conn.leaving || (conn.ended && !conn.has_line() && conn.dump.is_none());
-        let awaited = self.asking.as_ref().is_some_and(|a| a.conn == conn.id);
-        if !silent || awaited || !conn.unsent().is_empty() {
+        let silent = conn.leaving || (conn.ended && !conn.has_command() && conn.dump.is_none());
+        let awaited = self.asking.as_ref().is_some_and(|asking| asking.speaker.conn == conn.id);
+        if !silent || awaited || !conn.outbox.unsent().is_empty() {
             return false;
         }
-        let gone = self.conns.remove(at);
+        let mut gone = self.conns.remove(at);
         self.effects.push_back(Effect::Hangup { conn: gone.id });
-        if let Some((name, _)) = gone.life {
-            self.unblock(&name);
+        if let Role::Service(at, _) = gone.role {
+            self.unblock(at);
+        }
+        if gone.is_console() && self.guard == 0 {
+            self.end(0);
+        }
+        if self.spare.len() < self.settings.connections && gone.role != Role::Script {
+            gone.inbox.renew();
+            gone.outbox.renew();
+            self.spare.push((gone.inbox, gone.outbox));
         }
         true
     }
 
-    /// Connections, with those that are about to be.
-    pub(super) fn connections(&self) -> usize {
-        self.conns.len() + self.bearing.values().flatten().count()
+    /// Those that have taken nothing for too long.
+    fn lose_patience(&mut self) {
+        for at in 0..self.conns.len() {
+            let conn = &mut self.conns[at];
+            // Only who sends as well as not reads is in our way.
+            if conn.warned && conn.inbox.room() == 0 {
+                conn.outbox.stop_heeding();
+            }
+            let Some((_, last)) = conn.patience().filter(|(due, _)| *due <= self.now) else { continue };
+            let id = conn.id;
+            if last {
+                conn.mute();
+                conn.leaving = true;
+                self.log_of(Level::Error, id, &[b"takes nothing for too long; closed"]);
+            } else {
+                conn.warned = true;
+                if conn.inbox.room() == 0 {
+                    conn.outbox.stop_heeding();
+                }
+                self.log_of(Level::Warning, id, &[b"takes nothing; its events will be lost"]);
+            }
+        }
     }
 
-    pub(super) fn say_to(&mut self, conn: ConnId, write: impl FnOnce(Dialect) -> Line) {
-        self.on(conn, |c| {
-            let line = write(c.dialect);
-            c.say(line);
-        });
+    /// Connections that count, with the one that is about to be.
+    pub(super) fn connections(&self) -> usize {
+        let counted = self.conns.iter().filter(|c| !matches!(c.role, Role::Script | Role::Config)).count();
+        counted + usize::from(self.bearing.is_some_and(|(_, control)| control.is_some()))
+    }
+
+    pub(super) fn say_to(&mut self, conn: ConnId, write: impl FnOnce(&mut Line<'_>)) {
+        self.on(conn, |c| c.say(write));
     }
 
     /// An event for everybody.
-    pub(super) fn tell(&mut self, write: impl Fn(Dialect) -> Line) {
+    pub(super) fn tell(&mut self, write: impl Fn(&mut Line<'_>)) {
         say::tell(&mut self.conns, Dialect::One, write);
     }
 
     pub(super) fn tell_signals(&mut self, conn: ConnId) {
-        let pending: Vec<_> = self.signals.iter().filter(|s| s.count > 0).map(|s| (s.number, s.at, s.count)).collect();
-        for (number, at, count) in pending {
-            self.say_to(conn, |dialect| say::signal(dialect, number, at, count));
+        for at in 0..self.signals.len() {
+            let Noted { number, at, count } = self.signals[at];
+            if count > 0 {
+                self.say_to(conn, |line| say::signal(line, number, at, count));
+            }
         }
-    }
-
-    pub(super) fn new_token(&mut self) -> FdToken {
-        self.next_fd += 1;
-        FdToken(self.next_fd)
     }
 
     pub(super) fn new_conn(&mut self) -> ConnId {
@@ -267,8 +191,14 @@ impl Core {
         ConnId(self.next_conn)
     }
 
-    pub(super) fn new_life(&mut self) -> LifeId {
+    pub(super) fn new_life(&mut self, slot: u32) -> LifeId {
         self.next_life += 1;
-        LifeId(self.next_life)
+        LifeId::new(self.next_life, slot)
+    }
+
+    /// Keeps the text of the effect that is handed out next.
+    pub(super) fn set_text(&mut self, text: &[u8]) {
+        self.text.clear();
+        self.text.extend_from_slice(text);
     }
 }

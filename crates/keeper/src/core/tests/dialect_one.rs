@@ -71,7 +71,7 @@ fn a_life_is_told() {
         desk.say("service.start\ta"),
         ["service.state\ta\tstart\t1000\t-\t-\t-\t-\t-", "service.state\ta\tup\t1000\t100\t-\t-\t0\t-"]
     );
-    assert_eq!(desk.plan().places, [(0, Source::Held(FdToken(1))), (2, Source::Missing)]);
+    assert_eq!(desk.plan().places, [(0, Source::Held(FdToken(0))), (2, Source::Missing)]);
     assert!(!desk.plan().session && !desk.plan().default_limits);
     assert_eq!(desk.say("service.start\ta"), ["error\tservice is not startable, for command \"service.start\ta\""]);
     assert_eq!(desk.say("service.delete\ta"), ["error\tservice is running, for command \"service.delete\ta\""]);
@@ -156,7 +156,7 @@ fn descriptors() {
     let address = Some(Address::Net(core::net::SocketAddr::from((core::net::Ipv6Addr::LOCALHOST, 81))));
     assert!(desk.done.iter().any(|e| matches!(e, Effect::Socket { address: a, .. } if *a == address)));
     assert_eq!(desk.say("fd.socket\tu\tunix"), ["fd.state\tu\tsocket\tunix,stream\t"]);
-    desk.fault = Some(fault("EADDRINUSE", "bind: Address already in use"));
+    desk.fault = Some(Fault { call: "bind", ..fault("EADDRINUSE", "Address already in use") });
     assert!(desk.say("fd.socket\tv\ttcp\t*:80")[0].starts_with("error\tbind: Address already in use, for"));
     desk.step(Happening::Signal { number: 15 });
     desk.heard();
@@ -174,7 +174,7 @@ fn a_reader_that_sleeps() {
     let conn = desk.conn;
     desk.say("service.args\ta\ttrue");
     // Its own commands wait for room; events of others do not, and are lost.
-    let other = desk.core.connect(true, true).expect("room");
+    let other = desk.core.connect().expect("room");
     for n in 0..100 {
         desk.send(other, &format!("service.tags\tb\t{n}-{}\n", "x".repeat(60)));
         desk.heard_by(other);
@@ -191,4 +191,199 @@ fn a_reader_that_sleeps() {
     assert_eq!(dump.last().map(String::as_str), Some("end"));
     assert_eq!(dump.iter().filter(|l| l.starts_with("service.state")).count(), 52);
     assert!(!dump.iter().any(|l| l == "overflow"));
+}
+
+fn log(desk: &mut Desk) -> String {
+    let text = desk.core.log_unsent().map_or(String::new(), |(_, bytes)| String::from_utf8_lossy(bytes).into_owned());
+    desk.step(Happening::Logged { count: text.len() });
+    text
+}
+
+#[test]
+fn the_log_says_what_went_wrong_and_what_was_lost() {
+    let mut desk = Desk::one();
+    desk.say("echo\tx\nservice.args\ta\ttrue\nservice.start\ta");
+    desk.exit(0);
+    assert_eq!(log(&mut desk), "", "nothing is said on the happy path");
+    desk.say("service.start\tnone");
+    assert_eq!(
+        log(&mut desk),
+        "error: controller[1] No such service\nerror: controller[1] command was \"service.start?none\"\n".replace('?', "\t")
+    );
+    assert_eq!(
+        desk.say("log.filter\tfatal\nlog.filter\t+\nlog.filter\t-"),
+        ["log.filter\tfatal", "log.filter\tfatal", "log.filter\terror"]
+    );
+    desk.say("nothing");
+    assert_eq!(log(&mut desk), "");
+    desk.say("log.filter\tinfo");
+    for _ in 0..40 {
+        desk.say("service.start\tnone");
+    }
+    let first = log(&mut desk);
+    let lines = first.lines().count();
+    assert!(first.len() <= 1024 && lines < 80);
+    assert_eq!(log(&mut desk), format!("warning: lost {} log messages\n", 80 - lines));
+    // A descriptor that takes nothing: it is counted, and said with the next that it takes.
+    desk.say("service.start\tnone");
+    desk.step(Happening::NotLogged);
+    assert_eq!(log(&mut desk), "");
+    desk.say("nothing");
+    assert!(log(&mut desk).starts_with("warning: lost 2 log messages\nerror: controller[1] unknown command"));
+    // It follows a name.
+    assert_eq!(desk.say("log.dest\tfd\tx"), ["warning\tfd \"x\" does not exist"]);
+    desk.say("nothing");
+    assert_eq!(desk.core.log_unsent(), None);
+    desk.say("fd.pipe\ty\tx");
+    assert!(matches!(desk.core.log_unsent(), Some((Some(_), bytes)) if bytes.starts_with(b"error: ")));
+    assert!(desk.say("log.dest\tfile\tx")[0].contains("Unknown logging type"));
+    assert!(desk.say("log.filter\tloud")[0].contains("Invalid loglevel argument"));
+}
+
+#[test]
+fn the_guard_and_what_is_executed_instead() {
+    let mut desk = Desk::one();
+    for (line, why) in [
+        ("terminate.guard\t*\t1", "expected + or -"),
+        ("terminate.guard\t+\t0", "code cannot be 0"),
+        ("terminate.guard\t-\t1", "terminate guard was not set"),
+        ("terminate", "missing argument"),
+        ("terminate\tx", "Expected integer"),
+    ] {
+        let said = desk.say(line);
+        assert!(said[0].contains(why), "{line}: {said:?}");
+    }
+    assert!(desk.say("terminate.guard\t+\t5").is_empty());
+    for (line, why) in [
+        ("terminate.guard\t+\t6", "terminate guard code is already set"),
+        ("terminate.guard\t-\t6", "incorrect guard code"),
+        ("terminate\t0", "terminate guard code required"),
+        ("terminate\t0\t6", "incorrect terminate guard code"),
+        ("terminate\t0\t5", "cannot exit, and exec-on-exit is not configured"),
+        (&format!("terminate.exec_args\t{}", "x".repeat(256)), "exec arguments exceed buffer size (255)"),
+    ] {
+        let said = desk.say(line);
+        assert!(said[0].contains(why), "{line}: {said:?}");
+    }
+    assert!(desk.say(&format!("terminate.exec_args\t{}", "x".repeat(255))).is_empty());
+    assert_eq!((desk.done.last(), desk.core.exec_args().len()), (Some(&Effect::Arm), 256));
+    desk.say("service.args\ta\tx\nservice.start\ta");
+    log(&mut desk);
+    log(&mut desk);
+    assert!(desk.say("terminate\t3\t5").is_empty());
+    assert_eq!(desk.done.last(), Some(&Effect::End { code: 3 }));
+    assert!(log(&mut desk).contains("warning: service a is left running as pid 100"));
+}
+
+#[test]
+fn the_first_process_ends_by_its_guard() {
+    let mut desk = Desk::with(Settings { init: true, ..Settings::default() });
+    desk.core.guard(1);
+    assert!(desk.say("terminate\t7")[0].contains("terminate guard code required"));
+    desk.say("terminate\t7\t1");
+    assert_eq!(desk.done.last(), Some(&Effect::End { code: 7 }));
+}
+
+#[test]
+fn the_end_of_the_console_is_the_end() {
+    let mut desk = Desk::one();
+    let console = desk.core.console();
+    assert_eq!(desk.heard_by(console).iter().filter(|line| line.starts_with("info\t")).count(), 6);
+    desk.core.guard(1);
+    desk.step(Happening::Ended { conn: console });
+    assert_eq!(desk.done.last(), Some(&Effect::Hangup { conn: console }));
+    let console = desk.core.console();
+    desk.core.guard(0);
+    desk.heard_by(console);
+    desk.send(console, "echo\tx\nunfinished");
+    desk.step(Happening::Ended { conn: console });
+    assert_eq!(desk.heard_by(console), ["x"]);
+    assert_eq!(desk.done.last(), Some(&Effect::End { code: 0 }));
+}
+
+#[test]
+fn a_file_of_commands() {
+    let mut desk = Desk::one();
+    let config = desk.core.config();
+    desk.send(config, "nothing\nservice.args\ta\ttrue\nservice.start\ta");
+    assert!(desk.born.is_empty());
+    desk.step(Happening::Ended { conn: config });
+    assert_eq!(desk.born.len(), 1, "its last line needs no line feed");
+    assert_eq!(log(&mut desk), "error: controller[2] unknown command: nothing\n");
+    assert!(desk.done.contains(&Effect::Hangup { conn: config }));
+}
+
+#[test]
+fn fixed_pools_are_exhausted_with_words() {
+    let pool = |count, bytes| Some(PoolSize { count, bytes });
+    let mut desk = Desk::with(Settings { services: pool(2, 64), fds: pool(6, 32), ..Settings::default() });
+    desk.say("service.args\ta\tx\nservice.args\tb\tx");
+    assert!(desk.say("service.tags\tc\tx")[0].contains("Unable to allocate new service"));
+    desk.say("service.delete\ta");
+    assert_eq!(desk.say("service.tags\tc\tx"), ["service.tags\tc\tx"]);
+    let long = "x".repeat(60);
+    for (verb, why) in [("tags", "unable to set tags"), ("args", "unable to set argv")] {
+        let said = desk.say(&format!("service.{verb}\tc\t{long}"));
+        assert!(said[0].contains(why), "{said:?}");
+    }
+    let said = desk.say(&format!("service.fds\tc{}", "\tnull".repeat(13)));
+    assert!(said[0].contains("unable to set file descriptors"), "{said:?}");
+    let said = desk.say(&format!("service.auto_up\tc\t1{}", "\talways".repeat(9)));
+    assert!(said[0].contains("unable to set auto_up triggers"), "{said:?}");
+    // null and the three control handles have places of their own.
+    assert_eq!(desk.say("fd.pipe\ta\tb").len(), 2);
+    assert!(desk.say("fd.open\tc\tread\t/x")[0].contains("Unable to allocate new file descriptor object"));
+    let said = desk.say(&format!("fd.open\ta\tread\t/{long}"));
+    assert_eq!(said, [format!("fd.state\ta\tfile\tread\t/{}...", &long[..28])]);
+}
+
+#[test]
+fn who_takes_nothing_is_borne_with_for_a_while() {
+    let mut desk = Desk::one();
+    let slow = desk.core.connect().expect("room");
+    let noise = "service.tags\ta\tx\n".repeat(60);
+    desk.send(slow, &noise);
+    desk.send(slow, &"#".repeat(desk.core.room(slow)));
+    assert_eq!(desk.core.deadline(), Some(1015 * S));
+    let unsent = desk.core.unsent(slow).len();
+    assert!(unsent <= 2048);
+    desk.wait(16 * S);
+    assert!(log(&mut desk).contains("warning: controller[2] takes nothing"));
+    assert!(desk.core.room(slow) > 0, "its commands are executed");
+    assert_eq!(desk.core.deadline(), Some(1030 * S));
+    desk.wait(15 * S);
+    assert!(desk.done.contains(&Effect::Hangup { conn: slow }));
+    assert_eq!(desk.core.deadline(), None);
+    for (line, why) in [
+        ("conn.event_timeout\t-1\t2", "invalid timeout (must be 0..7FFFFFFF)"),
+        ("conn.event_timeout\t3\t2", "reset timeout is greater than close timeout"),
+        ("conn.event_timeout\t3", "missing argument"),
+    ] {
+        let said = desk.say(line);
+        assert!(said[0].contains(why), "{line}: {said:?}");
+    }
+    assert!(desk.say("conn.event_timeout\t1\t2").is_empty());
+}
+
+#[test]
+fn where_the_keeper_stands_and_listens() {
+    let mut desk = Desk::one();
+    assert!(desk.say("chdir\t/x\nsocket.create\t-\t/run/s\nsocket.delete").is_empty());
+    assert_eq!(desk.done, [Effect::Chdir, Effect::Listen, Effect::Unlisten]);
+    assert_eq!(desk.texts[..2], ["/x", "/run/s"]);
+    for (line, why) in [
+        ("chdir", "missing path argument"),
+        ("chdir\t/\t/", "unexpected argument after path"),
+        ("socket.create\tx\t/s", "Invalid options"),
+    ] {
+        let said = desk.say(line);
+        assert!(said[0].contains(why), "{line}: {said:?}");
+    }
+    desk.fault = Some(fault("ENOENT", "No such file or directory"));
+    assert!(desk.say("chdir\t/x")[0].contains("chdir failed: No such file or directory"));
+    desk.fault = Some(fault("ENOENT", "No such file or directory"));
+    assert!(desk.say("socket.create\t\t/s")[0].contains("Failed to create control socket"));
+    desk.fault = Some(fault("ENOMSG", "nothing"));
+    assert!(desk.say("fd.take\tx")[0].contains("No ancillary file descriptor received"));
+    assert_eq!(desk.say("fd.take\tx"), ["fd.state\tx\tspecial\tread,write\treceived"]);
 }

@@ -18,13 +18,13 @@ fn a_life_is_told() {
     desk.say("service.rlimit\ta\tnofile\t10\t20\nservice.fds\ta\tnull\t100=null");
     assert_eq!(states(&desk.say("service.start\ta")), [ServiceState::Start]);
     let plan = desk.plan().clone();
-    assert_eq!(plan.argv, [&b"printf"[..], b"\tx\\"]);
-    assert_eq!((plan.env, plan.cwd, plan.umask), (Some(vec![b"SECRET=1\n2".to_vec()]), Some(b"/tmp".to_vec()), Some(0o22)));
-    assert_eq!(plan.places, [(0, Source::Held(FdToken(1))), (100, Source::Held(FdToken(1)))]);
+    assert_eq!(plan.argv, "printf|\tx\\|");
+    assert_eq!((plan.env, plan.cwd, plan.umask), (Some("SECRET=1\n2|".to_owned()), Some("/tmp".to_owned()), Some(0o22)));
+    assert_eq!(plan.places, [(0, Source::Held(FdToken(0))), (100, Source::Held(FdToken(0)))]);
     assert!(plan.session && plan.default_limits);
     // It can be signalled before it is known to execute.
     assert!(desk.say("service.signal\ta\tKILL").is_empty());
-    assert!(matches!(desk.done.last(), Some(Effect::Signal { signal: 9, group: false, .. })));
+    assert!(matches!(desk.done.last(), Some(Effect::Signal { signal: 9, reach: Reach::Process, .. })));
     assert_eq!(states(&desk.executed()), [ServiceState::Up { at: 1000 * S, pid: 100, ident: 7 }]);
     desk.wait(5);
     let life = desk.born[0];
@@ -65,7 +65,7 @@ fn what_fails_says_where() {
     assert_eq!(states(&desk.say("service.start\ta")), [ServiceState::Start, failed("fork", "EAGAIN")]);
     assert_eq!(desk.core.deadline(), None);
     // Towards dialect 1 it is daemonproxy's word.
-    let one = desk.core.connect(true, true).expect("room");
+    let one = desk.core.connect().expect("room");
     desk.send(one, "statedump\n");
     assert!(desk.heard_by(one).contains(&"service.state\ta\tdown\t1000\t-\texit\t3\t-\t0".to_owned()));
 }
@@ -98,7 +98,7 @@ fn the_pen() {
     let mut desk = Desk::two();
     let old = desk.conn;
     assert!(desk.say("pen.take\t5\nservice.tags\ta\tmine").len() == 1);
-    let new = desk.core.connect(true, true).expect("room");
+    let new = desk.core.connect().expect("room");
     desk.conn = new;
     desk.say("dialect\t2");
     assert!(matches!(&events(&desk.say("service.tags\ta\tno"))[0], Event::Error(text) if text == "pen 5"));
@@ -185,7 +185,7 @@ fn adoption() {
 #[test]
 fn an_overflow_names_the_first_that_was_lost() {
     let mut desk = Desk::two();
-    let other = desk.core.connect(true, false).expect("room");
+    let other = desk.core.config();
     desk.send(other, "dialect\t2\n");
     for n in 0..10 {
         desk.send(other, &format!("service.tags\ta\t{n}{}\n", "x".repeat(60_000)));
@@ -208,7 +208,7 @@ fn a_dump_survives_what_is_deleted_under_it() {
     let conn = desk.conn;
     desk.send(conn, "statedump\necho\tend\n");
     // The cursor stands in the middle; everything else goes.
-    let other = desk.core.connect(true, false).expect("room");
+    let other = desk.core.config();
     for n in 5..40 {
         desk.send(other, &format!("service.delete\ts{n:02}\n"));
     }
@@ -222,10 +222,75 @@ fn a_dump_survives_what_is_deleted_under_it() {
 #[test]
 fn no_more_connections_than_allowed() {
     let mut desk = Desk::two();
-    while desk.core.connect(true, true).is_some() {}
+    while desk.core.connect().is_some() {}
     desk.say("service.args\ta\ttrue\nservice.fds\ta\tcontrol.cmd");
     assert!(matches!(&states(&desk.say("service.start\ta"))[1], ServiceState::Failed { stage, .. } if stage == "prepare"));
     desk.send(desk.conn, "exit\n");
     assert!(matches!(desk.done.last(), Some(Effect::Hangup { .. })));
-    assert!(desk.core.connect(true, true).is_some());
+    assert!(desk.core.connect().is_some());
+}
+
+#[test]
+fn who_and_where_a_child_is() {
+    let mut desk = Desk::two();
+    desk.say(
+        "service.args\ta\ttrue\nservice.nice\ta\t-5\nservice.oom\ta\t300\nservice.user\ta\t1\t2\t3\t4\nservice.cgroup\ta\t/sys/x",
+    );
+    desk.say("service.opt\ta\tgroup\tno_new_privs\tlisten_pid\tdeath_signal\tSIGTERM");
+    desk.say("service.rlimit\ta\tnofile\t1\t2\nservice.rlimit\ta\tcore\t0\t0\nservice.rlimit\ta\tnofile\t5\tunlimited");
+    desk.say("service.start\ta");
+    let plan = desk.plan().clone();
+    assert_eq!(
+        plan.rest,
+        "group true nice Some(-5) oom Some(300) user Some((1, 2)) groups [3, 4] cgroup Some(\"/sys/x\") no_new_privs true \
+         death Some(15) tty None listen_pid true"
+    );
+    assert!(!plan.session);
+    let limit = |resource, soft, hard| Limit { resource, soft, hard };
+    assert_eq!(plan.limits, [limit("core", 0, 0), limit("nofile", 5, u64::MAX)]);
+    let dump = desk.say("statedump").join("\n");
+    for line in [
+        "service.nice\ta\t-5",
+        "service.oom\ta\t300",
+        "service.user\ta\t1\t2\t3\t4",
+        "service.rlimit\ta\tcore\t0\t0\tnofile\t5\tunlimited",
+        "service.cgroup\ta\t/sys/x",
+        "service.opt\ta\tgroup\tno_new_privs\tlisten_pid\tdeath_signal\tSIGTERM",
+    ] {
+        assert!(dump.contains(line), "{line} in {dump}");
+    }
+    // The whole tree is reached by the control group.
+    assert!(desk.say("service.signal\ta\tKILL\ttree").is_empty());
+    assert!(matches!(desk.done.last(), Some(Effect::Signal { reach: Reach::Tree, .. })));
+    assert_eq!(desk.texts.last().map(String::as_str), Some("/sys/x"));
+    for (wrong, why) in [
+        ("service.nice\ta\t20", "invalid niceness"),
+        ("service.oom\ta\t1001", "invalid oom_score_adj"),
+        ("service.user\ta\t1", "missing argument"),
+        ("service.user\ta\t1\troot", "Expected integer"),
+        ("service.user\ta\t4294967295\t1", "Expected integer"),
+        ("service.cgroup\ta\tx", "absolute"),
+        ("service.opt\ta\tsessions", "unknown option"),
+        ("service.opt\ta\ttty\t0", "tty needs session"),
+        ("service.rlimit\ta\tnofile\t3\t2", "soft limit above hard limit"),
+        ("service.rlimit\ta\tfiles\t3\t2", "unknown resource"),
+    ] {
+        let said = desk.say(wrong);
+        assert!(said[0].contains(why), "{wrong}: {said:?}");
+    }
+}
+
+#[test]
+fn orphans_are_told_to_who_asks() {
+    let mut desk = Desk::two();
+    desk.say("service.args\ta\tx\nservice.start\ta");
+    assert!(!desk.core.wants_orphans());
+    desk.say("reap.adopted");
+    assert!(desk.core.wants_orphans());
+    desk.step(Happening::Orphan { pid: 7, session: Some(100), ending: Ending::Code(3) });
+    desk.step(Happening::Orphan { pid: 8, session: None, ending: Ending::Signal { number: 9, core: false } });
+    let heard = desk.heard();
+    assert!(heard[0].ends_with("\torphan\t7\texit\t3\ta") && heard[1].ends_with("\torphan\t8\tsignal\tSIGKILL\t-"), "{heard:?}");
+    desk.say("reap.adopted\t-");
+    assert!(!desk.core.wants_orphans());
 }

@@ -2,6 +2,7 @@
 
 mod dialect_one;
 mod dialect_two;
+mod takeover;
 
 use super::*;
 use std::collections::VecDeque;
@@ -15,10 +16,59 @@ struct Desk {
     fault: Option<Fault>,
     /// What the next births are answered instead.
     stillborn: Option<Stillborn>,
-    /// Effects, in order.
+    /// Effects, in order, and the texts that they came with.
     done: Vec<Effect>,
+    texts: Vec<String>,
+    plans: Vec<Owned>,
     /// Lives that were born, in order; the first has pid 100.
     born: Vec<LifeId>,
+}
+
+/// What of a plan the tests look at.
+#[derive(Debug, Clone)]
+struct Owned {
+    argv: String,
+    env: Option<String>,
+    cwd: Option<String>,
+    umask: Option<u32>,
+    session: bool,
+    limits: Vec<Limit>,
+    default_limits: bool,
+    places: Vec<(u32, Source)>,
+    lock: Option<u32>,
+    control: Option<Control>,
+    rest: String,
+}
+
+impl Owned {
+    fn of(plan: Plan<'_>) -> Owned {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace('\0', "|");
+        Owned {
+            argv: text(plan.argv),
+            env: plan.env.map(text),
+            cwd: plan.cwd.map(text),
+            umask: plan.umask,
+            session: plan.session,
+            limits: plan.limits.to_vec(),
+            default_limits: plan.default_limits,
+            places: plan.places.to_vec(),
+            lock: plan.lock,
+            control: plan.control,
+            rest: format!(
+                "group {} nice {:?} oom {:?} user {:?} groups {:?} cgroup {:?} no_new_privs {} death {:?} tty {:?} listen_pid {}",
+                plan.group,
+                plan.nice,
+                plan.oom,
+                plan.user,
+                plan.groups,
+                plan.cgroup.map(text),
+                plan.no_new_privs,
+                plan.death_signal,
+                plan.tty,
+                plan.listen_pid
+            ),
+        }
+    }
 }
 
 const S: u64 = 1_000_000_000;
@@ -26,10 +76,15 @@ const S: u64 = 1_000_000_000;
 impl Desk {
     /// With one controller, at 1000 s.
     fn one() -> Desk {
-        let mut core = Core::new(Settings::default());
-        core.inherit("null", "read,write", "/dev/null", true);
-        let conn = core.connect(true, true).expect("room");
-        Desk { core, now: 1000 * S, conn, fault: None, stillborn: None, done: Vec::new(), born: Vec::new() }
+        Desk::with(Settings::default())
+    }
+
+    fn with(settings: Settings) -> Desk {
+        let mut core = Core::new(settings);
+        core.inherit("null", (true, true), "/dev/null", Bond::Constant).expect("free");
+        let conn = core.connect().expect("room");
+        let (done, texts, plans, born) = Default::default();
+        Desk { core, now: 1000 * S, conn, fault: None, stillborn: None, done, texts, plans, born }
     }
 
     /// The same in dialect 2.
@@ -44,7 +99,8 @@ impl Desk {
         self.core.step(happening, self.now, &mut effects);
         while let Some(effect) = effects.pop_front() {
             let answer = match &effect {
-                Effect::Spawn { life, .. } => {
+                Effect::Spawn { life } => {
+                    self.plans.push(Owned::of(self.core.plan()));
                     let born = Born { pid: 100 + self.born.len() as u32, ident: 7 };
                     self.born.push(*life);
                     Some(Happening::Spawned { life: *life, result: self.stillborn.map_or(Ok(born), Err) })
@@ -54,8 +110,10 @@ impl Desk {
                     Some(Happening::Adopted { life: *life, result: self.fault.take().map_or(Ok(5), Err) })
                 }
                 Effect::Close { .. } | Effect::Drain { .. } | Effect::Hangup { .. } | Effect::End { .. } => None,
+                Effect::Give { .. } | Effect::Unlisten | Effect::Arm | Effect::Upgrade => None,
                 _ => Some(Happening::Done(self.fault.take().map_or(Ok(()), Err))),
             };
+            self.texts.push(String::from_utf8_lossy(self.core.text()).into_owned());
             self.done.push(effect);
             if let Some(answer) = answer {
                 self.core.step(answer, self.now, &mut effects);
@@ -119,12 +177,11 @@ impl Desk {
     }
 
     /// The last child's plan.
-    fn plan(&self) -> &Plan {
-        let plans = self.done.iter().rev().filter_map(|e| if let Effect::Spawn { plan, .. } = e { Some(plan) } else { None });
-        plans.into_iter().next().expect("born")
+    fn plan(&self) -> &Owned {
+        self.plans.last().expect("born")
     }
 }
 
-fn fault(errno: &'static str, text: &str) -> Fault {
-    Fault { errno, text: text.to_owned() }
+fn fault(errno: &'static str, text: &'static str) -> Fault {
+    Fault { errno, text, call: "" }
 }
