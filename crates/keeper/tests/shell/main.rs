@@ -36,6 +36,7 @@ fn main() -> ExitCode {
             ("many_lives_at_once", many_lives_at_once),
             ("terminate_leaves_children", terminate_leaves_children),
             ("an_upgrade_keeps_everything", an_upgrade_keeps_everything),
+            ("what_waits_crosses_with_it", what_waits_crosses_with_it),
             ("what_cannot_take_over_changes_nothing", what_cannot_take_over_changes_nothing),
         ]),
     }
