@@ -245,6 +245,7 @@ impl Shell {
             }
         }
         self.watch_listener();
+        sys::last::guard(self.core.guarded());
         self.remember_log();
     }
 
