@@ -38,11 +38,10 @@ impl Ear {
         let numbered = decode(line).map_err(|_| "not an event of dialect 2")?;
         let next = self.number.map_or(numbered.number, |number| number + 1);
         match numbered.event {
-            wire::Event::Overflow(first) => {
-                if first != next || numbered.number < first {
-                    return Err("an overflow that begins elsewhere");
-                }
+            wire::Event::Overflow(first) if first != next || numbered.number < first => {
+                return Err("an overflow that begins elsewhere");
             }
+            wire::Event::Overflow(_) => {}
             _ if numbered.number != next => return Err("a gap in the numbers"),
             _ => {}
         }

@@ -39,7 +39,9 @@ pub fn checked(rig: &Rig) -> Verdict {
         return Err(format!("saved, taken over and saved again it is another: {differs:?}"));
     }
     let (mut tokens, mut conns, mut lives) = after.known();
-    (tokens.sort(), conns.sort(), lives.sort());
+    tokens.sort();
+    conns.sort();
+    lives.sort();
     must!(tokens.iter().eq(&rig.tokens), "it knows {tokens:?}, open are {:?}", rig.tokens);
     must!(conns.iter().eq(rig.peers.keys()), "it knows {conns:?}, there are {:?}", rig.peers.keys());
     let ours = rig.lives.iter().filter(|(_, life)| !life.refused).map(|(life, _)| life);

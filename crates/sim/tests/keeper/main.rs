@@ -9,6 +9,7 @@ mod hear;
 mod ledger;
 mod model;
 mod ops;
+mod parts;
 mod rig;
 
 use ops::Op;
@@ -103,16 +104,19 @@ fn every_run_holds() {
 #[test]
 fn what_once_failed_holds() {
     let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus");
-    let mut played = 0;
+    let (mut played, mut failed) = (0, Vec::new());
     for file in std::fs::read_dir(corpus).expect("the corpus is there") {
         let path = file.expect("a file").path();
         let text = std::fs::read_to_string(&path).expect("text");
         let mut lines = text.lines().filter(|line| !line.starts_with("//"));
         let words = lines.next().expect("how it is started");
         let ops: Vec<Op> = lines.map(|line| ops::parse(line).unwrap_or_else(|| panic!("{}: {line}", path.display()))).collect();
-        assert!(play(words, &ops).is_ok(), "{}: {}", path.display(), told(words, &ops));
+        if play(words, &ops).is_err() {
+            failed.push(format!("{}: {}", path.display(), told(words, &ops)));
+        }
         played += 1;
     }
+    assert!(failed.is_empty(), "{}", failed.join("\n\n"));
     assert!(played > 0, "nothing stands in the corpus");
 }
 

@@ -1,9 +1,9 @@
 //! A keeper's core between controllers and a kernel that a run makes up: what happens to it, and what it asks for.
 
 use super::course::Courses;
-use super::hear::Ear;
 use super::ledger;
 use super::ops::Op;
+use super::parts::{Life, Peer, is_answered};
 use keeper::core::{
     Address, Bond, Born, ConnId, Core, Effect, Ending, Fault, FdToken, Happening, LifeId, PoolSize, Reach, Settings, Source,
     Stillborn,
@@ -22,35 +22,6 @@ macro_rules! must {
     };
 }
 pub(crate) use must;
-
-/// A controller at the other end of a connection.
-#[derive(Debug, Default)]
-pub struct Peer {
-    /// Sent, and not yet taken by the keeper.
-    sent: VecDeque<u8>,
-    /// It says no more.
-    ends: bool,
-    /// The keeper was told so.
-    ended: bool,
-    broken: bool,
-    draining: bool,
-    /// Reads so many bytes at a time by itself; -1 for everything.
-    reads: i64,
-    /// Descriptors that it has passed.
-    passed: u32,
-    /// The life that it is.
-    life: Option<LifeId>,
-    ear: Ear,
-}
-
-/// A process.
-#[derive(Debug)]
-pub struct Life {
-    pid: u32,
-    executed: bool,
-    /// Its program could not be executed: the core knows it no more.
-    pub refused: bool,
-}
 
 /// The keeper and all around it.
 pub struct Rig {
@@ -73,19 +44,6 @@ pub struct Rig {
 }
 
 const FAULT: Fault = Fault { errno: "EIO", text: "Input/output error", call: "" };
-
-/// Whether it is answered before anything else is stepped.
-fn is_answered(effect: &Effect) -> bool {
-    match effect {
-        Effect::Open { .. } | Effect::Pipe { .. } | Effect::SocketPair { .. } | Effect::Socket { .. } | Effect::Take { .. } => {
-            true
-        }
-        Effect::Chdir | Effect::Listen | Effect::Spawn { .. } | Effect::Adopt { .. } => true,
-        Effect::Signal { .. } | Effect::SignalPid { .. } => true,
-        Effect::Give { .. } | Effect::Close { .. } | Effect::Unlisten | Effect::Drain { .. } | Effect::Hangup { .. } => false,
-        Effect::Arm | Effect::Upgrade | Effect::End { .. } => false,
-    }
-}
 
 impl Rig {
     /// A keeper at its start; `words` say how it is started.
