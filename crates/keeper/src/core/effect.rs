@@ -199,7 +199,7 @@ pub enum Effect {
     Hangup { conn: ConnId },
     /// [`super::Core::exec_args`] changed: what is executed instead of ending.
     Arm,
-    /// Ask the executable in [`super::Core::text`] whether it can take over, without waiting; then execute it in our place, or say
+    /// Ask the executable in [`super::Core::upgrade_path`] whether it can take over, without waiting; then execute it in our place, or say
     /// [`Happening::NotUpgraded`].
     Upgrade,
     /// End the keeper with this code, children untouched.

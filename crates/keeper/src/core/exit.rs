@@ -170,9 +170,15 @@ impl Core {
             return Err("an upgrade is under way".into());
         }
         self.upgrading = Some(*speaker);
-        self.set_text(path);
+        self.upgrade_path.clear();
+        self.upgrade_path.extend_from_slice(path);
         self.effects.push_back(Effect::Upgrade);
         Ok(())
+    }
+
+    /// The executable of an upgrade that is being looked into.
+    pub fn upgrade_path(&self) -> &[u8] {
+        &self.upgrade_path
     }
 
     /// Says to whom asked for it that another executable goes on now.

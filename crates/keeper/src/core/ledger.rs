@@ -11,7 +11,7 @@ pub(super) const SECOND: u64 = 1_000_000_000;
 /// Where a service is in its one life after the other.
 ///
 /// `Down` → (`Due` →) (`Blocked` →) `Starting` → `Up` → `Ended` → `Due` … Only the keeper's own restart rules and commands move it forward;
-/// only an exit, a refusal to execute, or `service.start NAME -` move it back. Outside, `Due`, `Blocked` and `Starting` are all `start`.
+/// only an exit, a refusal to execute, or `service.start NAME -` move it back. Outside, `Due`, `Blocked`, `Starting` and `Failing` are all `start`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
     /// Never started, or its planned start was cancelled.
@@ -22,6 +22,8 @@ pub(super) enum State {
     Blocked { at: u64, again: bool },
     /// Forked or being forked, and not known to execute.
     Starting { life: LifeId, at: u64, pid: Option<(u32, u64)> },
+    /// Known not to execute, but its process is not over yet.
+    Failing { life: LifeId, at: u64, why: Stillborn },
     /// Running.
     Up { life: LifeId, at: u64, pid: u32, ident: u64 },
     /// It is over.
@@ -35,7 +37,7 @@ impl State {
     pub(super) fn alive(&self) -> Option<(LifeId, u32)> {
         match self {
             State::Up { life, pid, .. } | State::Starting { life, pid: Some((pid, _)), .. } => Some((*life, *pid)),
-            State::Down | State::Due { .. } | State::Blocked { .. } | State::Starting { .. } => None,
+            State::Down | State::Due { .. } | State::Blocked { .. } | State::Starting { .. } | State::Failing { .. } => None,
             State::Ended { .. } | State::Failed { .. } => None,
         }
     }
@@ -43,7 +45,7 @@ impl State {
     /// The life that is under way.
     pub(super) fn life(&self) -> Option<LifeId> {
         match self {
-            State::Up { life, .. } | State::Starting { life, .. } => Some(*life),
+            State::Up { life, .. } | State::Starting { life, .. } | State::Failing { life, .. } => Some(*life),
             State::Down | State::Due { .. } | State::Blocked { .. } | State::Ended { .. } | State::Failed { .. } => None,
         }
     }

@@ -117,6 +117,9 @@ impl Core {
     fn prepare(&mut self, at: u32) -> Result<Option<Control>, Stillborn> {
         let service = &self.services[at];
         let two = service.dialect == Dialect::Two;
+        if service.block.get(Part::Args).is_empty() {
+            return Err(Stillborn { stage: "exec", errno: "ENOENT" });
+        }
         let mut ways: Option<(bool, bool)> = None;
         self.places.clear();
         self.lock_place = None;
@@ -237,9 +240,10 @@ impl Core {
     /// In dialect 1 such a life is up already, and its exit with 3 will say it.
     pub(super) fn on_not_executed(&mut self, life: LifeId, why: Stillborn) {
         let Some(at) = self.of(life) else { return };
-        if matches!(self.services[at].state, State::Starting { .. }) {
+        if let State::Starting { at: when, .. } = self.services[at].state {
             self.part_from(life);
-            self.fail(at, why);
+            // Said when the process is over: nothing may take its place before.
+            self.change(at, State::Failing { life, at: when, why });
         }
     }
 
@@ -260,6 +264,7 @@ impl Core {
         let Some(at) = self.of(life) else { return };
         let (began, pid, ident) = match self.services[at].state {
             State::Up { at, pid, ident, .. } | State::Starting { at, pid: Some((pid, ident)), .. } => (at, pid, ident),
+            State::Failing { why, .. } => return self.fail(at, why),
             _ => return,
         };
         self.part_from(life);

@@ -182,6 +182,11 @@ fn take_service(entry: &mut Entry, service: &mut Service) -> Read<()> {
                 (life(entry)?, entry.number()?, entry.maybe()?, entry.maybe()?);
             State::Starting { life, at, pid: pid.zip(ident) }
         }
+        b"failing" => State::Failing {
+            life: life(entry)?,
+            at: entry.number()?,
+            why: Stillborn { stage: word(entry)?, errno: word(entry)? },
+        },
         b"up" => State::Up { life: life(entry)?, at: entry.number()?, pid: entry.number()?, ident: entry.number()? },
         b"ended" => State::Ended {
             began: entry.number()?,

@@ -97,6 +97,9 @@ fn save_service(ledger: &mut Writer, service: &Service) {
             let (pid, ident) = pid.unzip();
             ledger.field("starting").number(life.0).number(at).maybe(pid).maybe(ident);
         }
+        State::Failing { life, at, why } => {
+            ledger.field("failing").number(life.0).number(at).field(why.stage).field(why.errno);
+        }
         State::Up { life, at, pid, ident } => _ = ledger.field("up").number(life.0).number(at).number(pid).number(ident),
         State::Ended { began, at, pid, ident, how } => {
             ledger.field("ended").number(began).number(at).number(pid).number(ident);

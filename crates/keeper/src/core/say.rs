@@ -29,7 +29,7 @@ pub(super) fn state(line: &mut Line<'_>, service: &Service, now: u64) {
     line.raw("service.state").field(service.name);
     match service.state {
         State::Down => nones(line.field("down"), 6 + usize::from(two)),
-        State::Due { at, .. } | State::Blocked { at, .. } | State::Starting { at, .. } => {
+        State::Due { at, .. } | State::Blocked { at, .. } | State::Starting { at, .. } | State::Failing { at, .. } => {
             nones(line.field("start").number(time(at)), 5 + usize::from(two));
         }
         State::Up { at, pid, ident, .. } => {

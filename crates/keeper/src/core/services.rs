@@ -219,7 +219,8 @@ impl Service {
         use super::ledger::State;
         match self.state {
             State::Up { pid, .. } | State::Starting { pid: Some((pid, _)), .. } | State::Ended { pid, .. } => pid == session,
-            State::Down | State::Due { .. } | State::Blocked { .. } | State::Starting { .. } | State::Failed { .. } => false,
+            State::Down | State::Due { .. } | State::Blocked { .. } | State::Starting { .. } => false,
+            State::Failing { .. } | State::Failed { .. } => false,
         }
     }
 }

@@ -102,6 +102,7 @@ pub struct Core {
     pub(super) bearing: Option<(LifeId, Option<Control>)>,
     /// Who asked for an upgrade that is being looked into.
     pub(super) upgrading: Option<Speaker>,
+    pub(super) upgrade_path: Vec<u8>,
     pub(super) guard: i64,
     /// Fields ended by NUL; what is executed instead of ending.
     pub(super) exec_args: Vec<u8>,
@@ -162,6 +163,7 @@ impl Core {
             asking: None,
             bearing: None,
             upgrading: None,
+            upgrade_path: Vec::with_capacity(if fixed { LONGEST_TEXT } else { 0 }),
             guard: 0,
             exec_args: Vec::with_capacity(if fixed { super::exit::LONGEST_EXEC + 1 } else { 0 }),
             log: Log::new(settings.quiet),

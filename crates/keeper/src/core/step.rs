@@ -146,14 +146,18 @@ impl Core {
             if conn.warned && conn.inbox.room() == 0 {
                 conn.outbox.stop_heeding();
             }
-            let Some((_, last)) = conn.patience().filter(|(due, _)| *due <= self.now) else { continue };
             let id = conn.id;
+            let Some((_, mut last)) = conn.patience().filter(|(due, _)| *due <= self.now) else { continue };
+            if !last {
+                conn.warned = true;
+                // Both may be due at once, after a long sleep.
+                last = conn.patience().is_some_and(|(due, _)| due <= self.now);
+            }
             if last {
                 conn.mute();
                 conn.leaving = true;
                 self.log_of(Level::Error, id, &[b"takes nothing for too long; closed"]);
             } else {
-                conn.warned = true;
                 if conn.inbox.room() == 0 {
                     conn.outbox.stop_heeding();
                 }

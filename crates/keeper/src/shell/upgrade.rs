@@ -100,7 +100,7 @@ impl Shell {
 
     /// Begins to ask the executable that the core names.
     pub(super) fn begin_upgrade(&mut self) {
-        let named = self.core.text();
+        let named = self.core.upgrade_path();
         // What has no folder is not searched for.
         let path = [if named.contains(&b'/') { &b""[..] } else { b"./" }, named].concat();
         if self.check.is_some() {

@@ -71,7 +71,7 @@ fn a_takeover_in_the_middle_of_things() {
 fn whoever_asked_is_told() {
     let mut desk = Desk::two();
     assert!(desk.say("upgrade\t/x").is_empty());
-    assert_eq!((desk.done.last(), desk.texts.last().map(String::as_str)), (Some(&Effect::Upgrade), Some("/x")));
+    assert_eq!((desk.done.last(), std::str::from_utf8(desk.core.upgrade_path()).ok()), (Some(&Effect::Upgrade), Some("/x")));
     assert!(desk.say("upgrade\t/y")[0].contains("an upgrade is under way"));
     desk.step(Happening::NotUpgraded { why: "exit 1: no" });
     assert!(desk.heard()[0].ends_with("error\tupgrade exit 1: no"));
