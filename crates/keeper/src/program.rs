@@ -61,7 +61,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>, build: &Build) -> ExitCode
         (None, Options { ledger: Some(number), .. }) => go_on(number),
         (None, options) => match options.home.clone() {
             Some(home) => crate::home::keep(&home, options),
-            None => crate::start::serve(options),
+            None => crate::start::serve(options, build),
         },
     };
     match ended {

@@ -6,7 +6,7 @@
 
 use crate::core::{Bond, Core, FdToken, Level, Settings};
 use crate::options::Options;
-use crate::program::{EXIT_ENVIRONMENT, Failure, run, say_why};
+use crate::program::{Build, EXIT_ENVIRONMENT, Failure, run, say_why};
 use crate::shell::{Shell, ShellSettings};
 use std::io;
 use std::os::fd::{OwnedFd, RawFd};
@@ -32,7 +32,7 @@ struct Found {
 ///
 /// # Errors
 /// What cannot be had, where no guard forbids to end for it.
-pub(crate) fn serve(mut options: Options) -> Result<i32, Failure> {
+pub(crate) fn serve(mut options: Options, build: &Build) -> Result<i32, Failure> {
     let found = find(&mut options)?;
     if options.lock_memory {
         options.had("lock memory", sys::process::lock_memory())?;
@@ -54,7 +54,7 @@ pub(crate) fn serve(mut options: Options) -> Result<i32, Failure> {
         receive(&mut core, number, fd, given.filter(|name| !is_none(name)))
     }));
     options.remarks.drain(..).for_each(|(level, text)| core.log(level, &[text.as_bytes()]));
-    let console = found.console.map(|ends| (core.console(), ends));
+    let console = found.console.map(|ends| (core.console(build.head), ends));
     let config = found.config.map(|file| (core.config(), file));
     let mut shell = Shell::new(core, settings).map_err(|error| (EXIT_ENVIRONMENT, format!("failed to begin: {error}")))?;
     held.into_iter().for_each(|(token, fd)| shell.hold(token, fd));

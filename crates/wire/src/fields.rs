@@ -50,6 +50,18 @@ pub fn take_apart(line: &mut Vec<u8>, dialect: Dialect) -> Result<(), FieldError
     Ok(())
 }
 
+/// Whether every backslash of a line of dialect 2 begins an escape that exists.
+pub fn is_escaped(line: &[u8]) -> bool {
+    let mut rest = line;
+    while let Some(at) = rest.iter().position(|b| *b == b'\\') {
+        if !matches!(rest.get(at + 1), Some(b't' | b'n' | b'r' | b'0' | b'\\')) {
+            return false;
+        }
+        rest = &rest[at + 2..];
+    }
+    true
+}
+
 /// The fields of a list in which each is ended by NUL.
 pub fn fields(list: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
     list.split_inclusive(|b| *b == 0).map(|field| field.strip_suffix(b"\0").unwrap_or(field))
@@ -80,6 +92,7 @@ mod tests {
         for line in [&b"a\0"[..], b"\\0"] {
             assert_eq!(apart(line, Dialect::Two), Err(FieldError::Nul));
         }
+        assert!(is_escaped(b"a\\0\\\\b") && !is_escaped(b"a\\x") && !is_escaped(b"\\\\\\"));
         for line in [&b"\\"[..], b"a\t\\q"] {
             assert_eq!(apart(line, Dialect::Two), Err(FieldError::Escape));
         }

@@ -21,7 +21,7 @@ pub use bounds::{DIALECT1_LINE, DIALECT2_LINE, Dialect, NAME_LIMIT, is_name};
 pub use buffers::{Inbox, Incoming, Outbox};
 pub use escape::{EscapeError, push_field, split_fields};
 pub use event::{DecodeError, Event, Numbered, ServiceState, decode};
-pub use fields::{FieldError, fields, take_apart};
+pub use fields::{FieldError, fields, is_escaped, take_apart};
 pub use line::Line;
 pub use name::Name;
 pub use request::Request;

@@ -82,7 +82,7 @@ fn a_guard_is_set_once_and_cleared_by_its_code() {
 fn with_a_guard_and_nothing_to_exec_there_is_no_exit() {
     let mut keeper = Keeper::talk(["--exit-guard", "42"]);
     keeper.ask("terminate\t5", "error\tterminate guard code required**");
-    keeper.ask("terminate\t5\t42", "error\tcannot exit, and exec-on-exit is not configured*");
+    keeper.ask("terminate\t5\t42", "error\tcannot exit, and exec-on-exit is not configured**");
     keeper.say("terminate.guard\t-\t42\nterminate\t6");
     keeper.exits(6);
 }

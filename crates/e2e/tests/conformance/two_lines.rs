@@ -135,6 +135,7 @@ fn a_service_keeps_the_dialect_of_who_made_it() {
     client.say("service.start\tone");
     client.wait_for("#<int>\tservice.state\tone\tup\t**");
     client.wait_for("#<int>\tservice.state\tone\tdown\t<ts>\t<pid>\texit\t3\t**");
+    keeper.wait_for("service.state\tone\tdown\t<ts>\t<pid>\texit\t3\t**");
     define(&mut keeper, "plain", "sleep\t1000");
     keeper.barrier();
     let pid = start(&mut keeper, "plain");

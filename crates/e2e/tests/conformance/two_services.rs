@@ -172,11 +172,8 @@ fn a_cgroup_is_born_in_and_killed_as_a_whole() {
 fn a_tree_without_cgroup_is_signalled_with_its_orphans() {
     let mut keeper = talk_two();
     set(&mut keeper, "reap.adopted");
-    // One in the group, and one that left group and session and whose parent is gone.
-    set(
-        &mut keeper,
-        "service.args\ta\tsh\t-c\tsleep 1000 & echo $! > one; (setsid sh -c 'echo $$ > two; exec sleep 1000' &); wait",
-    );
+    // One in the group, and one that left the group, though not the session, and whose parent is gone.
+    set(&mut keeper, "service.args\ta\tbash\t-c\tsleep 1000 & echo $! > one; bash -c 'set -m; sleep 1000 & echo $! > two'; wait");
     start_two(&mut keeper, "a");
     let member = |keeper: &Keeper, name: &str| {
         let text = keeper.wait_file(name, |t| t.ends_with('\n'));

@@ -7,7 +7,7 @@ use super::effect::{ConnId, Effect, Fault};
 use super::log::Level;
 use super::state::{Ask, Asking, Core};
 use std::fmt::Write;
-use wire::{Dialect, Incoming, fields, take_apart};
+use wire::{Dialect, Incoming, is_escaped, take_apart};
 
 impl Core {
     /// Executes the next line of a connection, if a whole one has come. Whether anything was done.
@@ -28,6 +28,9 @@ impl Core {
         if incoming == Incoming::TooLong {
             self.say_error(id, &"line too long".into());
             self.log_of(Level::Error, id, &[b"command exceeds buffer size"]);
+        } else if let Some(said) = line.strip_prefix(b"echo\t").filter(|said| dialect == Dialect::One || is_escaped(said)) {
+            // Back as it came, whatever was in it: what was read from one line fits into one.
+            self.say_to(id, |line| _ = line.raw(said));
         } else if !blank {
             let speaker = Speaker { conn: id, dialect, quote: Quote::of(line, dialect) };
             match take_apart(line, dialect) {
@@ -65,7 +68,8 @@ impl Core {
     fn any_time(&mut self, speaker: &Speaker, verb: &[u8], args: &mut Args<'_>) -> Option<Done> {
         let two = speaker.dialect == Dialect::Two;
         Some(match verb {
-            b"echo" => self.echo(speaker, args),
+            // With arguments it never comes here.
+            b"echo" => Ok(()),
             b"statedump" => self.on_speaker(speaker, |conn| conn.dump = conn.events.then_some(Cursor::Fds(None))),
             b"exit" => self.leave(speaker),
             b"conn.event_timeout" => self.event_timeout(speaker, args),
@@ -133,23 +137,6 @@ impl Core {
 
     pub(super) fn on_speaker(&mut self, speaker: &Speaker, change: impl FnOnce(&mut Conn)) -> Done {
         self.on(speaker.conn, change);
-        Ok(())
-    }
-
-    fn echo(&mut self, speaker: &Speaker, args: &mut Args<'_>) -> Done {
-        // Back as it came: what was read from one line fits into one.
-        let said = std::mem::take(&mut args.rest);
-        if !said.is_empty() {
-            self.say_to(speaker.conn, |line| {
-                for (at, field) in fields(said).enumerate() {
-                    line.raw(if at > 0 { "\t" } else { "" });
-                    match line.dialect() {
-                        Dialect::One => line.raw(field),
-                        Dialect::Two => line.text(field),
-                    };
-                }
-            });
-        }
         Ok(())
     }
 

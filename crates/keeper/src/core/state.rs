@@ -202,11 +202,11 @@ impl Core {
     }
 
     /// Standard input and output as a controller, whose end is the end of the keeper.
-    pub fn console(&mut self) -> ConnId {
+    /// `head` is the commit that it was built from.
+    pub fn console(&mut self, head: &str) -> ConnId {
         let id = self.open(Role::Console, |_| {});
-        let version = env!("CARGO_PKG_VERSION");
         for parts in [
-            ["daemonproxy protocol version 1.1.0, abide-keeper version ", version],
+            [concat!("daemonproxy protocol version 1.1.0, abide-keeper version ", env!("CARGO_PKG_VERSION"), ", git "), head],
             ["Copyright 2026 The Abide founders", ""],
             ["LICENSE: MIT OR Apache-2.0", ""],
             ["Fields are separated by TAB, commands end with LF.", ""],

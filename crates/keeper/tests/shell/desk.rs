@@ -17,7 +17,7 @@ pub(crate) fn keeper() -> ExitCode {
     let settings = ShellSettings::default();
     let mut core = Core::new(settings.pools);
     let null = core.inherit("null", (true, true), "/dev/null", Bond::Constant).expect("free");
-    let console = std::env::args().any(|arg| arg == "console").then(|| core.console());
+    let console = std::env::args().any(|arg| arg == "console").then(|| core.console(""));
     let after = |word: &str| std::env::args().skip_while(|arg| arg != word).nth(1);
     let config = after("config").map(|path| (core.config(), File::open(path).expect("opens")));
     let mut shell = Shell::new(core, settings).expect("a shell");

@@ -58,7 +58,7 @@ impl Rig {
         let ear = core.connect().ok_or("no connection")?;
         let mut peers = BTreeMap::from([(ear, Peer { reads: -1, ..Peer::default() })]);
         if words.contains("console") {
-            peers.insert(core.console(), Peer { reads: -1, ..Peer::default() });
+            peers.insert(core.console(""), Peer { reads: -1, ..Peer::default() });
         }
         peers.entry(ear).and_modify(|peer| peer.sent.extend(*b"dialect\t2\n"));
         let mut rig = Rig {

@@ -287,12 +287,12 @@ fn the_first_process_ends_by_its_guard() {
 #[test]
 fn the_end_of_the_console_is_the_end() {
     let mut desk = Desk::one();
-    let console = desk.core.console();
+    let console = desk.core.console("abc");
     assert_eq!(desk.heard_by(console).iter().filter(|line| line.starts_with("info\t")).count(), 6);
     desk.core.guard(1);
     desk.step(Happening::Ended { conn: console });
     assert_eq!(desk.done.last(), Some(&Effect::Hangup { conn: console }));
-    let console = desk.core.console();
+    let console = desk.core.console("abc");
     desk.core.guard(0);
     desk.heard_by(console);
     desk.send(console, "echo\tx\nunfinished");
