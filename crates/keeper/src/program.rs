@@ -95,12 +95,11 @@ fn version(build: &Build) -> String {
 
 /// Answers a keeper that asks whether we could take over from it. Only the code 0 together with the line is a yes.
 fn say_whether(number: RawFd) -> ExitCode {
-    let (code, line) = match sys::handle::adopt_number(number).map_err(|error| error.to_string()).and_then(check_ledger) {
-        Ok(()) => (0, format!("abide-keeper {VERSION} ledger {}\n", wire::ledger::LEDGER_VERSION)),
-        Err(why) => (1, format!("{why}\n")),
-    };
+    let answer = sys::handle::adopt_number(number).map_err(|error| error.to_string()).and_then(check_ledger);
+    let code = u8::from(answer.is_err());
+    let (Ok(line) | Err(line)) = answer;
     // A yes that did not arrive is a no.
-    let told = std::io::stdout().write_all(line.as_bytes());
+    let told = std::io::stdout().write_all(format!("{line}\n").as_bytes());
     ExitCode::from(if told.is_ok() { code } else { 1 })
 }
 

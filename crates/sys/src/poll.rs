@@ -113,7 +113,7 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Blocks these signals in this thread and opens the descriptor that tells of them.
+    /// Blocks exactly these signals in this thread and opens the descriptor that tells of them. Of those, none that is pending is lost.
     ///
     /// # Errors
     /// No descriptor is left.
@@ -125,7 +125,7 @@ impl Signals {
             for &signal in signals {
                 libc::sigaddset(set.as_mut_ptr(), signal);
             }
-            libc::sigprocmask(libc::SIG_BLOCK, set.as_ptr(), std::ptr::null_mut());
+            libc::sigprocmask(libc::SIG_SETMASK, set.as_ptr(), std::ptr::null_mut());
             libc::signalfd(-1, set.as_ptr(), libc::SFD_CLOEXEC | libc::SFD_NONBLOCK)
         };
         if raw < 0 {

@@ -26,7 +26,14 @@ fn told(ending: process::Ending) -> Ending {
 impl Shell {
     /// Takes charge of a process: a child of ours with its report, another without. A child is ours even if memory is too short to watch
     /// its report: that is read at its exit then.
-    pub(super) fn watch(&mut self, life: LifeId, pid: u32, pidfd: OwnedFd, report: Option<OwnedFd>, child: bool) -> io::Result<()> {
+    pub(super) fn watch(
+        &mut self,
+        life: LifeId,
+        pid: u32,
+        pidfd: OwnedFd,
+        report: Option<OwnedFd>,
+        child: bool,
+    ) -> io::Result<()> {
         if !child {
             let interest = Interest { read: true, edge: true, write: false };
             self.poller.add(&pidfd, KEY_ADOPTED | life.0, interest)?;

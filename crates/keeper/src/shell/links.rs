@@ -6,7 +6,7 @@ use crate::core::{ConnId, FdToken, Happening};
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::OwnedFd;
-use sys::poll::{Interest, Ready};
+use sys::poll::Ready;
 
 /// Reads of one connection whose process is over; more than a socket buffer holds.
 const DRAIN_READS: usize = 256;
@@ -51,16 +51,6 @@ impl Link {
             Out::Same => Some(&self.input),
             Out::Other(outlet) => Some(outlet),
             Out::Nowhere => None,
-        }
-    }
-
-    /// Keeps what came, closes what is too many.
-    fn keep(&mut self, fds: &mut [Option<OwnedFd>; TAKEN]) {
-        for fd in fds {
-            if let Some(place) = self.taken.iter_mut().find(|place| place.is_none()) {
-                *place = fd.take();
-            }
-            *fd = None;
         }
     }
 }
@@ -174,10 +164,7 @@ impl Shell {
             self.links.scratch = scratch;
             return false;
         };
-        let mut came = [const { None }; TAKEN];
-        let got = link.input.read(&mut scratch[..room], &mut came);
-        link.keep(&mut came);
-        let more = match got {
+        let more = match link.input.read(&mut scratch[..room], &mut link.taken) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
             Ok(count) if count > 0 => {
                 self.step(Happening::Received { conn, bytes: &scratch[..count] });

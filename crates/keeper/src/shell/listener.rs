@@ -11,8 +11,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// Clients that wait.
-const BACKLOG: i32 = 16;
 /// Clients taken in one round.
 const ACCEPTED_IN_A_ROUND: usize = 8;
 /// How long nobody is taken in after no descriptor was left.
@@ -59,7 +57,7 @@ impl Shell {
 
     fn listen_at_path(&mut self) -> io::Result<()> {
         let path = Path::new(OsStr::from_bytes(&self.listener_path));
-        let fd = sys::handle::listen_at(path, BACKLOG)?;
+        let fd = sys::handle::listen_at(path)?;
         self.listener = Some(Listener::new(fd, place_of(path)));
         Ok(())
     }
@@ -89,7 +87,8 @@ impl Shell {
         for _ in 0..ACCEPTED_IN_A_ROUND {
             let Some(listener) = self.listener.as_mut().filter(|_| self.core.can_connect()) else { return };
             match sys::handle::accept(listener.outlet.fd()) {
-                Ok(client) => {
+                Ok(None) => return,
+                Ok(Some(client)) => {
                     let Some(conn) = self.core.connect() else { return };
                     self.links.add(conn, client, Out::Same, true);
                 }
@@ -100,6 +99,7 @@ impl Shell {
                     listener.paused = Some(sys::clock::now() + PAUSE_NS);
                     return;
                 }
+                // Aborted while it waited; who else waits is still told of.
                 Err(_) => return,
             }
         }

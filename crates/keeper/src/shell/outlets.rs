@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileTypeExt;
 use sys::handle;
 use sys::poll::{Interest, Poller};
@@ -43,18 +43,18 @@ impl Outlet {
     }
 
     /// Reads once; not from a socket only when the poller has told that there is something.
-    pub(super) fn read<const N: usize>(&self, bytes: &mut [u8], came: &mut [Option<OwnedFd>; N]) -> io::Result<usize> {
+    pub(super) fn read(&self, bytes: &mut [u8], came: &mut [Option<OwnedFd>; 2]) -> io::Result<usize> {
         if self.socket { handle::receive(&self.fd, bytes, came) } else { handle::read(&self.fd, bytes) }
     }
 
     /// Writes what goes in now.
     pub(super) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
-        if self.socket { handle::write(&self.fd, bytes) } else { handle::write_soon(&self.fd, bytes) }
+        if self.socket { handle::write(&self.fd, bytes) } else { handle::write_soon(self.fd.as_fd(), bytes) }
     }
 
     /// Writes what goes in now, with a copy of a descriptor at the first byte. Without it where none can be sent.
     pub(super) fn write_with(&self, bytes: &[u8], with: &OwnedFd) -> io::Result<usize> {
-        if self.socket { handle::send_with(&self.fd, bytes, with) } else { self.write(bytes) }
+        if self.socket { handle::send_with(&self.fd, bytes, with.as_fd()) } else { self.write(bytes) }
     }
 
     /// Sets what is waited for. A hang-up of something that is no socket would be told again and again: it is not watched for nothing.
@@ -106,7 +106,7 @@ mod tests {
         let mut ready = Vec::new();
         poller.wait(Some(0), &mut ready).expect("wait");
         assert!(ready.len() == 1 && ready[0].key == 2 && ready[0].hangup && !ours.is_plain());
-        assert_eq!(ours.read(&mut [0; 8], &mut [None]).expect("the end"), 0);
+        assert_eq!(ours.read(&mut [0; 8], &mut [None, None]).expect("the end"), 0);
     }
 
     #[test]

@@ -42,10 +42,9 @@ impl Shell {
         let unknown = open.into_iter().filter(|number| *number != fd.as_raw_fd() && told.numbers.binary_search(number).is_err());
         unknown.for_each(|number| drop(adopt_number(number)));
         drop(fd);
+        // From here on what was blocked for the time of the change only is blocked no longer.
         let mut shell = Shell::new(core, told.settings).map_err(|error| format!("no descriptor is left: {error}"))?;
         shell.take_over(told)?;
-        // Everything but what `Shell::new` has blocked was blocked for the time of the change only.
-        sys::upgrade::unblock_others();
         Ok(shell)
     }
 

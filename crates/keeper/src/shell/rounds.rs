@@ -8,8 +8,8 @@ use super::upgrade::Check;
 use crate::core::{ConnId, Core, Effect, FdToken, Happening, Level, LifeId, Settings};
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::OwnedFd;
-use sys::poll::{Interest, Poller, Ready, Signals};
+use std::os::fd::{AsFd, OwnedFd};
+use sys::poll::{Interest, Poller, Signals};
 use sys::process;
 use sys::spawn::{Place, Workshop};
 
@@ -68,6 +68,8 @@ pub struct Shell {
     pub(super) limits: Vec<(i32, u64, u64)>,
     pub(super) spare: Spare,
     pub(super) check: Option<Check>,
+    /// The executable that has said yes.
+    pub(super) agreed: Option<Vec<u8>>,
     /// Held across upgrades, for the caller.
     pub(super) kept: Vec<OwnedFd>,
     pub(super) effects: VecDeque<Effect>,
@@ -108,6 +110,7 @@ impl Shell {
             limits: Vec::with_capacity(16),
             spare: Spare::new(),
             check: None,
+            agreed: None,
             kept: Vec::new(),
             effects: VecDeque::with_capacity(EFFECTS),
             log_retry: None,
@@ -162,7 +165,7 @@ impl Shell {
     /// # Errors
     /// The kernel refuses to wait, which it never does to a sound program, and no guard keeps us going.
     pub fn run(mut self) -> io::Result<i32> {
-        sys::last::catch_fatal();
+        sys::last::catch_fatal()?;
         self.arm();
         let mut ready = Vec::with_capacity(64);
         // Children may have ended before the first wait.
@@ -260,8 +263,8 @@ impl Shell {
     fn write_log_once(&self) -> Option<io::Result<usize>> {
         let (to, bytes) = self.core.log_unsent()?;
         Some(match to.map(|token| self.fds.get(token)) {
-            None => sys::handle::write_soon(io::stderr(), bytes),
-            Some(Some(fd)) => sys::handle::write_soon(fd, bytes),
+            None => sys::handle::write_soon(io::stderr().as_fd(), bytes),
+            Some(Some(fd)) => sys::handle::write_soon(fd.as_fd(), bytes),
             Some(None) => Err(io::ErrorKind::NotFound.into()),
         })
     }
@@ -278,9 +281,9 @@ impl Shell {
     }
 
     pub(super) fn arm(&self) {
-        match self.core.exec_args() {
-            [] => sys::last::disarm(),
-            args => sys::last::arm(args),
+        let args = self.core.exec_args();
+        if args.is_empty() || sys::last::arm(args).is_err() {
+            sys::last::disarm();
         }
     }
 
@@ -292,7 +295,9 @@ impl Shell {
         }
         let _ = self.write_log_once();
         self.unlisten();
-        sys::last::leave(code, "");
+        if !self.core.exec_args().is_empty() {
+            sys::last::leave(code, "");
+        }
         code
     }
 }

@@ -3,9 +3,11 @@
 
 use super::rounds::{KEY_CHECK, Shell};
 use crate::core::Happening;
+use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use sys::handle;
 use sys::poll::{Interest, Ready};
 use sys::process::{Ending, pidfd_signal};
@@ -181,10 +183,10 @@ impl Shell {
             Err(error) => return error,
         };
         let number = memfd.as_raw_fd().to_string();
-        let name = std::env::args_os().next().unwrap_or_else(|| NAME.into()).into_vec();
+        let name = std::env::args_os().next().unwrap_or_else(|| NAME.into());
         let old = upgrade::block_signals();
         let error = match upgrade::keep_on_exec(&numbers, true).and_then(|()| upgrade::keep_on_exec(&[memfd.as_raw_fd()], true)) {
-            Ok(()) => upgrade::exec(path, &[&name, b"--ledger", number.as_bytes()]),
+            Ok(()) => upgrade::exec(Path::new(OsStr::from_bytes(path)), &[&name, OsStr::new("--ledger"), OsStr::new(&number)]),
             Err(error) => error,
         };
         let _ = upgrade::keep_on_exec(&numbers, false);
@@ -208,7 +210,14 @@ mod tests {
         assert_eq!(no(Report::Runs, Ending::Signal { number: 11, core: true }, &yes), "it ended by SIGSEGV");
         assert_eq!(no(Report::Runs, Ending::Code(2), b"usage: x\nmore"), "it ended with 2: usage: x");
         assert_eq!(no(Report::Runs, Ending::Code(1), b""), "it ended with 1");
-        for said in ["", "hello", "abide-keeper 1.0 ledger 99", "abide-keeper  ledger 1", "abide-keeper ledger 1", "abide-keeper a b ledger 1"] {
+        for said in [
+            "",
+            "hello",
+            "abide-keeper 1.0 ledger 99",
+            "abide-keeper  ledger 1",
+            "abide-keeper ledger 1",
+            "abide-keeper a b ledger 1",
+        ] {
             assert!(no(Report::Runs, Ending::Code(0), said.as_bytes()).ends_with(said), "{said}");
         }
     }
