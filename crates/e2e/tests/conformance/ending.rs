@@ -220,7 +220,18 @@ fn as_pid_1_it_reads_its_file_reaps_all_and_ends_by_the_code() {
         return e2e::skip("pid 1", "needs root for a pid namespace");
     }
     let script = "mount -t tmpfs tmpfs /etc && printf 'socket.create\\011-\\011ctl\\n' > /etc/daemonproxy.conf && exec \"$@\"";
-    let start = Start::new([""; 0]).through(["unshare", "--pid", "--mount", "--fork", "--kill-child", "sh", "-c", script, "sh"]);
+    let start = Start::new([""; 0]).through([
+        "unshare",
+        "--pid",
+        "--mount",
+        "--mount-proc",
+        "--fork",
+        "--kill-child",
+        "sh",
+        "-c",
+        script,
+        "sh",
+    ]);
     let mut keeper = start.start();
     let mut client = keeper.client("ctl");
     client.quiet();
