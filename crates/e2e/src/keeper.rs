@@ -5,7 +5,7 @@ use crate::janitor::{clear, members};
 use crate::keeper_client::Client;
 use crate::keeper_inbox::Inbox;
 use crate::keeper_lines::{Lines, PATIENCE};
-use crate::proc::Proc;
+use crate::proc::{Proc, open_files};
 use crate::wait::Pause;
 use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::{OsStr, OsString};
@@ -127,14 +127,11 @@ impl Start {
                 link
             }
         };
-        let mut command = match self.prefix.split_first() {
-            None => Command::new(program),
-            Some((first, rest)) => {
-                let mut command = Command::new(first);
-                command.args(rest).arg(program);
-                command
-            }
-        };
+        let mut words: Vec<OsString> = closing(&inherited());
+        words.extend(self.prefix.iter().cloned());
+        words.push(program.into());
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]);
         let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
         let me = std::process::id();
         let start = Proc::find(me).map_or(0, |p| p.start);
@@ -171,6 +168,29 @@ impl Start {
         let started = Proc::find(child.id()).map_or(0, |p| p.start);
         Keeper { lines, stderr, stderr_next: 0, child, ended: None, root: self.root, bins: self.bins, janitor, started }
     }
+}
+
+/// Descriptors above the standard ones that this process would pass on, because whoever started it left them open: the keeper would name
+/// them, and count them.
+fn inherited() -> Vec<u32> {
+    const O_CLOEXEC: u32 = 0o2_000_000;
+    let numbers = open_files(std::process::id()).into_iter().map(|(number, _)| number).filter(|number| *number > 2);
+    let passed_on = |number: &u32| {
+        let info = fs::read_to_string(format!("/proc/self/fdinfo/{number}")).unwrap_or_default();
+        let flags = info.lines().find_map(|line| u32::from_str_radix(line.strip_prefix("flags:")?.trim(), 8).ok());
+        flags.is_some_and(|flags| flags & O_CLOEXEC == 0)
+    };
+    numbers.filter(passed_on).collect()
+}
+
+/// The beginning of a command that closes these descriptors and then is the rest; nothing when there is nothing to close. (bash, since others
+/// know only descriptors of one digit.)
+fn closing(numbers: &[u32]) -> Vec<OsString> {
+    if numbers.is_empty() {
+        return Vec::new();
+    }
+    let closed: String = numbers.iter().map(|number| format!("exec {number}>&-; ")).collect();
+    ["bash", "-c", &format!("{closed}exec \"$@\""), "bash"].map(OsString::from).to_vec()
 }
 
 /// A keeper that was started. It derefs to the [`Lines`] of its own standard streams. Dropped, also by a panic, it ends the keeper and every
