@@ -14,7 +14,8 @@ fn row_57_a_refused_step_of_the_drop_starts_nothing() {
         return e2e::skip("row 57", "only root drops privileges");
     }
     let mut keeper = two(plain());
-    set(&mut keeper, &format!("service.args\ta\ttouch\t{}", keeper.file("it-ran").display()));
+    let mark = keeper.file("it-ran");
+    set(&mut keeper, &format!("service.args\ta\ttouch\t{}", mark.display()));
     set(&mut keeper, "service.user\ta\t61234\t61234\t61235");
     for (call, stage) in DROPS {
         // Refused; then silently not done, which only the proof behind it can find.
@@ -29,7 +30,7 @@ fn row_57_a_refused_step_of_the_drop_starts_nothing() {
             keeper.check(log.contains("INJECTED"), &format!("the fault was there: {log}"));
         }
     }
-    keeper.check(!keeper.file("it-ran").exists(), "the program never ran");
+    keeper.check(!mark.exists(), "the program never ran");
     no_zombies(keeper.pid());
     works_two(&mut keeper);
 }
@@ -93,7 +94,8 @@ fn row_58_a_child_of_dialect_one_has_what_was_declared() {
         fresh(&state);
         assert_eq!(field(&state, "Umask"), "0077", "daemonproxy's own");
         let output = keeper.file("files");
-        let expected: Vec<(u32, &Path)> = expected.iter().map(|at| (*at, if *at == 1 { output.as_path() } else { null })).collect();
+        let expected: Vec<(u32, &Path)> =
+            expected.iter().map(|at| (*at, if *at == 1 { output.as_path() } else { null })).collect();
         keeper.check(is(&files, &expected), &format!("descriptors of {fds:?}: {files:?}"));
     }
 }

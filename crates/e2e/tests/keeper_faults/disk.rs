@@ -89,6 +89,7 @@ fn row_15_files_on_a_full_disk_are_refused_with_the_reason() {
     keeper.check(!dump.iter().any(|l| l.starts_with("fd.state\tx\t")), &format!("{dump:?}"));
     works_one(&mut keeper);
     (0..fillers.len()).for_each(|at| _ = fs::remove_file(seen.join(format!("i{at}"))));
+    drop(fillers);
     set(&mut keeper, &format!("fd.open\tx\twrite,create,mkdir\t{small}/deep/er/new"));
     keeper.check(seen.join("deep/er/new").exists(), "it was made");
     works_one(&mut keeper);

@@ -65,7 +65,10 @@ fn row_26_dialect_two_is_told_at_once_and_decides_itself() {
             keeper.check(failed == format!("fork:{errno}"), &failed);
         }
         let dump = keeper.answers("statedump");
-        keeper.check(dump.iter().any(|l| e2e::fits("service.state\ta\tdown\t**\tfailed\t**", body(l)).is_some()), &format!("{dump:?}"));
+        keeper.check(
+            dump.iter().any(|l| e2e::fits("service.state\ta\tdown\t**\tfailed\t**", body(l)).is_some()),
+            &format!("{dump:?}"),
+        );
         strace.detach();
         works_two(&mut keeper);
         no_zombies(keeper.pid());

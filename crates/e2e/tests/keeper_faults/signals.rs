@@ -120,10 +120,7 @@ fn row_37_an_unprivileged_service_signals_everybody() {
     let wild = format!("kill -KILL {}; kill -KILL {}; kill -KILL {}; kill -KILL -1", keeper.pid(), roots.pid, anothers.pid);
     set(&mut keeper, &format!("service.args\twild\tsh\t-c\t{wild}"));
     keeper.say("service.start\twild");
-    until_all(
-        &mut keeper,
-        &["service.state\twild\tdown\t**", "service.state\tmine\tdown\t<ts>\t<pid>\tsignal\tSIGKILL\t**"],
-    );
+    until_all(&mut keeper, &["service.state\twild\tdown\t**", "service.state\tmine\tdown\t<ts>\t<pid>\tsignal\tSIGKILL\t**"]);
     wait_until(SOON, "its own user's is hit", || (!mine.alive()).then_some(()));
     keeper.check(roots.alive() && anothers.alive(), "those of others live");
     works_two(&mut keeper);

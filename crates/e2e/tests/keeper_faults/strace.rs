@@ -4,12 +4,14 @@ use e2e::Proc;
 use rustix::process::Signal;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 
 /// A strace that is attached to a keeper. Dropped, it lets go.
 pub struct Strace {
     child: Child,
     log: PathBuf,
+    /// It says more with `-f`, and dies when nobody could hear it.
+    _said: BufReader<ChildStderr>,
 }
 
 impl Strace {
@@ -29,7 +31,7 @@ impl Strace {
         // It says that it is attached, or why not, and ends.
         while said.read_line(&mut line).is_ok_and(|count| count > 0) {
             if line.contains("attached") {
-                return Some(Strace { child, log });
+                return Some(Strace { child, log, _said: said });
             }
         }
         let _ = child.wait();
