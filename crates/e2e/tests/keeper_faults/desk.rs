@@ -101,3 +101,19 @@ pub fn fails_two(lines: &mut Lines, name: &str) -> String {
 pub fn no_zombies(keeper: u32) {
     wait_until(SOON, "no zombie is left", || (!children_of(keeper).iter().any(|(_, state)| *state == 'Z')).then_some(()));
 }
+
+/// Takes lines until each pattern (without event numbers) has been met once, in any order; gives back what was taken.
+#[track_caller]
+pub fn until_all(lines: &mut Lines, patterns: &[&str]) -> Vec<String> {
+    let mut open: Vec<&str> = patterns.to_vec();
+    let mut taken = Vec::new();
+    while !open.is_empty() {
+        let line = lines.next_line();
+        let text = body(&line).to_owned();
+        if let Some(met) = open.iter().position(|pattern| e2e::fits(pattern, &text).is_some()) {
+            open.remove(met);
+        }
+        taken.push(text);
+    }
+    taken
+}

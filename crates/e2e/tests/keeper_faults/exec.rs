@@ -6,8 +6,7 @@ use std::fs::{self, OpenOptions, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-/// Bytes of one argument that the kernel takes at most are 32 pages; all together have the limit of the stack. Lines of 64 KiB cannot
-/// reach the first, so the second is made small.
+/// All arguments and variables together may have a quarter of the stack, but always 128 KiB (execve(2)).
 const SMALL_STACK: &str = "service.rlimit\ta\tstack\t65536\t65536";
 
 fn mode(path: &Path, mode: u32) {
@@ -24,6 +23,7 @@ fn cases(keeper: &Keeper) -> Vec<(Vec<String>, &'static str)> {
     mode(&interpreter, 0o700);
     let run = |path: &Path| format!("service.args\ta\t{}", path.display());
     let dir = run(keeper.root());
+    let variable = |verb: &str, name: &str| format!("{verb}\ta\t{name}={}", "x".repeat(60_000));
     let long = format!("service.args\ta\ttrue\t{}", "x".repeat(60_000));
     vec![
         (vec!["service.args\ta\t/no/such/program".into()], "exec:ENOENT"),
@@ -34,7 +34,7 @@ fn cases(keeper: &Keeper) -> Vec<(Vec<String>, &'static str)> {
         (vec![run(&interpreter)], "exec:ENOENT"),
         (vec![run(&text.join("below"))], "exec:ENOTDIR"),
         (vec![format!("service.args\ta\t/{}", "x".repeat(300))], "exec:ENAMETOOLONG"),
-        (vec![long, SMALL_STACK.into()], "exec:E2BIG"),
+        (vec![long, variable("service.env", "A"), variable("service.env_add", "B"), SMALL_STACK.into()], "exec:E2BIG"),
     ]
 }
 

@@ -1,6 +1,6 @@
 //! Row 5: signals to the keeper. Row 37: signals by services to everybody.
 
-use crate::desk::{SOON, one, plain, set, start_one, start_two, two, works_one, works_two};
+use crate::desk::{SOON, one, plain, set, start_one, start_two, two, until_all, works_one, works_two};
 use e2e::{Proc, wait_until};
 use rustix::process::Signal;
 
@@ -39,22 +39,6 @@ fn row_05_while_a_service_starts_and_stops() {
         set(&mut keeper, &format!("signal.clear\t{name}\t1"));
     }
     works_two(&mut keeper);
-}
-
-/// Takes lines until each pattern has been met once; gives back what was taken.
-#[track_caller]
-fn until_all(keeper: &mut e2e::Keeper, patterns: &[&str]) -> Vec<String> {
-    let mut open: Vec<&str> = patterns.to_vec();
-    let mut taken = Vec::new();
-    while !open.is_empty() {
-        let line = keeper.next_line();
-        let text = crate::desk::body(&line).to_owned();
-        if let Some(met) = open.iter().position(|pattern| e2e::fits(pattern, &text).is_some()) {
-            open.remove(met);
-        }
-        taken.push(text);
-    }
-    taken
 }
 
 #[test]
