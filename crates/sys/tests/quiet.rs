@@ -4,53 +4,30 @@
 
 #[path = "../src/alone.rs"]
 mod alone;
+#[expect(dead_code, reason = "here the count is in the same process")]
+mod counting;
 
 use alone::alone;
+use counting::count;
 use rustix::event::{PollFd, PollFlags, poll};
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use sys::handle::{self, OpenHow};
 use sys::poll::{Interest, Poller, Signals};
 use sys::spawn::{Place, Report, User, Wish, Workshop, read_report};
 
-struct Counting;
-
-static COUNT: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: the system's allocator does the work.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: as asked of us.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        // SAFETY: as asked of us.
-        unsafe { System.dealloc(at, layout) }
-    }
-
-    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        COUNT.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: as asked of us.
-        unsafe { System.realloc(at, layout, size) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: counting::Counting = counting::Counting;
 
 /// Does something once to warm up, and then so often without a single allocation. In a process that has one thread.
 fn quiet(what: &str, times: usize, mut act: impl FnMut()) {
     alone(|| {
         act();
-        let before = COUNT.load(Ordering::Relaxed);
+        let before = count();
         for _ in 0..times {
             act();
         }
-        assert_eq!(COUNT.load(Ordering::Relaxed) - before, 0, "{what} allocated");
+        assert_eq!(count() - before, 0, "{what} allocated");
     });
 }
 
@@ -60,9 +37,9 @@ fn wait(fd: impl AsFd) {
 
 #[test]
 fn the_counter_counts() {
-    let before = COUNT.load(Ordering::Relaxed);
+    let before = count();
     drop(std::hint::black_box(vec![1u8; 100]));
-    assert!(COUNT.load(Ordering::Relaxed) > before);
+    assert!(count() > before);
 }
 
 #[test]
@@ -128,11 +105,11 @@ fn a_wish_for_which_there_is_room_from_the_start() {
     let wish = Wish { argv: b"/bin/true\0", env: &env, places: &places, ..Wish::default() };
     let mut workshop = Workshop::with_room(env.len() + 100, places.len());
     alone(|| {
-        let before = COUNT.load(Ordering::Relaxed);
+        let before = count();
         let born = workshop.spawn(&wish).expect("forked");
         wait(&born.pidfd);
         assert_eq!(read_report(&born.report), Report::Runs);
-        assert_eq!(COUNT.load(Ordering::Relaxed) - before, 0);
+        assert_eq!(count() - before, 0);
     });
 }
 
@@ -204,12 +181,12 @@ fn waiting() {
     alone(|| {
         let all = [libc::SIGUSR1, libc::SIGUSR2, libc::SIGALRM, libc::SIGPIPE, libc::SIGTERM, libc::SIGCHLD];
         let signals = Signals::take(&all).expect("signalfd");
-        let before = COUNT.load(Ordering::Relaxed);
+        let before = count();
         for signal in all {
             // SAFETY: sends a blocked signal to ourselves.
             unsafe { libc::raise(signal) };
             assert_eq!(signals.next(), Some(signal));
         }
-        assert_eq!((signals.next(), COUNT.load(Ordering::Relaxed) - before), (None, 0));
+        assert_eq!((signals.next(), count() - before), (None, 0));
     });
 }

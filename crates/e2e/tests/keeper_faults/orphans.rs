@@ -1,0 +1,62 @@
+//! Row 36: grandchildren die first, by thousands.
+
+use crate::desk::{no_zombies, one, plain, set, start_one, start_two, two, works_one, works_two};
+use e2e::{Keeper, Proc, children_of};
+use std::time::{Duration, Instant};
+
+/// Grandchildren, two at a time, each orphaned by the end of its parent.
+const BREED: &str = "i=0; while [ $i -lt 1500 ]; do (true & true &); i=$((i+1)); done; : > bred; exec sleep 1000";
+/// How many there are.
+const BRED: usize = 3000;
+/// An answer may take this long while they die; other tests run beside this one.
+const ANSWER: Duration = Duration::from_secs(2);
+
+/// Asks for answers until they are bred; the slowest must have been in time.
+#[track_caller]
+fn answers_meanwhile(keeper: &mut Keeper) -> usize {
+    let (mut slowest, mut asked) = (Duration::ZERO, 0);
+    let begun = Instant::now();
+    while !keeper.file("bred").exists() {
+        let at = Instant::now();
+        keeper.barrier();
+        slowest = slowest.max(at.elapsed());
+        asked += 1;
+        keeper.check(begun.elapsed() < Duration::from_secs(60), "they are bred within a minute");
+    }
+    keeper.check(slowest < ANSWER, &format!("the slowest of {asked} answers took {slowest:?}"));
+    asked
+}
+
+#[test]
+fn row_36_thousands_of_orphans_leave_no_zombies() {
+    let mut keeper = one(plain());
+    set(&mut keeper, &format!("service.args\tbreeder\tsh\t-c\t{BREED}"));
+    let breeder = Proc::find(start_one(&mut keeper, "breeder")).expect("it runs");
+    let asked = answers_meanwhile(&mut keeper);
+    keeper.check(asked > 5, &format!("it was asked {asked} times"));
+    no_zombies(keeper.pid());
+    let left: Vec<u32> = children_of(keeper.pid()).into_iter().map(|(pid, _)| pid).collect();
+    keeper.check(left == [breeder.pid] && breeder.alive(), &format!("the breeder alone is left: {left:?}"));
+    works_one(&mut keeper);
+}
+
+#[test]
+fn row_36_thousands_of_orphans_are_told_to_who_asked() {
+    let mut keeper = two(plain());
+    let mut other = keeper.client("ctl");
+    crate::desk::speak_two(&mut other);
+    set(&mut keeper, "reap.adopted");
+    set(&mut keeper, &format!("service.args\tbreeder\tsh\t-c\t{BREED}"));
+    let breeder = start_two(&mut keeper, "breeder");
+    let begun = Instant::now();
+    let mut told = 0;
+    while told < BRED {
+        let line = keeper.next_line();
+        told += usize::from(e2e::fits("#<int>\torphan\t<pid>\texit\t0\t*", &line).is_some());
+        keeper.check(begun.elapsed() < Duration::from_secs(60), &format!("only {told} of {BRED} were told of"));
+    }
+    other.barrier();
+    no_zombies(keeper.pid());
+    keeper.check(breeder.alive(), "the breeder lives");
+    works_two(&mut keeper);
+}
