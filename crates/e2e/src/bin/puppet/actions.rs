@@ -6,7 +6,8 @@ use e2e::Pause;
 use rustix::process::{Signal, getpid, kill_process, setsid};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::{Child, Command, exit};
@@ -79,6 +80,7 @@ fn step(action: &Action, children: &mut Vec<Child>) {
         }),
         Action::Http(file) => http(file),
         Action::Socket(path) => socket(path),
+        Action::Serve(kind) => serve(kind).expect("standard input is what the test says"),
         Action::Guard(guard) => crate::watch_guard(guard),
     }
 }
@@ -173,4 +175,18 @@ fn answer(mut stream: impl Read + Write) {
     let body = format!("[\"hello from puppet {}\"]\n", std::process::id());
     let head = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n", body.len());
     let _ = write!(stream, "{head}connection: close\r\n\r\n{body}");
+}
+
+fn serve(kind: &str) -> std::io::Result<()> {
+    const HELLO: &[u8] = b"hello from the puppet\n";
+    let given = std::io::stdin().as_fd().try_clone_to_owned()?;
+    match kind {
+        "tcp" => TcpListener::from(given).accept()?.0.write_all(HELLO),
+        "unix" => UnixListener::from(given).accept()?.0.write_all(HELLO),
+        _ => {
+            let socket = UdpSocket::from(given);
+            let (_, asker) = socket.recv_from(&mut [0; 4096])?;
+            socket.send_to(HELLO, asker).map(|_| ())
+        }
+    }
 }

@@ -48,6 +48,8 @@ pub enum Action {
     Http(PathBuf),
     /// `socket:PATH`: serves HTTP on a Unix socket for ever.
     Socket(PathBuf),
+    /// `serve:KIND`: says `hello from the puppet` once on the listener (`tcp`, `unix`) or socket (`udp`) that is its standard input.
+    Serve(String),
     /// `guard:PID:START`: whose end to watch, where the environment does not say it.
     Guard(String),
 }
@@ -93,6 +95,7 @@ pub fn parse(args: &[String]) -> Result<Vec<Action>, String> {
             "wait" => Action::Wait,
             "http" => Action::Http(value.into()),
             "socket" => Action::Socket(value.into()),
+            "serve" if matches!(value, "tcp" | "unix" | "udp") => Action::Serve(value.to_owned()),
             "guard" => Action::Guard(value.to_owned()),
             _ => return Err(wrong()),
         });
