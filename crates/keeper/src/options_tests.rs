@@ -107,7 +107,7 @@ fn what_is_wrong_is_named() {
         (&["--connections", "-1"], "no number"),
         (&["--ledger", "2"], "no descriptor above 2"),
         (&["--can-read-ledger", "99999999999"], "no descriptor above 2"),
-        (&["-i", "--foreground"], "--foreground goes with --home"),
+        (&["-i", "--foreground"], "--foreground and --programs go with --home"),
         (&["-ic", "-"], "both want standard input"),
         (&["--home", "h", "-i"], "do not go with --home"),
         (&["--home", "h", "-D"], "do not go with --home"),
