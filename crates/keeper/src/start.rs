@@ -48,7 +48,8 @@ pub(crate) fn serve(mut options: Options) -> Result<i32, Failure> {
         }
     }
     let (mut core, settings) = core(&options);
-    let mut held = constants(&mut core, &options).map_err(|error| (EXIT_ENVIRONMENT, format!("failed to open /dev/null: {error}")))?;
+    let mut held =
+        constants(&mut core, &options).map_err(|error| (EXIT_ENVIRONMENT, format!("failed to open /dev/null: {error}")))?;
     for (number, fd) in inherited {
         let given = options.names.iter().chain(listed.iter().skip(options.names.len())).nth(number as usize - 3);
         held.extend(receive(&mut core, number, fd, given));

@@ -11,7 +11,12 @@ pub fn alone(act: impl FnOnce()) -> i32 {
     let pid = unsafe { libc::fork() };
     assert!(pid >= 0, "fork");
     if pid == 0 {
+        // SAFETY: numbers. Orphans of what it bears stay within its reach.
+        unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) };
         let code = if catch_unwind(AssertUnwindSafe(act)).is_ok() { 0 } else { 101 };
+        if code != 0 {
+            end_below(std::process::id());
+        }
         // SAFETY: ends the child without what the parent's runtime would do at its end.
         unsafe { libc::_exit(code) };
     }
@@ -23,6 +28,7 @@ pub fn alone(act: impl FnOnce()) -> i32 {
         pidfd.fd = libc::syscall(libc::SYS_pidfd_open, pid, 0) as i32;
         let ended = libc::poll(&mut pidfd, 1, DEADLINE.as_millis() as i32) == 1;
         if !ended {
+            end_below(pid as u32);
             libc::kill(pid, libc::SIGKILL);
         }
         while libc::waitpid(pid, &mut status, 0) < 0 {}
@@ -31,4 +37,16 @@ pub fn alone(act: impl FnOnce()) -> i32 {
     }
     assert_ne!(libc::WEXITSTATUS(status), 101, "panicked; what it said stands above");
     status
+}
+
+/// Ends what this process and those below it have borne and not reaped.
+fn end_below(pid: u32) {
+    for task in std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
+        let children = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
+        for child in children.split_whitespace().filter_map(|child| child.parse().ok()) {
+            end_below(child);
+            // SAFETY: a child that its parent, which is waiting, has not reaped.
+            unsafe { libc::kill(child as i32, libc::SIGKILL) };
+        }
+    }
 }

@@ -251,7 +251,9 @@ pub fn socket(
             if mkdir {
                 make_parents(path).map_err(|error| ("mkdir", error))?;
             }
-            let address = SocketAddrUnix::new(path).map_err(from("bind"))?;
+            let path = path.as_os_str().as_bytes();
+            let address =
+                crate::text::with_c_str(path, |path| Ok(SocketAddrUnix::new(path)?)).map_err(|error| ("bind", error))?;
             bind(&fd, &address).map_err(from("bind"))?;
         }
         Some(Address::Net(address)) => {

@@ -38,7 +38,7 @@ impl Ground {
             .stderr(Stdio::null())
             .spawn()?;
         let mut ground = Ground { root, bins, linked: "static", janitor, next: 0.into() };
-        for name in ["app", "ask"] {
+        for name in ["app", "ask", "nothing", "spawn"] {
             let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("c").join(name).with_extension("c");
             if !ground.compile(&source, name, &["-static"])? {
                 ground.linked = "dynamic";

@@ -12,6 +12,10 @@ pub struct Memory {
     pub pss: u64,
     /// Its own alone, dirty: what it would cost to have one more of it.
     pub private: u64,
+    /// Its own alone, clean or dirty: also pages of its program, when nobody else runs it.
+    pub own: u64,
+    /// Its own alone and in no file.
+    pub anonymous: u64,
 }
 
 pub fn memory(pid: u32) -> io::Result<Memory> {
@@ -20,7 +24,8 @@ pub fn memory(pid: u32) -> io::Result<Memory> {
         let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
         line.trim().trim_end_matches(" kB").trim().parse().unwrap_or(0)
     };
-    Ok(Memory { rss: field("Rss:"), pss: field("Pss:"), private: field("Private_Dirty:") })
+    let (private, anonymous) = (field("Private_Dirty:"), field("Anonymous:"));
+    Ok(Memory { rss: field("Rss:"), pss: field("Pss:"), private, own: private + field("Private_Clean:"), anonymous })
 }
 
 /// How often the threads of a process have been taken off or put on a processor: 0 between two looks means that it slept all the while.

@@ -3,6 +3,7 @@
 pub mod boot;
 pub mod command;
 pub mod crash;
+pub mod keeper;
 pub mod logs;
 pub mod rest;
 pub mod storm;

@@ -2,6 +2,7 @@
 
 use super::links::Out;
 use super::rounds::Shell;
+use super::tables::Life;
 use crate::core::{Born, ConnId, LifeId, Source};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -23,9 +24,10 @@ impl Shell {
             done = self.bear_once();
         }
         let done = done.and_then(|child| {
-            let pid = child.born.pid;
+            let sys::spawn::Born { pid, pidfd, report } = child.born;
             let ident = sys::process::start_time(pid).unwrap_or(0);
-            self.watch(life, pid, child.born.pidfd, Some(child.born.report), true).map_err(|error| (Step::Fork, error))?;
+            let life = Life { id: life, pid, pidfd, report: Some(report), child: true, give_up: None };
+            self.watch(life).map_err(|error| (Step::Fork, error))?;
             if let Some((conn, ours, commands)) = child.control {
                 self.links.add(conn, ours, Out::Same, commands);
             }

@@ -4,7 +4,6 @@ use super::rounds::{CHILD, KEY_ADOPTED, KEY_REPORT, KEY_SIGNALS, KIND, Shell};
 use super::tables::Life;
 use crate::core::{Ending, Happening, LifeId, Stillborn};
 use std::io;
-use std::os::fd::OwnedFd;
 use sys::poll::{Interest, Ready};
 use sys::process;
 use sys::spawn::{Report, read_report};
@@ -24,24 +23,21 @@ fn told(ending: process::Ending) -> Ending {
 }
 
 impl Shell {
-    /// Takes charge of a process: a child of ours with its report, another without. A child is ours even if memory is too short to watch
-    /// its report: that is read at its exit then.
-    pub(super) fn watch(
-        &mut self,
-        life: LifeId,
-        pid: u32,
-        pidfd: OwnedFd,
-        report: Option<OwnedFd>,
-        child: bool,
-    ) -> io::Result<()> {
-        if !child {
-            let interest = Interest { read: true, edge: true, write: false };
-            self.poller.add(&pidfd, KEY_ADOPTED | life.0, interest)?;
+    /// Takes charge of a process: a child of ours with its report, or another.
+    pub(super) fn watch(&mut self, life: Life) -> io::Result<()> {
+        self.attend(&life)?;
+        self.lives.insert(life);
+        Ok(())
+    }
+
+    /// Waits for what a life has to say. A child is ours even if memory is too short to watch its report: that is read at its exit then.
+    pub(super) fn attend(&self, life: &Life) -> io::Result<()> {
+        if !life.child {
+            self.poller.add(&life.pidfd, KEY_ADOPTED | life.id.0, Interest { read: true, edge: true, write: false })?;
         }
-        if let Some(report) = &report {
-            let _ = self.poller.add(report, KEY_REPORT | life.0, Interest { read: true, ..Interest::default() });
+        if let Some(report) = &life.report {
+            let _ = self.poller.add(report, KEY_REPORT | life.id.0, Interest { read: true, ..Interest::default() });
         }
-        self.lives.insert(Life { id: life, pid, pidfd, report, child, give_up: None });
         Ok(())
     }
 

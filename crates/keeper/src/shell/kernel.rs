@@ -1,6 +1,7 @@
 //! Effects, performed.
 
 use super::rounds::Shell;
+use super::tables::Life;
 use crate::core::{Address, Channel, Effect, Family, Fault, Happening, LifeId, OpenHow, Reach, Shape, Stillborn};
 use std::ffi::OsStr;
 use std::io;
@@ -65,6 +66,20 @@ impl Shell {
     /// Performs one effect; gives its answer, if it has one.
     pub(super) fn perform(&mut self, effect: Effect) -> Option<Happening<'static>> {
         match effect {
+            Effect::Close { token } => self.fds.close(token),
+            Effect::Give { conn, token, at } => self.links.give(conn, at, self.fds.get(token)),
+            Effect::Unlisten => self.unlisten(),
+            Effect::Drain { conn } => self.links.drains.push(conn),
+            Effect::Hangup { conn } => self.unlink(conn),
+            Effect::Arm => self.arm(),
+            Effect::Upgrade => self.begin_upgrade(),
+            answered => return self.perform_answered(answered),
+        }
+        None
+    }
+
+    fn perform_answered(&mut self, effect: Effect) -> Option<Happening<'static>> {
+        match effect {
             Effect::Open { token, how } => {
                 let opened = handle::open(path(self.core.text()), flags(how, self.settings.never_wait));
                 done(opened.map(|fd| self.hold(token, fd)))
@@ -114,31 +129,8 @@ impl Shell {
             Effect::Signal { life, signal, reach } => done(self.signal(life, signal, reach)),
             Effect::SignalPid { pid, .. } if pid == std::process::id() => done(Err(errno(EPERM))),
             Effect::SignalPid { pid, ident, signal } => done(sys::process::signal_pid(pid, ident, signal)),
-            Effect::Close { .. }
-            | Effect::Give { .. }
-            | Effect::Unlisten
-            | Effect::Drain { .. }
-            | Effect::Hangup { .. }
-            | Effect::Arm
-            | Effect::Upgrade
-            | Effect::End { .. } => {
-                self.perform_unanswered(effect);
-                None
-            }
-        }
-    }
-
-    fn perform_unanswered(&mut self, effect: Effect) {
-        match effect {
-            Effect::Close { token } => self.fds.close(token),
-            Effect::Give { conn, token, at } => self.give(conn, token, at),
-            Effect::Unlisten => self.unlisten(),
-            Effect::Drain { conn } => self.links.drains.push(conn),
-            Effect::Hangup { conn } => self.unlink(conn),
-            Effect::Arm => self.arm(),
-            Effect::Upgrade => self.begin_upgrade(),
-            // `End` is the loop's; all others are answered.
-            _ => {}
+            // `End` is the loop's; all others were performed already.
+            _ => None,
         }
     }
 
@@ -161,7 +153,7 @@ impl Shell {
             return Err(errno(EBUSY));
         }
         let pidfd = sys::process::open_exact(pid, ident)?;
-        self.watch(life, pid, pidfd, None, false)?;
+        self.watch(Life { id: life, pid, pidfd, report: None, child: false, give_up: None })?;
         Ok(sys::process::started_at(ident))
     }
 }

@@ -2,7 +2,7 @@
 
 use super::outlets::Outlet;
 use super::rounds::{KEY_CONN, KEY_OUT, Shell};
-use crate::core::{ConnId, FdToken, Happening};
+use crate::core::{ConnId, Happening};
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -10,8 +10,6 @@ use sys::poll::Ready;
 
 /// Reads of one connection whose process is over; more than a socket buffer holds.
 const DRAIN_READS: usize = 256;
-/// Descriptors that a controller sent and that nobody has taken yet.
-pub(super) const TAKEN: usize = 2;
 /// Descriptors on their way to controllers. One more is not sent: its event comes alone.
 const GIVEN: usize = 64;
 /// Bytes read at once at most, and connections that have room reserved.
@@ -37,15 +35,11 @@ pub(super) struct Link {
     /// Nothing more comes, or goes.
     pub(super) ended: bool,
     pub(super) broken: bool,
-    /// Descriptors that came, oldest first.
-    pub(super) taken: [Option<OwnedFd>; TAKEN],
+    /// Descriptors that came and that nobody has taken yet, oldest first.
+    pub(super) taken: [Option<OwnedFd>; 2],
 }
 
 impl Link {
-    fn new(conn: ConnId, input: Outlet, out: Out, commands: bool) -> Link {
-        Link { conn, input, out, commands, ended: false, broken: false, taken: [const { None }; TAKEN] }
-    }
-
     fn writes_to(&self) -> Option<&Outlet> {
         match &self.out {
             Out::Same => Some(&self.input),
@@ -80,7 +74,8 @@ impl Links {
     }
 
     pub(super) fn add(&mut self, conn: ConnId, input: OwnedFd, out: Out, commands: bool) {
-        self.all.push(Link::new(conn, Outlet::new(input), out, commands));
+        let input = Outlet::new(input);
+        self.all.push(Link { conn, input, out, commands, ended: false, broken: false, taken: [None, None] });
     }
 
     /// The oldest descriptor that came on a connection.
@@ -92,9 +87,9 @@ impl Links {
     }
 
     /// Lets a copy of a descriptor go with the byte at place `at`.
-    pub(super) fn give(&mut self, conn: ConnId, at: u64, fd: &OwnedFd) {
+    pub(super) fn give(&mut self, conn: ConnId, at: u64, fd: Option<&OwnedFd>) {
         if self.given.len() < GIVEN
-            && let Ok(copy) = fd.try_clone()
+            && let Some(Ok(copy)) = fd.map(OwnedFd::try_clone)
         {
             self.given.push_back((conn, at, copy));
         }
@@ -245,6 +240,7 @@ impl Shell {
             }
         }
         self.watch_listener();
+        sys::last::guard(self.core.guarded());
         self.remember_log();
     }
 
@@ -257,13 +253,6 @@ impl Shell {
         // One that could not even be linked has ended too: a start may wait for it.
         if self.links.get(conn).is_none_or(|link| !std::mem::replace(&mut link.ended, true)) {
             self.step(Happening::Ended { conn });
-        }
-    }
-
-    /// Sends a copy of what the core holds.
-    pub(super) fn give(&mut self, conn: ConnId, token: FdToken, at: u64) {
-        if let Some(fd) = self.fds.get(token) {
-            self.links.give(conn, at, fd);
         }
     }
 }

@@ -11,11 +11,10 @@ mod ledger;
 mod links;
 mod listener;
 mod outlets;
-mod restore;
 mod rounds;
 mod spare;
 mod tables;
 mod upgrade;
 
-pub use restore::check_ledger;
+pub use ledger::check_ledger;
 pub use rounds::{Shell, ShellSettings, run_with};

@@ -92,14 +92,14 @@ impl Shell {
         let bytes = settings.pools.services.map_or(0, |pool| pool.bytes);
         let lives = settings.pools.services.map_or(0, |pool| pool.count as usize);
         let fds = settings.pools.fds.map_or(0, |pool| pool.count as usize);
-        let mut shell = Shell {
+        Ok(Shell {
             core,
             settings,
             poller,
             signals,
             nofile: process::nofile().1,
-            fds: Fds::default(),
-            lives: Lives::default(),
+            fds: Fds::with_capacity(fds),
+            lives: Lives::with_capacity(lives),
             links: Links::new(settings.pools.connections),
             listener: None,
             listener_path: Vec::with_capacity(256),
@@ -115,10 +115,7 @@ impl Shell {
             effects: VecDeque::with_capacity(EFFECTS),
             log_retry: None,
             end: None,
-        };
-        shell.fds.reserve(fds);
-        shell.lives.reserve(lives);
-        Ok(shell)
+        })
     }
 
     /// What the shell was given at its start, by whoever started the first of a line of upgrades.

@@ -3,8 +3,9 @@
 use std::io;
 use std::os::fd::OwnedFd;
 
-/// A birth with a control connection needs five at once, a refused client one.
-const SPARE: usize = 5;
+/// A birth needs a report (2), a process descriptor, perhaps a control connection (2), and in the child, whose table is as full as ours, one
+/// more for each descriptor that it gets and for its end of the report. A refused client needs one.
+const SPARE: usize = 12;
 
 /// Descriptors of `/dev/null` that are given up when the table is full.
 pub(super) struct Spare([Option<OwnedFd>; SPARE]);

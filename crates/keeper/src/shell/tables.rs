@@ -4,12 +4,11 @@ use crate::core::{FdToken, LifeId};
 use std::os::fd::OwnedFd;
 
 /// Descriptors by token.
-#[derive(Default)]
 pub(super) struct Fds(Vec<Option<OwnedFd>>);
 
 impl Fds {
-    pub(super) fn reserve(&mut self, count: usize) {
-        self.0.reserve(count);
+    pub(super) fn with_capacity(count: usize) -> Fds {
+        Fds(Vec::with_capacity(count))
     }
 
     pub(super) fn hold(&mut self, token: FdToken, fd: OwnedFd) {
@@ -49,7 +48,6 @@ pub(super) struct Life {
 }
 
 /// Lives by the place of their service, and by pid.
-#[derive(Default)]
 pub(super) struct Lives {
     places: Vec<Option<Life>>,
     /// Sorted.
@@ -59,10 +57,8 @@ pub(super) struct Lives {
 }
 
 impl Lives {
-    pub(super) fn reserve(&mut self, count: usize) {
-        self.places.reserve(count);
-        self.pids.reserve(count);
-        self.giving_up.reserve(count);
+    pub(super) fn with_capacity(count: usize) -> Lives {
+        Lives { places: Vec::with_capacity(count), pids: Vec::with_capacity(count), giving_up: Vec::with_capacity(count) }
     }
 
     pub(super) fn insert(&mut self, life: Life) {
@@ -147,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_life_that_is_over_is_not_its_successor() {
-        let mut lives = Lives::default();
+        let mut lives = Lives::with_capacity(0);
         lives.insert(life(3, 70));
         lives.insert(life(1, 60));
         assert_eq!((lives.of_pid(60), lives.of_pid(70), lives.of_pid(65)), (Some(LifeId(1)), Some(LifeId(3)), None));
@@ -161,7 +157,7 @@ mod tests {
 
     #[test]
     fn the_earliest_is_given_up_first_and_once() {
-        let mut lives = Lives::default();
+        let mut lives = Lives::with_capacity(0);
         (1..=3).for_each(|n| lives.insert(life(n, n as u32)));
         lives.give_up(LifeId(2), 50);
         lives.give_up(LifeId(1), 40);
@@ -174,7 +170,7 @@ mod tests {
 
     #[test]
     fn descriptors_by_number() {
-        let mut fds = Fds::default();
+        let mut fds = Fds::with_capacity(2);
         fds.close(FdToken(4));
         fds.hold(FdToken(4), sys::handle::null().expect("null"));
         assert!(fds.get(FdToken(4)).is_some() && fds.get(FdToken(3)).is_none() && fds.get(FdToken(9)).is_none());

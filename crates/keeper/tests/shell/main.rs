@@ -2,10 +2,12 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod desk;
 mod parent;
 mod upgrade;
 
 use common::{Keeper, until};
+use desk::*;
 use parent::*;
 use std::io::Write;
 use std::process::{Command, ExitCode, Stdio};
@@ -18,6 +20,7 @@ fn main() -> ExitCode {
             let controller = sys::handle::take_stdin().expect("stdin");
             ExitCode::from(keeper::shell::run_with(controller).expect("runs") as u8)
         }
+        Some("desk") => desk::keeper(),
         Some("probe") => probe(),
         Some("--can-read-ledger") => upgrade::asked(),
         Some("--ledger") => upgrade::taking_over(),
@@ -35,7 +38,16 @@ fn main() -> ExitCode {
             ("dialect_one_as_daemonproxy", dialect_one_as_daemonproxy),
             ("many_lives_at_once", many_lives_at_once),
             ("terminate_leaves_children", terminate_leaves_children),
+            ("a_console_on_pipes_files_and_nothing", a_console_on_pipes_files_and_nothing),
+            ("a_file_of_commands", a_file_of_commands),
+            ("clients_wait_for_room", clients_wait_for_room),
+            ("descriptors_travel", descriptors_travel),
+            ("consoles_and_the_control_socket_cross_an_upgrade", consoles_and_the_control_socket_cross_an_upgrade),
+            ("without_descriptors_nothing_spins", without_descriptors_nothing_spins),
+            ("a_blocked_log_holds_nobody", a_blocked_log_holds_nobody),
+            ("another_program_at_the_end", another_program_at_the_end),
             ("an_upgrade_keeps_everything", an_upgrade_keeps_everything),
+            ("what_waits_crosses_with_it", what_waits_crosses_with_it),
             ("what_cannot_take_over_changes_nothing", what_cannot_take_over_changes_nothing),
         ]),
     }

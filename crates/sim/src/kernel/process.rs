@@ -2,9 +2,10 @@
 
 use super::app::App;
 use super::handle::{HandleId, Why};
+use super::plan::Plan;
 use super::state::{Kernel, Node};
 use crate::trace::tell;
-use keeper::core::{Plan, Stillborn};
+use keeper::core::Stillborn;
 use model::InstanceId;
 
 /// Process 1.
@@ -153,19 +154,22 @@ impl Kernel {
         if let Some((_, lock)) = plan.lock.and_then(|number| places.iter().find(|(at, _)| *at == number)) {
             self.write_pid(*lock, pid);
         }
-        let word = |at: usize| plan.argv.get(at).map(|arg| String::from_utf8_lossy(arg).into_owned()).unwrap_or_default();
-        let body = match word(0).as_str() {
+        if plan.aborts {
+            // As after exec: the abort happens in the child, where nobody can tell the difference.
+            self.report(pid, Ok(()));
+            return self.exit(pid, Ending::Signal(6));
+        }
+        let word = |at: usize| plan.argv.get(at).map(String::as_str).unwrap_or_default();
+        let body = match word(0) {
             name if name.ends_with("abide-scribe") => Body::Role(RoleKind::Scribe),
             name if name.ends_with("abide-steward") => Body::Role(RoleKind::Steward),
-            "app" if word(1) != "missing" => Body::App(Box::new(App::new(&word(1), &places))),
+            "app" if word(1) != "missing" => Body::App(Box::new(App::new(word(1), &places))),
             _ => {
                 self.report(pid, Err(Stillborn { stage: "exec", errno: "ENOENT" }));
                 return self.exit(pid, Ending::Code(127));
             }
         };
-        let tag = plan.env.iter().flatten().find_map(|pair| pair.strip_prefix(b"ABIDE_INSTANCE="));
-        let tag = tag.and_then(|tag| std::str::from_utf8(tag).ok()?.parse().ok());
-        let now = self.now;
+        let (tag, now) = (plan.tag(), self.now);
         let Some(proc) = self.procs.get_mut(&pid) else { return };
         (proc.body, proc.tag, proc.wakes) = (body, tag, now);
         // Every copy goes; what the plan lists was shared once more at fork.

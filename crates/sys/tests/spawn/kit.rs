@@ -74,13 +74,26 @@ pub fn live_with(input: BorrowedFd<'_>, wish: &Wish<'_>) -> Result<Outcome, (Ste
     Ok(finish(born, read))
 }
 
+/// A child that does not outlive its test.
+struct Held(Born);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // Through the descriptor, which means nobody once it has been reaped.
+        let _ = sys::process::pidfd_signal(&self.0.pidfd, libc::SIGKILL);
+    }
+}
+
 fn finish(born: Born, read: OwnedFd) -> Outcome {
-    wait(&born.report);
-    let report = read_report(&born.report);
+    let held = Held(born);
+    wait(&held.0.report);
+    let report = read_report(&held.0.report);
     let mut said = String::new();
     std::fs::File::from(read).read_to_string(&mut said).expect("text");
-    wait(&born.pidfd);
-    Outcome { report, ending: reap_pid(born.pid).expect("it has ended"), said, pid: born.pid }
+    wait(&held.0.pidfd);
+    let pid = held.0.pid;
+    let ending = reap_pid(pid).expect("it has ended");
+    Outcome { report, ending, said, pid }
 }
 
 /// From now on every process of this thread's line gets this answer from that system call (0 = "done", and nothing is done).

@@ -22,7 +22,8 @@ fn weigh(house: &House<'_>) -> io::Result<([(&'static str, Memory); 3], Memory)>
     let mut each = roles.map(|(name, _)| (name, Memory::default()));
     for ((_, pid), (_, found)) in roles.iter().zip(&mut each) {
         *found = proc::memory(*pid)?;
-        all = Memory { rss: all.rss + found.rss, pss: all.pss + found.pss, private: all.private + found.private };
+        let (rss, pss, private) = (all.rss + found.rss, all.pss + found.pss, all.private + found.private);
+        all = Memory { rss, pss, private, ..Memory::default() };
     }
     Ok((each, all))
 }

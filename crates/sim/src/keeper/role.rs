@@ -1,9 +1,9 @@
-//! The keeper's shell over the fake kernel, after the contract of `keeper::core`. One call does one thing: a kill fits between any two.
+//! A keeper's process: its start, and what it does next.
 
-use crate::check::Sabotage;
-use crate::kernel::{Body, Ending, Handle, HandleId, INIT, Kernel, RoleKind, What, Why};
+use super::perform::short;
+use crate::kernel::{Body, Ending, Handle, HandleId, INIT, Kernel, RoleKind, What};
 use crate::trace::tell;
-use keeper::core::{Born, ConnId, Core, Effect, Fault, FdToken, Happening, LifeId, Settings, Source, Stillborn};
+use keeper::core::{Bond, ConnId, Core, Effect, FdToken, Happening, LifeId, Settings};
 use std::collections::{BTreeMap, VecDeque};
 
 /// How long a starter tries.
@@ -23,26 +23,26 @@ const HOUSE: &str = "fd.pipe\tlink.scribe\tlink.steward\tunix,seqpacket,nonblock
     service.keep\tsteward\n";
 
 /// A process that the core knows as a life.
-struct Watched {
-    pid: u32,
-    ident: u64,
-    child: bool,
-    executed: bool,
+pub(super) struct Watched {
+    pub(super) pid: u32,
+    pub(super) ident: u64,
+    pub(super) child: bool,
+    pub(super) executed: bool,
 }
 
 /// A keeper's process.
 pub struct Keeper {
-    pid: u32,
-    core: Option<Core>,
+    pub(super) pid: u32,
+    pub(super) core: Option<Core>,
     lock: HandleId,
     since: u64,
     next_try: u64,
     effects: VecDeque<Effect>,
-    answer: Option<Happening<'static>>,
-    tokens: BTreeMap<FdToken, HandleId>,
-    conns: BTreeMap<ConnId, (HandleId, bool)>,
-    draining: VecDeque<ConnId>,
-    lives: BTreeMap<LifeId, Watched>,
+    pub(super) answer: Option<Happening<'static>>,
+    pub(super) tokens: BTreeMap<FdToken, HandleId>,
+    pub(super) conns: BTreeMap<ConnId, (HandleId, bool)>,
+    pub(super) draining: VecDeque<ConnId>,
+    pub(super) lives: BTreeMap<LifeId, Watched>,
 }
 
 impl Keeper {
@@ -93,11 +93,13 @@ impl Keeper {
             return true;
         }
         if let Some(effect) = self.effects.pop_front() {
-            tell!(kernel, "keeper p{}: {}", self.pid, short(&effect));
+            if let Some(core) = &self.core {
+                tell!(kernel, "keeper p{}: {}", self.pid, short(&effect, core));
+            }
             self.perform(kernel, effect);
             return true;
         }
-        self.look_at_lives(kernel) || self.look_at_conns(kernel) || self.look_at_clock(kernel)
+        self.look_at_lives(kernel) || self.look_at_conns(kernel) || self.look_at_log(kernel) || self.look_at_clock(kernel)
     }
 
     fn boot(&mut self, kernel: &mut Kernel) -> bool {
@@ -107,7 +109,8 @@ impl Keeper {
         if kernel.try_lock(self.lock) {
             let mut core = Core::new(Settings::default());
             let null = kernel.open(self.pid, What::Null);
-            self.tokens.insert(core.inherit("null", "read,write", "/dev/null", true), null);
+            let token = core.inherit("null", (true, true), "/dev/null", Bond::Constant).expect("the name is good and free");
+            self.tokens.insert(token, null);
             core.script(HOUSE.as_bytes());
             self.core = Some(core);
             tell!(kernel, "keeper p{}: reigns", self.pid);
@@ -128,7 +131,7 @@ impl Keeper {
         }
     }
 
-    /// Exits come first; of each life, whether it executed before how it ended. Orphans are reaped without a word.
+    /// Exits come first; of each life, whether it executed before how it ended. Orphans are reaped, without a word if nobody asked for it.
     fn look_at_lives(&mut self, kernel: &mut Kernel) -> bool {
         let mut known = None;
         for (life, watched) in &mut self.lives {
@@ -175,7 +178,11 @@ impl Keeper {
                     return false;
                 }
                 kernel.checks.reach("an orphan reaped");
-                kernel.reap(pid);
+                let session = kernel.procs.get(&pid).map(|proc| proc.session);
+                let ending = kernel.reap(pid).map(ending_of);
+                if let Some(ending) = ending.filter(|_| self.core.as_ref().is_some_and(Core::wants_orphans)) {
+                    self.step(kernel, Happening::Orphan { pid, session, ending });
+                }
             }
         }
         true
@@ -232,114 +239,21 @@ impl Keeper {
         true
     }
 
+    /// Its own log goes where everything is taken and nothing kept.
+    fn look_at_log(&mut self, kernel: &mut Kernel) -> bool {
+        let count = self.core.as_ref().and_then(Core::log_unsent).map_or(0, |(_, text)| text.len());
+        if count > 0 {
+            self.step(kernel, Happening::Logged { count });
+        }
+        count > 0
+    }
+
     fn look_at_clock(&mut self, kernel: &mut Kernel) -> bool {
         let due = self.core.as_ref().and_then(Core::deadline).is_some_and(|at| at <= kernel.now);
         if due {
             self.step(kernel, Happening::Woken);
         }
         due
-    }
-
-    fn perform(&mut self, kernel: &mut Kernel, effect: Effect) {
-        let pid = self.pid;
-        match effect {
-            Effect::Open { token, path, how } => {
-                let path = String::from_utf8_lossy(&path).into_owned();
-                let fails = kernel.weather.open_fails;
-                let result = if kernel.dice.once_in(fails) {
-                    kernel.checks.reach("a failed open");
-                    let name = path.rsplit('/').next().and_then(|name| name.split('.').next());
-                    let name = name.filter(|_| how.write);
-                    kernel.checks.short.extend(name.and_then(|name| name.parse::<model::InstanceId>().ok()));
-                    Err("EMFILE")
-                } else if how.lock {
-                    let handle = kernel.open_lock(pid, &path);
-                    if kernel.try_lock(handle) {
-                        Ok(handle)
-                    } else {
-                        kernel.close(pid, handle, Why::Close);
-                        Err("EAGAIN")
-                    }
-                } else {
-                    let reads = how.read && !kernel.checks.has(Sabotage::BrokenPipe);
-                    kernel.open_fifo(pid, &path, reads, how.write).ok_or("ENOENT")
-                };
-                let done = result.map(|handle| _ = self.tokens.insert(token, handle));
-                self.answer = Some(Happening::Done(done.map_err(fault)));
-            }
-            Effect::SocketPair { ends, .. } => {
-                let made = kernel.socket_pair(pid);
-                self.tokens.extend(ends.into_iter().zip(made));
-                self.answer = Some(Happening::Done(Ok(())));
-            }
-            Effect::Pipe { .. } | Effect::Socket { .. } => self.answer = Some(Happening::Done(Err(fault("ENOSYS")))),
-            Effect::Close { token } => {
-                if let Some(handle) = self.tokens.remove(&token) {
-                    kernel.close(pid, handle, Why::Close);
-                }
-            }
-            Effect::Spawn { life, plan } => {
-                let result = self.spawn(kernel, life, *plan);
-                self.answer = Some(Happening::Spawned { life, result });
-            }
-            Effect::Adopt { life, pid, ident } => {
-                let result = match kernel.procs.get(&pid).filter(|proc| proc.ident == ident && proc.lives()) {
-                    Some(proc) => Ok(proc.began),
-                    None => Err(fault("ESRCH")),
-                };
-                if result.is_ok() {
-                    self.lives.insert(life, Watched { pid, ident, child: false, executed: true });
-                }
-                self.answer = Some(Happening::Adopted { life, result });
-            }
-            Effect::Signal { life, signal, .. } => {
-                let target = self.lives.get(&life).map(|life| (life.pid, life.ident));
-                self.answer = Some(Happening::Done(signal_to(kernel, target, signal)));
-            }
-            Effect::SignalPid { pid, ident, signal } => {
-                self.answer = Some(Happening::Done(signal_to(kernel, Some((pid, ident)), signal)));
-            }
-            Effect::Drain { conn } => self.draining.push_back(conn),
-            Effect::Hangup { conn } => {
-                if let Some((handle, _)) = self.conns.remove(&conn) {
-                    kernel.close(pid, handle, Why::Close);
-                }
-            }
-            Effect::End { code } => kernel.exit(pid, Ending::Code(code)),
-        }
-    }
-
-    fn spawn(&mut self, kernel: &mut Kernel, life: LifeId, plan: keeper::core::Plan) -> Result<Born, Stillborn> {
-        let fails = kernel.weather.fork_fails;
-        let tag = plan.env.iter().flatten().find_map(|pair| pair.strip_prefix(b"ABIDE_INSTANCE="));
-        let truth = tag.and_then(|tag| std::str::from_utf8(tag).ok()?.parse().ok());
-        if kernel.dice.once_in(fails) {
-            kernel.checks.short.extend(truth);
-            kernel.checks.reach("a failed fork");
-            return Err(Stillborn { stage: "fork", errno: "EAGAIN" });
-        }
-        let control = plan.control.map(|control| (control.conn, kernel.socket_pair(self.pid)));
-        let place = |(number, source): &(u32, Source)| match source {
-            Source::Held(token) => self.tokens.get(token).map(|handle| (*number, *handle)),
-            Source::Control => control.as_ref().map(|(_, ends)| (*number, ends[1])),
-            Source::Missing => None,
-        };
-        let places: Vec<(u32, HandleId)> = plan.places.iter().filter_map(place).collect();
-        let child = kernel.fork(self.pid, Body::Unborn(Box::new(plan), places.clone()));
-        for (_, handle) in places {
-            kernel.share(child, handle);
-        }
-        if let Some((conn, ends)) = control {
-            kernel.close(self.pid, ends[1], Why::Close);
-            self.conns.insert(conn, (ends[0], true));
-        }
-        let wakes = kernel.now + kernel.dice.below(300_000);
-        let proc = kernel.procs.get_mut(&child).expect("just forked");
-        (proc.truth, proc.wakes) = (truth, wakes);
-        let ident = proc.ident;
-        self.lives.insert(life, Watched { pid: child, ident, child: true, executed: false });
-        kernel.check_one_life(child);
-        Ok(Born { pid: child, ident })
     }
 
     /// Descriptors of lives that it holds.
@@ -351,30 +265,10 @@ impl Keeper {
     }
 }
 
-fn signal_to(kernel: &mut Kernel, target: Option<(u32, u64)>, signal: i32) -> Result<(), Fault> {
-    let found = target.filter(|(pid, ident)| kernel.procs.get(pid).is_some_and(|proc| proc.ident == *ident));
-    let Some((pid, _)) = found else { return Err(fault("ESRCH")) };
-    kernel.check_signal(pid, signal);
-    kernel.signal(pid, signal);
-    Ok(())
-}
-
-fn fault(errno: &'static str) -> Fault {
-    Fault { errno, text: errno.to_owned() }
-}
-
 fn ending_of(ending: Ending) -> keeper::core::Ending {
     match ending {
         Ending::Code(code) => keeper::core::Ending::Code(code),
         Ending::Signal(number) => keeper::core::Ending::Signal { number, core: false },
-    }
-}
-
-fn short(effect: &Effect) -> String {
-    match effect {
-        Effect::Open { path, .. } => format!("open {}", String::from_utf8_lossy(path)),
-        Effect::Spawn { life, plan } => format!("spawn {life:?} {}", String::from_utf8_lossy(&plan.argv.join(&b' '))),
-        other => format!("{other:?}"),
     }
 }
 
