@@ -328,13 +328,13 @@ fn set_pool(options: &mut Options, value: &OsStr, bounds: &Bounds) -> Result<(),
 }
 
 fn clamped(remarks: &mut Vec<(Level, String)>, option: &str, what: &str, asked: u64, (least, most): (u64, u64)) -> u64 {
-    let bound = match asked {
-        _ if asked < least => "minimum",
-        _ if asked > most => "maximum",
+    let beyond = match asked {
+        _ if asked < least => "below the minimum",
+        _ if asked > most => "above the maximum",
         _ => return asked,
     };
     let taken = asked.clamp(least, most);
-    remarks.push((Level::Warning, format!("{option}: {what} {asked} is beyond the {bound}, taking {taken}")));
+    remarks.push((Level::Warning, format!("{option}: {what} {asked} is {beyond}, taking {taken}")));
     taken
 }
 

@@ -6,7 +6,7 @@
 
 use crate::core::{Bond, Core, FdToken, Level, Settings};
 use crate::options::Options;
-use crate::program::{EXIT_ENVIRONMENT, Failure, run};
+use crate::program::{EXIT_ENVIRONMENT, Failure, run, say_why};
 use crate::shell::{Shell, ShellSettings};
 use std::io;
 use std::os::fd::{OwnedFd, RawFd};
@@ -16,27 +16,24 @@ use sys::handle;
 /// Files of the keeper and of its children are nobody else's, unless they say otherwise.
 const UMASK: u32 = 0o077;
 
+/// Descriptors below have names of their own.
+const FIRST: RawFd = 3;
+
+/// What was found and opened before the keeper went to the background.
+struct Found {
+    inherited: Vec<(RawFd, OwnedFd)>,
+    /// Names for them, in order; those from socket activation come behind those of the command line.
+    names: Vec<String>,
+    config: Option<OwnedFd>,
+    console: Option<(OwnedFd, OwnedFd)>,
+}
+
 /// Serves controllers until told to end; gives the exit code.
 ///
 /// # Errors
 /// What cannot be had, where no guard forbids to end for it.
 pub(crate) fn serve(mut options: Options) -> Result<i32, Failure> {
-    let inherited: Vec<(RawFd, OwnedFd)> =
-        handle::inherited().into_iter().filter_map(|number| Some((number, handle::adopt_number(number).ok()?))).collect();
-    let listed = listen_names();
-    sys::process::set_umask(UMASK);
-    let config = match options.config.clone() {
-        Some(path) => options.had(&format!("open config file {}", path.display()), open_config(&path))?,
-        None => None,
-    };
-    let console = match options.interactive {
-        true => options.had("use standard input and output", handle::standard(0).and_then(|i| Ok((i, handle::standard(1)?))))?,
-        false => None,
-    };
-    if let (true, Some(path)) = (options.daemonize, options.socket.clone()) {
-        // Tried while somebody hears of it, and made in the background: the one who made it must be the one who removes it.
-        options.had(&format!("create control socket {}", path.display()), handle::listen_at(&path).map(drop))?;
-    }
+    let found = find(&mut options)?;
     if options.lock_memory {
         options.had("lock memory", sys::process::lock_memory())?;
     }
@@ -47,18 +44,18 @@ pub(crate) fn serve(mut options: Options) -> Result<i32, Failure> {
             options.had("lock memory", sys::process::lock_memory())?;
         }
     }
+    // Orphans of a life belong to the one who bore it: without them a whole tree could not be ended.
+    options.had("become a subreaper", sys::process::become_subreaper())?;
     let (mut core, settings) = core(&options);
     let mut held =
         constants(&mut core, &options).map_err(|error| (EXIT_ENVIRONMENT, format!("failed to open /dev/null: {error}")))?;
-    for (number, fd) in inherited {
-        let given = options.names.iter().chain(listed.iter().skip(options.names.len())).nth(number as usize - 3);
-        held.extend(receive(&mut core, number, fd, given));
-    }
-    // Orphans of a life belong to the one who bore it: without them a whole tree could not be ended.
-    options.had("become a subreaper", sys::process::become_subreaper())?;
+    held.extend(found.inherited.into_iter().filter_map(|(number, fd)| {
+        let given = found.names.get((number - FIRST) as usize);
+        receive(&mut core, number, fd, given.filter(|name| !is_none(name)))
+    }));
     options.remarks.drain(..).for_each(|(level, text)| core.log(level, &[text.as_bytes()]));
-    let console = console.map(|ends| (core.console(), ends));
-    let config = config.map(|file| (core.config(), file));
+    let console = found.console.map(|ends| (core.console(), ends));
+    let config = found.config.map(|file| (core.config(), file));
     let mut shell = Shell::new(core, settings).map_err(|error| (EXIT_ENVIRONMENT, format!("failed to begin: {error}")))?;
     held.into_iter().for_each(|(token, fd)| shell.hold(token, fd));
     if let Some((conn, (stdin, stdout))) = console {
@@ -70,10 +67,41 @@ pub(crate) fn serve(mut options: Options) -> Result<i32, Failure> {
     if let Some(path) = options.socket.clone() {
         options.had(&format!("create control socket {}", path.display()), shell.listen(&path))?;
     }
-    for (level, text) in &options.remarks {
-        crate::program::say_why(&format!("{}: {text}\n", level.word()));
-    }
+    // The core's log is out of reach by now.
+    options.remarks.iter().for_each(|(level, text)| say_why(&format!("{}: {text}\n", level.word())));
     run(shell)
+}
+
+/// Looks for everything and tries everything while somebody hears of it.
+fn find(options: &mut Options) -> Result<Found, Failure> {
+    let own = |number| Some((number, handle::adopt_number(number).ok()?));
+    let inherited: Vec<(RawFd, OwnedFd)> = handle::inherited().into_iter().filter_map(own).collect();
+    let mut names = options.names.clone();
+    names.extend(listen_names().into_iter().skip(names.len()));
+    for (number, name) in (FIRST..).zip(&names) {
+        if !is_none(name) && inherited.iter().all(|(open, _)| *open != number) {
+            options.remarks.push((Level::Warning, format!("descriptor {number} was not inherited, nothing is named {name}")));
+        }
+    }
+    sys::process::set_umask(UMASK);
+    let config = match options.config.clone() {
+        Some(path) => options.had(&format!("open config file {}", path.display()), open_config(&path))?,
+        None => None,
+    };
+    let console = match options.interactive {
+        true => options.had("use standard input and output", handle::standard(0).and_then(|i| Ok((i, handle::standard(1)?))))?,
+        false => None,
+    };
+    if let (true, Some(path)) = (options.daemonize, options.socket.clone()) {
+        // It is made in the background, by the one who will remove it.
+        options.had(&format!("create control socket {}", path.display()), handle::listen_at(&path).map(drop))?;
+    }
+    Ok(Found { inherited, names, config, console })
+}
+
+/// Whether this stands for no name in a list of names.
+fn is_none(name: &str) -> bool {
+    matches!(name, "" | "-")
 }
 
 impl Options {
@@ -139,7 +167,6 @@ fn receive(core: &mut Core, number: RawFd, fd: OwnedFd, given: Option<&String>) 
     let access = handle::access(&fd);
     let shown = std::fs::read_link(format!("/proc/self/fd/{number}")).unwrap_or_default();
     let description = shown.to_string_lossy();
-    let given = given.filter(|name| !matches!(name.as_str(), "" | "-"));
     if let Some(token) = given.and_then(|name| core.inherit(name, access, &description, Bond::Received)) {
         return Some((token, fd));
     }
