@@ -1,0 +1,72 @@
+//! New keepers that say yes and break when it counts: the one before is started again, and the apps do not notice.
+
+use crate::SOON;
+use crate::stand_ins::{keeper_that, put_copy, put_script};
+use crate::whole::{Choir, runs};
+use e2e::wait_until;
+
+/// Upgrades to a keeper that does this instead of taking over; then recovers, and upgrades to a good one.
+#[track_caller]
+fn recovers_from(when_taking_over: &str) {
+    let choir = Choir::new(8, 50);
+    let house = &choir.house;
+    let path = house.bins().path("abide-keeper");
+    let real = path.with_extension("real");
+    put_copy(&real, &path);
+    let before = house.roles(SOON);
+    put_script(&path, &keeper_that(&real, ":", when_taking_over));
+    house
+        .abide(["daemon", "upgrade"])
+        .code(1)
+        .says(&["not upgraded", "the new keeper broke, and the one before was started again"]);
+
+    let previous = house.home().join("run/abide-keeper.previous");
+    let after = house.roles(SOON);
+    assert!(after.iter().zip(&before).all(|(new, old)| new != old), "all three are new: {before:?} {after:?}");
+    assert!(runs(after[2], &previous), "the one before is at work");
+    choir.is_whole();
+    let text = house.abide(["daemon", "status"]).ok();
+    text.says(&["the new keeper of the last upgrade broke", "abide daemon upgrade"]);
+    assert!(house.daemon().expect("it runs").recovered);
+
+    // It stands as firmly as any: killed, it is started once more, and not the broken one.
+    assert!(after[2].kill());
+    wait_until(SOON, "a keeper is at work", || (house.roles(SOON)[2] != after[2]).then_some(()));
+    assert!(runs(house.roles(SOON)[2], &previous), "the one before is started as long as no good one has taken over");
+    choir.is_whole();
+
+    // Refused or broken, another attempt takes nothing away.
+    put_script(&path, "#!/bin/sh\nexit 9\n");
+    house.abide(["daemon", "upgrade"]).code(1).says(&["ended with 9"]);
+    assert!(previous.exists(), "the keeper runs from it");
+
+    put_copy(&path, &real);
+    let last = house.roles(SOON);
+    house.abide(["daemon", "upgrade"]).ok();
+    let new = house.roles(SOON);
+    assert_eq!(new[2], last[2], "the same process");
+    assert!(runs(new[2], &path), "a good one has taken over");
+    assert!(!previous.exists() && !house.daemon().expect("it runs").recovered);
+    choir.sang_every_line();
+}
+
+#[test]
+fn one_that_ends_when_it_is_to_take_over() {
+    recovers_from("exit 1");
+}
+
+#[test]
+fn one_that_crashes_when_it_is_to_take_over() {
+    recovers_from("kill -SEGV $$; kill -KILL $$");
+}
+
+#[test]
+fn one_that_is_another_program_when_it_is_to_take_over() {
+    recovers_from("exec true");
+}
+
+/// A keeper that hangs is no dead one: the steward ends it when it has not answered for ten seconds.
+#[test]
+fn one_that_hangs_when_it_is_to_take_over() {
+    recovers_from("exec sleep 1000");
+}
