@@ -6,6 +6,7 @@ use crate::home;
 use crate::http::{House, router, serve};
 use crate::keeper_link::KeeperLink;
 use crate::log::{self, say};
+use crate::previous;
 use crate::scribe_link::ScribeLink;
 use std::ffi::OsString;
 use std::io;
@@ -158,6 +159,8 @@ async fn live(me: Identity, keeper: std::os::fd::OwnedFd, scribe: std::os::fd::O
     }
     if leave == Leave::Stopped {
         let _ = remove_socket(Path::new(home::SOCKET));
+        // Who starts the house again wants what is installed then.
+        previous::forget();
         say!("the house is empty; the keeper ends");
         brain.terminate();
         let _ = timeout(LAST_KEEPER, brain.await_end()).await;

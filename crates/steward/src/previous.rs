@@ -52,7 +52,11 @@ pub(crate) fn is_kept() -> bool {
 /// Lets go of the kept executable, unless the keeper runs from it.
 pub(crate) fn let_go(keeper_pid: u32) {
     if is_kept() && !is_at_work(keeper_pid) {
-        // What cannot be removed now is tried again by the next steward.
-        let _ = fs::remove_file(PREVIOUS_KEEPER);
+        forget();
     }
+}
+
+/// Lets go of the kept executable. What cannot be removed now is tried again by the next steward.
+pub(crate) fn forget() {
+    let _ = fs::remove_file(PREVIOUS_KEEPER);
 }

@@ -2,11 +2,12 @@
 
 use crate::decimal::{Room, decimal};
 use crate::lock::RoleLock;
-use std::ffi::CString;
+use std::ffi::{CString, OsStr};
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -30,18 +31,21 @@ fn beside(exe: &Path, name: &str) -> PathBuf {
     crate::upgrade::present(exe).parent().unwrap_or(Path::new("/")).join(name)
 }
 
-/// Starts a keeper and waits until it has gone to the background. Another keeper may already be at work there; that is no error.
+/// Starts a keeper and waits until it has gone to the background. Another keeper may already be at work there; that is no error. As with
+/// [`rescue`], it is the one of before an upgrade while that is not proven.
 ///
 /// # Errors
 /// It could not be started, or refused the home; the text is what it said.
 pub fn start_keeper(keeper_exe: &Path, home: &Path) -> io::Result<()> {
-    let done = Command::new(keeper_exe)
-        .arg("--home")
-        .arg(home)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .output()
+    let start = |exe: &Path, more: &[&OsStr]| {
+        let mut command = Command::new(exe);
+        command.arg0(keeper_exe).arg("--home").arg(home).args(more);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).output()
+    };
+    let programs = keeper_exe.parent().unwrap_or(Path::new("/"));
+    let previous = start(&home.join(PREVIOUS_KEEPER), &[OsStr::new("--programs"), programs.as_os_str()]);
+    let done = previous
+        .or_else(|_| start(keeper_exe, &[]))
         .map_err(|error| io::Error::new(error.kind(), format!("failed to start {}: {error}", keeper_exe.display())))?;
     if done.status.success() {
         return Ok(());

@@ -70,7 +70,7 @@ fn upgrade(keeper: &mut Keeper, busy: &mut Client, exe: &str, round: usize) -> D
     knocking.say("echo\tlet me in");
     keeper.wait_for(&format!("#<int>\tupgrade\t{}", env!("CARGO_PKG_VERSION")));
     let took = begun.elapsed();
-    knocking.expect("let me in");
+    knocking.wait_for("let me in");
     busy.wait_for(&format!("#<int>\tsignal\tSIGHUP\t<int>\t{}", round + 1));
     knocking.say("exit");
     knocking.closed();

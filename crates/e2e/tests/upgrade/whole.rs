@@ -163,8 +163,7 @@ fn the_steward_dies_while_the_keeper_asks() {
     let choir = Choir::new(5, 50);
     let house = &choir.house;
     let (asked, go) = (house.file("asked"), house.file("go"));
-    let real = house.bins().path("abide-keeper").with_extension("real");
-    put_copy(&real, &house.bins().path("abide-keeper"));
+    let real = house.bins().installed(&house.root().join("real")).path("abide-keeper");
     let slow = format!("echo x >> {}; until [ -e {} ]; do sleep 0.02; done", asked.display(), go.display());
     put_script(&house.bins().path("abide-keeper"), &keeper_that(&real, &slow, ":"));
     let before = house.roles(SOON);
@@ -187,9 +186,7 @@ fn the_steward_dies_between_keeper_and_scribe() {
     let house = &choir.house;
     let (begun, go) = (house.file("begun"), house.file("go"));
     let scribe = house.bins().path("abide-scribe");
-    let real = scribe.with_extension("real");
-    put_copy(&real, &scribe);
-    // It holds the name of the program, so that it is found under it.
+    let real = house.bins().installed(&house.root().join("real")).path("abide-scribe");
     let wait = format!("echo x >> {}; until [ -e {} ]; do sleep 0.02; done", begun.display(), go.display());
     put_script(&scribe, &format!("#!/bin/sh\n{wait}\nexec {} \"$@\"\n", real.display()));
     let before = house.roles(SOON);

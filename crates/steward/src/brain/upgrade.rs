@@ -134,11 +134,12 @@ impl Brain {
     /// Whether this refusal of the keeper is the answer to an upgrade.
     pub(super) fn take_upgrade_refusal(&mut self, text: &str) -> bool {
         let Some(Upgrade { phase: Phase::Asked { until }, .. }) = self.upgrade else { return false };
-        if let Some(why) = text.strip_prefix("upgrade ") {
+        let busy = text.contains("an upgrade is under way") || text == "upgrade one that was late is not over yet";
+        if busy && now() < until {
+            self.set_phase(Phase::Again { at: now() + AGAIN, until });
+        } else if let Some(why) = text.strip_prefix("upgrade ") {
             let exe = self.me.keeper_exe.display();
             self.refused(format!("the keeper stays as it is, since {exe} cannot take over: {why}"));
-        } else if text.contains("an upgrade is under way") && now() < until {
-            self.set_phase(Phase::Again { at: now() + AGAIN, until });
         } else if text.contains("upgrade") {
             self.refused(format!("the keeper refuses: {text}"));
         } else {
