@@ -158,8 +158,10 @@ impl Outbox {
         (self.sent, self.number, self.lost, self.heedless, self.total) = (0, 0, None, false, 0);
     }
 
-    /// Makes the room that dialect 2 has.
+    /// Makes the room that dialect 2 has, and counts from here on.
     pub fn speak_two(&mut self) {
+        self.number = 0;
+        self.lost = self.lost.map(|_| 1);
         self.bytes.reserve_exact(OUT[1].saturating_sub(self.bytes.len()));
     }
 

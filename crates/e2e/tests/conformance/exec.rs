@@ -19,7 +19,7 @@ fn files_are_private() {
 
 #[test]
 fn only_the_listed_descriptors_are_open() {
-    let start = Start::new(["-i", "-S", "ctl"]).through(["sh", "-c", "exec \"$@\" 5</etc/passwd 60</dev/null", "sh"]);
+    let start = Start::new(["-i", "-S", "ctl"]).through(["sh", "-c", "exec \"$@\" 5</etc/passwd 9</dev/null", "sh"]);
     let mut keeper = start.start().greeted();
     keeper.say("fd.pipe\tr\tw\nfd.pipe\ta\tb\tunix\nfd.socket\ts\ttcp,listen\t127.0.0.1:0");
     keeper.barrier();

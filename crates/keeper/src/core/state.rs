@@ -204,7 +204,7 @@ impl Core {
         let id = self.open(Role::Console, |_| {});
         let version = env!("CARGO_PKG_VERSION");
         for parts in [
-            ["daemonproxy protocol 1.1.0, abide-keeper ", version],
+            ["daemonproxy protocol version 1.1.0, abide-keeper version ", version],
             ["Copyright 2026 The Abide founders", ""],
             ["LICENSE: MIT OR Apache-2.0", ""],
             ["Fields are separated by TAB, commands end with LF.", ""],

@@ -1,5 +1,5 @@
-//! One descriptor of a connection: a socket, or what a user has as standard input and output. Nothing is changed on one that others
-//! share: whether a read or write would wait is asked before, instead of made impossible.
+//! One descriptor of a connection: a socket, or what a user has as standard input and output. Nothing is changed on a terminal, pipe
+//! or file that others share: whether a read or write would wait is asked before, instead of made impossible.
 
 use std::fs::File;
 use std::io;
@@ -24,9 +24,14 @@ pub(super) struct Outlet {
 }
 
 impl Outlet {
+    /// A socket is made non-blocking; nothing else is touched.
     pub(super) fn new(fd: OwnedFd) -> Outlet {
         let file = File::from(fd);
         let socket = file.metadata().is_ok_and(|seen| seen.file_type().is_socket());
+        if socket {
+            // What can be asked what it is can be told this.
+            let _ = handle::set_nonblocking(&file, true);
+        }
         Outlet { fd: file.into(), socket, watch: Watch::Not }
     }
 

@@ -134,16 +134,12 @@ impl Shell {
     }
 
     /// Serves a controller on a stream socket. `false` when there are too many.
-    ///
-    /// # Errors
-    /// The socket cannot be made non-blocking.
-    pub fn connect(&mut self, fd: OwnedFd) -> io::Result<bool> {
-        sys::handle::set_nonblocking(&fd, true)?;
+    pub fn connect(&mut self, fd: OwnedFd) -> bool {
         let conn = self.core.connect();
         if let Some(conn) = conn {
             self.links.add(conn, fd, Out::Same, true);
         }
-        Ok(conn.is_some())
+        conn.is_some()
     }
 
     /// Serves the connection of [`Core::console`]: commands from one descriptor, events to another.
@@ -323,6 +319,6 @@ pub fn run_with(controller: OwnedFd) -> io::Result<i32> {
     if let Some(null) = null {
         shell.hold(null, sys::handle::null()?);
     }
-    shell.connect(controller)?;
+    shell.connect(controller);
     shell.run()
 }

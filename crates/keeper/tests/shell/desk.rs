@@ -105,6 +105,16 @@ pub(crate) fn a_console_on_pipes_files_and_nothing() {
     assert!(said.ends_with("8998\n8999\n") && said.lines().filter(|l| !l.starts_with("info")).count() == 9000);
     let mut k = desk(&["console"], |c| c.stdin(Stdio::null()).stdout(Stdio::null()));
     assert_eq!(k.end(), Some(0));
+    // A socket may be both.
+    let (mut ours, theirs) = UnixStream::pair().expect("pair");
+    let theirs = std::os::fd::OwnedFd::from(theirs);
+    let mut k = desk(&["console"], |c| c.stdin(theirs.try_clone().expect("copy")).stdout(theirs));
+    ours.write_all(b"echo\tsocket\n").expect("write");
+    ours.shutdown(std::net::Shutdown::Write).expect("the end");
+    let mut said = String::new();
+    ours.read_to_string(&mut said).expect("read");
+    assert!(said.ends_with("\nsocket\n"), "{said}");
+    assert_eq!(k.end(), Some(0));
 }
 
 pub(crate) fn a_file_of_commands() {

@@ -14,6 +14,20 @@ pub(crate) fn orphans_are_reaped() {
     let children = || std::fs::read_to_string(format!("/proc/{me}/task/{me}/children")).expect("children");
     until("no child left", || children().trim().is_empty());
     k.barrier();
+    // Who asks is told of each, with the service that it came from; of a service's own process nobody is told so.
+    k.send(&["reap.adopted"]);
+    k.service("b", &["sh", "-c", "(sh -c 'exit 6' &) ; (sh -c 'kill -9 $$' &) ; sleep 1000"]);
+    let told = |k: &mut Keeper| {
+        k.wait("an orphan", |e| match e {
+            Event::Other(fields) if fields[0] == "orphan" => Some(fields[2..].join(" ")),
+            _ => None,
+        })
+    };
+    let mut both = [told(&mut k), told(&mut k)];
+    both.sort_unstable();
+    assert_eq!(both, ["exit 6 b", "signal SIGKILL b"]);
+    k.send(&["service.signal", "b", "KILL", "tree"]);
+    k.down("b");
 }
 
 pub(crate) fn a_kept_role_comes_back_and_is_heard_to_the_end() {

@@ -47,10 +47,15 @@ impl Courses {
         Ok(())
     }
 
+    /// The service that is up by this process.
+    pub fn up_by(&self, pid: u32) -> Option<String> {
+        let up = Course::Up(pid.to_string().into_bytes());
+        self.services.iter().find(|(_, course)| **course == up).map(|(name, _)| name.escape_ascii().to_string())
+    }
+
     /// A process has ended and everything that was said was heard: no service is up by it.
     pub fn is_over(&self, pid: u32) -> Verdict {
-        let up = Course::Up(pid.to_string().into_bytes());
-        let still = self.services.iter().find(|(_, course)| **course == up).map(|(name, _)| name.escape_ascii().to_string());
+        let still = self.up_by(pid);
         must!(still.is_none(), "{still:?} is up by {pid}, which is over");
         Ok(())
     }

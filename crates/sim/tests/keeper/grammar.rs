@@ -4,9 +4,25 @@ use super::ops::Op;
 use keeper::core::Ending;
 use sim::dice::Dice;
 
-const SERVICES: [&str; 9] = ["a", "b", "c", "web", "x.y-z_1", "a", "b", "0123456789012345678901234567890", "01234567890123456789012345678901"];
+const SERVICES: [&str; 9] =
+    ["a", "b", "c", "web", "x.y-z_1", "a", "b", "0123456789012345678901234567890", "01234567890123456789012345678901"];
 const HANDLES: [&str; 16] = [
-    "null", "null", "control.cmd", "control.event", "control.socket", "stdin", "p", "q", "r", "w", "l", "-", "p", "q", "nosuch", "bad name",
+    "null",
+    "null",
+    "control.cmd",
+    "control.event",
+    "control.socket",
+    "stdin",
+    "p",
+    "q",
+    "r",
+    "w",
+    "l",
+    "-",
+    "p",
+    "q",
+    "nosuch",
+    "bad name",
 ];
 const SIGNALS: [&str; 10] = ["TERM", "SIGHUP", "HUP", "USR1", "INT", "9", "15", "0", "NOSUCH", "70000"];
 const INTEGERS: [&str; 14] =
@@ -14,8 +30,20 @@ const INTEGERS: [&str; 14] =
 const TEXTS: [&str; 10] = ["x", "", "/bin/sh", "-c", "k=v", "A=1", "\\t", "\\\\", "two words", "#"];
 const PATHS: [&str; 6] = ["/bin/true", "run/x", "", "/tmp", "a/b/c", "/no/such"];
 const FLAGS: [&str; 14] = [
-    "read", "write", "read,write", "write,create,append", "read,nonblock", "read,write,handoff", "read,write,create,lock,handoff", "", "-",
-    "unix,seqpacket,nonblock", "unix,stream", "nonsense", "read,mkdir,trunc", "inet,tcp,bind,listen=5",
+    "read",
+    "write",
+    "read,write",
+    "write,create,append",
+    "read,nonblock",
+    "read,write,handoff",
+    "read,write,create,lock,handoff",
+    "",
+    "-",
+    "unix,seqpacket,nonblock",
+    "unix,stream",
+    "nonsense",
+    "read,mkdir,trunc",
+    "inet,tcp,bind,listen=5",
 ];
 
 /// Verbs, and what each field is: N service, H handle, S signal, I integer, T text, P path, F flags; `*` repeats the last.
@@ -102,7 +130,7 @@ fn field(dice: &mut Dice, kind: char) -> Vec<u8> {
         'R' => dice.pick(&["nofile", "core", "as", "nonsense"]),
         'O' => dice.pick(&["session", "group", "no_new_privs", "listen_pid", "tty", "0", "death_signal", "TERM", "x"]),
         '-' => "-",
-        'U' => "/new/keeper",
+        'U' => "/keeper/keeper/keeper",
         _ if dice.once_in(30) => return vec![b'x'; dice.below(1500) as usize],
         _ => dice.pick(&TEXTS),
     };

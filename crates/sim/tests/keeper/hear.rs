@@ -26,7 +26,8 @@ impl Ear {
     }
 
     fn judge(&mut self, line: &[u8]) -> Result<Vec<u8>, &'static str> {
-        let turns = line.starts_with(b"#") && line.ends_with(b"\tdialect\t2") && line.iter().filter(|b| **b == b'\t').count() == 2;
+        let turns =
+            line.starts_with(b"#") && line.ends_with(b"\tdialect\t2") && line.iter().filter(|b| **b == b'\t').count() == 2;
         self.two |= turns;
         if !self.two {
             return self.judge_one(line).map(|()| line.to_vec());
@@ -37,11 +38,10 @@ impl Ear {
         let numbered = decode(line).map_err(|_| "not an event of dialect 2")?;
         let next = self.number.map_or(numbered.number, |number| number + 1);
         match numbered.event {
-            wire::Event::Overflow(first) => {
-                if first != next || numbered.number < first {
-                    return Err("an overflow that begins elsewhere");
-                }
+            wire::Event::Overflow(first) if first != next || numbered.number < first => {
+                return Err("an overflow that begins elsewhere");
             }
+            wire::Event::Overflow(_) => {}
             _ if numbered.number != next => return Err("a gap in the numbers"),
             _ => {}
         }
@@ -58,11 +58,16 @@ impl Ear {
         let one_of = |field: &[u8], words: &[&str]| words.iter().any(|word| word.as_bytes() == field);
         let good = match fields[0] {
             b"echoed" => return Ok(()),
-            b"service.state" => fields.len() == 9 && one_of(fields[2], &["up", "down", "start", "deleted"]) && times(&fields[3..]),
-            b"service.tags" | b"service.args" | b"service.fds" | b"service.auto_up" => fields.len() > 2 && wire::is_name(fields[1]),
+            b"service.state" => {
+                fields.len() == 9 && one_of(fields[2], &["up", "down", "start", "deleted"]) && times(&fields[3..])
+            }
+            b"service.tags" | b"service.args" | b"service.fds" | b"service.auto_up" => {
+                fields.len() > 2 && wire::is_name(fields[1])
+            }
             b"fd.state" => {
                 let kinds = ["file", "pipe", "socket", "special"];
-                wire::is_name(fields[1]) && (fields.len() == 3 && fields[2] == b"deleted" || fields.len() == 5 && one_of(fields[2], &kinds))
+                wire::is_name(fields[1])
+                    && (fields.len() == 3 && fields[2] == b"deleted" || fields.len() == 5 && one_of(fields[2], &kinds))
             }
             b"signal" => fields.len() == 4,
             b"overflow" => fields.len() == 1,

@@ -1,10 +1,13 @@
 //! A keeper's core between controllers and a kernel that a run makes up: what happens to it, and what it asks for.
 
 use super::course::Courses;
-use super::hear::Ear;
 use super::ledger;
 use super::ops::Op;
-use keeper::core::{Bond, Born, ConnId, Core, Effect, Ending, Fault, FdToken, Happening, LifeId, PoolSize, Settings, Source, Stillborn};
+use super::parts::{Life, Peer, is_answered};
+use keeper::core::{
+    Address, Bond, Born, ConnId, Core, Effect, Ending, Fault, FdToken, Happening, LifeId, PoolSize, Reach, Settings, Source,
+    Stillborn,
+};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What must hold does not.
@@ -20,33 +23,6 @@ macro_rules! must {
 }
 pub(crate) use must;
 
-/// A controller at the other end of a connection.
-#[derive(Debug, Default)]
-pub struct Peer {
-    /// Sent, and not yet taken by the keeper.
-    sent: VecDeque<u8>,
-    /// It says no more.
-    ends: bool,
-    /// The keeper was told so.
-    ended: bool,
-    broken: bool,
-    draining: bool,
-    /// Reads so many bytes at a time by itself; -1 for everything.
-    reads: i64,
-    /// Descriptors that it has passed.
-    passed: u32,
-    /// The life that it is.
-    life: Option<LifeId>,
-    ear: Ear,
-}
-
-/// A process.
-#[derive(Debug)]
-pub struct Life {
-    pid: u32,
-    executed: bool,
-}
-
 /// The keeper and all around it.
 pub struct Rig {
     pub core: Core,
@@ -60,7 +36,7 @@ pub struct Rig {
     next_pid: u32,
     /// So many effects are refused from now on.
     refuse: u32,
-    upgrading: bool,
+    pub upgrading: bool,
     pub over: bool,
     /// Who hears every event.
     ear: ConnId,
@@ -69,17 +45,6 @@ pub struct Rig {
 
 const FAULT: Fault = Fault { errno: "EIO", text: "Input/output error", call: "" };
 
-/// Whether it is answered before anything else is stepped.
-fn is_answered(effect: &Effect) -> bool {
-    match effect {
-        Effect::Open { .. } | Effect::Pipe { .. } | Effect::SocketPair { .. } | Effect::Socket { .. } | Effect::Take { .. } => true,
-        Effect::Chdir | Effect::Listen | Effect::Spawn { .. } | Effect::Adopt { .. } => true,
-        Effect::Signal { .. } | Effect::SignalPid { .. } => true,
-        Effect::Give { .. } | Effect::Close { .. } | Effect::Unlisten | Effect::Drain { .. } | Effect::Hangup { .. } => false,
-        Effect::Arm | Effect::Upgrade | Effect::End { .. } => false,
-    }
-}
-
 impl Rig {
     /// A keeper at its start; `words` say how it is started.
     pub fn new(words: &str) -> Result<Rig, String> {
@@ -87,7 +52,8 @@ impl Rig {
         let settings = Settings { services: pool(4, 300), fds: pool(12, 96), ..Settings::default() };
         let mut core = Core::new(settings);
         let fds = [("null", Bond::Constant), ("stdin", Bond::Standard), ("fd_7", Bond::Received)];
-        let tokens = fds.iter().filter_map(|(name, bond)| core.inherit(name, (true, true), "given", *bond)).collect::<BTreeSet<_>>();
+        let tokens =
+            fds.iter().filter_map(|(name, bond)| core.inherit(name, (true, true), "given", *bond)).collect::<BTreeSet<_>>();
         must!(tokens.len() == fds.len(), "a token is given out twice");
         let ear = core.connect().ok_or("no connection")?;
         let mut peers = BTreeMap::from([(ear, Peer { reads: -1, ..Peer::default() })]);
@@ -132,7 +98,10 @@ impl Rig {
                 let new = self.core.connect();
                 must!(can == new.is_some(), "can_connect is {can}, and it is not so");
                 if let Some(conn) = new {
-                    must!(self.peers.insert(conn, Peer { reads: -1, ..Peer::default() }).is_none(), "{conn:?} is given out twice");
+                    must!(
+                        self.peers.insert(conn, Peer { reads: -1, ..Peer::default() }).is_none(),
+                        "{conn:?} is given out twice"
+                    );
                 }
             }
             Op::Read(at) => self.read(conn(at), 100)?,
@@ -140,8 +109,17 @@ impl Rig {
                 let Some(life) = life(at) else { return Ok(()) };
                 let known = self.lives.get_mut(&life).is_none_or(|life| std::mem::replace(&mut life.executed, true));
                 let why = Stillborn { stage: "exec", errno: "ENOENT" };
-                let fresh = if matches!(op, Op::Executes(_)) { Happening::Executed { life } } else { Happening::NotExecuted { life, why } };
+                let fresh = if matches!(op, Op::Executes(_)) {
+                    Happening::Executed { life }
+                } else {
+                    Happening::NotExecuted { life, why }
+                };
                 happening = (!known).then_some(fresh);
+                if !known && matches!(op, Op::Refuses(_)) {
+                    // In dialect 1 it is up already, and its exit is its end.
+                    let courses = &self.courses;
+                    self.lives.entry(life).and_modify(|life| life.refused = courses.up_by(life.pid).is_none());
+                }
             }
             Op::Exits(at, ending) => {
                 let Some(life) = life(at) else { return Ok(()) };
@@ -168,7 +146,8 @@ impl Rig {
             Op::Signal(number) => happening = Some(Happening::Signal { number: *number }),
             Op::Orphan(pid) => {
                 let ending = Ending::Code(0);
-                happening = self.core.wants_orphans().then_some(Happening::Orphan { pid: *pid, session: Some(100 + pid), ending });
+                happening =
+                    self.core.wants_orphans().then_some(Happening::Orphan { pid: *pid, session: Some(100 + pid), ending });
             }
             Op::Logged(count) => {
                 let waits = self.core.log_unsent().map_or(0, |(_, text)| text.len());
@@ -187,7 +166,9 @@ impl Rig {
             Op::Dump => ledger::dumped(self)?,
             Op::Refuse(count) => self.refuse = *count,
             Op::Say(at, _) | Op::Reads(at, _) | Op::Ends(at) | Op::Breaks(at) | Op::Passes(at) => {
-                let Some((conn, peer)) = conn(at).and_then(|conn| Some((conn, self.peers.get_mut(&conn)?))) else { return Ok(()) };
+                let Some((conn, peer)) = conn(at).and_then(|conn| Some((conn, self.peers.get_mut(&conn)?))) else {
+                    return Ok(());
+                };
                 match op {
                     Op::Say(_, bytes) if !peer.ends && peer.sent.len() < 200_000 => peer.sent.extend(bytes),
                     Op::Reads(_, count) => peer.reads = *count,
@@ -287,8 +268,13 @@ impl Rig {
         let good = !is_answered(&effect) || self.refuse == 0;
         self.refuse -= u32::from(!good);
         let done = if good { Ok(()) } else { Err(FAULT) };
-        let nul = self.core.text().contains(&0);
-        must!(!nul, "a NUL in the text of {effect:?}");
+        let has_text = match effect {
+            Effect::Open { .. } | Effect::Chdir | Effect::Listen | Effect::Upgrade => true,
+            Effect::Socket { address, .. } => matches!(address, Some(Address::Path)),
+            Effect::Signal { reach, .. } => reach == Reach::Tree,
+            _ => false,
+        };
+        must!(!has_text || !self.core.text().contains(&0), "a NUL in the text of {effect:?}");
         match effect {
             Effect::Open { token, .. } | Effect::Socket { token, .. } => self.open(&[token], good)?,
             Effect::Take { conn, token } => {
@@ -314,7 +300,7 @@ impl Rig {
                 self.begins(life)?;
                 let good = good && self.lives.values().all(|life| life.pid != pid);
                 if good {
-                    self.lives.insert(life, Life { pid, executed: true });
+                    self.lives.insert(life, Life { pid, executed: true, refused: false });
                 }
                 return self.step(Happening::Adopted { life, result: if good { Ok(self.now - 1) } else { Err(FAULT) } });
             }
@@ -322,7 +308,8 @@ impl Rig {
             Effect::Drain { conn } => self.peers.get_mut(&conn).ok_or("drains nobody")?.draining = true,
             Effect::Hangup { conn } => must!(self.peers.remove(&conn).is_some(), "{conn:?} is closed and does not exist"),
             Effect::Upgrade => {
-                must!(self.core.text().starts_with(b"/new/"), "an upgrade to {}", self.core.text().escape_ascii());
+                let text = self.core.text();
+                must!(text.windows(6).any(|part| part == b"keeper"), "an upgrade to \"{}\"", text.escape_ascii());
                 self.upgrading = true;
             }
             Effect::Arm => must!(self.core.exec_args().len() <= 256, "exec args of {} bytes", self.core.exec_args().len()),
@@ -351,7 +338,12 @@ impl Rig {
     fn spawn(&mut self, life: LifeId, good: bool) -> Result<Result<Born, Stillborn>, String> {
         self.begins(life)?;
         let plan = self.core.plan();
-        must!(plan.argv.ends_with(b"\0"), "arguments without an end: {:?}", plan.argv.escape_ascii().to_string());
+        // Nothing to execute is a program that cannot be executed.
+        must!(
+            plan.argv.is_empty() || plan.argv.ends_with(b"\0"),
+            "arguments without an end: {:?}",
+            plan.argv.escape_ascii().to_string()
+        );
         must!(plan.places.is_sorted_by(|(a, _), (b, _)| a < b), "places in disorder: {:?}", plan.places);
         for (number, source) in plan.places {
             match source {
@@ -367,7 +359,7 @@ impl Rig {
         }
         self.next_pid += 1;
         let pid = self.next_pid;
-        self.lives.insert(life, Life { pid, executed: false });
+        self.lives.insert(life, Life { pid, executed: false, refused: false });
         if let Some(conn) = control {
             self.peers.insert(conn, Peer { reads: -1, life: Some(life), ..Peer::default() });
         }

@@ -42,6 +42,9 @@ fn fault(number: i32) -> io::Error {
 /// The C library's constant of this name has lost its highest bits.
 const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 
+/// Handlers of ours are not the child's for a single moment: a signal that comes before its program runs ends it as it would end that.
+const CLONE_CLEAR_SIGHAND: u64 = 0x1_0000_0000;
+
 /// The folder of a cgroup, and whether the child has still to join it.
 struct Cgroup {
     folder: OwnedFd,
@@ -174,7 +177,8 @@ fn fork(mut plan: Plan<'_>, mut cgroup: Option<Cgroup>, report: OwnedFd) -> Resu
             (Some(libc::EAGAIN | libc::ENOMEM), _) => return Err((Step::Fork, error)),
             // The kernel cannot, or it says no: then the child tries to join, and if it is told no as well, that is what it reports.
             (_, Some(cgroup)) if !cgroup.join => cgroup.join = true,
-            (Some(libc::ENOSYS), _) => break,
+            // Older kernels know neither the call nor its flags, and some sandboxes forbid it.
+            (Some(libc::ENOSYS | libc::EINVAL | libc::EPERM), _) => break,
             _ => return Err((Step::Fork, error)),
         }
     }
@@ -196,7 +200,7 @@ fn clone3(plan: &mut Plan<'_>, into: Option<RawFd>) -> io::Result<(u32, OwnedFd)
     // which neither returns nor allocates.
     let answer = unsafe {
         let mut args: libc::clone_args = std::mem::zeroed();
-        args.flags = libc::CLONE_PIDFD as u64;
+        args.flags = libc::CLONE_PIDFD as u64 | CLONE_CLEAR_SIGHAND;
         if let Some(folder) = into {
             args.flags |= CLONE_INTO_CGROUP;
             args.cgroup = folder as u64;
