@@ -71,7 +71,7 @@ fn ask_once(house: &House) -> Result<Answer, Failure> {
 fn await_successor(house: &House, before: &DaemonStatus) -> Result<DaemonStatus, Failure> {
     let begun = Instant::now();
     loop {
-        let now = super::daemon::ask(house)?;
+        let now = super::daemon::ask(house).map_err(|_| no_successor(house))?;
         if now.keeper.pid != before.keeper.pid {
             return Err(recovered(house, &now));
         }
@@ -79,15 +79,16 @@ fn await_successor(house: &House, before: &DaemonStatus) -> Result<DaemonStatus,
             return Ok(now);
         }
         if begun.elapsed() > SUCCESSOR {
-            let waited = format_span(SUCCESSOR);
-            return Err(Failure::new(
-                Exit::No,
-                format!("keeper and scribe are new, but the steward did not make room for its successor within {waited}"),
-            )
-            .next(log_of(house)));
+            return Err(no_successor(house));
         }
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+fn no_successor(house: &House) -> Failure {
+    let waited = format_span(SUCCESSOR);
+    Failure::new(Exit::No, format!("keeper and scribe are new, but no new steward answers after {waited}; every app runs on"))
+        .next(format!("install a good `abide-steward`: the keeper tries it again and again; {}", log_of(house)))
 }
 
 fn tell(screen: &Screen, before: &DaemonStatus, after: &DaemonStatus, took: Duration) -> Result<(), Failure> {

@@ -129,7 +129,8 @@ fn a_hundred_upgrades_under_load_lose_nothing() {
     let mut after = running(&mut keeper);
     let mut wanted = before.clone();
     for fickle in ["crash", "soon"] {
-        (after.remove(fickle), wanted.remove(fickle));
+        after.remove(fickle);
+        wanted.remove(fickle);
     }
     keeper.check(after == wanted, &format!("the same services run:\n{wanted:?}\n{after:?}"));
     wait_until(SOON, "exactly the same descriptors are held", || (held_by(&keeper) == held).then_some(()));

@@ -5,6 +5,37 @@ use crate::stand_ins::{keeper_that, put_copy, put_script};
 use crate::whole::{Choir, runs};
 use e2e::wait_until;
 
+/// The new scribe or steward is broken: apps and logs go on, and a good one is taken as soon as it stands there.
+#[track_caller]
+fn waits_for_a_good(program: &str, what_is_said: &str) {
+    let choir = Choir::new(3, 50);
+    let house = &choir.house;
+    let path = house.bins().path(program);
+    let real = house.bins().installed(&house.root().join("real")).path(program);
+    let before = house.roles(SOON);
+    put_script(&path, "#!/bin/sh\nexit 1\n");
+    house.abide(["daemon", "upgrade"]).code(1).says(&[what_is_said, "next:", "daemon.log"]);
+    put_copy(&path, &real);
+    // The keeper's pauses have grown meanwhile.
+    let after = house.roles(SOON);
+    assert_eq!(after[2], before[2], "the keeper is the same process");
+    wait_until(SOON, "commands are answered", || house.daemon());
+    house.abide(["daemon", "upgrade"]).ok();
+    let last = house.roles(SOON);
+    assert!(last[0] != before[0] && last[1] != before[1] && last[2] == before[2]);
+    choir.sang_every_line();
+}
+
+#[test]
+fn a_scribe_that_does_not_come() {
+    waits_for_a_good("abide-scribe", "the keeper is new, but no new scribe came");
+}
+
+#[test]
+fn a_steward_that_does_not_come() {
+    waits_for_a_good("abide-steward", "no new steward answers after 10s; every app runs on");
+}
+
 const BROKE: &str = "the new keeper broke, and the one before was started again";
 
 /// Upgrades to a keeper that does this instead of taking over; then recovers, and upgrades to a good one.
