@@ -16,7 +16,7 @@ pub struct EventLine {
     /// The life, `i91`.
     pub instance: Option<String>,
     /// `defined starting running adopted foreign stopping killing stuck exited backoff completed errored stopped deleted`, for
-    /// wishes `asked`, for the manager `manager.started`, `manager.stopping`, `store.damaged`, `log.trouble`, `log.resumed`.
+    /// wishes `asked`, for the manager `manager.started`, `manager.stopping`, `manager.upgrading`, `manager.upgraded`, `manager.not_upgraded`, `store.damaged`, `log.trouble`, `log.resumed`.
     pub event: String,
     /// Why, in words.
     pub reason: Option<String>,
@@ -60,6 +60,9 @@ pub struct DaemonStatus {
     pub scribe: Option<ProcessRef>,
     /// Is the parent.
     pub keeper: ProcessRef,
+    /// The keeper is the one of before the last upgrade, started again because the new one broke.
+    #[serde(default)]
+    pub recovered: bool,
     /// Set while the store cannot be written: why.
     pub read_only: Option<String>,
 }

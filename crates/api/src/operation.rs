@@ -44,6 +44,8 @@ pub enum OperationKind {
     Delete,
     /// `daemon stop`.
     Shutdown,
+    /// `daemon upgrade`. A new steward does not know it: see [`Operation`].
+    Upgrade,
 }
 
 /// How far it is.
@@ -72,6 +74,10 @@ pub enum Outcome {
 
 /// An accepted wish. Writes answer 202 with one; with `?follow=true` the answer is a stream of them
 /// (`application/x-ndjson`), one at once and one after each change, the last with a state other than `running`.
+///
+/// An upgrade says `done` when keeper and scribe are new; then the steward makes room for its successor, which `GET /daemon` shows. A stream
+/// that breaks off before tells nothing: another keeper (its pid) is a new one that broke and was recovered from, another steward with
+/// the same keeper is to be asked again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Operation {
     /// Its number in the store.
@@ -85,6 +91,9 @@ pub struct Operation {
     /// For `apply`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub apply: Option<ApplyReply>,
+    /// Why it failed, where that is not about a slot.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub detail: Option<String>,
 }
 
 /// A slot within an operation.

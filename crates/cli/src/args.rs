@@ -238,6 +238,8 @@ pub enum Daemon {
     Stop,
     /// Show whether and how the manager runs; starts nothing
     Status,
+    /// Go over to the programs that stand beside `abide` now; apps keep running
+    Upgrade,
 }
 
 /// `keeper …`.
@@ -290,7 +292,7 @@ mod tests {
             &["logs", "--grep", "x"],
             &["up", "--only", "a"],
             &["reload", "x"],
-            &["daemon", "upgrade"],
+            &["daemon", "upgrade", "now"],
             &["logs", "--raw", "--json"],
             &["stop", "--no-wait", "--timeout", "1", "x"],
             &["status"],

@@ -7,6 +7,7 @@ mod list;
 mod start;
 mod stream;
 mod up;
+mod upgrade;
 mod validate;
 
 use crate::args::{Cli, Command};

@@ -137,6 +137,7 @@ pub fn failed(operation: &Operation) -> Failure {
         OperationKind::Restart => "failed to restart",
         OperationKind::Delete => "failed to delete",
         OperationKind::Shutdown => "failed to stop the manager",
+        OperationKind::Upgrade => "failed to upgrade the manager",
     };
     let names: Vec<_> = apps.iter().map(|app| shown_word(app)).collect();
     Failure::new(Exit::No, format!("{what}: {}", names.join(", ")))
@@ -234,7 +235,7 @@ mod tests {
             slot("web-1", Outcome::Failed, "exit code 1"),
             slot("db-0", Outcome::Pending, "starting\u{1b}[1m"),
         ];
-        Operation { id: 7, kind: OperationKind::Start, state, slots, apply: None }
+        Operation { id: 7, kind: OperationKind::Start, state, slots, apply: None, detail: None }
     }
 
     #[test]

@@ -34,6 +34,18 @@ impl Bins {
         bins
     }
 
+    /// The same programs in a folder of their own, where they can be replaced.
+    pub fn installed(&self, dir: &Path) -> Bins {
+        fs::create_dir_all(dir).unwrap_or_else(|e| panic!("{}: {e}", dir.display()));
+        for name in ["abide", "abide-keeper", "abide-scribe", "abide-steward", "puppet"] {
+            let (from, to) = (self.path(name), dir.join(name));
+            // A link is as good as a copy, and works only within one file system.
+            let done = fs::hard_link(&from, &to).or_else(|_| fs::copy(&from, &to).map(drop));
+            done.unwrap_or_else(|e| panic!("{}: {e}", to.display()));
+        }
+        Bins { dir: dir.to_owned() }
+    }
+
     /// The path of a program.
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.join(name)

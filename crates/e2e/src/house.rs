@@ -30,8 +30,17 @@ impl House {
     /// # Panics
     /// When a program is missing or too old.
     pub fn new() -> House {
-        let bins = Bins::find();
+        House::with(|_| Bins::find())
+    }
+
+    /// An empty house with programs of its own, below its root, which a test may replace.
+    pub fn installed() -> House {
+        House::with(|root| Bins::find().installed(&root.join("bin")))
+    }
+
+    fn with(bins: impl FnOnce(&Path) -> Bins) -> House {
         let root = tempfile::Builder::new().prefix("ab-").tempdir_in("/tmp").expect("a folder in /tmp");
+        let bins = bins(root.path());
         fs::create_dir(root.path().join("work")).expect("a folder in our own folder");
         let janitor = Command::new(bins.path("puppet"))
             .arg("janitor")
@@ -131,7 +140,9 @@ impl House {
         let runs = |p: &Proc| {
             let args = p.args();
             let named = args.first().and_then(|a| Path::new(a).file_name()).is_some_and(|n| n == program);
-            named && args.iter().any(|a| Path::new(a) == home)
+            // After an upgrade its arguments are others; the keeper stands in its home.
+            let upgraded = args.iter().any(|a| a == "--ledger") && p.cwd().as_ref() == Some(&home);
+            named && (upgraded || args.iter().any(|a| Path::new(a) == home))
         };
         pids().into_iter().filter_map(Proc::find).filter(runs).collect()
     }

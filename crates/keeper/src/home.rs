@@ -17,8 +17,12 @@ use wire::Request;
 pub(crate) fn keep(home: &Path, options: Options) -> Result<i32, Failure> {
     let refused = |what: &'static str| move |error: io::Error| (EXIT_ENVIRONMENT, format!("failed to {what}: {error}"));
     // Resolved before anything changes: an upgrade may replace our own file later.
-    let scribe = sys::daemon::sibling("abide-scribe").map_err(refused("find the scribe"))?;
-    let steward = sys::daemon::sibling("abide-steward").map_err(refused("find the steward"))?;
+    let program = |name: &str| match &options.programs {
+        Some(folder) => std::path::absolute(folder.join(name)),
+        None => sys::daemon::sibling(name),
+    };
+    let scribe = program("abide-scribe").map_err(refused("find the scribe"))?;
+    let steward = program("abide-steward").map_err(refused("find the steward"))?;
     let Kept { lock, home } = match sys::daemon::keep_home(home, options.foreground) {
         Ok(kept) => kept,
         Err(NotKept::Taken) => return Ok(0),

@@ -43,6 +43,8 @@ pub(crate) struct Options {
     pub home: Option<PathBuf>,
     /// Keep the home without going to the background.
     pub foreground: bool,
+    /// Where scribe and steward of the home stand, when not beside us.
+    pub programs: Option<PathBuf>,
     /// Names of descriptors 3, 4, …; `-` gives none.
     pub names: Vec<String>,
     /// Most controllers.
@@ -97,6 +99,7 @@ const FLAGS: &[Flag] = &[
     flag(0, "connections", "N", "at most N controllers, 1 to 64 [default: 8]", set_connections),
     flag(0, "fds", "NAME,…", "names of the inherited descriptors 3, 4, …", set_names),
     flag(0, "home", "HOME", "keep this home of Abide", |o, v| put(&mut o.home, v.into())),
+    flag(0, "programs", "DIR", "with --home: scribe and steward stand in DIR", |o, v| put(&mut o.programs, v.into())),
     flag(0, "foreground", "", "with --home: do not go to the background", |o, _| on(&mut o.foreground)),
     flag(0, "can-read-ledger", "FD", "", |o, v| put(&mut o.ask_ledger, descriptor(v)?)),
     flag(0, "ledger", "FD", "", |o, v| put(&mut o.ledger, descriptor(v)?)),
@@ -189,8 +192,8 @@ impl Options {
         if self.interactive && self.config.as_deref() == Some(Path::new("-")) {
             return wrong("-i and `-c -` both want standard input".to_owned());
         }
-        if self.foreground {
-            self.unless_guarded(Stop::Wrong("--foreground goes with --home".to_owned()))?;
+        if self.foreground || self.programs.is_some() {
+            self.unless_guarded(Stop::Wrong("--foreground and --programs go with --home".to_owned()))?;
         }
         if init && self.daemonize {
             self.daemonize = false;

@@ -56,6 +56,10 @@ fn every_option_sets_its_own() {
         (&["-i", "--fds", "a,b.c"], Options { names: vec!["a".to_owned(), "b.c".to_owned()], ..interactive() }),
         (&["--home", "/h"], Options { home: Some("/h".into()), ..Options::default() }),
         (&["--foreground", "--home", "h"], Options { home: Some("h".into()), foreground: true, ..Options::default() }),
+        (
+            &["--home", "h", "--programs", "/p"],
+            Options { home: Some("h".into()), programs: Some("/p".into()), ..Options::default() },
+        ),
         (&["--can-read-ledger", "9"], Options { ask_ledger: Some(9), ..Options::default() }),
         (&["--ledger", "3"], Options { ledger: Some(3), ..Options::default() }),
     ];
@@ -107,7 +111,8 @@ fn what_is_wrong_is_named() {
         (&["--connections", "-1"], "no number"),
         (&["--ledger", "2"], "no descriptor above 2"),
         (&["--can-read-ledger", "99999999999"], "no descriptor above 2"),
-        (&["-i", "--foreground"], "--foreground goes with --home"),
+        (&["-i", "--programs", "p"], "--foreground and --programs go with --home"),
+        (&["-i", "--foreground"], "--foreground and --programs go with --home"),
         (&["-ic", "-"], "both want standard input"),
         (&["--home", "h", "-i"], "do not go with --home"),
         (&["--home", "h", "-D"], "do not go with --home"),

@@ -16,6 +16,7 @@ fn main() -> ExitCode {
         ("a_home_is_kept", a_home_is_kept),
         ("one_keeper_of_many", one_keeper_of_many),
         ("a_dead_keeper_is_replaced", a_dead_keeper_is_replaced),
+        ("the_keeper_before_is_started_while_it_is_kept", the_keeper_before_is_started_while_it_is_kept),
         ("a_home_that_others_may_write_is_refused", a_home_that_others_may_write_is_refused),
     ])
 }
@@ -212,6 +213,33 @@ fn a_dead_keeper_is_replaced() {
     let (again, _) = (house.role("scribe", scribe), house.role("steward", steward));
     assert_ne!(parent(again), keeper);
     assert_ne!(parent(parent(again)), std::process::id());
+}
+
+fn the_keeper_before_is_started_while_it_is_kept() {
+    let mut house = House::new();
+    house.start();
+    let (scribe, steward) = (house.role("scribe", 0), house.role("steward", 0));
+    let keeper = parent(scribe);
+    let previous = house.home().join(sys::daemon::PREVIOUS_KEEPER);
+    std::fs::copy(house.keeper(), &previous).expect("copy");
+    house.kill(keeper);
+    until("the lock is free", || !sys::lock::is_held(&house.home().join("run/lock")).expect("look"));
+    sys::daemon::rescue(&house.keeper(), &house.home()).expect("forks");
+    // It stands alone, and finds the roles all the same.
+    let (scribe, steward) = (house.role("scribe", scribe), house.role("steward", steward));
+    assert_eq!(link(parent(scribe), "exe"), previous);
+    // Whoever starts the house anew does as those who outlived it; what cannot be executed is passed over.
+    house.kill(parent(scribe));
+    until("the lock is free", || !sys::lock::is_held(&house.home().join("run/lock")).expect("look"));
+    std::fs::set_permissions(&previous, std::fs::Permissions::from_mode(0o600)).expect("chmod");
+    sys::daemon::start_keeper(&house.keeper(), &house.home()).expect("starts");
+    let (scribe, _) = (house.role("scribe", scribe), house.role("steward", steward));
+    assert_eq!(link(parent(scribe), "exe"), house.keeper());
+    house.kill(parent(scribe));
+    until("the lock is free", || !sys::lock::is_held(&house.home().join("run/lock")).expect("look"));
+    std::fs::set_permissions(&previous, std::fs::Permissions::from_mode(0o700)).expect("chmod");
+    sys::daemon::start_keeper(&house.keeper(), &house.home()).expect("starts");
+    assert_eq!(link(parent(house.role("scribe", scribe)), "exe"), previous);
 }
 
 fn a_home_that_others_may_write_is_refused() {

@@ -86,6 +86,8 @@ pub(crate) enum Wish {
     About(Verb, String),
     /// `POST /daemon/stop`.
     Shutdown,
+    /// `POST /daemon/upgrade`.
+    Upgrade,
 }
 
 /// What is wished of known apps.

@@ -6,6 +6,7 @@ use crate::home;
 use crate::http::{House, router, serve};
 use crate::keeper_link::KeeperLink;
 use crate::log::{self, say};
+use crate::previous;
 use crate::scribe_link::ScribeLink;
 use std::ffi::OsString;
 use std::io;
@@ -91,6 +92,7 @@ fn run(args: &Args) -> io::Result<ExitCode> {
         keeper_pid,
         // A keeper that is gone already is noticed on its line; nothing can be later than this.
         keeper_ident: sys::lives::identity(keeper_pid).unwrap_or(u64::MAX),
+        keeper_exe: keeper_exe.clone(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -140,8 +142,10 @@ async fn live(me: Identity, keeper: std::os::fd::OwnedFd, scribe: std::os::fd::O
         server = Some(tokio::spawn(serve(UnixListener::from_std(listener)?, router(House { door, home: shown }))));
         leave = brain.run(&mut calls, &mut asked).await;
     }
-    if leave == Leave::Stopped {
-        brain.say_end();
+    if matches!(leave, Leave::Stopped | Leave::Renewed) {
+        if leave == Leave::Stopped {
+            brain.say_end();
+        }
         // Nobody new comes in; those who listen are told.
         if let Some(server) = server {
             server.abort();
@@ -152,7 +156,11 @@ async fn live(me: Identity, keeper: std::os::fd::OwnedFd, scribe: std::os::fd::O
             }
         };
         let _ = timeout(LAST_ANSWERS, told).await;
+    }
+    if leave == Leave::Stopped {
         let _ = remove_socket(Path::new(home::SOCKET));
+        // Who starts the house again wants what is installed then.
+        previous::forget();
         say!("the house is empty; the keeper ends");
         brain.terminate();
         let _ = timeout(LAST_KEEPER, brain.await_end()).await;

@@ -18,6 +18,7 @@ mod log;
 mod logfile;
 mod note;
 mod preflight;
+mod previous;
 mod scribe_link;
 mod select;
 mod store;

@@ -27,6 +27,8 @@ struct Tracked {
     kind: OperationKind,
     apply: Option<api::ApplyReply>,
     slots: Vec<Tracing>,
+    /// For what is about the whole house: whether it is over, and how.
+    told: Option<Result<(), String>>,
     said: watch::Sender<Arc<Operation>>,
 }
 
@@ -52,6 +54,11 @@ pub(crate) trait World {
 }
 
 impl Tracker {
+    /// Follows something that is about the whole house, and over when [`Tracker::tell`] says so.
+    pub(crate) fn begin_whole(&mut self, id: u64, kind: OperationKind) -> watch::Receiver<Arc<Operation>> {
+        self.begin(id, Track { kind, slots: Vec::new(), apply: None })
+    }
+
     /// Follows a new operation. What it contradicts is over.
     pub(crate) fn begin(&mut self, id: u64, track: Track) -> watch::Receiver<Arc<Operation>> {
         let Track { kind, slots, apply } = track;
@@ -67,11 +74,12 @@ impl Tracker {
             tail_until: None,
         };
         let slots: Vec<Tracing> = slots.into_iter().map(tracing).collect();
-        let state =
-            if slots.is_empty() && kind != OperationKind::Shutdown { OperationState::Done } else { OperationState::Running };
-        let first = operation(id, kind, state, &slots, apply.as_ref());
+        let state = if slots.is_empty() && !is_whole(kind) { OperationState::Done } else { OperationState::Running };
+        let detail = None;
+        let slots_now = slots.iter().map(Tracing::outcome).collect();
+        let first = Operation { id, kind, state, slots: slots_now, apply: apply.clone(), detail };
         let (said, heard) = watch::channel(Arc::new(first));
-        self.known.insert(id, Tracked { kind, apply, slots, said });
+        self.known.insert(id, Tracked { kind, apply, slots, told: None, said });
         if self.known.len() > KEPT {
             let over = |tracked: &Tracked| tracked.said.borrow().state != OperationState::Running;
             let oldest = self.known.iter().find(|(_, tracked)| over(tracked)).or(self.known.first_key_value()).map(|(id, _)| *id);
@@ -133,34 +141,39 @@ impl Tracker {
                 tracing.outcome = Outcome::Ok;
                 tracing.detail = Status::Stopped.to_string();
             }
-            let state = tracked.state(true);
-            tracked.say(*id, state);
+            tracked.told = Some(Ok(()));
+            tracked.publish(*id);
         }
     }
 
-    /// Whether anybody still listens to an end that was just said.
+    /// Something about the whole house is over.
+    pub(crate) fn tell(&mut self, id: u64, how: Result<(), String>) {
+        if let Some(tracked) = self.known.get_mut(&id) {
+            tracked.told = Some(how);
+            tracked.publish(id);
+        }
+    }
+
+    /// Whether anybody still listens to an end of the house, or of this steward, that was just said.
     pub(crate) fn has_listeners(&self) -> bool {
-        self.known.values().any(|tracked| tracked.kind == OperationKind::Shutdown && tracked.said.receiver_count() > 0)
+        self.known.values().any(|tracked| is_whole(tracked.kind) && tracked.said.receiver_count() > 0)
     }
 }
 
 impl Tracked {
     fn publish(&self, id: u64) {
-        let state = self.state(false);
-        self.say(id, state);
-    }
-
-    fn say(&self, id: u64, state: OperationState) {
-        let now = operation(id, self.kind, state, &self.slots, self.apply.as_ref());
+        let (kind, state, apply) = (self.kind, self.state(), self.apply.clone());
+        let detail = self.told.as_ref().and_then(|told| told.clone().err());
+        let slots = self.slots.iter().map(Tracing::outcome).collect();
         // Kept also when nobody listens.
-        self.said.send_replace(Arc::new(now));
+        self.said.send_replace(Arc::new(Operation { id, kind, state, slots, apply, detail }));
     }
 
-    fn state(&self, empty: bool) -> OperationState {
+    fn state(&self) -> OperationState {
         let any = |outcome| self.slots.iter().any(|tracing| tracing.outcome == outcome);
-        if any(Outcome::Pending) || (self.kind == OperationKind::Shutdown && !empty) {
+        if any(Outcome::Pending) || (is_whole(self.kind) && self.told.is_none()) {
             OperationState::Running
-        } else if any(Outcome::Failed) {
+        } else if any(Outcome::Failed) || matches!(self.told, Some(Err(_))) {
             OperationState::Failed
         } else {
             OperationState::Done
@@ -169,6 +182,16 @@ impl Tracked {
 }
 
 impl Tracing {
+    fn outcome(&self) -> SlotOutcome {
+        SlotOutcome {
+            app: self.slot.app.to_string(),
+            slot: self.slot.to_string(),
+            outcome: self.outcome,
+            detail: self.detail.clone(),
+            log_tail: self.log_tail.clone(),
+        }
+    }
+
     fn look(&mut self, world: &impl World, now: Tick) {
         let view = world.slot(&self.slot);
         let (outcome, detail) = judge(self.goal, view.as_ref());
@@ -228,21 +251,9 @@ pub(crate) fn floor_of_start(view: Option<&SlotView<'_>>, next: InstanceId) -> I
     }
 }
 
-fn operation(
-    id: u64,
-    kind: OperationKind,
-    state: OperationState,
-    slots: &[Tracing],
-    apply: Option<&api::ApplyReply>,
-) -> Operation {
-    let slot = |tracing: &Tracing| SlotOutcome {
-        app: tracing.slot.app.to_string(),
-        slot: tracing.slot.to_string(),
-        outcome: tracing.outcome,
-        detail: tracing.detail.clone(),
-        log_tail: tracing.log_tail.clone(),
-    };
-    Operation { id, kind, state, slots: slots.iter().map(slot).collect(), apply: apply.cloned() }
+/// What is about the whole house is over when the house says so, whatever its slots do.
+fn is_whole(kind: OperationKind) -> bool {
+    matches!(kind, OperationKind::Shutdown | OperationKind::Upgrade)
 }
 
 #[cfg(test)]

@@ -160,6 +160,22 @@ fn nothing_to_do_is_done_and_the_old_are_forgotten() {
 }
 
 #[test]
+fn an_upgrade_is_over_when_it_is_told() {
+    let mut tracker = Tracker::default();
+    let (good, bad) = (tracker.begin_whole(1, OperationKind::Upgrade), tracker.begin_whole(2, OperationKind::Upgrade));
+    tracker.update(&Scene::new(), Tick(1));
+    assert_eq!((state(&good), state(&bad)), (Running, Running));
+    tracker.tell(1, Ok(()));
+    tracker.tell(2, Err("it will not".to_owned()));
+    tracker.tell(3, Ok(()));
+    assert_eq!((state(&good), state(&bad)), (Done, Failed));
+    assert_eq!((good.borrow().detail.clone(), bad.borrow().detail.clone()), (None, Some("it will not".to_owned())));
+    assert!(tracker.has_listeners());
+    drop((good, bad));
+    assert!(!tracker.has_listeners());
+}
+
+#[test]
 fn a_shutdown_is_done_when_the_house_says_so() {
     let (mut tracker, mut scene) = (Tracker::default(), Scene::new());
     let heard = begin(&mut tracker, 1, &scene, OperationKind::Shutdown, Goal::Stop);

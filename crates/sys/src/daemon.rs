@@ -2,11 +2,12 @@
 
 use crate::decimal::{Room, decimal};
 use crate::lock::RoleLock;
-use std::ffi::CString;
+use std::ffi::{CString, OsStr};
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -15,6 +16,8 @@ const FOLDERS: [&str; 6] = ["run", "run/io", "run/lives", "logs", "store", "even
 /// How often, and at what pause, a keeper tries for `run/lock`: a child between fork and exec may hold it for a moment.
 const LOCK_TRIES: u32 = 50;
 const LOCK_PAUSE_MS: u64 = 20;
+/// Where, in a home, the keeper's executable of before an upgrade stands until the new one has shown that it works.
+pub const PREVIOUS_KEEPER: &str = "run/abide-keeper.previous";
 
 /// The executable called `name` beside our own. Asked once at start: an upgrade may replace the file behind our own name.
 ///
@@ -28,18 +31,21 @@ fn beside(exe: &Path, name: &str) -> PathBuf {
     crate::upgrade::present(exe).parent().unwrap_or(Path::new("/")).join(name)
 }
 
-/// Starts a keeper and waits until it has gone to the background. Another keeper may already be at work there; that is no error.
+/// Starts a keeper and waits until it has gone to the background. Another keeper may already be at work there; that is no error. As with
+/// [`rescue`], it is the one of before an upgrade while that is not proven.
 ///
 /// # Errors
 /// It could not be started, or refused the home; the text is what it said.
 pub fn start_keeper(keeper_exe: &Path, home: &Path) -> io::Result<()> {
-    let done = Command::new(keeper_exe)
-        .arg("--home")
-        .arg(home)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .output()
+    let start = |exe: &Path, more: &[&OsStr]| {
+        let mut command = Command::new(exe);
+        command.arg0(keeper_exe).arg("--home").arg(home).args(more);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).output()
+    };
+    let programs = keeper_exe.parent().unwrap_or(Path::new("/"));
+    let previous = start(&home.join(PREVIOUS_KEEPER), &[OsStr::new("--programs"), programs.as_os_str()]);
+    let done = previous
+        .or_else(|_| start(keeper_exe, &[]))
         .map_err(|error| io::Error::new(error.kind(), format!("failed to start {}: {error}", keeper_exe.display())))?;
     if done.status.success() {
         return Ok(());
@@ -51,12 +57,18 @@ pub fn start_keeper(keeper_exe: &Path, home: &Path) -> io::Result<()> {
 /// Starts a keeper that does not depend on us: for a role that outlived its keeper and is about to end. Nothing of ours is inherited but
 /// descriptors 0 to 2. May be called from a program with threads.
 ///
+/// While an upgrade is not proven ([`PREVIOUS_KEEPER`] is there) that one is started, and told where the other programs stand: the new one
+/// has just died. What cannot be executed is passed over.
+///
 /// # Errors
 /// A path contains NUL, or there is no room for a process.
 pub fn rescue(keeper_exe: &Path, home: &Path) -> io::Result<()> {
     let text = |path: &Path| CString::new(path.as_os_str().as_bytes()).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL));
-    let (exe, flag, home) = (text(keeper_exe)?, c"--home", text(home)?);
-    let argv = [exe.as_ptr(), flag.as_ptr(), home.as_ptr(), std::ptr::null()];
+    let (previous, programs) = (text(&home.join(PREVIOUS_KEEPER))?, text(keeper_exe.parent().unwrap_or(Path::new("/")))?);
+    let (exe, home) = (text(keeper_exe)?, text(home)?);
+    // Both are called by the name of the keeper, so that people find it.
+    let argv = [exe.as_ptr(), c"--home".as_ptr(), home.as_ptr(), std::ptr::null()];
+    let argv_previous = [argv[0], argv[1], argv[2], c"--programs".as_ptr(), programs.as_ptr(), std::ptr::null()];
     // SAFETY: between fork and exec both processes make system calls only, on memory prepared above; the parent waits for the child that
     // ends at once, and for no other.
     unsafe {
@@ -79,6 +91,7 @@ pub fn rescue(keeper_exe: &Path, home: &Path) -> io::Result<()> {
         libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &raw const none, std::ptr::null_mut::<u64>(), 8);
         match libc::fork() {
             0 => {
+                libc::execv(previous.as_ptr(), argv_previous.as_ptr());
                 libc::execv(exe.as_ptr(), argv.as_ptr());
                 libc::_exit(127)
             }

@@ -83,9 +83,11 @@ pub fn report(screen: &Screen, operation: &Operation) -> Result<(), Failure> {
                 screen.say(match operation.kind {
                     OperationKind::Apply => "nothing to do: everything is as the file says",
                     OperationKind::Delete => "deleted",
-                    OperationKind::Start | OperationKind::Stop | OperationKind::Restart | OperationKind::Shutdown => {
-                        "nothing to do"
-                    }
+                    OperationKind::Start
+                    | OperationKind::Stop
+                    | OperationKind::Restart
+                    | OperationKind::Shutdown
+                    | OperationKind::Upgrade => "nothing to do",
                 });
             }
             Ok(())

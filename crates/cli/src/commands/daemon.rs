@@ -28,6 +28,7 @@ pub fn daemon(home: Home, screen: &Screen, what: &Daemon) -> Result<(), Failure>
         Daemon::Start => start(home, screen),
         Daemon::Stop => stop(&House::new(home, Stopped::Leave), screen),
         Daemon::Status => status(&House::new(home, Stopped::Look), screen),
+        Daemon::Upgrade => super::upgrade::upgrade(&House::new(home, Stopped::Leave), screen),
     }
 }
 
@@ -67,7 +68,7 @@ fn status(house: &House, screen: &Screen) -> Result<(), Failure> {
     if screen.json { screen.print_json(&status) } else { screen.print(&status_text(&status)) }
 }
 
-fn ask(house: &House) -> Result<DaemonStatus, Failure> {
+pub(super) fn ask(house: &House) -> Result<DaemonStatus, Failure> {
     house.ask(&Request::get(path().segment("daemon")))
 }
 
@@ -85,6 +86,11 @@ fn status_text(status: &DaemonStatus) -> String {
         process(&status.steward),
         status.scribe.as_ref().map_or("not there yet".to_owned(), process),
     );
+    if status.recovered {
+        text.push_str(
+            "trouble: the new keeper of the last upgrade broke, and the one before runs; install a good one, then `abide daemon upgrade`\n",
+        );
+    }
     if let Some(why) = &status.read_only {
         text.push_str(&format!("trouble: nothing can be stored ({}); apps run on, changes are refused\n", shown(why)));
     }
@@ -133,6 +139,7 @@ mod tests {
             steward: ProcessRef { pid: 2, version: None },
             scribe: None,
             keeper: ProcessRef { pid: 1, version: Some("0.1.0".into()) },
+            recovered: false,
             read_only: Some("ENOSPC".into()),
         };
         assert_eq!(

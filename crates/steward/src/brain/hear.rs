@@ -32,6 +32,7 @@ impl Brain {
                 self.keeper.say(&Request::new("statedump"));
                 self.keeper.say(&Request::new("echo").field("redump"));
             }
+            Said::Error(text) if self.take_upgrade_refusal(&text) => {}
             Said::Error(text) => {
                 say!("the keeper refused: {text}");
                 self.refusal = Some(errno_in(&text));
@@ -91,6 +92,8 @@ impl Brain {
             self.after_birth(instance);
         } else if let Some(instance) = first.strip_prefix("adopt-").and_then(|name| name.parse().ok()) {
             self.after_adoption(instance);
+        } else if first == "upgrade" {
+            self.take_upgraded(fields.get(1));
         } else if first == "version" {
             self.keeper_version = fields.get(2).cloned();
         } else if first == "warning" {
@@ -163,6 +166,7 @@ impl Brain {
                 FromScribe::Hello { pid } => {
                     say!("a scribe has begun, pid {pid}");
                     self.scribe.say_all_again();
+                    self.take_scribe(pid);
                 }
                 FromScribe::Sealed { id, .. } => {
                     self.scribe.sealed(id);

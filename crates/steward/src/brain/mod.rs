@@ -6,6 +6,7 @@ mod perform;
 mod run;
 mod show;
 mod start;
+mod upgrade;
 mod wishes;
 
 pub(crate) use run::{Brain, Identity, Leave};

@@ -3,6 +3,7 @@
 //! Wait for a happening, step the engine, perform its effects in order; failures come back as happenings. Nothing in here waits for
 //! anybody: what takes time is a state with a deadline.
 
+use super::upgrade::{Upgrade, copied};
 use crate::call::Call;
 use crate::journal::Journal;
 use crate::keeper_link::KeeperLink;
@@ -17,6 +18,7 @@ use engine::{Effect, Engine, Event};
 use model::{InstanceId, SlotRef, Tick};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use sys::lives::Spared;
@@ -42,6 +44,8 @@ pub(crate) struct Identity {
     pub(crate) keeper_pid: u32,
     /// Its start time; lives that began later were born under it.
     pub(crate) keeper_ident: u64,
+    /// The executable that the keeper goes over to in an upgrade: beside our own.
+    pub(crate) keeper_exe: PathBuf,
 }
 
 /// Everything that decides, and the ways out.
@@ -73,6 +77,10 @@ pub(crate) struct Brain {
     pub(super) refusal: Option<&'static str>,
     /// A dump after an overflow: services seen in it so far.
     pub(super) redump: Option<Vec<String>>,
+    /// An upgrade on its way.
+    pub(super) upgrade: Option<Upgrade>,
+    /// How long the keeper's executable of before an upgrade is kept.
+    pub(super) unproven: Option<Tick>,
     /// The operation that ends the house.
     pub(super) shutdown: Option<u64>,
     pub(super) ending: Ending,
@@ -106,6 +114,8 @@ pub(crate) enum Leave {
     Stopped,
     /// Somebody asked the steward alone to end; the keeper starts another.
     Asked,
+    /// Keeper and scribe are new after an upgrade, and the keeper starts a new steward.
+    Renewed,
     /// Not yet: everything that lived before us has been found, and clients may be let in.
     Reconciled,
 }
@@ -122,10 +132,14 @@ impl Brain {
             if self.ending == Ending::Over {
                 return Leave::Stopped;
             }
+            if let Some(leave) = self.leave_for_upgrade() {
+                return leave;
+            }
             if self.reconciling.is_some_and(|until| until <= now() || (self.adopting == 0 && self.searches.is_empty())) {
                 self.reconciling = None;
                 self.keeper.say(&Request::new("hello"));
                 self.keeper.flush();
+                self.prove_keeper();
                 return Leave::Reconciled;
             }
             if census.is_none()
@@ -160,6 +174,7 @@ impl Brain {
                     census = None;
                     self.take_findings(found.unwrap_or_else(|error| Err(io::Error::other(error))));
                 }
+                kept = copied(&mut self.upgrade) => self.take_copied(kept),
                 () = asked() => return Leave::Asked,
                 () = doze => self.time_passed(),
                 call = calls.recv(), if calls_open => match call {
@@ -200,7 +215,8 @@ impl Brain {
             Ending::Draining(until) => Some(until),
             Ending::Not | Ending::Over => None,
         };
-        [self.engine.deadline(), self.searches.deadline(), self.tracker.deadline(), ending, self.reconciling]
+        let upgrade = self.upgrade_deadline();
+        [self.engine.deadline(), self.searches.deadline(), self.tracker.deadline(), ending, self.reconciling, upgrade]
             .into_iter()
             .flatten()
             .min()
@@ -211,6 +227,7 @@ impl Brain {
         if self.engine.deadline().is_some_and(|at| at <= now) {
             self.happenings.push_back(Event::TimePassed);
         }
+        self.upgrade_time();
         if matches!(self.ending, Ending::Draining(until) if until <= now) {
             say!("the scribe did not end in time; it is left to itself");
             self.ending = Ending::Over;

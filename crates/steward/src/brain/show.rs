@@ -59,6 +59,7 @@ impl Brain {
             steward: ProcessRef { pid: std::process::id(), version: None },
             scribe,
             keeper: ProcessRef { pid: self.me.keeper_pid, version: self.keeper_version.clone() },
+            recovered: crate::previous::is_at_work(self.me.keeper_pid),
             read_only: self.store.read_only().or(damaged),
         }
     }

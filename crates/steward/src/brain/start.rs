@@ -71,6 +71,8 @@ impl Brain {
             refusal: None,
             held: BTreeSet::new(),
             redump: None,
+            upgrade: None,
+            unproven: None,
             shutdown: None,
             ending: Ending::Not,
             lives_failing: false,

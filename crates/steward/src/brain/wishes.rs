@@ -58,7 +58,7 @@ struct Plan {
 
 impl Brain {
     pub(super) fn wish(&mut self, wish: Wish, actor: &str, key: Option<String>) -> Result<Followed, Problem> {
-        if wish == Wish::Shutdown {
+        if wish == Wish::Shutdown && self.upgrade.is_none() {
             return self.shut_down(actor);
         }
         if let Some(heard) = key.as_ref().and_then(|key| self.remembered(key)) {
@@ -67,11 +67,15 @@ impl Brain {
         if self.shutdown.is_some() {
             return Err(Problem::new(503, "stopping", "the manager is stopping").hint("try again when it has stopped"));
         }
+        if wish == Wish::Upgrade {
+            return self.begin_upgrade(actor);
+        }
+        self.refuse_during_upgrade()?;
         let plan = match wish {
             Wish::Define(request) => self.plan_define(request.definition)?,
             Wish::Apply(request) => self.plan_apply(request.definitions)?,
             Wish::About(verb, selector) => self.plan_verb(verb, &selector)?,
-            Wish::Shutdown => unreachable!("answered above"),
+            Wish::Shutdown | Wish::Upgrade => unreachable!("answered above"),
         };
         self.carry_out(plan, actor, key)
     }

@@ -66,6 +66,7 @@ pub(crate) fn router(house: House) -> Router {
         .route("/events", get(events))
         .route("/daemon", get(daemon))
         .route("/daemon/stop", post(shut_down))
+        .route("/daemon/upgrade", post(upgrade))
         .route("/version", get(version));
     Router::new()
         .nest("/api/v1", v1)
@@ -173,6 +174,11 @@ async fn shut_down(
 ) -> Answer {
     let follow = asked(query)?.follow;
     wish(&house, client, &headers, follow, Wish::Shutdown).await
+}
+
+async fn upgrade(State(house): State<House>, Extension(client): Extension<Client>, headers: HeaderMap, query: Asking) -> Answer {
+    let follow = asked(query)?.follow;
+    wish(&house, client, &headers, follow, Wish::Upgrade).await
 }
 
 /// Hands a wish to the brain; answers once it is written.

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tower_service::Service;
 
 fn operation(state: OperationState) -> Arc<Operation> {
-    Arc::new(Operation { id: 7, kind: OperationKind::Stop, state, slots: Vec::new(), apply: None })
+    Arc::new(Operation { id: 7, kind: OperationKind::Stop, state, slots: Vec::new(), apply: None, detail: None })
 }
 
 /// Answers every call; says what was asked.
