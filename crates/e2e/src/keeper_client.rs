@@ -100,3 +100,10 @@ impl DerefMut for Client {
         &mut self.lines
     }
 }
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        // The thread that listens has a descriptor of its own, which alone would keep the connection.
+        let _ = self.stream.shutdown(std::net::Shutdown::Both);
+    }
+}

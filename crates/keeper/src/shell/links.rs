@@ -140,8 +140,11 @@ impl Shell {
     /// Plain files are never waited for: their next bytes are there.
     pub(super) fn serve_plain(&mut self) {
         for at in 0..self.links.all.len() {
-            if let Some(link) = self.links.all.get(at).filter(|link| link.input.is_plain() && !link.ended) {
-                self.read(link.conn);
+            for _ in 0..PLAIN_READS {
+                let Some(link) = self.links.all.get(at).filter(|link| link.input.is_plain() && !link.ended) else { break };
+                if !self.read(link.conn) {
+                    break;
+                }
             }
         }
     }

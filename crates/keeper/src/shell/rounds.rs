@@ -186,6 +186,8 @@ impl Shell {
             if self.core.deadline().is_some_and(|at| at <= sys::clock::now()) {
                 self.step(Happening::Woken);
             }
+            // A file of commands comes before what others say, so that they find what it defines.
+            self.serve_plain();
             for event in &ready {
                 let conn = ConnId((event.key & !KIND) as u32);
                 match event.key & KIND {
@@ -195,7 +197,6 @@ impl Shell {
                     _ => {}
                 }
             }
-            self.serve_plain();
         }
     }
 
