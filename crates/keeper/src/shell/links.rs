@@ -10,6 +10,8 @@ use sys::poll::Ready;
 
 /// Reads of one connection whose process is over; more than a socket buffer holds.
 const DRAIN_READS: usize = 256;
+/// Reads of a plain file in one round: a megabyte of commands.
+const PLAIN_READS: usize = 1024;
 /// Descriptors on their way to controllers. One more is not sent: its event comes alone.
 const GIVEN: usize = 64;
 /// Bytes read at once at most, and connections that have room reserved.
