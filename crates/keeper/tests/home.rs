@@ -76,7 +76,7 @@ impl House {
         });
         self.see(pid);
         // Only a keeper of ours: an orphan's parent may be anybody.
-        if link(parent(pid), "exe") == self.keeper() {
+        if link(parent(pid), "exe").starts_with(self.folder.path()) {
             self.see(parent(pid));
         }
         pid

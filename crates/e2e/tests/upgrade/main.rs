@@ -1,6 +1,7 @@
 //! Upgrades in place, with real processes: the keeper alone under load, new executables that are broken in every way, and whole houses.
 
 mod alone;
+mod chaos;
 mod load;
 mod recovery;
 mod refused;
