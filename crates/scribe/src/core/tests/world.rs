@@ -35,6 +35,7 @@ pub struct World {
     opens: BTreeMap<StreamId, ToScribe>,
     pub heard: Vec<FromScribe>,
     pub link_room: usize,
+    max_files: u32,
     /// Answers given instead of the effect, by the effect's first word.
     pub faults: BTreeMap<&'static str, Cause>,
     /// Effects until the plug is pulled.
@@ -70,6 +71,7 @@ impl World {
             opens: BTreeMap::new(),
             heard: Vec::new(),
             link_room: usize::MAX,
+            max_files: 1000,
             faults: BTreeMap::new(),
             plug: None,
             torn: 0,
@@ -88,12 +90,22 @@ impl World {
             id: id(instance),
             fifo: fifo_path(instance),
             file: file.to_owned(),
-            policy: LogPolicy { max_size, max_files: 1000 },
+            policy: LogPolicy { max_size, max_files: self.max_files },
             born,
             ended: false,
         };
         self.opens.insert(id(instance), message.clone());
         self.say(message);
+    }
+
+    /// From now on so many rotated files are wanted; streams that are open already say so when they are opened again.
+    pub fn keep(&mut self, max_files: u32) {
+        self.max_files = max_files;
+        for message in self.opens.values_mut() {
+            if let ToScribe::Open { policy, .. } = message {
+                policy.max_files = max_files;
+            }
+        }
     }
 
     pub fn say(&mut self, message: ToScribe) {
@@ -293,7 +305,7 @@ impl World {
                 let exists = |path: &str| self.names.contains_key(path);
                 let at =
                     |n| Sibling { log: exists(&rotated_path(&path, n)), index: exists(&index_path(&rotated_path(&path, n))) };
-                Answer::Siblings((1..).map(at).take_while(|one| *one != Sibling::default()).collect())
+                Answer::Siblings(siblings(at))
             }
             Effect::Rename { from, to } => match self.names.remove(&from) {
                 Some(inode) => {
