@@ -35,7 +35,9 @@ pub struct World {
     opens: BTreeMap<StreamId, ToScribe>,
     pub heard: Vec<FromScribe>,
     pub link_room: usize,
-    max_files: u32,
+    pub max_files: u32,
+    /// After a crash so many are wanted.
+    pub later_max_files: Option<u32>,
     /// Answers given instead of the effect, by the effect's first word.
     pub faults: BTreeMap<&'static str, Cause>,
     /// Effects until the plug is pulled.
@@ -72,6 +74,7 @@ impl World {
             heard: Vec::new(),
             link_room: usize::MAX,
             max_files: 1000,
+            later_max_files: None,
             faults: BTreeMap::new(),
             plug: None,
             torn: 0,
@@ -96,16 +99,6 @@ impl World {
         };
         self.opens.insert(id(instance), message.clone());
         self.say(message);
-    }
-
-    /// From now on so many rotated files are wanted; streams that are open already say so when they are opened again.
-    pub fn keep(&mut self, max_files: u32) {
-        self.max_files = max_files;
-        for message in self.opens.values_mut() {
-            if let ToScribe::Open { policy, .. } = message {
-                policy.max_files = max_files;
-            }
-        }
     }
 
     pub fn say(&mut self, message: ToScribe) {
@@ -209,6 +202,12 @@ impl World {
         self.streams.clear();
         self.logs.clear();
         self.happen(Happening::Started { pid: 2 });
+        self.max_files = self.later_max_files.unwrap_or(self.max_files);
+        for message in self.opens.values_mut() {
+            if let ToScribe::Open { policy, .. } = message {
+                policy.max_files = self.max_files;
+            }
+        }
         // The newest first, and each acts before the next is heard of.
         for message in self.opens.values().rev().cloned().collect::<Vec<_>>() {
             self.happen(Happening::Said(message));
