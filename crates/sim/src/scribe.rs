@@ -226,7 +226,11 @@ impl Scribe {
                     log: kernel.disk.has_log(&rotated_path(&path, n)),
                     index: kernel.disk.has_index(&index_path(&rotated_path(&path, n))),
                 };
-                Answer::Siblings(siblings(at))
+                let found = siblings(at);
+                if found.contains(&Sibling::default()) {
+                    kernel.checks.reach("a gap among rotated files");
+                }
+                Answer::Siblings(found)
             }
             Effect::Rename { from, to } => match kernel.disk.rename(&from, &to) {
                 true => {

@@ -25,8 +25,19 @@ fn carries(kernel: &Kernel, proc: &Proc, life: &LifeRecord) -> bool {
 
 /// Between fork and exec a child of the keeper shows what the keeper has; only a lock that names it is its own.
 fn proves(kernel: &Kernel, proc: &Proc, life: &LifeRecord) -> bool {
-    let copy = matches!(proc.body, Body::Unborn(..));
-    carries(kernel, proc, life) && (!copy || kernel.pid_in(&lock_of(life)) == Some(proc.pid))
+    carries(kernel, proc, life) && !is_mere_copy(kernel, proc, life)
+}
+
+fn is_mere_copy(kernel: &Kernel, proc: &Proc, life: &LifeRecord) -> bool {
+    matches!(proc.body, Body::Unborn(..)) && kernel.pid_in(&lock_of(life)) != Some(proc.pid)
+}
+
+/// Whether a child of the keeper shows the lock of a life that is not its own.
+pub fn misleads(kernel: &Kernel, life: &LifeRecord) -> bool {
+    let misleads = |proc: &Proc| {
+        proc.lives() && proc.truth != Some(life.instance) && carries(kernel, proc, life) && is_mere_copy(kernel, proc, life)
+    };
+    kernel.procs.values().any(misleads)
 }
 
 fn in_session(kernel: &Kernel, proc: &Proc, life: &LifeRecord, keeper: u32) -> bool {
