@@ -6,6 +6,7 @@ use crate::trace::tell;
 use model::{Tick, Wall};
 use scribe::core::{
     Answer, Cause, Core, Cut, Effect, Happening, Interest, Now, Sibling, StreamKey, TURN_BYTES, index_path, rotated_path,
+    siblings,
 };
 use std::collections::{BTreeMap, VecDeque};
 
@@ -225,7 +226,11 @@ impl Scribe {
                     log: kernel.disk.has_log(&rotated_path(&path, n)),
                     index: kernel.disk.has_index(&index_path(&rotated_path(&path, n))),
                 };
-                Answer::Siblings((1..).map(at).take_while(|one| *one != Sibling::default()).collect())
+                let found = siblings(at);
+                if found.contains(&Sibling::default()) {
+                    kernel.checks.reach("a gap among rotated files");
+                }
+                Answer::Siblings(found)
             }
             Effect::Rename { from, to } => match kernel.disk.rename(&from, &to) {
                 true => {

@@ -170,8 +170,8 @@ pub enum Effect {
         /// Which.
         file: FileKey,
     },
-    /// What rotated files there are: for n = 1, 2, … whether `PATH.n` and `PATH.n.idx` exist, up to (without) the first n that has
-    /// neither. → `Siblings`, `Failed`.
+    /// What rotated files there are: for n = 1, 2, … whether `PATH.n` and `PATH.n.idx` exist, as far as [`super::siblings`] looks.
+    /// → `Siblings`, `Failed`.
     Siblings {
         /// The log file.
         path: String,

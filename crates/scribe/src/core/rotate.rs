@@ -13,8 +13,29 @@ pub fn rotated_path(log: &str, n: usize) -> String {
     format!("{log}.{n}")
 }
 
-/// The steps that make `log` free: everything moves up by one as far as the first gap, what lies beyond `keep` is removed. A log goes
-/// before its index, so that an index without its log is the one trace of a rotation that was cut short, and it is repaired first.
+/// More rotated files of one log than anybody keeps.
+const PLACES: usize = 10_000;
+
+/// The rotated files of a log, as far as there are any. One empty place is looked across: a rotation that was cut short leaves its gap
+/// there, and what lies beyond it is older, not foreign. Two in a row are the end, for no rotation makes a gap wider or a second one.
+pub fn siblings(mut at: impl FnMut(usize) -> Sibling) -> Vec<Sibling> {
+    let mut found = Vec::new();
+    for n in 1..PLACES {
+        let sibling = at(n);
+        if sibling == Sibling::default() && found.last() == Some(&sibling) {
+            break;
+        }
+        found.push(sibling);
+    }
+    while found.last() == Some(&Sibling::default()) {
+        found.pop();
+    }
+    found
+}
+
+/// The steps that make `log` free: everything moves up by one as far as the first gap, what lies beyond `keep` is removed, on both sides
+/// of the gap and the oldest first: what is left is always the newest. A log goes before its index, so that an index without its log is the
+/// one trace of a rotation that was cut short, and it is repaired first.
 pub(crate) fn plan(log: &str, siblings: &[Sibling], keep: u32) -> VecDeque<Effect> {
     let keep = usize::try_from(keep).unwrap_or(usize::MAX);
     let at = |n: usize| siblings.get(n - 1).copied().unwrap_or_default();
@@ -35,14 +56,16 @@ pub(crate) fn plan(log: &str, siblings: &[Sibling], keep: u32) -> VecDeque<Effec
         }
     }
     let gap = (1..=siblings.len()).find(|n| !at(*n).log).unwrap_or(siblings.len() + 1);
-    for n in (1..gap).rev() {
+    for n in (1..=siblings.len()).rev().filter(|n| at(*n).log) {
         let has_index = index.get(n - 1).copied().unwrap_or_default();
-        if n >= keep {
+        // Below the gap everything moves up by one, above it nothing moves.
+        let moves = n < gap;
+        if n + usize::from(moves) > keep {
             steps.push_back(Effect::Remove { path: path(n) });
             if has_index {
                 steps.push_back(Effect::Remove { path: index_path(&path(n)) });
             }
-        } else {
+        } else if moves {
             steps.push_back(rename(path(n), path(n + 1)));
             if has_index {
                 steps.push_back(rename(index_path(&path(n)), index_path(&path(n + 1))));
@@ -73,6 +96,7 @@ mod tests {
     const BOTH: Sibling = Sibling { log: true, index: true };
     const LOG: Sibling = Sibling { log: true, index: false };
     const INDEX: Sibling = Sibling { log: false, index: true };
+    const NONE: Sibling = Sibling { log: false, index: false };
 
     fn check(siblings: &[Sibling], keep: u32, expected: &[&str]) {
         let words: Vec<String> = plan("l", siblings, keep)
@@ -104,7 +128,22 @@ mod tests {
     fn a_cut_short_rotation_is_finished() {
         // l.2 had been renamed to l.3, its index not yet.
         check(&[BOTH, INDEX, LOG], 5, &["l.2.idx>l.3.idx", "l.1>l.2", "l.1.idx>l.2.idx", "l>l.1", "l.idx>l.1.idx"]);
+        // The same, and fewer are to be kept meanwhile: what lies beyond the gap is older than what goes.
+        check(&[BOTH, INDEX, LOG], 1, &["l.2.idx>l.3.idx", "-l.3", "-l.3.idx", "-l.1", "-l.1.idx", "l>l.1", "l.idx>l.1.idx"]);
+        let none = ["-l.2", "-l.2.idx", "l>l.1", "l.idx>l.1.idx", "-l.1", "-l.1.idx"];
+        check(&[NONE, BOTH], 0, &none);
+        check(&[LOG, NONE, LOG, LOG], 3, &["-l.4", "l.1>l.2", "l>l.1", "l.idx>l.1.idx"]);
         // Place 1 is free: nothing else moves.
         check(&[INDEX, BOTH], 5, &["-l.1.idx", "l>l.1", "l.idx>l.1.idx"]);
+    }
+
+    #[test]
+    fn one_gap_is_looked_across() {
+        let look = |places: &[Sibling]| siblings(|n| places.get(n - 1).copied().unwrap_or_default());
+        assert_eq!(look(&[]), []);
+        assert_eq!(look(&[LOG, BOTH]), [LOG, BOTH]);
+        assert_eq!(look(&[NONE, LOG]), [NONE, LOG]);
+        assert_eq!(look(&[LOG, NONE, INDEX, NONE, NONE, LOG]), [LOG, NONE, INDEX]);
+        assert_eq!(look(&[NONE, NONE, LOG]), []);
     }
 }

@@ -72,17 +72,10 @@ impl Log {
 /// What rotated files stand beside a log.
 pub(super) fn siblings(path: &str) -> Vec<Sibling> {
     let exists = |path: &str| std::fs::symlink_metadata(path).is_ok();
-    let mut found = Vec::new();
-    // Ten thousand rotated files of one log are more than anybody keeps.
-    for n in 1..10_000 {
+    crate::core::siblings(|n| {
         let rotated = rotated_path(path, n);
-        let sibling = Sibling { log: exists(&rotated), index: exists(&index_path(&rotated)) };
-        if sibling == Sibling::default() {
-            break;
-        }
-        found.push(sibling);
-    }
-    found
+        Sibling { log: exists(&rotated), index: exists(&index_path(&rotated)) }
+    })
 }
 
 /// The error as a word.

@@ -1,7 +1,7 @@
 //! Who belongs to a life: the rules of `sys::lives` (`mechanisms.md` §3), read from the fake kernel.
 
 use crate::check::Sabotage;
-use crate::kernel::{Kernel, Proc};
+use crate::kernel::{Body, Kernel, Proc};
 use engine::Finding;
 use model::LifeRecord;
 use std::collections::{BTreeMap, VecDeque};
@@ -21,6 +21,23 @@ fn lock_of(life: &LifeRecord) -> String {
 
 fn carries(kernel: &Kernel, proc: &Proc, life: &LifeRecord) -> bool {
     proc.tag == Some(life.instance) || kernel.has_open(proc.pid, &lock_of(life))
+}
+
+/// Between fork and exec a child of the keeper shows what the keeper has; only a lock that names it is its own.
+fn proves(kernel: &Kernel, proc: &Proc, life: &LifeRecord) -> bool {
+    carries(kernel, proc, life) && !is_mere_copy(kernel, proc, life)
+}
+
+fn is_mere_copy(kernel: &Kernel, proc: &Proc, life: &LifeRecord) -> bool {
+    matches!(proc.body, Body::Unborn(..)) && kernel.pid_in(&lock_of(life)) != Some(proc.pid)
+}
+
+/// Whether a child of the keeper shows the lock of a life that is not its own.
+pub fn misleads(kernel: &Kernel, life: &LifeRecord) -> bool {
+    let misleads = |proc: &Proc| {
+        proc.lives() && proc.truth != Some(life.instance) && carries(kernel, proc, life) && is_mere_copy(kernel, proc, life)
+    };
+    kernel.procs.values().any(misleads)
 }
 
 fn in_session(kernel: &Kernel, proc: &Proc, life: &LifeRecord, keeper: u32) -> bool {
@@ -62,7 +79,7 @@ pub fn members(kernel: &Kernel, life: &LifeRecord, keeper: u32) -> Vec<(u32, u64
     for proc in kernel.procs.values() {
         children.entry(proc.parent).or_default().push(proc.pid);
         let ours = life.pid == Some(proc.pid) && life.ident == Some(proc.ident)
-            || not_before(proc, life) && (carries(kernel, proc, life) || in_session(kernel, proc, life, keeper));
+            || not_before(proc, life) && (proves(kernel, proc, life) || in_session(kernel, proc, life, keeper));
         if ours && proc.lives() && !spared(proc) {
             queue.push_back(proc.pid);
         }

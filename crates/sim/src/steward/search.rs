@@ -1,6 +1,6 @@
 //! Looking for processes of lives, as `steward::sweep` does it: one census at a time, whose findings come a while after it was made.
 
-use super::find::{inspect, is_locked, members};
+use super::find::{inspect, is_locked, members, misleads};
 use super::run::Steward;
 use crate::check::Sabotage;
 use crate::kernel::Kernel;
@@ -18,6 +18,7 @@ const PAUSE: (u64, u64) = (2_000_000, 50_000_000);
 enum Aim {
     Inspect,
     Sweep(Option<Signal>),
+    Confirm,
     Kill { rounds: u32, clean: u32, pause: u64 },
 }
 
@@ -31,7 +32,8 @@ struct Search {
 #[derive(Debug)]
 enum Found {
     Inspected(Finding),
-    Members(Vec<(u32, u64)>),
+    /// And whether the lock is held.
+    Members(Vec<(u32, u64)>, bool),
 }
 
 /// Everything that is to be looked for.
@@ -84,8 +86,13 @@ impl Steward {
         for search in due {
             let found = match search.aim {
                 Aim::Inspect => Found::Inspected(inspect(kernel, &search.life, self.keeper_pid)),
-                Aim::Sweep(_) | Aim::Kill { .. } => Found::Members(members(kernel, &search.life, self.keeper_pid)),
+                Aim::Sweep(_) | Aim::Confirm | Aim::Kill { .. } => {
+                    Found::Members(members(kernel, &search.life, self.keeper_pid), is_locked(kernel, &search.life))
+                }
             };
+            if misleads(kernel, &search.life) {
+                kernel.checks.reach("a copy of the keeper passed over");
+            }
             tell!(kernel, "steward p{}: looks for {}: {found:?}", self.pid, search.life.instance);
             looking.push((search, found));
         }
@@ -96,15 +103,15 @@ impl Steward {
 
     fn take_finding(&mut self, search: Search, found: Found, kernel: &mut Kernel) {
         let instance = search.life.instance;
-        let found = match found {
+        let (found, locked) = match found {
             Found::Inspected(finding) => return self.events.push_back(Event::Inspected { instance, finding }),
-            Found::Members(found) => found,
+            Found::Members(found, locked) => (found, locked),
         };
-        let left = found.len() as u32;
+        let left = (found.len() as u32).max(u32::from(locked));
         let signal = match search.aim {
             Aim::Kill { .. } => Some(Signal::KILL),
             Aim::Sweep(signal) => signal,
-            Aim::Inspect => None,
+            Aim::Inspect | Aim::Confirm => None,
         };
         if let Some(signal) = signal {
             for (pid, ident) in found {
@@ -122,6 +129,9 @@ impl Steward {
                 let clean = if left == 0 { clean + 1 } else { 0 };
                 let aim = Aim::Kill { rounds: rounds + 1, clean, pause: (pause * 2).min(PAUSE.1) };
                 self.searches.waiting.push(Search { aim, due: kernel.now + pause, ..search });
+            }
+            Aim::Sweep(_) if left == 0 => {
+                self.searches.waiting.push(Search { aim: Aim::Confirm, due: kernel.now + PAUSE.0, ..search });
             }
             _ => self.events.push_back(Event::Swept { instance, left }),
         }

@@ -1,7 +1,7 @@
 //! One reading of /proc for any number of lives.
 
 use super::stat::Stat;
-use super::{Member, Spared, Traces};
+use super::{Member, Spared, Traces, pid_in};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
 use std::io::{self, Read};
@@ -19,12 +19,18 @@ type Inode = (u64, u64);
 pub fn members(lives: &[Traces], spared: &Spared) -> io::Result<Vec<Vec<Member>>> {
     let table = table(spared)?;
     let locks: Vec<Option<Inode>> = lives.iter().map(|life| inode(&life.lock)).collect();
+    let keeper = environ(spared.keeper);
+    let original = |stat: &Stat| if stat.unexecuted { keeper.as_deref() } else { None };
     let mut direct = vec![BTreeSet::new(); lives.len()];
     for (&pid, stat) in table.iter().filter(|(pid, stat)| !stat.dead() && !spared.holds(**pid)) {
-        let evidence = Evidence::read(pid, &locks);
+        let evidence = Evidence::read(pid, &locks, original(stat));
         for (at, life) in lives.iter().enumerate() {
+            let shows = || match evidence.copy {
+                true => evidence.holds(locks[at]) && pid_in(&life.lock) == Some(pid),
+                false => evidence.shows(life, locks[at]),
+            };
             let ours = life.pid == Some(pid) && life.ident == Some(stat.ident)
-                || stat.not_before(life) && (evidence.shows(life, locks[at]) || in_session(life, stat, &table, spared.keeper));
+                || stat.not_before(life) && (shows() || in_session(life, stat, &table, spared.keeper));
             if ours {
                 direct[at].insert(pid);
             }
@@ -40,7 +46,7 @@ pub fn members(lives: &[Traces], spared: &Spared) -> io::Result<Vec<Vec<Member>>
 /// Whether the process has the life's lock open or carries its tag.
 pub(super) fn carries(pid: u32, life: &Traces) -> bool {
     let lock = inode(&life.lock);
-    Evidence::read(pid, &[lock]).shows(life, lock)
+    Evidence::read(pid, &[lock], None).shows(life, lock)
 }
 
 impl Spared {
@@ -109,38 +115,63 @@ fn proven(first: BTreeSet<u32>, children: &BTreeMap<u32, Vec<u32>>, table: &BTre
 }
 
 /// What a process carries with it.
+///
+/// A child of the keeper is a *copy* of it from fork to exec: it has the keeper's environment and, until it has placed its own, every
+/// descriptor that the keeper has, the locks of other lives included that were opened and not handed over yet (or never will be, because
+/// their fork failed). So nothing that a copy shows proves anything, except a lock in which its own pid stands: only the child of that
+/// life writes there, after it has closed the rest. A copy that is passed over still holds the lock of its life, which is looked at after
+/// the census, so the life does not count as gone; the next look sees what the child has become.
+///
+/// A copy has not executed since its fork and has the environment of the keeper, byte for byte. By the first alone, forked and orphaned
+/// workers of an app would be passed over too.
 struct Evidence {
+    copy: bool,
     instance: Option<Vec<u8>>,
     home: Option<Vec<u8>>,
     locks: BTreeSet<Inode>,
 }
 
 impl Evidence {
-    fn read(pid: u32, wanted: &[Option<Inode>]) -> Evidence {
+    /// `original`: the environment of the keeper, for a process that had not executed when its flags were read.
+    ///
+    /// The order matters: flags, environment, descriptors. Exec replaces the memory and clears the flag before it closes what is
+    /// close-on-exec, but whoever opens `environ` waits until it is through with all three (`exec_update_lock` of Linux). So a process that
+    /// had either mark no more has shed the keeper's descriptors before they are read here.
+    fn read(pid: u32, wanted: &[Option<Inode>], original: Option<&[u8]>) -> Evidence {
         let environ = environ(pid);
-        let value = |name: &[u8]| environ.split(|b| *b == 0).find_map(|pair| pair.strip_prefix(name)).map(<[u8]>::to_vec);
-        let (instance, home) = (value(b"ABIDE_INSTANCE="), value(b"ABIDE_HOME="));
-        Evidence {
-            instance,
-            home,
-            locks: if wanted.iter().any(Option::is_some) { open_files(pid, wanted) } else { BTreeSet::new() },
+        let copy = original.is_some() && environ.as_deref() == original;
+        if original.is_some() && !copy {
+            // Its memory may have been replaced while we read: only what is opened after that waits for the exec.
+            let _ = fs::File::open(environ_path(pid));
         }
+        let pairs = || environ.iter().flat_map(|text| text.split(|b| *b == 0));
+        let value = |name: &[u8]| pairs().find_map(|pair| pair.strip_prefix(name)).map(<[u8]>::to_vec);
+        let (instance, home) = (value(b"ABIDE_INSTANCE="), value(b"ABIDE_HOME="));
+        let locks = if wanted.iter().any(Option::is_some) { open_files(pid, wanted) } else { BTreeSet::new() };
+        Evidence { copy, instance, home, locks }
     }
 
     fn shows(&self, life: &Traces, lock: Option<Inode>) -> bool {
         let tagged = self.instance.as_deref() == Some(life.instance.as_bytes())
             && self.home.as_deref() == Some(life.home.as_os_str().as_encoded_bytes());
-        tagged || lock.is_some_and(|lock| self.locks.contains(&lock))
+        tagged || self.holds(lock)
+    }
+
+    fn holds(&self, lock: Option<Inode>) -> bool {
+        lock.is_some_and(|lock| self.locks.contains(&lock))
     }
 }
 
-fn environ(pid: u32) -> Vec<u8> {
+fn environ_path(pid: u32) -> String {
+    format!("/proc/{pid}/environ")
+}
+
+/// What cannot be read shows nothing.
+fn environ(pid: u32) -> Option<Vec<u8>> {
+    let file = fs::File::open(environ_path(pid)).ok()?;
     let mut text = Vec::new();
-    if let Ok(file) = fs::File::open(format!("/proc/{pid}/environ")) {
-        // What cannot be read shows nothing.
-        let _ = file.take(ENVIRON_LIMIT).read_to_end(&mut text);
-    }
-    text
+    file.take(ENVIRON_LIMIT).read_to_end(&mut text).ok()?;
+    Some(text)
 }
 
 fn open_files(pid: u32, wanted: &[Option<Inode>]) -> BTreeSet<Inode> {

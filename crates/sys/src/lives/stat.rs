@@ -7,6 +7,8 @@ use std::fs;
 const TICK_NANOS: u64 = 10_000_000;
 /// Flag of a kernel thread (`PF_KTHREAD`).
 const KERNEL_THREAD: u64 = 0x0020_0000;
+/// Flag of a process that was forked and has not executed since (`PF_FORKNOEXEC`).
+const UNEXECUTED: u64 = 0x0000_0040;
 
 /// What we need of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +17,7 @@ pub(super) struct Stat {
     pub(super) parent: u32,
     pub(super) session: u32,
     pub(super) kernel: bool,
+    pub(super) unexecuted: bool,
     pub(super) cpu_ticks: u64,
     pub(super) ident: u64,
     pub(super) rss_pages: u64,
@@ -47,6 +50,7 @@ impl Stat {
             parent: u32::try_from(number(4)?).ok()?,
             session: u32::try_from(signed(6)?).unwrap_or(0),
             kernel: number(9)? & KERNEL_THREAD != 0,
+            unexecuted: number(9)? & UNEXECUTED != 0,
             cpu_ticks: number(14)? + number(15)?,
             ident: number(22)?,
             rss_pages: u64::try_from(signed(24)?).unwrap_or(0),
@@ -85,10 +89,10 @@ mod tests {
 
     #[test]
     fn a_hostile_name_changes_nothing() {
-        let line = b"7 (a) R 1 (x)) S 3 7 7 0 -1 4194560 1 0 0 0 5 6 0 0 20 0 1 0 900 1000 42 1 2 3";
+        let line = b"7 (a) R 1 (x)) S 3 7 7 0 -1 4194624 1 0 0 0 5 6 0 0 20 0 1 0 900 1000 42 1 2 3";
         let stat = Stat::parse(line).expect("parses");
         assert_eq!((stat.state, stat.parent, stat.session, stat.cpu_ticks, stat.ident), (b'S', 3, 7, 11, 900));
-        assert_eq!(stat.rss_pages, 42);
+        assert_eq!((stat.rss_pages, stat.kernel, stat.unexecuted), (42, false, true));
         for cut in 0..line.len() - 8 {
             let _ = Stat::parse(&line[..cut]);
         }

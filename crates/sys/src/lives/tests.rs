@@ -148,6 +148,41 @@ fn a_stranger_is_never_a_member() {
     assert!(!pids(&reused).contains(&puppet.pid));
 }
 
+/// Who belongs to the life, if this process is the keeper.
+fn pids_under(keeper: u32, life: &Traces) -> Vec<u32> {
+    let found = members(std::slice::from_ref(life), &Spared { keeper, others: Vec::new() }).expect("proc");
+    found[0].iter().map(|member| member.pid).collect()
+}
+
+#[test]
+fn between_fork_and_exec_only_a_lock_that_names_it_proves() {
+    let home = tempfile::tempdir().expect("tempdir");
+    let life = life(home.path());
+    // The shell stands for the keeper, which has the lock of a life open that could not be forked and the tag of an app from which it was
+    // started; a subshell is a fork without exec.
+    let puppet = puppet("(echo $BASHPID; read x); :", &life, true, true);
+    let keeper = puppet.child.id();
+    assert!(pids(&life).contains(&puppet.pid), "it does have the lock open");
+    assert!(pids_under(keeper, &life).is_empty(), "a copy of the keeper proves nothing");
+    assert_eq!(inspect(std::slice::from_ref(&life), &Spared { keeper, others: Vec::new() }).expect("proc"), [Found::Foreign]);
+    std::fs::write(&life.lock, puppet.pid.to_string()).expect("as the child of this life does");
+    assert_eq!(pids_under(keeper, &life), [puppet.pid]);
+    // With only the tag of the keeper not even that: the number stands in a lock that it has not open.
+    let other = home.path().join("other.lock");
+    std::fs::write(&other, puppet.pid.to_string()).expect("plant");
+    assert!(pids_under(keeper, &Traces { lock: other, ..life }).is_empty());
+}
+
+#[test]
+fn an_orphan_that_was_forked_from_an_app_is_still_found_by_its_lock() {
+    let home = tempfile::tempdir().expect("tempdir");
+    let life = life(home.path());
+    // The app has no environment, forks a worker that does not execute, and ends.
+    let script = "exec 8<&0; env -i setsid bash -c '(echo $BASHPID; read x <&8) & :'; read x";
+    let puppet = puppet(script, &life, true, false);
+    assert_eq!(pids_under(puppet.child.id(), &life), [puppet.pid]);
+}
+
 #[test]
 fn a_zombie_is_dead() {
     let home = tempfile::tempdir().expect("tempdir");

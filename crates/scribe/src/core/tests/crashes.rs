@@ -105,3 +105,34 @@ fn two_crashes_anywhere() {
         }
     }
 }
+
+/// Prints lines of which one fills a file. Returns the number of effects before the last ones, with which the house puts right what a
+/// crash has left.
+fn fill(world: &mut World) -> u64 {
+    world.max_files = 3;
+    world.open(1, FILE, 20, true);
+    (0..8).for_each(|n| world.print(1, &format!("1 the line number {n}\n")));
+    let effects = world.effects;
+    (8..11).for_each(|n| world.print(1, &format!("1 the line number {n:x}\n")));
+    effects
+}
+
+/// Seed 230 of the simulator: a crash between two renames leaves a gap, and fewer files are wanted before it is closed.
+#[test]
+fn what_is_beyond_the_count_goes_although_a_crash_left_a_gap() {
+    for keep in [0, 1, 2] {
+        for plug in 0..fill(&mut World::new()) {
+            let mut world = World::new();
+            (world.plug, world.later_max_files) = (Some(plug), Some(keep));
+            fill(&mut world);
+            let there = |n: &usize| world.exists(&rotated_path(FILE, *n)) || world.exists(&index_path(&rotated_path(FILE, *n)));
+            let rotated: Vec<usize> = (1..10).filter(there).collect();
+            let how = format!("crash before effect {plug}, {keep} are kept\n{}", world.done.join("\n"));
+            assert!(rotated.iter().all(|n| *n <= keep as usize), "{rotated:?}: {how}");
+            let files = rotated.iter().rev().map(|n| rotated_path(FILE, *n)).chain([FILE.to_owned()]);
+            let text: String = files.map(|file| world.read(&file)).collect();
+            let all: String = (0..11).map(|n| format!("1 the line number {n:x}\n")).collect();
+            assert!(all.ends_with(&text) && !text.is_empty(), "{text:?} is not the newest: {how}");
+        }
+    }
+}

@@ -35,6 +35,9 @@ pub struct World {
     opens: BTreeMap<StreamId, ToScribe>,
     pub heard: Vec<FromScribe>,
     pub link_room: usize,
+    pub max_files: u32,
+    /// After a crash so many are wanted.
+    pub later_max_files: Option<u32>,
     /// Answers given instead of the effect, by the effect's first word.
     pub faults: BTreeMap<&'static str, Cause>,
     /// Effects until the plug is pulled.
@@ -70,6 +73,8 @@ impl World {
             opens: BTreeMap::new(),
             heard: Vec::new(),
             link_room: usize::MAX,
+            max_files: 1000,
+            later_max_files: None,
             faults: BTreeMap::new(),
             plug: None,
             torn: 0,
@@ -88,7 +93,7 @@ impl World {
             id: id(instance),
             fifo: fifo_path(instance),
             file: file.to_owned(),
-            policy: LogPolicy { max_size, max_files: 1000 },
+            policy: LogPolicy { max_size, max_files: self.max_files },
             born,
             ended: false,
         };
@@ -197,6 +202,12 @@ impl World {
         self.streams.clear();
         self.logs.clear();
         self.happen(Happening::Started { pid: 2 });
+        self.max_files = self.later_max_files.unwrap_or(self.max_files);
+        for message in self.opens.values_mut() {
+            if let ToScribe::Open { policy, .. } = message {
+                policy.max_files = self.max_files;
+            }
+        }
         // The newest first, and each acts before the next is heard of.
         for message in self.opens.values().rev().cloned().collect::<Vec<_>>() {
             self.happen(Happening::Said(message));
@@ -293,7 +304,7 @@ impl World {
                 let exists = |path: &str| self.names.contains_key(path);
                 let at =
                     |n| Sibling { log: exists(&rotated_path(&path, n)), index: exists(&index_path(&rotated_path(&path, n))) };
-                Answer::Siblings((1..).map(at).take_while(|one| *one != Sibling::default()).collect())
+                Answer::Siblings(siblings(at))
             }
             Effect::Rename { from, to } => match self.names.remove(&from) {
                 Some(inode) => {
