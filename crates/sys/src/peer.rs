@@ -16,7 +16,7 @@ const ADDRESS_LIMIT: usize = 107;
 /// Who opened the other end of a local socket, as the kernel knows it (`SO_PEERCRED`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer {
-    /// Its process at that moment.
+    /// Its process at that moment; 0 when our pid namespace does not see it.
     pub pid: i32,
     /// Its user.
     pub uid: u32,
@@ -29,8 +29,18 @@ pub struct Peer {
 /// # Errors
 /// The descriptor is no connected local socket.
 pub fn credentials(socket: impl AsFd) -> io::Result<Peer> {
-    let found = rustix::net::sockopt::socket_peercred(socket)?;
-    Ok(Peer { pid: found.pid.as_raw_nonzero().get(), uid: found.uid.as_raw(), gid: found.gid.as_raw() })
+    // Not through `rustix`: to it a pid is never 0, and 0 is the pid of a peer whom our pid namespace does not see.
+    let mut found = libc::ucred { pid: 0, uid: 0, gid: 0 };
+    let mut size = size_of_val(&found) as libc::socklen_t;
+    // SAFETY: the descriptor is live, and the place for the answer is as large as the size says.
+    let answer = unsafe {
+        let into = (&raw mut found).cast();
+        libc::getsockopt(socket.as_fd().as_raw_fd(), libc::SOL_SOCKET, libc::SO_PEERCRED, into, &raw mut size)
+    };
+    if answer < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(Peer { pid: found.pid, uid: found.uid, gid: found.gid })
 }
 
 /// Takes over a descriptor that our parent promised to leave at this number; close-on-exec and non-blocking from now on. To be called

@@ -6,7 +6,7 @@ use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, open, statat, unlinkat};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
-    SocketAddrUnix, SocketFlags, SocketType, accept_with, bind, connect, listen, recvmsg, sendmsg, socket_with, sockopt,
+    SocketAddrUnix, SocketFlags, SocketType, accept_with, bind, connect, listen, recvmsg, sendmsg, socket_with,
 };
 use rustix::process::{geteuid, umask};
 use std::ffi::CStr;
@@ -144,8 +144,8 @@ pub fn accept(listener: impl AsFd) -> io::Result<Option<OwnedFd>> {
             Err(Errno::AGAIN) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let uid = sockopt::socket_peercred(&fd)?.uid;
-        if uid.is_root() || uid == geteuid() {
+        let uid = crate::peer::credentials(&fd)?.uid;
+        if uid == 0 || uid == geteuid().as_raw() {
             return Ok(Some(fd));
         }
     }
