@@ -19,7 +19,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 /// How a path is opened.
@@ -78,11 +77,29 @@ pub fn open(path: &Path, how: OpenHow) -> io::Result<OwnedFd> {
     Ok(fd)
 }
 
+/// Makes the folders that are missing above a path. Not as the standard library does it, which takes memory from the heap.
 fn make_parents(path: &Path) -> io::Result<()> {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder),
-        _ => Ok(()),
+    let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else { return Ok(()) };
+    match make_folder(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            make_parents(folder)?;
+            make_folder(folder)
+        }
+        made => made,
     }
+}
+
+fn make_folder(folder: &Path) -> io::Result<()> {
+    crate::text::with_c_str(folder.as_os_str().as_bytes(), |folder| {
+        match rustix::fs::mkdirat(rustix::fs::CWD, folder, Mode::from_raw_mode(0o700)) {
+            Err(Errno::EXIST) => {
+                let there = rustix::fs::statat(rustix::fs::CWD, folder, rustix::fs::AtFlags::empty())?;
+                let is_folder = rustix::fs::FileType::from_raw_mode(there.st_mode).is_dir();
+                if is_folder { Ok(()) } else { Err(Errno::EXIST.into()) }
+            }
+            made => Ok(made?),
+        }
+    })
 }
 
 /// Switches `O_NONBLOCK` of the open file (it is shared with every copy of the descriptor).

@@ -258,6 +258,15 @@ pub fn ignore_sigpipe() {
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
 }
 
+/// Changes the working directory. Not as the standard library does it, which takes memory from the heap for a long path.
+///
+/// # Errors
+/// What `chdir` says.
+pub fn chdir(path: &std::path::Path) -> io::Result<()> {
+    use std::os::unix::ffi::OsStrExt;
+    crate::text::with_c_str(path.as_os_str().as_bytes(), |path| Ok(rustix::process::chdir(path)?))
+}
+
 /// Sets the file mode mask: bits that new files do not have.
 pub fn set_umask(mask: u32) {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(mask));

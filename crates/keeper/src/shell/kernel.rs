@@ -114,7 +114,7 @@ impl Shell {
                 let taken = self.links.take(conn).ok_or_else(|| errno(EBADF));
                 done(taken.map(|fd| self.hold(token, fd)))
             }
-            Effect::Chdir => done(std::env::set_current_dir(path(self.core.text()))),
+            Effect::Chdir => done(sys::process::chdir(path(self.core.text()))),
             Effect::Listen => done(self.listen_at_text()),
             Effect::Spawn { life } => {
                 let result = self.bear(life).map_err(|(stage, error)| Stillborn {

@@ -200,6 +200,7 @@ fn give_up(plan: &Plan<'_>) -> Result<(), Step> {
 
 /// Puts every descriptor at its number and closes all others.
 fn place(plan: &mut Plan<'_>) -> Result<(), Step> {
+    close_others(plan);
     // First everything goes above the highest number, so that no target is overwritten while it is still a source.
     let above = plan.places.last().map_or(0, |placed| placed.at + 1).max(3);
     // SAFETY: system calls on numbers.
@@ -221,6 +222,17 @@ fn place(plan: &mut Plan<'_>) -> Result<(), Step> {
         libc::syscall(libc::SYS_close_range, told as u32 + 1, u32::MAX, 0);
     }
     Ok(())
+}
+
+/// Closes what no place needs: the keeper's table may be full, and the copies need room.
+fn close_others(plan: &Plan<'_>) {
+    let mut next = 0;
+    while let Some(kept) = plan.places.iter().map(|placed| placed.source).chain([plan.tell]).filter(|fd| *fd >= next).min() {
+        close_between(next, kept);
+        next = kept + 1;
+    }
+    // SAFETY: system call on numbers, in a child that owns its table.
+    unsafe { libc::syscall(libc::SYS_close_range, next as u32, u32::MAX, 0) };
 }
 
 /// Closes `from` up to, without, `to`. Kernels without `close_range` leave it to close-on-exec, which everything of ours has.
