@@ -3,7 +3,8 @@
 use std::process::Command;
 
 fn main() {
-    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed={}", source().join("build.rs").display());
+    println!("cargo::rerun-if-env-changed=ABIDE_SOURCE");
     println!("cargo::rerun-if-env-changed=SOURCE_DATE_EPOCH");
     // Only our own repository counts: a tarball may have been unpacked within somebody else's.
     let ours = git(&["ls-files", "--error-unmatch", "build.rs"]).is_some();
@@ -22,17 +23,22 @@ fn main() {
 fn watch_head() {
     let branch = git(&["symbolic-ref", "-q", "HEAD"]);
     for name in ["HEAD", "logs/HEAD", "packed-refs"].into_iter().chain(branch.as_deref()) {
-        if let Some(path) = git(&["rev-parse", "--git-path", name])
-            && std::path::Path::new(&path).exists()
+        if let Some(path) = git(&["rev-parse", "--git-path", name]).map(|path| source().join(path))
+            && path.exists()
         {
-            println!("cargo::rerun-if-changed={path}");
+            println!("cargo::rerun-if-changed={}", path.display());
         }
     }
 }
 
+/// The folder of this file. `tools/static-keeper` builds the keeper as a package of its own elsewhere, and says where the source is.
+fn source() -> std::path::PathBuf {
+    std::env::var_os("ABIDE_SOURCE").or_else(|| std::env::var_os("CARGO_MANIFEST_DIR")).unwrap_or_default().into()
+}
+
 /// What git answers, if there is one and it does.
 fn git(args: &[&str]) -> Option<String> {
-    let output = Command::new("git").args(args).output().ok().filter(|output| output.status.success())?;
+    let output = Command::new("git").current_dir(source()).args(args).output().ok().filter(|output| output.status.success())?;
     String::from_utf8(output.stdout).ok().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 

@@ -205,6 +205,8 @@ impl Reader {
             Op::SpeakTwo => {
                 self.dialect = Dialect::Two;
                 self.out.speak_two();
+                self.number = 0;
+                self.lost = self.lost.map(|_| 1);
             }
             Op::HandOver => {
                 let mut next = Outbox::default();

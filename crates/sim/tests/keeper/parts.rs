@@ -29,8 +29,6 @@ pub struct Peer {
 pub struct Life {
     pub pid: u32,
     pub executed: bool,
-    /// Its program could not be executed: the core knows it no more.
-    pub refused: bool,
 }
 
 /// Whether it is answered before anything else is stepped.

@@ -115,11 +115,6 @@ impl Rig {
                     Happening::NotExecuted { life, why }
                 };
                 happening = (!known).then_some(fresh);
-                if !known && matches!(op, Op::Refuses(_)) {
-                    // In dialect 1 it is up already, and its exit is its end.
-                    let courses = &self.courses;
-                    self.lives.entry(life).and_modify(|life| life.refused = courses.up_by(life.pid).is_none());
-                }
             }
             Op::Exits(at, ending) => {
                 let Some(life) = life(at) else { return Ok(()) };
@@ -182,10 +177,25 @@ impl Rig {
                 }
             }
         }
+        let woken = matches!(happening, Some(Happening::Woken));
         if let Some(happening) = happening {
             self.step(happening)?;
         }
-        self.settle()
+        self.settle()?;
+        if woken { self.comes_to_rest() } else { Ok(()) }
+    }
+
+    /// What is due has been done. What that says to somebody with a patience of no time is due at once, so more than one waking may be
+    /// needed; a keeper that is always due would spin.
+    fn comes_to_rest(&mut self) -> Verdict {
+        for _ in 0..4 {
+            if self.over || self.core.deadline().is_none_or(|at| at > self.now) {
+                return Ok(());
+            }
+            self.step(Happening::Woken)?;
+            self.settle()?;
+        }
+        Err("something is always due".to_owned())
     }
 
     fn step(&mut self, happening: Happening<'_>) -> Verdict {
@@ -198,10 +208,6 @@ impl Rig {
         for conn in self.peers.keys() {
             let (unsent, room) = (self.core.unsent(*conn).len(), self.core.room(*conn));
             must!(unsent <= 256 * 1024 && room <= 65_537, "{conn:?}: {unsent} bytes wait, room for {room}");
-        }
-        if asked == 0 && !self.effects.iter().any(|effect| matches!(effect, Effect::End { .. })) {
-            let due = self.core.deadline().filter(|at| *at <= self.now);
-            must!(due.is_none(), "something is due for {} ns after a step", self.now - due.unwrap_or(0));
         }
         Ok(())
     }
@@ -269,7 +275,7 @@ impl Rig {
         self.refuse -= u32::from(!good);
         let done = if good { Ok(()) } else { Err(FAULT) };
         let has_text = match effect {
-            Effect::Open { .. } | Effect::Chdir | Effect::Listen | Effect::Upgrade => true,
+            Effect::Open { .. } | Effect::Chdir | Effect::Listen => true,
             Effect::Socket { address, .. } => matches!(address, Some(Address::Path)),
             Effect::Signal { reach, .. } => reach == Reach::Tree,
             _ => false,
@@ -300,7 +306,7 @@ impl Rig {
                 self.begins(life)?;
                 let good = good && self.lives.values().all(|life| life.pid != pid);
                 if good {
-                    self.lives.insert(life, Life { pid, executed: true, refused: false });
+                    self.lives.insert(life, Life { pid, executed: true });
                 }
                 return self.step(Happening::Adopted { life, result: if good { Ok(self.now - 1) } else { Err(FAULT) } });
             }
@@ -308,7 +314,7 @@ impl Rig {
             Effect::Drain { conn } => self.peers.get_mut(&conn).ok_or("drains nobody")?.draining = true,
             Effect::Hangup { conn } => must!(self.peers.remove(&conn).is_some(), "{conn:?} is closed and does not exist"),
             Effect::Upgrade => {
-                let text = self.core.text();
+                let text = self.core.upgrade_path();
                 must!(text.windows(6).any(|part| part == b"keeper"), "an upgrade to \"{}\"", text.escape_ascii());
                 self.upgrading = true;
             }
@@ -359,7 +365,7 @@ impl Rig {
         }
         self.next_pid += 1;
         let pid = self.next_pid;
-        self.lives.insert(life, Life { pid, executed: false, refused: false });
+        self.lives.insert(life, Life { pid, executed: false });
         if let Some(conn) = control {
             self.peers.insert(conn, Peer { reads: -1, life: Some(life), ..Peer::default() });
         }

@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 /// What a pipe takes whole when it says that it takes anything (`PIPE_BUF`).
 const AT_ONCE: usize = 4096;
 /// How long a write may hold us, in microseconds.
-const PATIENCE_US: libc::suseconds_t = 62_000;
+const PATIENCE_US: i32 = 62_000;
 
 /// Writes at most 4,096 bytes to a descriptor whose `O_NONBLOCK` is not ours to set (a log that others write to as well). It is asked
 /// first whether it takes any. Should somebody else fill it in between, a timer of 62 ms ends the wait: for its time SIGALRM is not blocked
@@ -43,8 +43,8 @@ struct Guard {
 }
 
 /// Once at first and then again and again: the first may strike before the call that it is to interrupt.
-fn set_timer(every: libc::suseconds_t) {
-    let every = libc::timeval { tv_sec: 0, tv_usec: every };
+fn set_timer(every: i32) {
+    let every = libc::timeval { tv_sec: 0, tv_usec: every.into() };
     let timer = libc::itimerval { it_interval: every, it_value: every };
     // SAFETY: a live local of the right type; the old value is not asked for.
     unsafe { libc::syscall(libc::SYS_setitimer, libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut::<libc::itimerval>()) };
