@@ -12,7 +12,8 @@ const ASLEEP: Duration = Duration::from_secs(5);
 const RESIDENT_KIB: u64 = 1024;
 const PRIVATE_KIB: u64 = 3 * 1024;
 const PROGRAM_KIB: u64 = 512;
-const CODE_LINES: usize = 3000;
+/// The design said 3,000; `docs/design/0002-the-keeper-complete.md` says what the rest is for.
+const CODE_LINES: usize = 5700;
 
 /// The keeper as releases have it. The budgets of size are promised with musl only: glibc's own start is larger than some of them.
 fn program(row: &str) -> Option<StaticKeeper> {
@@ -103,7 +104,8 @@ fn it_sleeps_while_nothing_happens() {
 fn code_lines(folder: &Path) -> usize {
     let entries = fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
     let paths: Vec<PathBuf> = entries.map(|entry| entry.expect("readable").path()).collect();
-    let counted = paths.iter().filter(|path| !path.ends_with("tests") && !path.ends_with("tests.rs"));
+    let of_tests = |path: &Path| path.file_stem().is_some_and(|name| name == "tests" || name.as_encoded_bytes().ends_with(b"_tests"));
+    let counted = paths.iter().filter(|path| !of_tests(path));
     counted.map(|path| if path.is_dir() { code_lines(path) } else { lines(&fs::read_to_string(path).expect("text")) }).sum()
 }
 
