@@ -2,21 +2,21 @@
 
 use crate::bins::Bins;
 use crate::done::{Done, run};
-use crate::janitor::{clear, members};
+use crate::folder::Folder;
+use crate::janitor::{clear, janitor, members};
 use crate::proc::{Proc, pids, state_of};
 use crate::wait::wait_until;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::time::Duration;
-use tempfile::TempDir;
 
 /// A fresh home, and beside it a folder for the files of the test. Dropped, also by a panic, it ends every process that belongs to it; if the
 /// test itself is killed, its janitor does that.
 #[derive(Debug)]
 pub struct House {
-    root: TempDir,
+    folder: Folder,
     bins: Bins,
     janitor: Option<Child>,
 }
@@ -39,35 +39,26 @@ impl House {
     }
 
     fn with(bins: impl FnOnce(&Path) -> Bins) -> House {
-        let root = tempfile::Builder::new().prefix("ab-").tempdir_in("/tmp").expect("a folder in /tmp");
-        let bins = bins(root.path());
-        fs::create_dir(root.path().join("work")).expect("a folder in our own folder");
-        let janitor = Command::new(bins.path("puppet"))
-            .arg("janitor")
-            .arg(root.path())
-            .env("E2E_JANITOR", "1")
-            .current_dir("/")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the puppet can be started");
-        House { root, bins, janitor: Some(janitor) }
+        let folder = Folder::new("ab-");
+        let bins = bins(folder.root());
+        fs::create_dir(folder.file("work")).expect("a folder in our own folder");
+        let janitor = janitor(&bins, folder.root());
+        House { folder, bins, janitor: Some(janitor) }
     }
 
     /// The folder that holds everything of this house.
     pub fn root(&self) -> &Path {
-        self.root.path()
+        self.folder.root()
     }
 
     /// Abide's home. Not made by the kit.
     pub fn home(&self) -> PathBuf {
-        self.root.path().join("home")
+        self.folder.file("home")
     }
 
     /// The folder for the test's own files, in which commands run.
     pub fn work(&self) -> PathBuf {
-        self.root.path().join("work")
+        self.folder.file("work")
     }
 
     /// The path of a file in [`House::work`].
@@ -77,14 +68,12 @@ impl House {
 
     /// Writes a file in [`House::work`].
     pub fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
-        let path = self.file(name);
-        fs::write(&path, text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-        path
+        self.folder.write(&format!("work/{name}"), text)
     }
 
     /// What a file in [`House::work`] holds; nothing when it is missing.
     pub fn read(&self, name: &str) -> String {
-        fs::read(self.file(name)).map(|b| String::from_utf8_lossy(&b).into_owned()).unwrap_or_default()
+        self.folder.read(&format!("work/{name}"))
     }
 
     /// The built programs.

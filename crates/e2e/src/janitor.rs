@@ -1,10 +1,12 @@
 //! No process of a test outlives it.
 
+use crate::bins::Bins;
 use crate::proc::{Proc, open_files, pids};
 use crate::wait::Pause;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Every process that belongs to the house at `root`: by an argument that names it (`--home`), by the variable `E2E_HOUSE`, by working
@@ -13,6 +15,14 @@ pub fn members(root: &Path) -> Vec<Proc> {
     let me = std::process::id();
     let found = pids().into_iter().filter(|pid| *pid != me).filter_map(Proc::find);
     found.filter(|p| belongs(*p, root)).collect()
+}
+
+/// Starts a process that clears the folder at `root` when its standard input ends, and that is when we are gone, however that happens.
+pub(crate) fn janitor(bins: &Bins, root: &Path) -> Child {
+    let mut command = Command::new(bins.path("puppet"));
+    command.arg("janitor").arg(root).env("E2E_JANITOR", "1").current_dir("/");
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().expect("the puppet can be started")
 }
 
 fn belongs(process: Proc, root: &Path) -> bool {

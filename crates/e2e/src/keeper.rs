@@ -1,7 +1,8 @@
 //! A running `abide-keeper`, seen from outside.
 
 use crate::bins::Bins;
-use crate::janitor::{clear, members};
+use crate::folder::Folder;
+use crate::janitor::{clear, janitor, members};
 use crate::keeper_client::Client;
 use crate::keeper_inbox::Inbox;
 use crate::keeper_lines::{Lines, PATIENCE};
@@ -17,12 +18,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
 
 /// How a keeper is to be started. Every stream that is not chosen is a pipe to the test.
 #[derive(Debug)]
 pub struct Start {
-    root: TempDir,
+    folder: Folder,
     bins: Bins,
     program: Option<PathBuf>,
     called: Option<String>,
@@ -33,33 +33,23 @@ pub struct Start {
     prefix: Vec<OsString>,
 }
 
+impl Deref for Start {
+    type Target = Folder;
+    fn deref(&self) -> &Folder {
+        &self.folder
+    }
+}
+
 impl Start {
     /// A keeper (the built one, or the program that the variable `E2E_KEEPER` names) in a fresh folder, which is its working directory and holds the test's files.
     ///
     /// # Panics
     /// When a program is missing or too old.
     pub fn new<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Start {
-        let root = tempfile::Builder::new().prefix("ak-").tempdir_in("/tmp").expect("a folder in /tmp");
+        let folder = Folder::new("ak-");
         let args = args.into_iter().map(|a| a.as_ref().to_owned()).collect();
         let (env, streams, prefix) = (Vec::new(), [None, None, None], Vec::new());
-        Start { root, bins: Bins::find(), program: None, called: None, args, env, cwd: None, streams, prefix }
-    }
-
-    /// The folder of this keeper.
-    pub fn root(&self) -> &Path {
-        self.root.path()
-    }
-
-    /// The path of a file in it.
-    pub fn file(&self, name: &str) -> PathBuf {
-        self.root.path().join(name)
-    }
-
-    /// Writes a file in it.
-    pub fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
-        let path = self.file(name);
-        fs::write(&path, text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-        path
+        Start { folder, bins: Bins::find(), program: None, called: None, args, env, cwd: None, streams, prefix }
     }
 
     /// One more argument.
@@ -145,16 +135,7 @@ impl Start {
     /// Starts it.
     #[track_caller]
     pub fn start(mut self) -> Keeper {
-        let janitor = Command::new(self.bins.path("puppet"))
-            .arg("janitor")
-            .arg(self.root())
-            .env("E2E_JANITOR", "1")
-            .current_dir("/")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the puppet can be started");
+        let janitor = janitor(&self.bins, self.root());
         let mut command = self.command();
         let streams = std::mem::take(&mut self.streams).map(|s| s.unwrap_or_else(Stdio::piped));
         let [stdin, stdout, stderr] = streams;
@@ -166,7 +147,7 @@ impl Start {
         let stdin = child.stdin.take().map(|stdin| Box::new(stdin) as Box<_>);
         let lines = Lines::new("stdin and stdout of the keeper", stdin, events, Some(stderr.clone()));
         let started = Proc::find(child.id()).map_or(0, |p| p.start);
-        Keeper { lines, stderr, stderr_next: 0, child, ended: None, root: self.root, bins: self.bins, janitor, started }
+        Keeper { lines, stderr, stderr_next: 0, child, ended: None, folder: self.folder, bins: self.bins, janitor, started }
     }
 }
 
@@ -202,7 +183,7 @@ pub struct Keeper {
     stderr_next: usize,
     child: Child,
     ended: Option<ExitStatus>,
-    root: TempDir,
+    folder: Folder,
     bins: Bins,
     janitor: Child,
     started: u64,
@@ -229,25 +210,28 @@ impl Keeper {
     }
 
     /// The folder of this keeper.
+    pub fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    /// Its path.
     pub fn root(&self) -> &Path {
-        self.root.path()
+        self.folder.root()
     }
 
     /// The path of a file in it.
     pub fn file(&self, name: &str) -> PathBuf {
-        self.root.path().join(name)
+        self.folder.file(name)
     }
 
     /// Writes a file in it.
     pub fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
-        let path = self.file(name);
-        fs::write(&path, text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-        path
+        self.folder.write(name, text)
     }
 
     /// What a file in it holds; nothing when it is missing.
     pub fn read(&self, name: &str) -> String {
-        fs::read(self.file(name)).map(|b| String::from_utf8_lossy(&b).into_owned()).unwrap_or_default()
+        self.folder.read(name)
     }
 
     /// Waits until a file in it holds a text that `fits` says yes to, and gives it back.
@@ -381,7 +365,7 @@ impl Drop for Keeper {
         let _ = self.child.wait();
         // A service without our variable in its environment is known by what the keeper said; nothing older than the keeper is its.
         self.lines.inbox().born().iter().filter(|born| born.start >= self.started).for_each(|born| _ = born.kill());
-        clear(self.root.path());
+        clear(self.root());
         drop(self.janitor.stdin.take());
         let _ = self.janitor.wait();
     }

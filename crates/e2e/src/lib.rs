@@ -7,8 +7,10 @@
 mod ask;
 mod bins;
 mod config;
+mod dialect_two;
 mod dice;
 mod done;
+mod folder;
 mod house;
 mod janitor;
 mod keeper;
@@ -23,8 +25,10 @@ mod wait;
 
 pub use bins::{Bins, workspace_root};
 pub use config::{App, app_file, toml_string};
+pub use dialect_two::{body, denied, set, speak_two, start_two};
 pub use dice::Dice;
 pub use done::{Done, run};
+pub use folder::Folder;
 pub use house::House;
 pub use janitor::{clear, janitor_main, members};
 pub use keeper::{Keeper, Start};

@@ -104,7 +104,8 @@ fn it_sleeps_while_nothing_happens() {
 fn code_lines(folder: &Path) -> usize {
     let entries = fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
     let paths: Vec<PathBuf> = entries.map(|entry| entry.expect("readable").path()).collect();
-    let of_tests = |path: &Path| path.file_stem().is_some_and(|name| name == "tests" || name.as_encoded_bytes().ends_with(b"_tests"));
+    let of_tests =
+        |path: &Path| path.file_stem().is_some_and(|name| name == "tests" || name.as_encoded_bytes().ends_with(b"_tests"));
     let counted = paths.iter().filter(|path| !of_tests(path));
     counted.map(|path| if path.is_dir() { code_lines(path) } else { lines(&fs::read_to_string(path).expect("text")) }).sum()
 }

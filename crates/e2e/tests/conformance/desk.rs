@@ -1,6 +1,7 @@
 //! What the chapters share.
 
 use e2e::{Keeper, Lines, Start};
+pub use e2e::{body, denied, set, speak_two, start_two};
 
 /// A keeper with `-i` alone, its banner read.
 #[track_caller]
@@ -116,47 +117,12 @@ pub fn stat_fields(pid: u32) -> Vec<String> {
     rest.split(' ').map(str::to_owned).collect()
 }
 
-/// Asks for dialect 2; the first numbered line is the answer.
-#[track_caller]
-pub fn speak_two(lines: &mut Lines) {
-    lines.ask("dialect\t2", "#1\tdialect\t2");
-}
-
 /// A keeper with `-i` that speaks dialect 2, and a control socket `ctl`.
 #[track_caller]
 pub fn talk_two() -> Keeper {
     let mut keeper = with_socket();
     speak_two(&mut keeper);
     keeper
-}
-
-/// An event of dialect 2 without its number.
-pub fn body(line: &str) -> &str {
-    line.split_once('\t').map_or("", |(_, rest)| rest)
-}
-
-/// Says a command of dialect 2 that must not be refused.
-#[track_caller]
-pub fn set(lines: &mut Lines, command: &str) {
-    let answers = lines.answers(command);
-    lines.check(!answers.iter().any(|a| body(a).starts_with("error\t")), &format!("{command:?} got {answers:?}"));
-}
-
-/// Says a command of dialect 2 that must be refused, and with nothing else; gives back the reason.
-#[track_caller]
-pub fn denied(lines: &mut Lines, command: &str) -> String {
-    let answers = lines.answers(command);
-    let one = answers.len() == 1 && body(&answers[0]).starts_with("error\t");
-    lines.check(one, &format!("{command:?} must be refused, got {answers:?}"));
-    body(&answers[0])["error\t".len()..].to_owned()
-}
-
-/// Starts a service in dialect 2 and waits until it is up; gives back its pid and ident.
-#[track_caller]
-pub fn start_two(lines: &mut Lines, name: &str) -> (u32, u64) {
-    lines.say(&format!("service.start\t{name}"));
-    let found = lines.wait_for(&format!("#<int>\tservice.state\t{name}\tup\t<ts>\t<pid>\t-\t-\t<int>\t-\t<ts>"));
-    (found[2].parse().expect("digits"), found[4].parse().expect("digits"))
 }
 
 /// Runs a script as a service of dialect 2 after these settings; gives back what it wrote to its standard output. It must end with 0.

@@ -88,12 +88,12 @@ fn a_user_with_groups() {
 fn a_session_is_the_default_and_a_group_can_be_had() {
     let mut keeper = talk_two();
     set(&mut keeper, "service.args\ta\tsleep\t1000");
-    let (pid, _) = start_two(&mut keeper, "a");
+    let pid = start_two(&mut keeper, "a").pid;
     let own = pid.to_string();
     keeper.check(stat_fields(pid)[2..4] == [own.clone(), own], "group and session are its own");
     set(&mut keeper, "service.args\tb\tsleep\t1000");
     set(&mut keeper, "service.opt\tb\tgroup");
-    let (pid, _) = start_two(&mut keeper, "b");
+    let pid = start_two(&mut keeper, "b").pid;
     keeper.check(stat_fields(pid)[2] == pid.to_string(), "the group is its own");
     for wrong in ["service.opt\tb\tbogus", "service.opt\tb\tdeath_signal", "service.opt\tb\tdeath_signal\tNOPE"] {
         denied(&mut keeper, wrong);
@@ -116,7 +116,7 @@ fn a_death_signal_ends_it_with_the_keeper() {
     let mut keeper = talk_two();
     set(&mut keeper, "service.args\ta\tsleep\t1000");
     set(&mut keeper, "service.opt\ta\tsession\tdeath_signal\tSIGKILL");
-    let (pid, _) = start_two(&mut keeper, "a");
+    let pid = start_two(&mut keeper, "a").pid;
     let child = Proc::find(pid).expect("it runs");
     keeper.signal(Signal::KILL);
     keeper.exit_status(e2e::PATIENCE);
@@ -159,7 +159,7 @@ fn a_cgroup_is_born_in_and_killed_as_a_whole() {
     let mut keeper = talk_two();
     set(&mut keeper, "service.args\ta\tsh\t-c\tsetsid sleep 1000 & setsid sleep 1000 & wait");
     set(&mut keeper, &format!("service.cgroup\ta\t{}", cgroup.0.display()));
-    let (pid, _) = start_two(&mut keeper, "a");
+    let pid = start_two(&mut keeper, "a").pid;
     wait_until(e2e::PATIENCE, "three are in it", || {
         (cgroup.pids().lines().count() == 3 && cgroup.pids().lines().any(|l| l == pid.to_string())).then_some(())
     });

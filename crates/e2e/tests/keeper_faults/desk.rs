@@ -1,6 +1,7 @@
 //! What the rows share.
 
-use e2e::{Keeper, Lines, Proc, Start, children_of, wait_until};
+use e2e::{Keeper, Lines, Start, children_of, wait_until};
+pub use e2e::{body, denied, set, speak_two, start_two};
 use std::time::Duration;
 
 /// Generous: other tests run beside this one.
@@ -23,41 +24,6 @@ pub fn two(start: Start) -> Keeper {
 /// A keeper without arguments of its own.
 pub fn plain() -> Start {
     Start::new::<&str>([])
-}
-
-/// Asks for dialect 2.
-#[track_caller]
-pub fn speak_two(lines: &mut Lines) {
-    lines.ask("dialect\t2", "#<int>\tdialect\t2");
-}
-
-/// An event of dialect 2 without its number.
-pub fn body(line: &str) -> &str {
-    line.split_once('\t').filter(|(number, _)| number.starts_with('#')).map_or(line, |(_, rest)| rest)
-}
-
-/// Says a command that must not be refused.
-#[track_caller]
-pub fn set(lines: &mut Lines, command: &str) {
-    let answers = lines.answers(command);
-    lines.check(!answers.iter().any(|a| body(a).starts_with("error\t")), &format!("{command:?} got {answers:?}"));
-}
-
-/// Says a command that must be refused, and with nothing else; gives back the reason.
-#[track_caller]
-pub fn denied(lines: &mut Lines, command: &str) -> String {
-    let answers = lines.answers(command);
-    let refused = answers.len() == 1 && body(&answers[0]).starts_with("error\t");
-    lines.check(refused, &format!("{command:?} must be refused, got {answers:?}"));
-    body(&answers[0])["error\t".len()..].to_owned()
-}
-
-/// Starts a service in dialect 2 and waits until it is up.
-#[track_caller]
-pub fn start_two(lines: &mut Lines, name: &str) -> Proc {
-    lines.say(&format!("service.start\t{name}"));
-    let found = lines.wait_for(&format!("#<int>\tservice.state\t{name}\tup\t<ts>\t<pid>\t-\t-\t<int>\t-\t<ts>"));
-    Proc { pid: found[2].parse().expect("digits"), start: found[4].parse().expect("digits") }
 }
 
 /// Starts a service in dialect 1 and waits until it is up; gives back its pid.

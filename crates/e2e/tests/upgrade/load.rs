@@ -1,23 +1,13 @@
 //! What a keeper carries while it is upgraded, and whether all of it is there afterwards.
 
 use e2e::{Keeper, Lines, Start};
+pub use e2e::{body, speak_two};
 use std::collections::BTreeMap;
 
 /// Services that print numbered lines into files.
 pub const TO_FILES: usize = 80;
 /// Services that print them into pipes, which others read.
 pub const TO_PIPES: usize = 20;
-
-/// Asks for dialect 2.
-#[track_caller]
-pub fn speak_two(lines: &mut Lines) {
-    lines.ask("dialect\t2", "#<int>\tdialect\t2");
-}
-
-/// An event of dialect 2 without its number.
-pub fn body(line: &str) -> &str {
-    line.split_once('\t').map_or("", |(_, rest)| rest)
-}
 
 /// A keeper that speaks dialect 2 on its standard streams and has a control socket `ctl`.
 #[track_caller]
