@@ -102,8 +102,8 @@ pub(crate) fn settings(spec: &mut AppSpec, layers: &[&Layer], base: &Base<'_>, t
     set(key("stop_timeout"), &mut spec.stop_timeout, |e| t.span(e));
     set(key("start_delay"), &mut spec.start_delay, |e| t.span(e));
     set(key("success_exit_codes"), &mut spec.success_exit_codes, |e| t.codes(e));
-    set(key("log_max_size"), &mut spec.log.max_size, |e| t.size(e));
-    set(key("log_max_files"), &mut spec.log.max_files, |e| t.small(e));
+    set(key("log_max_size"), &mut spec.log.policy.max_size, |e| t.size(e));
+    set(key("log_max_files"), &mut spec.log.policy.max_files, |e| t.small(e));
     let key = |name| top_backoff(layers, name);
     set(key("min"), &mut spec.backoff.min, |e| t.span(e));
     set(key("max"), &mut spec.backoff.max, |e| t.span(e));

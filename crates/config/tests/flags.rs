@@ -50,7 +50,7 @@ fn every_flag() {
     assert_eq!((spec.start_delay, spec.stop_timeout), (Duration::from_millis(500), Duration::from_millis(1500)));
     assert_eq!((spec.stop_signal, spec.namespace.as_str()), (Signal::INT, "ns"));
     assert_eq!((spec.success_exit_codes.as_slice(), spec.autostart), ([0, 143].as_slice(), false));
-    assert_eq!((spec.log.max_size, spec.log.max_files), (1 << 20, 2));
+    assert_eq!((spec.log.policy.max_size, spec.log.policy.max_files), (1 << 20, 2));
     assert_eq!(spec.origins["instances"], Origin::Flag);
     assert_eq!(spec.origins["env.A"], Origin::Flag);
 }

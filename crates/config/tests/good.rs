@@ -92,7 +92,7 @@ instances = 3
     assert_eq!((spec.max_restarts, spec.backoff.threshold), (Some(7), None));
     assert_eq!((spec.stop_signal, spec.stop_timeout, spec.start_delay), (Signal::INT, ms(90_000), ms(250)));
     assert_eq!(spec.success_exit_codes, [0, 143]);
-    assert_eq!((spec.log.max_size, spec.log.max_files), (3 << 20, 0));
+    assert_eq!((spec.log.policy.max_size, spec.log.policy.max_files), (3 << 20, 0));
     assert_eq!((spec.namespace.as_str(), spec.instances), ("back.end", 3));
 }
 
@@ -261,7 +261,7 @@ fn templates_reach_every_kind_of_value() {
     );
     assert_eq!(spec.name.as_str(), "never-app");
     assert_eq!((spec.stop_timeout, spec.restart_delay), (ms(3000), ms(4)));
-    assert_eq!((spec.log.max_size, spec.log.max_files), (1 << 20, 4));
+    assert_eq!((spec.log.policy.max_size, spec.log.policy.max_files), (1 << 20, 4));
     assert_eq!((spec.autostart, spec.restart), (false, Restart::Never));
     assert_eq!(spec.stop_signal.to_string(), "SIGUSR1");
     assert_eq!((spec.namespace.as_str(), spec.success_exit_codes.as_slice()), ("never", [4].as_slice()));

@@ -12,6 +12,8 @@ pub struct IndexFlags {
     pub partial: bool,
     /// The line feed just before `offset` was written by us, not by the app.
     pub our_newline: bool,
+    /// What follows came from standard error; told in files that both streams write.
+    pub err: bool,
 }
 
 /// "From `offset` on, the bytes were written by `instance` and read at this time." Little endian on disk: offset u64,
@@ -34,7 +36,7 @@ impl IndexRecord {
     /// The bytes on disk.
     pub fn encode(&self) -> [u8; INDEX_RECORD_BYTES] {
         let mut out = [0; INDEX_RECORD_BYTES];
-        let flags = u64::from(self.flags.partial) | u64::from(self.flags.our_newline) << 1;
+        let flags = u64::from(self.flags.partial) | u64::from(self.flags.our_newline) << 1 | u64::from(self.flags.err) << 2;
         out[0..8].copy_from_slice(&self.offset.to_le_bytes());
         out[8..16].copy_from_slice(&self.wall.0.to_le_bytes());
         out[16..24].copy_from_slice(&self.tick.0.to_le_bytes());
@@ -52,7 +54,7 @@ impl IndexRecord {
             wall: Wall(word(8)? as i64),
             tick: Tick(word(16)?),
             instance: InstanceId(last & (u64::MAX >> 8)),
-            flags: IndexFlags { partial: flags & 1 != 0, our_newline: flags & 2 != 0 },
+            flags: IndexFlags { partial: flags & 1 != 0, our_newline: flags & 2 != 0, err: flags & 4 != 0 },
         })
     }
 }
@@ -68,7 +70,7 @@ mod tests {
             wall: Wall(-5),
             tick: Tick(u64::MAX),
             instance: InstanceId(91),
-            flags: IndexFlags { partial: true, our_newline: true },
+            flags: IndexFlags { partial: true, our_newline: true, err: true },
         };
         assert_eq!(IndexRecord::decode(&record.encode()), Some(record));
         assert_eq!(IndexRecord::decode(&record.encode()[..31]), None);

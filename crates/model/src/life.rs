@@ -1,6 +1,6 @@
 //! What is remembered of lives: the contents of the lives journal.
 
-use crate::{End, Generation, InstanceId, LogPolicy, Signal, SlotId, SlotRef, Tick, spec::millis};
+use crate::{End, Generation, InstanceId, LogSpec, Signal, SlotId, SlotRef, Tick, spec::millis};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
@@ -54,8 +54,8 @@ pub struct LifeRecord {
     /// How long it then has.
     #[serde(with = "millis")]
     pub stop_timeout: Duration,
-    /// Rotation of its log files.
-    pub log: LogPolicy,
+    /// What becomes of what it prints.
+    pub log: LogSpec,
 }
 
 /// What a slot remembers of its lives; written whole with each change, so the last one stands.

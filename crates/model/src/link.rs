@@ -1,7 +1,7 @@
 //! What steward and scribe say to each other: one JSON object a message, over a `SOCK_SEQPACKET` pair that the keeper holds, so that
 //! either side may be replaced and no message is ever torn. Every message to the scribe may be repeated.
 
-use crate::{InstanceId, LogPolicy, Stream};
+use crate::{InstanceId, LogFormat, LogOverflow, LogPolicy, Stream};
 use serde::{Deserialize, Serialize};
 
 /// The longest message in bytes.
@@ -16,6 +16,20 @@ pub struct StreamId {
     pub stream: Stream,
 }
 
+/// In which form a stream's lines stand in the file.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LogForm {
+    /// What stands in the file.
+    pub format: LogFormat,
+    /// What happens when it cannot take more.
+    pub overflow: LogOverflow,
+    /// The app, as JSON lines name it.
+    pub app: String,
+    /// The slot, as JSON lines name it.
+    pub slot: String,
+}
+
 /// From the steward to the scribe.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "say", rename_all = "snake_case")]
@@ -26,10 +40,14 @@ pub enum ToScribe {
         id: StreamId,
         /// The FIFO, relative to the home.
         fifo: String,
-        /// The log file, relative to the home or absolute. The index is `FILE.idx`, rotated ones are `FILE.1` …
+        /// The log file, relative to the home or absolute. The index is `FILE.idx`, rotated ones are `FILE.1` or `FILE.1.gz` …, each with
+        /// the index `FILE.1.idx`.
         file: String,
-        /// Rotation.
+        /// How the file is kept.
         policy: LogPolicy,
+        /// What stands in it, and what happens when it cannot take more.
+        #[serde(default)]
+        form: LogForm,
         /// Whether its process has run: before that, end-of-file means "nobody yet".
         born: bool,
         /// Whether its process has ended.
@@ -61,6 +79,26 @@ pub enum ToScribe {
     Rotate {
         /// The log file.
         file: String,
+    },
+    /// Close every log file that is open; each is opened anew by its name when there is something to write. Answered by `Did`.
+    Reopen {
+        /// Repeated in the answer.
+        ask: u64,
+    },
+    /// Empty a log file and remove its rotated files and their indexes, whether a stream writes it or not. Bytes on their way are
+    /// written afterwards. Answered by `Did`.
+    Clear {
+        /// Repeated in the answer.
+        ask: u64,
+        /// The log file.
+        file: String,
+    },
+    /// How much all log files may have together. While it is more, the oldest rotated files of the largest go.
+    Budget {
+        /// Bytes; 0 = no limit.
+        total: u64,
+        /// Limits of single apps: their log files, and bytes.
+        apps: Vec<(Vec<String>, u64)>,
     },
     /// Say `Grew` (somebody follows a log), or stop saying it.
     Watch {
@@ -113,6 +151,30 @@ pub enum FromScribe {
         path: String,
         /// `ENOSPC`.
         errno: String,
+    },
+    /// Bytes of a stream were read and discarded, because it may not wait (`LogOverflow::Drop`). Said when there is room again; a
+    /// line in the log says the same.
+    Dropped {
+        /// Which stream.
+        id: StreamId,
+        /// How many bytes.
+        bytes: u64,
+        /// Why: `ENOSPC`.
+        errno: String,
+    },
+    /// A rotated file was removed, because all files together had more bytes than `Budget` allows.
+    Removed {
+        /// The file.
+        file: String,
+        /// Its bytes on the disk.
+        bytes: u64,
+    },
+    /// What was asked for has been done, or why not.
+    Did {
+        /// As in the question.
+        ask: u64,
+        /// The path and the name of the error, when it was not done.
+        failed: Option<(String, String)>,
     },
     /// The trouble is over.
     Resumed {

@@ -1,6 +1,6 @@
 //! What the user wrote, with no option left open.
 
-use crate::{AppName, Signal};
+use crate::{AppName, LogSpec, Signal};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::hash::Hasher;
@@ -44,8 +44,8 @@ pub struct AppSpec {
     pub start_delay: Duration,
     /// Exit codes that are no failure.
     pub success_exit_codes: Vec<i32>,
-    /// Rotation.
-    pub log: LogPolicy,
+    /// What becomes of what it prints.
+    pub log: LogSpec,
     /// Where each value came from, by key; keys at their built-in default are not listed.
     pub origins: BTreeMap<String, Origin>,
 }
@@ -80,15 +80,6 @@ pub struct Backoff {
     pub window: Duration,
     /// More failed lives than this inside `window` = crash loop; `None` = never given up for that reason.
     pub threshold: Option<u32>,
-}
-
-/// How log files of a slot are rotated.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LogPolicy {
-    /// Bytes after which a file is rotated; 0 = never.
-    pub max_size: u64,
-    /// How many rotated files are kept beside the current one.
-    pub max_files: u32,
 }
 
 /// Where a value came from.
@@ -136,12 +127,6 @@ impl Default for Backoff {
     }
 }
 
-impl Default for LogPolicy {
-    fn default() -> Self {
-        LogPolicy { max_size: 20 << 20, max_files: 5 }
-    }
-}
-
 impl AppSpec {
     /// A specification with every default, for the program `argv` in `cwd`.
     pub fn new(name: AppName, argv: Vec<String>, cwd: PathBuf) -> AppSpec {
@@ -161,7 +146,7 @@ impl AppSpec {
             stop_timeout: Duration::from_secs(10),
             start_delay: Duration::ZERO,
             success_exit_codes: vec![0],
-            log: LogPolicy::default(),
+            log: LogSpec::default(),
             origins: BTreeMap::new(),
         }
     }
@@ -201,5 +186,19 @@ pub(crate) mod millis {
 
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
         u64::deserialize(from).map(Duration::from_millis)
+    }
+}
+
+/// The same where there may be none.
+pub(crate) mod maybe_millis {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::time::Duration;
+
+    pub fn serialize<S: Serializer>(span: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
+        span.map(|span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX)).serialize(to)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+        Ok(Option::<u64>::deserialize(from)?.map(Duration::from_millis))
     }
 }

@@ -3,7 +3,7 @@
 use crate::dice::Dice;
 use crate::home::{Home, Op};
 use engine::Target;
-use model::{AppName, AppSpec, Backoff, LogPolicy, Restart};
+use model::{AppName, AppSpec, Backoff, LogPolicy, LogSpec, Restart};
 use std::time::Duration;
 
 /// Programs, the quiet ones more often.
@@ -23,7 +23,7 @@ fn spec(dice: &mut Dice, name: AppName) -> AppSpec {
     spec.stop_timeout = Duration::from_millis(dice.pick(&[0, 300, 2000]));
     spec.start_delay = Duration::from_millis(dice.pick(&[0, 0, 0, 700]));
     spec.backoff = Backoff { min: Duration::from_millis(100), max: Duration::from_secs(5), ..Backoff::default() };
-    spec.log = LogPolicy { max_size: dice.pick(&[0, 20_000, 200_000]), max_files: dice.between(0, 3) as u32 };
+    spec.log = LogSpec::with(LogPolicy::plain(dice.pick(&[0, 20_000, 200_000]), dice.between(0, 3) as u32));
     spec
 }
 

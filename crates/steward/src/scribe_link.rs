@@ -2,7 +2,7 @@
 //! that is slow, full or new is told the state when it listens, and the bound is the number of streams.
 
 use crate::log::say;
-use model::{FromScribe, InstanceId, LINK_MESSAGE_LIMIT, LogPolicy, Stream, StreamId, ToScribe};
+use model::{FromScribe, InstanceId, LINK_MESSAGE_LIMIT, LogForm, LogPolicy, Stream, StreamId, ToScribe};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -16,6 +16,7 @@ pub(crate) struct Wished {
     pub(crate) fifo: String,
     pub(crate) file: String,
     pub(crate) policy: LogPolicy,
+    pub(crate) form: LogForm,
     pub(crate) born: bool,
     pub(crate) ended: bool,
 }
@@ -152,8 +153,8 @@ impl ScribeLink {
                 continue;
             };
             let (message, left) = if owed.open {
-                let Wished { fifo, file, policy, born, ended } = wished.clone();
-                (ToScribe::Open { id, fifo, file, policy, born, ended }, Owed::default())
+                let Wished { fifo, file, policy, form, born, ended } = wished.clone();
+                (ToScribe::Open { id, fifo, file, policy, form, born, ended }, Owed::default())
             } else if owed.born {
                 (ToScribe::Born { id }, Owed { born: false, ..owed })
             } else {
@@ -241,7 +242,14 @@ mod tests {
     }
 
     fn wished() -> Wished {
-        Wished { fifo: "f".into(), file: "l".into(), policy: LogPolicy::default(), born: false, ended: false }
+        Wished {
+            fifo: "f".into(),
+            file: "l".into(),
+            policy: LogPolicy::default(),
+            form: LogForm::default(),
+            born: false,
+            ended: false,
+        }
     }
 
     #[tokio::test]

@@ -49,13 +49,13 @@ impl Core {
             }
             Choice::Rotate { part: false } => self.rotation_look(turn, out),
             Choice::Rotate { part: true } => {
-                let flags = IndexFlags { partial: true, our_newline: false };
+                let flags = IndexFlags { partial: true, our_newline: false, ..IndexFlags::default() };
                 let turn = Turn { record: Some(IndexRecord { flags, ..record }), ..turn };
                 self.write_record(turn, Step::PartRecord, now, out);
             }
             Choice::Newline => {
                 let instance = self.owner_of(turn).unwrap_or(instance);
-                let flags = IndexFlags { partial: true, our_newline: true };
+                let flags = IndexFlags { partial: true, our_newline: true, ..IndexFlags::default() };
                 let turn = Turn { record: Some(IndexRecord { offset: size + 1, instance, flags, ..record }), ..turn };
                 self.write_record(turn, Step::NewlineRecord, now, out);
             }

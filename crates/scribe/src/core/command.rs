@@ -11,7 +11,7 @@ impl Core {
     pub(crate) fn command(&mut self, message: ToScribe, now: Now, out: &mut Vec<Effect>) {
         match message {
             // `ended` asks for the one look that every `Open` brings anyway.
-            ToScribe::Open { id, fifo, file, policy, born, ended: _ } => self.open(id, fifo, file, policy, born, out),
+            ToScribe::Open { id, fifo, file, policy, born, .. } => self.open(id, fifo, file, policy, born, out),
             ToScribe::Born { id } => {
                 if let Some(key) = self.by_id.get(&id).copied() {
                     self.with_stream(key, |stream| stream.born = true);
@@ -31,6 +31,7 @@ impl Core {
             }
             ToScribe::Rotate { file } => self.want_rotation(&file),
             ToScribe::Watch { on } => self.watched = on,
+            ToScribe::Reopen { .. } | ToScribe::Clear { .. } | ToScribe::Budget { .. } => {}
             ToScribe::Finish => self.begin_finish(now),
         }
     }

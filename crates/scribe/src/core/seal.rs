@@ -33,7 +33,7 @@ impl Core {
             Tail::Line => self.sealed(turn, turn.part, out),
             Tail::Unknown => self.ask(turn, Step::Tail, Effect::LastByte { file: turn.file, size }, out),
             Tail::Mid => {
-                let flags = IndexFlags { partial: true, our_newline: true };
+                let flags = IndexFlags { partial: true, our_newline: true, ..IndexFlags::default() };
                 let record = IndexRecord { offset: size + 1, wall: now.wall, tick: now.tick, instance, flags };
                 // The record first: a line feed of ours is never taken for the app's.
                 let turn = Turn { record: Some(record), part: true, ..turn };

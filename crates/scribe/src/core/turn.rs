@@ -297,7 +297,7 @@ impl Core {
         } else if interest == Interest::Off {
             self.set_due(turn.stream, Some(now.tick + REST));
         }
-        let flags = IndexFlags { partial: turn.part, our_newline: false };
+        let flags = IndexFlags { partial: turn.part, our_newline: false, ..IndexFlags::default() };
         let offset = if turn.part { size } else { turn.at };
         if turn.part || record_due {
             let record = IndexRecord { offset, wall: now.wall, tick: now.tick, instance, flags };

@@ -47,7 +47,7 @@ pub fn partial_last_line() {
     assert_eq!(house.hear_sealed(1), (16, 15, true));
     assert_eq!(house.read(FILE), "whole\nnot whole\n");
     let last = *house.index(FILE).last().expect("a record");
-    assert_eq!((last.offset, last.flags), (16, IndexFlags { partial: true, our_newline: true }));
+    assert_eq!((last.offset, last.flags), (16, IndexFlags { partial: true, our_newline: true, ..IndexFlags::default() }));
     // The next life goes on in the same file.
     let mut app = house.app(2);
     house.open(2, FILE, never(), true);
@@ -159,7 +159,7 @@ pub fn torn_index() {
 pub fn rotation_by_hand_and_count() {
     let mut house = House::new();
     let mut app = house.app(1);
-    house.open(1, FILE, LogPolicy { max_size: 0, max_files: 2 }, true);
+    house.open(1, FILE, LogPolicy::plain(0, 2), true);
     let rotate = |house: &House| house.say(&ToScribe::Rotate { file: FILE.to_owned() });
     for n in 1..=4 {
         print(&mut app, &format!("{n}\n"));
@@ -177,7 +177,7 @@ pub fn rotation_by_hand_and_count() {
     house.until_reads(FILE, "6\n");
     assert_eq!(house.read(&format!("{FILE}.1")), "55\n");
     // No rotated file is kept at all.
-    house.say(&ToScribe::Policy { file: FILE.to_owned(), policy: LogPolicy { max_size: 0, max_files: 0 } });
+    house.say(&ToScribe::Policy { file: FILE.to_owned(), policy: LogPolicy::plain(0, 0) });
     rotate(&house);
     until("removed", || !house.path(FILE).exists());
     print(&mut app, "7\n");

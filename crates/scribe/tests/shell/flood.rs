@@ -103,7 +103,7 @@ fn gather(house: &House, limit: u64, lives: &[u64]) -> String {
 pub fn rotation_keeps_every_line() {
     let mut house = House::new();
     let app = house.app(1);
-    house.open(1, FILE, LogPolicy { max_size: 300_000, max_files: 1000 }, true);
+    house.open(1, FILE, LogPolicy::plain(300_000, 1000), true);
     let fifo = house.path(&house.fifo(1));
     let writers = ["a", "b"].map(|who| writer(&fifo, who, 100_000));
     writers.into_iter().for_each(|one| one.join().expect("writer"));
@@ -114,7 +114,7 @@ pub fn rotation_keeps_every_line() {
 
 pub fn rotation_while_killed() {
     let mut house = House::new();
-    let policy = LogPolicy { max_size: 100_000, max_files: 1000 };
+    let policy = LogPolicy::plain(100_000, 1000);
     let app = house.app(1);
     house.open(1, FILE, policy.clone(), true);
     let fifo = house.path(&house.fifo(1));
@@ -147,8 +147,8 @@ fn fragments(mut app: File, who: &'static str, count: u32) -> JoinHandle<()> {
 pub fn two_lives_keep_lines_whole() {
     let mut house = House::new();
     let (old, new) = (house.app(1), house.app(2));
-    house.open(1, FILE, LogPolicy { max_size: 200_000, max_files: 1000 }, true);
-    house.open(2, FILE, LogPolicy { max_size: 200_000, max_files: 1000 }, true);
+    house.open(1, FILE, LogPolicy::plain(200_000, 1000), true);
+    house.open(2, FILE, LogPolicy::plain(200_000, 1000), true);
     let writers = [fragments(old, "old", 30_000), fragments(new, "new", 30_000)];
     writers.into_iter().for_each(|one| one.join().expect("writer"));
     house.hear_sealed(1);

@@ -35,7 +35,7 @@ pub fn id(instance: u64) -> StreamId {
 }
 
 pub fn never() -> LogPolicy {
-    LogPolicy { max_size: 0, max_files: 5 }
+    LogPolicy::plain(0, 5)
 }
 
 /// Waits until it holds.

@@ -2,7 +2,7 @@
 
 use crate::kernel::{HandleId, Kernel, Message};
 use crate::trace::tell;
-use model::{InstanceId, LifeRecord, LogPolicy, Stream, StreamId, ToScribe};
+use model::{InstanceId, LifeRecord, LogForm, LogPolicy, Stream, StreamId, ToScribe};
 use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Debug, Clone)]
@@ -10,6 +10,7 @@ struct Wished {
     fifo: String,
     file: String,
     policy: LogPolicy,
+    form: LogForm,
     born: bool,
     ended: bool,
 }
@@ -39,7 +40,8 @@ impl ScribeLink {
             let id = StreamId { instance: life.instance, stream };
             let file = format!("logs/{}.{stream}.log", life.slot);
             let born = born || self.streams.get(&id).is_some_and(|known| known.born);
-            self.streams.insert(id, Wished { fifo, file, policy: life.log.clone(), born, ended });
+            self.streams
+                .insert(id, Wished { fifo, file, policy: life.log.policy.clone(), form: LogForm::default(), born, ended });
             self.closing.remove(&id);
             self.owed.entry(id).or_default().open = true;
         }
@@ -96,9 +98,9 @@ impl ScribeLink {
         let message = if let Some(id) = self.closing.pop_first() {
             ToScribe::Close { id }
         } else if let Some((id, owed)) = self.owed.pop_first() {
-            let Some(Wished { fifo, file, policy, born, ended }) = self.streams.get(&id).cloned() else { return true };
+            let Some(Wished { fifo, file, policy, form, born, ended }) = self.streams.get(&id).cloned() else { return true };
             if owed.open {
-                ToScribe::Open { id, fifo, file, policy, born, ended }
+                ToScribe::Open { id, fifo, file, policy, form, born, ended }
             } else if owed.born {
                 if owed.ended {
                     self.owed.insert(id, Owed { born: false, ..owed });

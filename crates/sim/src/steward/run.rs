@@ -189,7 +189,14 @@ impl Steward {
                 self.scribe.sealed(id);
                 self.events.push_back(Event::Sealed { instance: id.instance, stream: id.stream });
             }
-            FromScribe::Opened { .. } | FromScribe::Grew { .. } | FromScribe::Trouble { .. } | FromScribe::Resumed { .. } => {}
+            // Nothing that is decided depends on these.
+            FromScribe::Opened { .. }
+            | FromScribe::Grew { .. }
+            | FromScribe::Trouble { .. }
+            | FromScribe::Resumed { .. }
+            | FromScribe::Dropped { .. }
+            | FromScribe::Removed { .. }
+            | FromScribe::Did { .. } => {}
         }
         true
     }

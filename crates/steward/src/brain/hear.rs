@@ -182,7 +182,7 @@ impl Brain {
                     self.note_stream(id, "log.trouble", reason, json!({ "path": path, "errno": errno }));
                 }
                 FromScribe::Resumed { id } => self.note_stream(id, "log.resumed", None, serde_json::Value::Null),
-                FromScribe::Opened { .. } => {}
+                FromScribe::Dropped { .. } | FromScribe::Removed { .. } | FromScribe::Did { .. } | FromScribe::Opened { .. } => {}
             }
         }
     }

@@ -9,7 +9,7 @@ use crate::scribe_link::Wished;
 use crate::store::Act;
 use crate::time::now;
 use engine::{Bear, Effect, Event, LifeNote, StoreNote, What};
-use model::{End, InstanceId, LifeRecord, Signal, Stream, StreamId};
+use model::{End, InstanceId, LifeRecord, LogForm, Signal, Stream, StreamId};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use sys::clock::wall_ms;
@@ -104,11 +104,14 @@ impl Brain {
         let handles = wire::handles(&life.instance.to_string());
         let born = life.pid.is_some() || matches!(life.ended, Some(End::Exited(_)));
         let files = log_files(&life.slot);
+        let (app, slot) = (life.slot.app.to_string(), life.slot.to_string());
+        let form = LogForm { format: life.log.format, overflow: life.log.overflow, app, slot };
         for ((stream, fifo), file) in Stream::BOTH.into_iter().zip(handles.fifos).zip(files) {
             if self.lives.remembered().sealed.contains(&(life.instance, stream)) {
                 continue;
             }
-            let wished = Wished { fifo, file, policy: life.log.clone(), born, ended: life.ended.is_some() };
+            let wished =
+                Wished { fifo, file, policy: life.log.policy.clone(), form: form.clone(), born, ended: life.ended.is_some() };
             self.scribe.open(StreamId { instance: life.instance, stream }, wished);
         }
     }

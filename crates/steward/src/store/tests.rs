@@ -6,7 +6,7 @@ use super::state::State;
 use super::*;
 use engine::LifeNote;
 use model::{
-    AppName, AppSpec, ByUser, Definition, Generation, InstanceId, LifeRecord, LogPolicy, Rest, Signal, SlotId, SlotMemo, SlotRef,
+    AppName, AppSpec, ByUser, Definition, Generation, InstanceId, LifeRecord, LogSpec, Rest, Signal, SlotId, SlotMemo, SlotRef,
     Stream, Tick,
 };
 use std::collections::BTreeMap;
@@ -242,7 +242,7 @@ fn life(instance: u64) -> LifeNote {
         ended: None,
         stop_signal: Signal::TERM,
         stop_timeout: std::time::Duration::from_secs(1),
-        log: LogPolicy::default(),
+        log: LogSpec::default(),
     }))
 }
 
