@@ -281,7 +281,7 @@ mod tests {
     use std::io::Write;
 
     fn record(offset: u64, wall: i64, instance: u64, partial: bool) -> [u8; INDEX_RECORD_BYTES] {
-        let flags = IndexFlags { partial, our_newline: partial };
+        let flags = IndexFlags { partial, our_newline: partial, ..IndexFlags::default() };
         IndexRecord { offset, wall: Wall(wall), tick: Tick(0), instance: InstanceId(instance), flags }.encode()
     }
 
