@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn files() {
-        let slot: SlotRef = "web-0".parse().expect("a slot");
+        let slot = SlotRef { app: "web".parse().expect("a name"), index: 0 };
         let files = |spec: &LogSpec| Stream::BOTH.map(|stream| spec.file(&slot, stream, |path| path.replace("{{slot}}", "0")));
         let some = |path: &str| Some(path.to_owned());
         let mut spec = LogSpec::default();
