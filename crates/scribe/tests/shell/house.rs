@@ -1,6 +1,6 @@
 //! A home with a scribe in it; the test plays keeper, steward and apps.
 
-use model::{FromScribe, INDEX_RECORD_BYTES, IndexRecord, InstanceId, LogPolicy, Stream, StreamId, ToScribe};
+use model::{FromScribe, INDEX_RECORD_BYTES, IndexRecord, InstanceId, LogForm, LogPolicy, Stream, StreamId, ToScribe};
 use std::cell::RefCell;
 use std::fs::File;
 use std::io::Write;
@@ -174,7 +174,15 @@ impl House {
 
     pub fn open(&self, instance: u64, file: &str, policy: LogPolicy, born: bool) {
         let fifo = self.fifo(instance);
-        self.say(&ToScribe::Open { id: id(instance), fifo, file: file.to_owned(), policy, born, ended: false });
+        self.say(&ToScribe::Open {
+            id: id(instance),
+            fifo,
+            file: file.to_owned(),
+            policy,
+            form: LogForm::default(),
+            born,
+            ended: false,
+        });
     }
 
     pub fn hear_opened(&mut self, instance: u64) {
