@@ -39,7 +39,7 @@ fn an_unfinished_line_is_waited_for_and_then_ended_by_us() {
     assert_eq!(world.read(FILE), "password: ");
     world.wait();
     assert_eq!(world.read(FILE), "password: \nother\n");
-    let ours = IndexFlags { partial: true, our_newline: true };
+    let ours = IndexFlags { partial: true, our_newline: true, ..IndexFlags::default() };
     assert!(world.index(FILE).iter().any(|one| (one.offset, one.instance.0, one.flags) == (11, 1, ours)));
     assert!(!world.wait());
 }

@@ -93,7 +93,8 @@ impl World {
             id: id(instance),
             fifo: fifo_path(instance),
             file: file.to_owned(),
-            policy: LogPolicy { max_size, max_files: self.max_files },
+            policy: LogPolicy::plain(max_size, self.max_files),
+            form: model::LogForm::default(),
             born,
             ended: false,
         };
