@@ -14,8 +14,11 @@ const SOON: Duration = Duration::from_secs(10);
 const LATER: Duration = Duration::from_secs(30); // pauses are counted in seconds
 
 /// An app that tells its pid and, when it is asked to end, has something to say.
+///
+/// Each line is one write: others write into the same pipe, and a program that fills a buffer first is cut by them within a line.
 const APP: &str = "#!/bin/sh
-trap 'kill $!; test $1 = chatty && seq 20000; echo \"last words of $1\"; exit 0' TERM
+lines() { i=0; while test $i -lt 20000; do i=$((i+1)); echo $i; done; }
+trap 'kill $!; test $1 = chatty && lines; echo \"last words of $1\"; exit 0' TERM
 echo \"$1 lives as $$\"
 while :; do sleep 1000 > /dev/null 2>&1 & wait; done
 ";
