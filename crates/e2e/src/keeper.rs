@@ -284,6 +284,13 @@ impl Keeper {
         self.stderr.lines()
     }
 
+    /// Every line of standard error, up to its end. Whatever was started and holds it open makes this wait in vain.
+    #[track_caller]
+    pub fn all_stderr_lines(&self) -> Vec<String> {
+        self.check(self.stderr.ended(PATIENCE), "standard error is closed");
+        self.stderr_lines()
+    }
+
     /// Waits for a line of standard error that fits, behind the one found before.
     #[track_caller]
     pub fn wait_stderr(&mut self, pattern: &str) -> Vec<String> {

@@ -13,9 +13,10 @@ use std::time::{Duration, Instant};
 const SOON: Duration = Duration::from_secs(10);
 const LATER: Duration = Duration::from_secs(30); // pauses are counted in seconds
 
-/// An app that tells its pid and, when it is asked to end, has something to say.
+/// An app that tells its pid and, when it is asked to end, has something to say: each line in one write, since others use the same pipe.
 const APP: &str = "#!/bin/sh
-trap 'kill $!; test $1 = chatty && seq 20000; echo \"last words of $1\"; exit 0' TERM
+lines() { i=0; while test $i -lt 20000; do i=$((i+1)); echo $i; done; }
+trap 'kill $!; test $1 = chatty && lines; echo \"last words of $1\"; exit 0' TERM
 echo \"$1 lives as $$\"
 while :; do sleep 1000 > /dev/null 2>&1 & wait; done
 ";
@@ -54,9 +55,8 @@ impl Stage {
         let house = House::new();
         house.write("app", APP);
         house.write("services", lines(services));
-        let mut args = vec!["service.args".to_owned(), "controller".to_owned()];
-        args.extend(tongue.command());
-        args.push("services".to_owned());
+        let mut args = ["service.args".to_owned(), "controller".to_owned()].to_vec();
+        args.extend(tongue.command().into_iter().chain(["services".to_owned()]));
         let conf = [
             args.join("\t"),
             "service.fds\tcontroller\tcontrol.socket\tcontrol.socket\tstderr".to_owned(),
@@ -179,7 +179,7 @@ impl Stage {
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        // The rest is cleared by the house: the controller and the services carry its mark in their environment.
+        // The house clears the rest: controller and services carry its mark in their environment.
         let _ = self.keeper.kill();
         let _ = self.keeper.wait();
     }

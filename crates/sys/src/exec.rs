@@ -6,11 +6,29 @@ use crate::errno::{last, set_last};
 /// What is searched when the environment has no `PATH`.
 pub(crate) const DEFAULT_PATH: &[u8] = b"/bin:/usr/bin";
 
-/// Every disposition back to the default.
-pub(crate) fn reset_signals() {
+/// The bit of a signal in a set.
+fn bit(signal: i32) -> u64 {
+    1 << (signal - 1)
+}
+
+/// The signals that this process ignores.
+pub(crate) fn ignored() -> u64 {
+    (1..=64)
+        .filter(|signal| {
+            // The kernel's struct: the handler comes first.
+            let mut now = [0u64; 4];
+            // SAFETY: nothing is set, and the struct for the answer is a live local.
+            unsafe { libc::syscall(libc::SYS_rt_sigaction, *signal, std::ptr::null::<u64>(), now.as_mut_ptr(), 8) };
+            now[0] == libc::SIG_IGN as u64
+        })
+        .fold(0, |all, signal| all | bit(signal))
+}
+
+/// The dispositions of these signals back to the default.
+pub(crate) fn reset_signals(which: u64) {
     // Zeroes are `SIG_DFL` without flags, and 32 bytes cover the kernel's struct.
     let default = [0u64; 4];
-    for signal in 1..=64 {
+    for signal in (1..=64).filter(|signal| which & bit(*signal) != 0) {
         // SAFETY: the struct is a live local, the old one is not asked for.
         unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), std::ptr::null_mut::<u64>(), 8) };
     }

@@ -103,7 +103,7 @@ unsafe extern "C" {
 
 fn hand_over(place: &mut Last, code: i32, error: &str) {
     stop_timer();
-    reset_signals();
+    reset_signals(u64::MAX);
     fill(&mut place.code, EXITCODE, decimal(code.into(), &mut Room::default()));
     let error = error.as_bytes();
     let error = &error[..error.iter().position(|b| *b == 0).unwrap_or(error.len()).min(TEXT)];

@@ -137,12 +137,19 @@ impl Signals {
 
     /// The next signal that has arrived.
     pub fn next(&self) -> Option<i32> {
+        Some(self.next_of()?.0)
+    }
+
+    /// The next signal that has arrived, and the process that it is about: of `SIGCHLD` the child that ended. Others may have ended with it
+    /// whose signals were merged into this one, and who sends a signal by hand can name itself: the pid is a hint.
+    pub fn next_of(&self) -> Option<(i32, u32)> {
         let mut info = MaybeUninit::<libc::signalfd_siginfo>::uninit();
         let size = size_of::<libc::signalfd_siginfo>();
         // SAFETY: the buffer is as long as the size says, and any bytes are a valid `signalfd_siginfo`.
         let got = unsafe { libc::read(self.fd.as_raw_fd(), info.as_mut_ptr().cast(), size) };
         // SAFETY: the kernel writes whole records only, so a full read has filled it.
-        (got == size as isize).then(|| unsafe { info.assume_init() }.ssi_signo as i32)
+        let info = (got == size as isize).then(|| unsafe { info.assume_init() })?;
+        Some((info.ssi_signo as i32, info.ssi_pid))
     }
 }
 

@@ -69,6 +69,14 @@ fn stat_fields(stat: &[u8]) -> Option<impl Iterator<Item = &[u8]>> {
     Some(after.split(|b| b.is_ascii_whitespace()).filter(|f| !f.is_empty()))
 }
 
+/// The tick of the clock of which start times are made (field 22 of `/proc/PID/stat`).
+pub(crate) fn start_tick() -> u64 {
+    /// `USER_HZ`, 100 on every Linux that we run on.
+    const TICK_NANOS: u64 = 10_000_000;
+    let boot = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    (boot.tv_sec as u64 * 1_000_000_000 + boot.tv_nsec as u64) / TICK_NANOS
+}
+
 /// When a process with this start time started, in nanoseconds of the monotonic clock; 0 when that was before it began to count.
 pub fn started_at(start_time: u64) -> u64 {
     // SAFETY: asks for a number.

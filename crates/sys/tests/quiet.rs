@@ -74,6 +74,7 @@ fn births_and_deaths() {
         wait(&born.report);
         assert_eq!(read_report(&born.report), Report::Runs);
         let ident = sys::process::start_time(born.pid).expect("it lives");
+        assert_eq!(born.ident, ident, "the clock and the page say the same");
         assert_eq!(sys::process::session_of(born.pid), Some(born.pid));
         sys::process::signal_group(&born.pidfd, born.pid, 0).expect("it leads");
         sys::process::signal_pid(born.pid, ident, libc::SIGTERM).expect("it lives");

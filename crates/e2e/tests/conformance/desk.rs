@@ -107,7 +107,7 @@ pub fn finish(mut keeper: Keeper) -> (i32, String, String) {
     let code = keeper.exit_code(e2e::PATIENCE);
     let rest = keeper.closed().join("\n");
     let out = format!("{rest}{}", keeper.tail());
-    (code, out, keeper.stderr_lines().join("\n"))
+    (code, out, keeper.all_stderr_lines().join("\n"))
 }
 
 /// The fields of a line of /proc/PID/stat behind the name: state, ppid, pgrp, session, ….

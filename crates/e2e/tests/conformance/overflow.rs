@@ -174,10 +174,12 @@ fn after_close_the_connection_is_dropped() {
 fn a_reader_that_wakes_in_time_is_kept() {
     let mut keeper = with_socket();
     let mut client = keeper.deaf("ctl");
-    client.say("conn.event_timeout\t1\t1000");
+    client.say("conn.event_timeout\t1\t1000\nservice.tags\tready\tx");
+    keeper.expect("service.tags\tready\tx");
     flood(&mut keeper);
     keeper.wait_stderr("warning: **");
     client.listen();
+    client.expect("service.tags\tready\tx");
     wakes_up(&mut client);
     client.quiet();
 }

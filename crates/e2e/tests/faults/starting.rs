@@ -29,7 +29,8 @@ fn row_25_apps_that_end_at_once_cost_little() {
     let (used, more) = (ticks() - ticks_before, restarts() - restarts_before);
     assert!(more > 0, "restarts go on");
     assert_eq!(wishes(), wishes_before, "a restart is no wish");
-    assert!(used < 100, "{used} ticks of 500 for {more} restarts");
+    // A tick is 10 ms of processor; what one restart costs, the bench says. Here it must not be out of all proportion.
+    assert!(used < 50 + more, "{used} ticks of 500 for {more} restarts");
     let zombies = children_of(roles[2].pid).iter().filter(|c| c.1 == 'Z').count();
     assert!(zombies < 5, "{zombies} zombies");
     // Jitter: two hundred equal pauses would end in one moment.

@@ -175,7 +175,7 @@ pub enum Effect {
     Socket { token: FdToken, channel: Channel, address: Option<Address>, backlog: Option<u32>, mkdir: bool },
     /// Hold the descriptor that came with the oldest message of this connection. Answered by [`Happening::Done`].
     Take { conn: ConnId, token: FdToken },
-    /// Send a copy of this descriptor with the byte at place `at` of the connection's stream (see [`super::Core::place`]).
+    /// Send a copy of this descriptor with the byte at place `at` of the connection's stream (counted as [`super::Core::sent`] counts).
     Give { conn: ConnId, token: FdToken, at: u64 },
     /// Close a descriptor.
     Close { token: FdToken },

@@ -24,8 +24,7 @@ impl Shell {
             done = self.bear_once();
         }
         let done = done.and_then(|child| {
-            let sys::spawn::Born { pid, pidfd, report } = child.born;
-            let ident = sys::process::start_time(pid).unwrap_or(0);
+            let sys::spawn::Born { pid, pidfd, ident, report } = child.born;
             let life = Life { id: life, pid, pidfd, report: Some(report), child: true, give_up: None };
             self.watch(life).map_err(|error| (Step::Fork, error))?;
             if let Some((conn, ours, commands)) = child.control {

@@ -45,8 +45,11 @@ impl Shell {
     pub(super) fn take_exits(&mut self, ready: &[Ready], mut more: bool) -> bool {
         let mut came = 0u64;
         if ready.iter().any(|e| e.key == KEY_SIGNALS) {
-            while let Some(signal) = self.signals.next() {
-                more |= signal == CHILD;
+            while let Some((signal, pid)) = self.signals.next_of() {
+                if signal == CHILD {
+                    more = true;
+                    self.reap_named(pid);
+                }
                 came |= 1u64.checked_shl(signal as u32).unwrap_or(0);
             }
         }
@@ -59,6 +62,16 @@ impl Shell {
             self.step(Happening::Signal { number });
         }
         more
+    }
+
+    /// Reaps the life of which the signal speaks, and tells of it at once: to look for others the kernel goes through all children.
+    fn reap_named(&mut self, pid: u32) {
+        if self.lives.of_pid(pid).is_some()
+            && let Some(ending) = process::reap_pid(pid)
+        {
+            self.bury(pid, ending);
+            self.write_all();
+        }
     }
 
     /// Reaps one child that has ended; whether there was one. An orphan that came to us is nobody's, but there may be somebody who wants to

@@ -193,6 +193,15 @@ impl Shell {
         }
     }
 
+    /// Writes what goes in, everywhere.
+    pub(super) fn write_all(&mut self) {
+        for at in 0..self.links.all.len() {
+            if let Some(link) = self.links.all.get(at) {
+                self.write(link.conn);
+            }
+        }
+    }
+
     /// One attempt to write; `None` when there is nothing to write, or nowhere.
     pub(super) fn write_once(&mut self, conn: ConnId) -> Option<io::Result<usize>> {
         let mut bytes = self.core.unsent(conn);
@@ -226,11 +235,7 @@ impl Shell {
             while let Some(conn) = self.links.drains.pop() {
                 self.drain(conn);
             }
-            for at in 0..self.links.all.len() {
-                if let Some(link) = self.links.all.get(at) {
-                    self.write(link.conn);
-                }
-            }
+            self.write_all();
             if self.links.drains.is_empty() {
                 break;
             }

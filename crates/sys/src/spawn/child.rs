@@ -35,7 +35,12 @@ pub(super) struct Plan<'a> {
     pub(super) candidate: &'a mut [u8],
     /// The environment's slot for `LISTEN_PID`.
     pub(super) listen: *mut u8,
+    /// Ours, where it is asked for: with a signal for our death.
     pub(super) parent: libc::pid_t,
+    /// Whether no handler of ours is the child's.
+    pub(super) cleared: bool,
+    /// Signals that we ignore, a bit for each: the child does not inherit that.
+    pub(super) ignored: u64,
     pub(super) tell: RawFd,
 }
 
@@ -65,7 +70,7 @@ fn own_pid() -> i64 {
 
 fn become_it(plan: &mut Plan<'_>) -> Result<Infallible, Step> {
     let wish = plan.wish;
-    reset_signals();
+    reset_signals(if plan.cleared { plan.ignored } else { u64::MAX });
     // SAFETY: system calls on numbers.
     unsafe {
         if wish.session {

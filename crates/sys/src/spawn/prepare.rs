@@ -3,7 +3,8 @@
 use super::child::{Placed, Plan, run};
 use super::report::{Born, Step};
 use super::wish::{Place, Wish};
-use crate::exec::{DEFAULT_PATH, Program};
+use crate::exec::{DEFAULT_PATH, Program, ignored};
+use crate::process::{start_tick, start_time};
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
@@ -24,6 +25,10 @@ pub struct Workshop {
     cgroup: Vec<u8>,
     candidate: Vec<u8>,
     listen: [u8; LISTEN.len()],
+    /// Signals that this process ignores, a bit for each; found out at the first birth.
+    ignored: Option<u64>,
+    /// Whether start times can be told from the clock; found out at the first birth.
+    clock_tells: Option<bool>,
 }
 
 // SAFETY: between two births the pointers are gone, and nothing else here belongs to a thread.
@@ -68,10 +73,12 @@ impl Workshop {
             cgroup: Vec::with_capacity(libc::PATH_MAX as usize),
             candidate: Vec::with_capacity(libc::PATH_MAX as usize + 1),
             listen: *LISTEN,
+            ignored: None,
+            clock_tells: None,
         }
     }
 
-    /// Bears a child. The caller must be the only thread of its process.
+    /// Bears a child. The caller must be the only thread of its process, and which signals it ignores must not change after the first birth.
     ///
     /// # Errors
     /// The step (`Prepare`, `Fork`, `Cgroup` when there is no such folder, or `Fds` when the pipe for the report cannot be made) and what
@@ -96,11 +103,12 @@ impl Workshop {
             places: &mut self.places,
             candidate: &mut self.candidate,
             listen: self.listen.as_mut_ptr(),
-            // SAFETY: asks for a number.
-            parent: unsafe { libc::getpid() },
+            parent: if wish.death_signal.is_some() { std::process::id() as libc::pid_t } else { 0 },
+            cleared: true,
+            ignored: *self.ignored.get_or_insert_with(ignored),
             tell: tell.as_raw_fd(),
         };
-        fork(plan, cgroup, report)
+        fork(plan, cgroup, report, &mut self.clock_tells)
     }
 
     /// Fills the buffers; gives where the environment begins in the pointers.
@@ -164,12 +172,18 @@ fn open_cgroup(buffer: &mut Vec<u8>, path: &[u8]) -> Result<Cgroup, (Step, io::E
     Ok(Cgroup { folder: unsafe { OwnedFd::from_raw_fd(raw) }, join: false })
 }
 
-fn fork(mut plan: Plan<'_>, mut cgroup: Option<Cgroup>, report: OwnedFd) -> Result<Born, (Step, io::Error)> {
+fn fork(
+    mut plan: Plan<'_>,
+    mut cgroup: Option<Cgroup>,
+    report: OwnedFd,
+    clock_tells: &mut Option<bool>,
+) -> Result<Born, (Step, io::Error)> {
     loop {
         let into = cgroup.as_ref().filter(|cgroup| !cgroup.join).map(|cgroup| cgroup.folder.as_raw_fd());
         plan.cgroup = cgroup.as_ref().filter(|cgroup| cgroup.join).map(|cgroup| cgroup.folder.as_raw_fd());
+        let before = start_tick();
         let error = match clone3(&mut plan, into) {
-            Ok((pid, pidfd)) => return Ok(Born { pid, pidfd, report }),
+            Ok((pid, pidfd)) => return Ok(Born { pid, pidfd, ident: ident(pid, before, clock_tells), report }),
             Err(error) => error,
         };
         match (error.raw_os_error(), &mut cgroup) {
@@ -183,6 +197,8 @@ fn fork(mut plan: Plan<'_>, mut cgroup: Option<Cgroup>, report: OwnedFd) -> Resu
         }
     }
     let failed = |error| (Step::Fork, error);
+    plan.cleared = false;
+    let before = start_tick();
     // SAFETY: a single-threaded process has nothing that a fork could tear; the child runs `run` only.
     let pid = match unsafe { libc::fork() } {
         0 => run(&mut plan),
@@ -190,7 +206,22 @@ fn fork(mut plan: Plan<'_>, mut cgroup: Option<Cgroup>, report: OwnedFd) -> Resu
         _ => return Err(failed(io::Error::last_os_error())),
     };
     // Not reaped yet, so the pid is still its own.
-    Ok(Born { pid, pidfd: crate::process::pidfd_open(pid).map_err(failed)?, report })
+    let pidfd = crate::process::pidfd_open(pid).map_err(failed)?;
+    Ok(Born { pid, pidfd, ident: ident(pid, before, clock_tells), report })
+}
+
+/// The start time of a child that was forked since that tick. When it is still the same tick, that is the answer, and the page in `/proc`,
+/// of which everybody else has it, need not be made and read. That both say the same is tried once: not every kernel need be Linux.
+fn ident(pid: u32, before: u64, clock_tells: &mut Option<bool>) -> u64 {
+    let within = start_tick() == before;
+    if within && *clock_tells == Some(true) {
+        return before;
+    }
+    let page = start_time(pid);
+    if within && let Some(page) = page {
+        clock_tells.get_or_insert(page == before);
+    }
+    page.unwrap_or(0)
 }
 
 /// Forks, with the child born in the cgroup of that folder.

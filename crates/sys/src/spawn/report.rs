@@ -85,6 +85,8 @@ pub struct Born {
     pub pid: u32,
     /// Names it for good.
     pub pidfd: OwnedFd,
+    /// Its start time, in clock ticks since boot: [`crate::process::start_time`]. 0 when it could not be found out.
+    pub ident: u64,
     /// Ends without a word once the program runs (or the child was killed); otherwise [`read_report`] gives what failed.
     pub report: OwnedFd,
 }
