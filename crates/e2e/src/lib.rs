@@ -38,7 +38,7 @@ pub use keeper::{Keeper, Start};
 pub use keeper_client::Client;
 pub use keeper_inbox::fits;
 pub use keeper_lines::{Lines, PATIENCE};
-pub use lines::{FLOOD_LINE, check_flood, flood_line};
+pub use lines::{FLOOD_LINE, check_flood, flood_line, log_files, log_size};
 pub use link::Link;
 pub use proc::{Proc, children_of, open_files, pids, state_of};
 pub use skip::{is_root, skip};

@@ -27,14 +27,13 @@ pub fn flood_line(number: u64) -> [u8; FLOOD_LINE] {
 #[track_caller]
 pub fn check_flood(bytes: &[u8], count: u64) {
     for (line, number) in bytes.chunks(FLOOD_LINE).zip(1..) {
-        let shown = String::from_utf8_lossy(line);
-        assert_eq!(line, flood_line(number), "lost, doubled or torn at line {number}, which is {shown:?}");
+        assert!(line == flood_line(number), "lost, doubled or torn at line {number}: {:?}", String::from_utf8_lossy(line));
     }
     assert_eq!(bytes.len() as u64, count * FLOOD_LINE as u64, "{} whole lines of {count}", bytes.len() / FLOOD_LINE);
 }
 
 /// The files of a log, oldest first: `FILE.N` or `FILE.N.gz` …, then `FILE`. One place may be empty, as while a rotation goes on.
-pub(crate) fn log_files(current: &Path) -> Vec<PathBuf> {
+pub fn log_files(current: &Path) -> Vec<PathBuf> {
     let named = |end: String| PathBuf::from(format!("{}{end}", current.display()));
     let at = |n: usize| [format!(".{n}"), format!(".{n}.gz")].map(named).into_iter().find(|path| path.exists());
     let mut found = Vec::new();
@@ -53,13 +52,27 @@ pub(crate) fn log_files(current: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// Whether a path is that of a compressed file.
+fn compressed(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end == "gz")
+}
+
+/// How many bytes stand in all files of a log.
+pub fn log_size(current: &Path) -> u64 {
+    let size = |path: &PathBuf| match compressed(path) {
+        true => plain(path).len() as u64,
+        false => fs::metadata(path).map_or(0, |found| found.len()),
+    };
+    log_files(current).iter().map(size).sum()
+}
+
 /// What stands in all files of a log, oldest first.
 pub(crate) fn whole_log(current: &Path) -> Vec<u8> {
     log_files(current).iter().flat_map(|path| plain(path)).collect()
 }
 
 fn plain(path: &Path) -> Vec<u8> {
-    if path.extension().is_none_or(|end| end != "gz") {
+    if !compressed(path) {
         return fs::read(path).unwrap_or_default();
     }
     Command::new("gzip").arg("-dc").arg(path).output().expect("gzip can be run").stdout

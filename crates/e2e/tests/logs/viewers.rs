@@ -45,21 +45,22 @@ impl Drop for Follower<'_> {
     }
 }
 
-/// The lines 1 to `count`, each once and in order.
+/// After the first, which says that all is ready, the lines 1 to `count`, each once and in order.
 #[track_caller]
 fn check_lines(text: &str, count: u64) {
-    let wrong = text.lines().zip(1..).find(|(line, n)| *line != format!("line {n}"));
+    let wrong = text.lines().skip(1).zip(1..).find(|(line, n)| *line != format!("line {n}"));
     assert_eq!(wrong, None, "lost, doubled or torn");
-    assert_eq!(text.lines().count() as u64, count);
+    assert_eq!(text.lines().count() as u64, count + 1);
 }
 
 #[test]
 fn following_across_rotation() {
     let house = House::new();
-    let web = App::puppet("web", &house.puppet(), &format!("until:{} lines:20000:8000 hang", house.file("go").display()));
+    let web = App::puppet("web", &house.puppet(), &format!("print:ready until:{} lines:20000:8000 hang", house.file("go").display()));
     // Twelve bytes a line: a rotation for every thousand lines or so.
     house.up(&app_file(&[web.with("log_max_size = \"16K\"\nlog_max_files = 100")]));
     let mut follower = Follower::new(&house, "seen", &["logs", "web", "--raw", "-f"]);
+    follower.until("ready");
     house.write("go", "");
     check_lines(&follower.until("line 20000"), 20_000);
 }
@@ -67,9 +68,10 @@ fn following_across_rotation() {
 #[test]
 fn following_while_the_steward_is_killed() {
     let (house, mut dice) = (House::new(), Dice::new());
-    let web = App::puppet("web", &house.puppet(), &format!("until:{} lines:6000:2000 hang", house.file("go").display()));
+    let web = App::puppet("web", &house.puppet(), &format!("print:ready until:{} lines:6000:2000 hang", house.file("go").display()));
     house.up(&app_file(&[web.with("log_max_size = \"16K\"\nlog_max_files = 100")]));
     let mut follower = Follower::new(&house, "seen", &["logs", "web", "--raw", "-f"]);
+    follower.until("ready");
     house.write("go", "");
     for _ in 0..15 {
         let victim = wait_until(SOON, "it runs", || house.role("abide-steward").pop());
@@ -83,9 +85,10 @@ fn following_while_the_steward_is_killed() {
 #[test]
 fn following_while_the_scribe_is_killed() {
     let (house, mut dice) = (House::new(), Dice::new());
-    let web = App::puppet("web", &house.puppet(), &format!("until:{} lines:6000:2000 hang", house.file("go").display()));
+    let web = App::puppet("web", &house.puppet(), &format!("print:ready until:{} lines:6000:2000 hang", house.file("go").display()));
     house.up(&app_file(&[web.with("log_max_size = \"16K\"\nlog_max_files = 100")]));
     let mut follower = Follower::new(&house, "seen", &["logs", "web", "--raw", "-f"]);
+    follower.until("ready");
     house.write("go", "");
     for _ in 0..15 {
         let victim = wait_until(SOON, "it runs", || house.role("abide-scribe").pop());

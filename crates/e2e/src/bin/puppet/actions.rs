@@ -41,7 +41,7 @@ fn step(action: &Action, children: &mut Vec<Child>) {
             }
         }
         Action::Lines { count, rate, out, err } => lines(*count, *rate, *out, *err),
-        Action::Flood { count, pauses } => output::flood(*count, pauses.as_deref()),
+        Action::Flood { count, rate, pauses } => output::flood(*count, *rate, pauses.as_deref()),
         Action::Noise { count, seed } => output::noise(*count, *seed),
         Action::Wall(count) => output::wall(*count),
         Action::Print { text, err } => say(text, !err, *err),

@@ -5,18 +5,22 @@ use e2e::{Dice, FLOOD_LINE, flood_line};
 use rustix::stdio::stdout;
 use std::path::Path;
 use std::process::exit;
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// Numbered lines in pieces that end anywhere in a line, as those of a buffering program do.
-pub fn flood(count: u64, pauses: Option<&Path>) {
+pub fn flood(count: u64, rate: u64, pauses: Option<&Path>) {
     const PIECE: usize = 8192;
     let mut room = Vec::with_capacity(PIECE + FLOOD_LINE);
-    let mut longest = Duration::ZERO;
+    let (mut longest, begun) = (Duration::ZERO, Instant::now());
     for number in 1..=count {
         room.extend_from_slice(&flood_line(number));
         if room.len() >= PIECE {
             longest = longest.max(put(&room[..PIECE]));
             room.drain(..PIECE);
+            if let Some(due) = (number * 1_000_000_000).checked_div(rate) {
+                thread::sleep(Duration::from_nanos(due).saturating_sub(begun.elapsed()));
+            }
         }
     }
     longest = longest.max(put(&room));
