@@ -2,6 +2,7 @@
 
 use super::effect::{Answer, Effect, FileKey, Happening, Interest, Now, StreamKey};
 use super::file::LogFile;
+use super::chores::Clearing;
 use super::outbox::{Outbox, Said};
 use super::slab::Slab;
 use super::stream::Stream;
@@ -52,6 +53,7 @@ pub(crate) enum Job {
     None,
     Turn(Turn),
     Sending(Said),
+    Clearing(Clearing),
 }
 
 impl Core {
@@ -120,6 +122,7 @@ impl Core {
         match std::mem::replace(&mut self.job, Job::None) {
             Job::None => {}
             Job::Sending(said) => self.sent(said, answer, out),
+            Job::Clearing(clearing) => self.clearing_answered(clearing, answer, out),
             Job::Turn(turn) => self.turn_answered(turn, answer, now, out),
         }
     }
@@ -132,7 +135,7 @@ impl Core {
             if let Some(key) = self.tries.pop_front() {
                 if let Some(stream) = self.streams.get_mut(key.0) {
                     stream.queued = false;
-                    self.begin(key, out);
+                    self.begin(key, now, out);
                 }
             } else {
                 let all_said = self.outbox.queue.is_empty() || self.outbox.gone;

@@ -1,5 +1,6 @@
 //! The scribe's hands: one thread that waits, steps, performs.
 
+mod forms;
 mod logs;
 mod perform;
 mod run;

@@ -1,6 +1,7 @@
 //! Effects made real.
 
-use super::logs::{Log, cause, siblings};
+use super::forms::{Fifo, Forms};
+use super::logs::{Log, beside, cause, siblings};
 use super::run::{LINK, STREAMS};
 use crate::core::{Answer, Cause, Cut, Effect, Interest, StreamKey, TURN_BYTES};
 use model::FromScribe;
@@ -21,12 +22,13 @@ pub(super) struct Hands {
     pub keeper: OwnedFd,
     pub link: OwnedFd,
     pub scratch: Scratch,
+    pub forms: Forms,
     pub lock: Option<RoleLock>,
-    pub fifos: Vec<Option<OwnedFd>>,
+    pub fifos: Vec<Option<Fifo>>,
     pub logs: Vec<Option<Log>>,
 }
 
-const EBADF: Cause = Cause("EBADF");
+pub(super) const EBADF: Cause = Cause("EBADF");
 
 impl Hands {
     /// Performs one effect; the answer, for those that ask.
@@ -41,7 +43,7 @@ impl Hands {
                 None
             }
             Effect::Watch { stream, interest } => {
-                if let Some(fifo) = self.fifos.get(stream.0 as usize).and_then(Option::as_ref) {
+                if let Some(fifo) = self.fifos.get(stream.0 as usize).and_then(Option::as_ref).map(|fifo| &fifo.end) {
                     let changed = match interest {
                         // A hang-up is told even to who asks for nothing, so the stream has to leave.
                         Interest::Off => self.poller.remove(fifo),
@@ -58,6 +60,14 @@ impl Hands {
             Effect::Copy { stream, file, at, len } => {
                 Some(answer(self.with_both(stream, file.0, |fifo, log, scratch| scratch.copy(fifo, log.handle.file(), at, len))))
             }
+            Effect::Form { stream, file, at, len, room, rest, wall, lead } => {
+                Some(answer(self.form(stream, file.0, at, |bytes, out| {
+                    let len = usize::try_from(len).unwrap_or(bytes.len()).min(bytes.len());
+                    (len, lead.lay(&bytes[..len], rest, wall, room, out))
+                })))
+            }
+            Effect::Writers { stream } => Some(answer(self.fifo(stream).and_then(Fifo::writers))),
+            Effect::Discard { stream, len } => Some(answer(self.discard(stream, len))),
             Effect::OpenLog { file, path, create } => Some(match LogHandle::open(Path::new(&path), create) {
                 Ok(Some((handle, size))) => {
                     put(&mut self.logs, file.0, Log::new(handle));
@@ -83,6 +93,7 @@ impl Hands {
                 Some(answer(self.log(file.0).and_then(|log| log.last_byte(size)).map(Answer::Tail)))
             }
             Effect::PutNewline { file, at } => Some(done(self.log(file.0).and_then(|log| log.put_newline(at)))),
+            Effect::Put { file, at, line } => Some(done(self.log(file.0).and_then(|log| log.put(at, &line)))),
             Effect::AppendIndex { file, record } => Some(done(self.log(file.0).and_then(|log| log.append(&record)))),
             Effect::ResetIndex { file } => Some(done(self.log(file.0).and_then(Log::reset_index))),
             Effect::Siblings { path } => Some(Answer::Siblings(siblings(&path))),
@@ -90,6 +101,14 @@ impl Hands {
             Effect::Remove { path } => Some(match std::fs::remove_file(path) {
                 Err(error) if error.kind() != ErrorKind::NotFound => Answer::Failed(cause(&error)),
                 _ => Answer::Done,
+            }),
+            Effect::Beside { path } => Some(match beside(&path) {
+                Ok(paths) => Answer::Beside(paths),
+                Err(error) => Answer::Failed(cause(&error)),
+            }),
+            Effect::Truncate { path } => Some(match stream::truncate(Path::new(&path)) {
+                Ok(()) | Err("ENOENT") => Answer::Done,
+                Err(word) => Answer::Failed(Cause(word)),
             }),
             Effect::Send(message) => Some(self.send(&message)),
             Effect::WatchLink { writable } => {
@@ -124,14 +143,18 @@ impl Hands {
         if let Err(error) = watch(&self.poller, &fifo, stream, Interest::Level) {
             return Answer::Failed(cause(&error));
         }
-        put(&mut self.fifos, stream.0, fifo);
+        put(&mut self.fifos, stream.0, Fifo { end: fifo, path: path.into() });
         Answer::Fifo { capacity }
     }
 
     fn peek(&mut self, stream: StreamKey, budget: u64) -> Result<Answer, Cause> {
-        let fifo = self.fifos.get(stream.0 as usize).and_then(Option::as_ref).ok_or(EBADF)?;
+        let fifo = &self.fifos.get(stream.0 as usize).and_then(Option::as_ref).ok_or(EBADF)?.end;
+        self.forms.peeked = None;
         Ok(match self.scratch.peek(fifo, TURN_BYTES).map_err(Cause)? {
-            Flow::Bytes(count) => Answer::Peeked(Cut::of(self.scratch.seen(count), budget)),
+            Flow::Bytes(count) => {
+                self.forms.peeked = Some((stream, count));
+                Answer::Peeked(Cut::of(self.scratch.seen(count), budget))
+            }
             Flow::Empty => Answer::Empty,
             Flow::End => Answer::End,
         })
@@ -143,13 +166,17 @@ impl Hands {
         file: u32,
         act: impl FnOnce(&OwnedFd, &Log, &mut Scratch) -> Result<Flow, stream::Word>,
     ) -> Result<Answer, Cause> {
-        let fifo = self.fifos.get(stream.0 as usize).and_then(Option::as_ref).ok_or(EBADF)?;
+        let fifo = &self.fifos.get(stream.0 as usize).and_then(Option::as_ref).ok_or(EBADF)?.end;
         let log = self.logs.get(file as usize).and_then(Option::as_ref).ok_or(EBADF)?;
         Ok(match act(fifo, log, &mut self.scratch).map_err(Cause)? {
             Flow::Bytes(count) => Answer::Moved(count as u64),
             Flow::Empty => Answer::Empty,
             Flow::End => Answer::End,
         })
+    }
+
+    fn fifo(&self, stream: StreamKey) -> Result<&Fifo, Cause> {
+        self.fifos.get(stream.0 as usize).and_then(Option::as_ref).ok_or(EBADF)
     }
 
     fn log(&mut self, file: u32) -> Result<&mut Log, Cause> {

@@ -1,5 +1,6 @@
 //! Start, and the loop.
 
+use super::forms::Forms;
 use super::perform::{Hands, log_line};
 use crate::core::{Core, Effect, Happening, Now, StreamKey};
 use model::{LINK_MESSAGE_LIMIT, Tick, ToScribe, Wall};
@@ -75,7 +76,7 @@ fn run(home: &Path) -> Result<(), Fault> {
     poller.add(&link, LINK, Interest { read: true, ..nothing }).map_err(to("watch the steward"))?;
     let keeper_exe = sys::daemon::sibling("abide-keeper").ok();
     let scratch = Scratch::new().map_err(to("make a pipe"))?;
-    let hands = Hands { home, keeper_exe, poller, keeper, link, scratch, lock: Some(lock), fifos: Vec::new(), logs: Vec::new() };
+    let hands = Hands { home, keeper_exe, poller, keeper, link, scratch, forms: Forms::default(), lock: Some(lock), fifos: Vec::new(), logs: Vec::new() };
     // A quarter of the descriptors for logs (each has an index), the rest for FIFOs.
     let limit = usize::try_from(open_files.saturating_sub(64) / 4).unwrap_or(usize::MAX).clamp(16, 4096);
     Scribe { core: Core::new(limit), hands, effects: Vec::new(), ended: false }.live().map_err(to("wait"))
