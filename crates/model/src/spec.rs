@@ -1,6 +1,6 @@
 //! What the user wrote, with no option left open.
 
-use crate::{AppName, LogSpec, Signal};
+use crate::{AppName, LogSpec, Signal, Stream};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::hash::Hasher;
