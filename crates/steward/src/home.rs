@@ -29,11 +29,6 @@ pub(crate) fn make_folders() -> io::Result<()> {
     [IO, LIVES, STORE, EVENTS, "logs"].into_iter().try_for_each(|folder| builder.create(folder))
 }
 
-/// Log files of a slot, standard output first, as the scribe is told.
-pub(crate) fn log_files(slot: &model::SlotRef) -> [String; 2] {
-    model::Stream::BOTH.map(|stream| format!("logs/{slot}.{stream}.log"))
-}
-
 /// Removes FIFOs and locks that lives of another boot have left: nothing of them can be alive.
 pub(crate) fn clear_stale_lives() -> io::Result<()> {
     for folder in [IO, LIVES] {

@@ -109,7 +109,8 @@ impl Brain {
             self.not_born(instance, refusal.unwrap_or("EIO"), crate::time::now());
             let held = wire::handles(&name);
             self.keeper.say(&Request::new("service.delete").field(&name));
-            for handle in held.writers.iter().chain([&held.lock]) {
+            let writers = held.writers.iter().zip(self.kept(instance)).filter(|(_, kept)| *kept).map(|(name, _)| name);
+            for handle in writers.chain([&held.lock]) {
                 self.keeper.say(&Request::new("fd.delete").field(handle));
             }
         }

@@ -206,7 +206,13 @@ impl Brain {
     }
 
     fn update_operations(&mut self) {
-        let world = super::wishes::Here { engine: &self.engine, scribe: &self.scribe, last_ended: &self.last_ended };
+        let world = super::wishes::Here {
+            engine: &self.engine,
+            scribe: &self.scribe,
+            store: &self.store,
+            home: &self.me.home,
+            last_ended: &self.last_ended,
+        };
         self.tracker.update(&world, now());
     }
 

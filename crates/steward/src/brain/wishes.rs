@@ -5,10 +5,10 @@ use crate::call::{Followed, Verb, Wish};
 use crate::home::mark_stopped;
 use crate::journal::Entry;
 use crate::log::say;
-use crate::logfile::last_words;
+use crate::logfile::{Source, last_words};
 use crate::scribe_link::ScribeLink;
 use crate::select::{Known, resolve};
-use crate::store::{Act, Defined, Goal, SaveError, StoredApp, StoredTarget, Track};
+use crate::store::{Act, Defined, Goal, SaveError, Store, StoredApp, StoredTarget, Track};
 use crate::track::{World, floor_of_start};
 use api::{ApplyReply, OperationKind, Problem};
 use engine::{Ask, Engine, Event, SlotView, Target};
@@ -27,6 +27,8 @@ const TAIL_LINES: usize = 20;
 pub(super) struct Here<'a> {
     pub(super) engine: &'a Engine,
     pub(super) scribe: &'a ScribeLink,
+    pub(super) store: &'a Store,
+    pub(super) home: &'a str,
     pub(super) last_ended: &'a BTreeMap<SlotRef, InstanceId>,
 }
 
@@ -41,7 +43,10 @@ impl World for Here<'_> {
 
     fn log_tail(&self, slot: &SlotRef) -> Vec<String> {
         match self.last_ended.get(slot) {
-            Some(instance) => last_words(slot, Some(*instance), TAIL_LINES),
+            Some(instance) => {
+                let sources = Source::of(slot, super::ask::log_files_of(self.store, slot, self.home));
+                last_words(&sources, Some(*instance), TAIL_LINES)
+            }
             None => Vec::new(),
         }
     }

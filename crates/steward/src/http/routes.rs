@@ -5,7 +5,7 @@ use super::server::Client;
 use super::streams;
 use crate::call::{Call, Door, Followed, Verb, Wish};
 use crate::journal::{Wanted, here};
-use crate::logfile::last_words;
+use crate::logfile::{Source, last_words};
 use crate::preflight;
 use api::{ApplyRequest, StartRequest, VersionInfo};
 use axum::Router;
@@ -99,8 +99,9 @@ async fn detail(State(house): State<House>, Path(app): Path<String>) -> Answer {
     let filled = spawn_blocking(move || {
         for slot in &mut detail.slots {
             let index = slot.row.slot.rsplit_once('-').and_then(|(_, index)| index.parse().ok());
-            if let (Ok(app), Some(index)) = (slot.row.app.parse(), index) {
-                slot.last_lines = last_words(&SlotRef { app, index }, None, DETAIL.0);
+            if let (Ok(app), Some(index), [out, err]) = (slot.row.app.parse(), index, slot.log_files.as_slice()) {
+                let sources = Source::of(&SlotRef { app, index }, [out.clone(), err.clone()]);
+                slot.last_lines = last_words(&sources, None, DETAIL.0);
             }
         }
         detail.last_events = here(&Wanted { lines: DETAIL.1, since: None, app: Some(detail.app.clone()) });
