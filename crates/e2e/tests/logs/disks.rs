@@ -63,6 +63,47 @@ fn row_16_a_read_only_log_disk() {
 }
 
 #[test]
+fn row_16_what_is_dropped_is_counted() {
+    let Some((disk, house)) = on_small_disk("row 16, drop", "logs") else { return };
+    const COUNT: u64 = 20_000;
+    let app = |name: &str, keys: &str| flooding(&house, name, COUNT).with("log_max_size = 0\nlog_overflow = \"drop\"").with(keys);
+    house.up(&app_file(&[app("raw", ""), app("text", "log_format = \"text\""), App::puppet("late", &house.puppet(), "hang")]));
+    disk.fill();
+    house.write("go", "");
+    // Two megabytes each, for which there is no room: nobody waits.
+    flooded(&house, "raw");
+    flooded(&house, "text");
+    disk.free();
+    wait_until(SOON, "both have said what is missing", || {
+        let told = ["raw", "text"].map(|name| house.events(Some(name)).iter().any(|e| e.event == "log.dropped"));
+        (told == [true, true]).then_some(())
+    });
+    for name in ["raw", "text"] {
+        let text = wait_until(SOON, "the gap is in the log", || {
+            let text = String::from_utf8_lossy(&house.log_bytes(&format!("{name}-0"), "out")).into_owned();
+            text.contains("[abide: ").then_some(text)
+        });
+        let gap = |line: &str| line.split_once("[abide: ")?.1.split_once(" bytes dropped: ENOSPC]")?.0.parse::<u64>().ok();
+        let dropped: u64 = text.lines().filter_map(gap).sum();
+        let number = |line: &str| line.split_once("xxxx").and_then(|(head, _)| head.rsplit(' ').nth(1)?.parse::<u64>().ok());
+        let whole = text.lines().filter(|line| number(line).is_some() && line.ends_with(&"x".repeat(89))).count() as u64;
+        eprintln!("{name}: {dropped} bytes dropped, {whole} of {COUNT} lines whole");
+        assert!(dropped > 0 && dropped < COUNT * FLOOD_LINE as u64);
+        // Every byte is in the log or counted. (In text a line may be cut where the gap begins and where it ends.)
+        if name == "raw" {
+            let kept: usize = text.split_inclusive('\n').filter(|line| gap(line).is_none()).map(str::len).sum();
+            let all = COUNT * FLOOD_LINE as u64;
+            assert!((all..=all + 2).contains(&(kept as u64 + dropped)), "{kept} kept, {dropped} dropped of {all}");
+        } else {
+            let kept = whole * FLOOD_LINE as u64;
+            assert!(kept + dropped <= COUNT * FLOOD_LINE as u64 && kept + dropped + 300 >= COUNT * FLOOD_LINE as u64, "{kept} kept, {dropped} dropped");
+        }
+        let told: u64 = house.events(Some(name)).iter().filter(|e| e.event == "log.dropped").filter_map(|e| e.data["bytes"].as_u64()).sum();
+        assert_eq!(told, dropped, "{name}: events and log say the same");
+    }
+}
+
+#[test]
 fn row_15_a_full_state_disk_ends_nothing() {
     if !is_root() {
         return skip("row 15", "needs root, to mount a file system");

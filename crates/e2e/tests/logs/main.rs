@@ -5,6 +5,7 @@ mod bytes;
 mod disks;
 mod files;
 mod floods;
+mod forms;
 mod kills;
 mod rotation;
 mod viewers;
