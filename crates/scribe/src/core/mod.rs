@@ -12,7 +12,11 @@
 //! ends are read from the file, the last writer from the index (its record is written *before* the first byte of another life), and a
 //! rotation that was cut short is planned again from the names that exist.
 
+mod age;
+mod budget;
+mod care;
 mod careful;
+mod chore;
 mod command;
 mod cut;
 mod effect;
@@ -29,9 +33,12 @@ mod turn;
 #[cfg(test)]
 mod tests;
 
+pub use age::AGE_AGAIN;
+pub use budget::{Piece, Tally};
+pub use care::{CLOCK_RESTS, FIRST_LOOK, SURVEY_EVERY, ZIP_AGAIN};
 pub use cut::Cut;
 pub use effect::{Answer, Cause, Effect, FileKey, Happening, Interest, Now, Sibling, StreamKey, TURN_BYTES};
 pub use file::{GREW_EVERY, INDEX_EVERY, ROTATE_AGAIN};
-pub use rotate::{index_path, rotated_path, siblings};
+pub use rotate::{index_path, rotated_path, siblings, unfinished_path, zipped_path};
 pub use state::Core;
 pub use stream::{FIRST_PAUSE, LINE_PATIENCE, LONGEST_PAUSE, REST, REST_BELOW, REST_WITHIN, TROUBLE_AGAIN};

@@ -15,6 +15,8 @@ pub(crate) struct Outbox {
     /// Nobody listens any more.
     pub gone: bool,
     pub hello: Option<u32>,
+    /// Rotated files that were removed for want of room, not yet told.
+    pub removed: VecDeque<(String, u64)>,
 }
 
 /// An entry in the queue.
@@ -23,6 +25,7 @@ pub(crate) enum Note {
     Hello,
     Stream(StreamKey),
     Grew(FileKey),
+    Removed,
 }
 
 /// What a message said, to be ticked off when it is sent.
@@ -34,7 +37,11 @@ pub(crate) enum Said {
     Resumed(StreamKey),
     Sealed(StreamKey, StreamId),
     Grew(FileKey),
+    Removed,
 }
+
+/// Removed files that are kept to be told; of more, the oldest are not.
+const REMOVED_KEPT: usize = 256;
 
 /// Sealed streams whose facts are kept for a repeated `Open`.
 pub(crate) const RETIRED_KEPT: usize = 256;
@@ -43,6 +50,16 @@ impl Core {
     pub(crate) fn say_hello(&mut self, pid: u32) {
         self.outbox.hello = Some(pid);
         self.outbox.queue.push_front(Note::Hello);
+    }
+
+    pub(crate) fn say_removed(&mut self, file: String, bytes: u64) {
+        if self.outbox.removed.len() == REMOVED_KEPT {
+            self.outbox.removed.pop_front();
+        }
+        self.outbox.removed.push_back((file, bytes));
+        if !self.outbox.queue.contains(&Note::Removed) {
+            self.outbox.queue.push_back(Note::Removed);
+        }
     }
 
     /// Puts a stream with something to say into the queue.
@@ -120,6 +137,10 @@ impl Core {
 
     fn compose(&mut self, note: Note) -> Option<(FromScribe, Said)> {
         match note {
+            Note::Removed => {
+                let (file, bytes) = self.outbox.removed.front().cloned()?;
+                Some((FromScribe::Removed { file, bytes }, Said::Removed))
+            }
             Note::Hello => self.outbox.hello.map(|pid| (FromScribe::Hello { pid }, Said::Hello)),
             Note::Grew(key) => {
                 let file = self.files.get(key.0).filter(|file| file.grew_noted)?;
@@ -165,6 +186,7 @@ impl Core {
     fn tick_off(&mut self, said: Said) {
         match said {
             Said::Hello => self.outbox.hello = None,
+            Said::Removed => drop(self.outbox.removed.pop_front()),
             Said::Grew(key) => self.tick_off_grew(key),
             Said::Opened(key) => self.with_notes(key, |notes| notes.opened = false),
             Said::Trouble(key) => self.with_notes(key, |notes| notes.trouble = None),

@@ -3,5 +3,6 @@
 mod logs;
 mod perform;
 mod run;
+mod worker;
 
 pub use run::main;

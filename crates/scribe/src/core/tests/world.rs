@@ -47,6 +47,13 @@ pub struct World {
     /// Effects after that until it is pulled again.
     pub second_plug: Option<u64>,
     pub effects: u64,
+    /// What is being compressed: log, path, inode.
+    background: Option<(String, String, u64)>,
+    /// When a file was written last, by inode.
+    written: BTreeMap<u64, Wall>,
+    pub surveys: u64,
+    /// What every `Open` says, but for sizes and counts.
+    pub policy: LogPolicy,
     pub done: Vec<String>,
     exited: bool,
 }
@@ -80,6 +87,10 @@ impl World {
             torn: 0,
             second_plug: None,
             effects: 0,
+            background: None,
+            written: BTreeMap::new(),
+            surveys: 0,
+            policy: LogPolicy::plain(0, 0),
             done: Vec::new(),
             exited: false,
         };
@@ -93,7 +104,7 @@ impl World {
             id: id(instance),
             fifo: fifo_path(instance),
             file: file.to_owned(),
-            policy: LogPolicy::plain(max_size, self.max_files),
+            policy: LogPolicy { max_size, max_files: self.max_files, ..self.policy.clone() },
             form: model::LogForm::default(),
             born,
             ended: false,
@@ -202,6 +213,7 @@ impl World {
         self.core = Core::new(1);
         self.streams.clear();
         self.logs.clear();
+        self.background = None;
         self.happen(Happening::Started { pid: 2 });
         self.max_files = self.later_max_files.unwrap_or(self.max_files);
         for message in self.opens.values_mut() {
@@ -303,9 +315,27 @@ impl World {
             }
             Effect::Siblings { path } => {
                 let exists = |path: &str| self.names.contains_key(path);
-                let at =
-                    |n| Sibling { log: exists(&rotated_path(&path, n)), index: exists(&index_path(&rotated_path(&path, n))) };
+                let at = |n| {
+                    let plain = rotated_path(&path, n);
+                    let inode = self.names.get(&plain).or_else(|| self.names.get(&zipped_path(&plain))).copied().unwrap_or(0);
+                    let written = self.written.get(&inode).copied().unwrap_or_default();
+                    let (log, zip, index) = (exists(&plain), exists(&zipped_path(&plain)), exists(&index_path(&plain)));
+                    Sibling { log, zip, index, inode, written }
+                };
                 Answer::Siblings(siblings(at))
+            }
+            Effect::Begun { file } => {
+                let first = self.index(&self.logs[&file].0).first().copied().filter(|first| first.offset == 0);
+                first.map_or(Answer::Failed(Cause("ENODATA")), |first| Answer::Begun(first.wall))
+            }
+            Effect::Compress { log, from, inode } => {
+                assert!(self.background.is_none(), "one at a time");
+                self.background = Some((log, from, inode));
+                return None;
+            }
+            Effect::Survey { .. } => {
+                self.surveys += 1;
+                return None;
             }
             Effect::Rename { from, to } => match self.names.remove(&from) {
                 Some(inode) => {
@@ -356,6 +386,7 @@ impl World {
         let data = self.inodes.get_mut(&self.logs[&file].1).expect("open");
         assert_eq!(at, data.len() as u64, "every write is at the end");
         data.extend(bytes);
+        self.written.insert(self.logs[&file].1, self.now.wall);
     }
 
     pub fn remove(&mut self, path: &str) {
