@@ -224,10 +224,13 @@ impl Core {
         match result {
             Ok(()) => self.care.work.push_front(Work::Commit { log, inode }),
             Err(cause) => {
+                if cause == Cause("ESTALE") {
+                    // A rotation has moved it before it was opened.
+                    self.care.work.push_back(Work::Look(log));
+                } else {
+                    self.care.look_by(&log, now.tick + ZIP_AGAIN);
+                }
                 self.care.zipped();
-                // A rotation has moved it before it was opened; everything else is no better a moment later.
-                let pause = if cause == Cause("ESTALE") { FIRST_LOOK } else { ZIP_AGAIN };
-                self.care.look_by(&log, now.tick + pause);
             }
         }
     }

@@ -4,6 +4,8 @@ use crate::core::*;
 use model::{FromScribe, INDEX_RECORD_BYTES, IndexRecord, InstanceId, LogPolicy, Stream, StreamId, Tick, ToScribe, Wall};
 use std::collections::{BTreeMap, VecDeque};
 
+mod background;
+
 pub const FILE: &str = "log";
 
 #[derive(Debug, Default)]
@@ -52,6 +54,7 @@ pub struct World {
     /// When a file was written last, by inode.
     written: BTreeMap<u64, Wall>,
     pub surveys: u64,
+    nanos: u64,
     /// What every `Open` says, but for sizes and counts.
     pub policy: LogPolicy,
     pub done: Vec<String>,
@@ -90,6 +93,7 @@ impl World {
             background: None,
             written: BTreeMap::new(),
             surveys: 0,
+            nanos: 0,
             policy: LogPolicy::plain(0, 0),
             done: Vec::new(),
             exited: false,
@@ -140,7 +144,7 @@ impl World {
     /// Lets time pass to a deadline, if there is one.
     pub fn wait(&mut self) -> bool {
         let Some(at) = self.core.deadline() else { return false };
-        self.now.tick = self.now.tick.max(at);
+        self.advance(at);
         self.happen(Happening::Due);
         self.settle();
         true
@@ -160,7 +164,7 @@ impl World {
         for _ in 0..10_000 {
             // Rests are not worth a scene.
             while let Some(at) = self.core.deadline().filter(|at| *at <= self.now.tick + REST_WITHIN) {
-                self.now.tick = self.now.tick.max(at);
+                self.advance(at);
                 self.happen(Happening::Due);
             }
             let ready = self.streams.iter().find_map(|(key, opened)| {
@@ -208,7 +212,7 @@ impl World {
         }
     }
 
-    fn restart(&mut self) {
+    pub fn restart(&mut self) {
         self.done.push("--- crash ---".to_owned());
         self.core = Core::new(1);
         self.streams.clear();
@@ -313,28 +317,13 @@ impl World {
                 self.inodes.get_mut(&inode).expect("made").clear();
                 Answer::Done
             }
-            Effect::Siblings { path } => {
-                let exists = |path: &str| self.names.contains_key(path);
-                let at = |n| {
-                    let plain = rotated_path(&path, n);
-                    let inode = self.names.get(&plain).or_else(|| self.names.get(&zipped_path(&plain))).copied().unwrap_or(0);
-                    let written = self.written.get(&inode).copied().unwrap_or_default();
-                    let (log, zip, index) = (exists(&plain), exists(&zipped_path(&plain)), exists(&index_path(&plain)));
-                    Sibling { log, zip, index, inode, written }
-                };
-                Answer::Siblings(siblings(at))
-            }
+            Effect::Siblings { path } => Answer::Siblings(siblings(|n| self.sibling(&path, n))),
             Effect::Begun { file } => {
                 let first = self.index(&self.logs[&file].0).first().copied().filter(|first| first.offset == 0);
                 first.map_or(Answer::Failed(Cause("ENODATA")), |first| Answer::Begun(first.wall))
             }
-            Effect::Compress { log, from, inode } => {
-                assert!(self.background.is_none(), "one at a time");
-                self.background = Some((log, from, inode));
-                return None;
-            }
-            Effect::Survey { .. } => {
-                self.surveys += 1;
+            Effect::Compress { .. } | Effect::Survey { .. } => {
+                self.begin_background(effect);
                 return None;
             }
             Effect::Rename { from, to } => match self.names.remove(&from) {
