@@ -82,7 +82,7 @@ fn a_crash_does_not_mix_two_streams() {
     world.open(1, FILE, 0, true);
     world.print(1, "out be");
     world.open(1 + ERR, FILE, 0, true);
-    world.crash();
+    world.restart();
     world.print(1 + ERR, "err\n");
     assert_eq!(world.read(FILE), "out be");
     world.print(1, "gun\n");
@@ -180,7 +180,9 @@ fn reopen_and_clear() {
         world.print(1, "unfinished");
         world.say(ToScribe::Clear { ask: 6, file: FILE.to_owned() });
         assert_eq!(world.heard.last(), Some(&FromScribe::Did { ask: 6, failed: None }));
-        assert!(world.read(FILE).is_empty() && world.index(FILE).is_empty() && !world.exists("log.1") && !world.exists("log.1.idx"));
+        assert!(
+            world.read(FILE).is_empty() && world.index(FILE).is_empty() && !world.exists("log.1") && !world.exists("log.1.idx")
+        );
         world.print(1, " line\n");
         assert_eq!(world.life_at(FILE, 0), Some(1));
         // Nobody writes it; it cannot be done.
