@@ -1,6 +1,8 @@
 //! Start, and the loop.
 
+use super::forms::Forms;
 use super::perform::{Hands, log_line};
+use super::worker::Worker;
 use crate::core::{Core, Effect, Happening, Now, StreamKey};
 use model::{InstanceId, LINK_MESSAGE_LIMIT, LogForm, LogPolicy, Stream, StreamId, Tick, ToScribe, Wall};
 use std::ffi::OsString;
@@ -25,7 +27,8 @@ const SIGTERM: i32 = 15;
 const SIGNALS: u64 = 0;
 const KEEPER: u64 = 1;
 pub(super) const LINK: u64 = 2;
-pub(super) const STREAMS: u64 = 16;
+pub(super) const WORKER: u64 = 3;
+pub(super) const STREAMS: u64 = 64;
 
 /// Messages taken from the link before the streams have their turn.
 const MESSAGES_A_ROUND: usize = 64;
@@ -80,7 +83,10 @@ fn run(home: &Path) -> Result<(), Fault> {
     poller.add(&link, LINK, Interest { read: true, ..nothing }).map_err(to("watch the steward"))?;
     let keeper_exe = sys::daemon::sibling("abide-keeper").ok();
     let scratch = Scratch::new().map_err(to("make a pipe"))?;
-    let hands = Hands { home, keeper_exe, poller, keeper, link, scratch, lock: Some(lock), fifos: Vec::new(), logs: Vec::new() };
+    let keeper = Some(keeper);
+    let (lock, worker) = (Some(lock), None);
+    let (forms, fifos, logs) = (Forms::default(), Vec::new(), Vec::new());
+    let hands = Hands { home, keeper_exe, poller, keeper, link, scratch, forms, worker, lock, fifos, logs };
     // A quarter of the descriptors for logs (each has an index), the rest for FIFOs.
     let limit = usize::try_from(open_files.saturating_sub(64) / 4).unwrap_or(usize::MAX).clamp(16, 4096);
     Scribe { core: Core::new(limit), hands, effects: Vec::new(), ended: false }.live().map_err(to("wait"))
@@ -129,6 +135,7 @@ impl Scribe {
                 match one.key {
                     SIGNALS => self.happened(Happening::Stop),
                     KEEPER => self.happened(Happening::KeeperGone),
+                    WORKER => self.worker_done(),
                     _ => self.link_ready(one, &mut message),
                 }
             }
@@ -139,6 +146,11 @@ impl Scribe {
             }
         }
         Ok(())
+    }
+
+    fn worker_done(&mut self) {
+        let results = self.hands.worker.as_ref().map(Worker::results).unwrap_or_default();
+        results.into_iter().for_each(|result| self.happened(result));
     }
 
     fn wait(&self, wait_ns: Option<u64>, ready: &mut Vec<Ready>) -> io::Result<()> {
