@@ -287,6 +287,11 @@ impl LogHandle {
         }
     }
 
+    /// What it is, whatever its name.
+    pub fn inode(&self) -> u64 {
+        self.inode
+    }
+
     /// Its path.
     pub fn path(&self) -> &Path {
         &self.path

@@ -9,6 +9,7 @@ use model::{LogForm, LogPolicy, StreamId, ToScribe};
 
 impl Core {
     pub(crate) fn command(&mut self, message: ToScribe, now: Now, out: &mut Vec<Effect>) {
+        let told = self.care_hears(&message, now);
         match message {
             // `ended` asks for the one look that every `Open` brings anyway.
             ToScribe::Open { id, fifo, file, policy, form, born, .. } => self.open(id, fifo, (file, policy), &form, born, out),
@@ -35,6 +36,9 @@ impl Core {
             ToScribe::Clear { ask, file } => self.clear(ask, file, out),
             ToScribe::Budget { .. } => {}
             ToScribe::Finish => self.begin_finish(now),
+        }
+        if let Some(file) = told {
+            self.age_matters(&file, now);
         }
     }
 
@@ -137,9 +141,8 @@ impl Core {
         if log.writers.is_empty() {
             self.close_log(file, out);
             if let Some(log) = self.files.remove(file.0) {
-                if let Some(at) = log.grew_due {
-                    self.dues.remove(&(at, Due::Grew(file)));
-                }
+                let dues = [log.grew_due.map(|at| (at, Due::Grew(file))), log.age_due.map(|at| (at, Due::Age(file)))];
+                self.dues.retain(|due| !dues.contains(&Some(*due)));
                 self.outbox.queue.retain(|note| *note != Note::Grew(file));
                 self.by_path.remove(&log.path);
             }

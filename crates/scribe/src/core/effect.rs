@@ -1,5 +1,6 @@
 //! What goes into the core and what comes out of it: plain data.
 
+use super::budget::Tally;
 use super::cut::Cut;
 use super::form::{Lead, Rest};
 use model::{FromScribe, IndexRecord, Tick, ToScribe, Wall};
@@ -64,6 +65,22 @@ pub enum Happening {
     Ready(StreamKey),
     /// [`super::Core::deadline`] has passed. Too early or twice is harmless.
     Due,
+    /// What [`Effect::Compress`] began has come to its end.
+    Compressed {
+        /// The log file whose rotated file it was.
+        log: String,
+        /// As in the effect.
+        inode: u64,
+        /// Whether the compressed file stands whole, and on the disk, under its temporary name. Otherwise there is none.
+        result: Result<(), Cause>,
+    },
+    /// What [`Effect::Survey`] found.
+    Surveyed {
+        /// Every log file with what belongs to it.
+        logs: Vec<Tally>,
+        /// Bytes of log files of which other cores take care.
+        elsewhere: u64,
+    },
     /// The result of the effect that asked for one.
     Answer(Answer),
 }
@@ -215,8 +232,14 @@ pub enum Effect {
         /// Which.
         file: FileKey,
     },
-    /// What rotated files there are: for n = 1, 2, … whether `PATH.n` and `PATH.n.idx` exist, as far as [`super::siblings`] looks.
-    /// → `Siblings`, `Failed`.
+    /// When the first byte of an open log file that is not empty was written: as the first record of its index says, if that speaks of
+    /// offset 0; otherwise when the file was made, or else when it was written last. → `Begun`, `Failed`.
+    Begun {
+        /// Which.
+        file: FileKey,
+    },
+    /// What rotated files there are: for n = 1, 2, … whether `PATH.n`, `PATH.n.gz` and `PATH.n.idx` exist, as far as
+    /// [`super::siblings`] looks. → `Siblings`, `Failed`.
     Siblings {
         /// The log file.
         path: String,
@@ -243,6 +266,21 @@ pub enum Effect {
     Truncate {
         /// Which.
         path: String,
+    },
+    /// Have a rotated file compressed, in the background, into [`super::unfinished_path`] of its log: 0600, with the time of the last write, and
+    /// on the disk. Its end is told by [`Happening::Compressed`]; there is at most one at a time.
+    Compress {
+        /// The log file.
+        log: String,
+        /// The rotated file's path at present.
+        from: String,
+        /// What it must be, or else it has been moved meanwhile and `ESTALE` is the result.
+        inode: u64,
+    },
+    /// Have all log files counted, in the background. Told by [`Happening::Surveyed`]; there is at most one at a time.
+    Survey {
+        /// These, and all in the home's own folder for logs.
+        files: Vec<String>,
     },
     /// Tell the steward. → `Done`, `Full`, `Failed`.
     Send(FromScribe),
@@ -302,6 +340,8 @@ pub enum Answer {
     Size(u64),
     /// The byte.
     Tail(u8),
+    /// When the file was begun.
+    Begun(Wall),
     /// What rotated files exist, from 1 on.
     Siblings(Vec<Sibling>),
     /// It is done.
@@ -317,8 +357,26 @@ pub enum Answer {
 pub struct Sibling {
     /// Whether `PATH.n` exists.
     pub log: bool,
+    /// Whether `PATH.n.gz` exists.
+    pub zip: bool,
     /// Whether `PATH.n.idx` exists.
     pub index: bool,
+    /// What `PATH.n` is, or `PATH.n.gz` where there is no `PATH.n`; 0 = nothing, or it is not known.
+    pub inode: u64,
+    /// When that was written last.
+    pub written: Wall,
+}
+
+impl Sibling {
+    /// Whether there is a rotated file, in whichever form.
+    pub fn is_taken(&self) -> bool {
+        self.log || self.zip
+    }
+
+    /// Whether nothing at all stands there.
+    pub fn is_empty(&self) -> bool {
+        !self.log && !self.zip && !self.index
+    }
 }
 
 impl Effect {
@@ -329,6 +387,8 @@ impl Effect {
             | Effect::Watch { .. }
             | Effect::CloseLog { .. }
             | Effect::WatchLink { .. }
+            | Effect::Compress { .. }
+            | Effect::Survey { .. }
             | Effect::HelloKeeper
             | Effect::Rescue
             | Effect::Exit => false,
@@ -349,6 +409,7 @@ impl Effect {
             | Effect::Truncate { .. }
             | Effect::AppendIndex { .. }
             | Effect::ResetIndex { .. }
+            | Effect::Begun { .. }
             | Effect::Siblings { .. }
             | Effect::Rename { .. }
             | Effect::Remove { .. }

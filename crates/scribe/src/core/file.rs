@@ -32,6 +32,12 @@ pub(crate) struct LogFile {
     /// Bytes without a line feed since it should have been rotated.
     pub over: u64,
     pub rotate_wanted: bool,
+    /// Its age at some time, once it is known and if it matters.
+    pub age: Option<(Tick, Duration)>,
+    /// Somebody wants to know the age.
+    pub age_wanted: bool,
+    /// When its age is looked at.
+    pub age_due: Option<Tick>,
     pub no_rotation_before: Option<Tick>,
     pub rotation_trouble: Option<StreamKey>,
     /// Steps of the rotation in hand.
@@ -91,6 +97,9 @@ impl LogFile {
             by_copy: false,
             over: 0,
             rotate_wanted: false,
+            age: None,
+            age_wanted: false,
+            age_due: None,
             no_rotation_before: None,
             rotation_trouble: None,
             steps: VecDeque::new(),
@@ -130,6 +139,7 @@ impl LogFile {
     /// Notes that the file is closed: the next turn opens it anew.
     pub fn closed(&mut self) {
         self.open = false;
+        self.age = None;
         self.has_index = false;
         self.size = 0;
         self.tail = Tail::Unknown;

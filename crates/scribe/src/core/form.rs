@@ -58,7 +58,9 @@ impl Lead {
                 json::escape(&form.app, &mut lead);
                 lead.extend_from_slice(b"\",\"slot\":\"");
                 json::escape(&form.slot, &mut lead);
-                lead.extend_from_slice(format!("\",\"instance\":\"{}\",\"stream\":\"{name}\",\"line\":\"", id.instance).as_bytes());
+                lead.extend_from_slice(
+                    format!("\",\"instance\":\"{}\",\"stream\":\"{name}\",\"line\":\"", id.instance).as_bytes(),
+                );
                 let lead = String::from_utf8(lead).expect("escaping keeps text text");
                 Some(Lead { json: true, part: lead.clone(), whole: lead })
             }

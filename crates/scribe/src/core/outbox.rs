@@ -18,6 +18,8 @@ pub(crate) struct Outbox {
     pub hello: Option<u32>,
     /// What has been done, oldest first.
     pub done: VecDeque<Done>,
+    /// Rotated files that were removed for want of room, not yet told.
+    pub removed: VecDeque<(String, u64)>,
 }
 
 /// An entry in the queue.
@@ -27,6 +29,7 @@ pub(crate) enum Note {
     Stream(StreamKey),
     Grew(FileKey),
     Done,
+    Removed,
 }
 
 /// What was asked for, and the path and error that were in its way.
@@ -43,7 +46,11 @@ pub(crate) enum Said {
     Sealed(StreamKey, StreamId),
     Grew(FileKey),
     Done,
+    Removed,
 }
+
+/// Removed files that are kept to be told; of more, the oldest are not.
+const REMOVED_KEPT: usize = 256;
 
 /// Sealed streams whose facts are kept for a repeated `Open`.
 pub(crate) const RETIRED_KEPT: usize = 256;
@@ -63,6 +70,16 @@ impl Core {
             self.outbox.done.pop_front();
         }
         self.outbox.done.push_back(done);
+    }
+
+    pub(crate) fn say_removed(&mut self, file: String, bytes: u64) {
+        if self.outbox.removed.len() == REMOVED_KEPT {
+            self.outbox.removed.pop_front();
+        }
+        self.outbox.removed.push_back((file, bytes));
+        if !self.outbox.queue.contains(&Note::Removed) {
+            self.outbox.queue.push_back(Note::Removed);
+        }
     }
 
     /// Puts a stream with something to say into the queue.
@@ -140,6 +157,10 @@ impl Core {
 
     fn compose(&mut self, note: Note) -> Option<(FromScribe, Said)> {
         match note {
+            Note::Removed => {
+                let (file, bytes) = self.outbox.removed.front().cloned()?;
+                Some((FromScribe::Removed { file, bytes }, Said::Removed))
+            }
             Note::Hello => self.outbox.hello.map(|pid| (FromScribe::Hello { pid }, Said::Hello)),
             Note::Grew(key) => {
                 let file = self.files.get(key.0).filter(|file| file.grew_noted)?;
@@ -193,6 +214,7 @@ impl Core {
         match said {
             Said::Hello => self.outbox.hello = None,
             Said::Done => _ = self.outbox.done.pop_front(),
+            Said::Removed => drop(self.outbox.removed.pop_front()),
             Said::Grew(key) => self.tick_off_grew(key),
             Said::Opened(key) => self.with_notes(key, |notes| notes.opened = false),
             Said::Trouble(key) => self.with_notes(key, |notes| notes.trouble = None),

@@ -2,13 +2,13 @@
 
 use super::cut::Cut;
 use super::effect::{Answer, Cause, Effect, FileKey, Interest, Now, StreamKey, TURN_BYTES};
+use super::file::flags_of;
 use super::file::{INDEX_EVERY, LogFile, Tail};
+use super::form::Rest;
+use super::formed::Outlook;
 use super::rotate::{index_path, rotated_path};
 use super::state::{Core, Job};
 use super::stream::REST;
-use super::file::flags_of;
-use super::form::Rest;
-use super::formed::Outlook;
 use model::{IndexFlags, IndexRecord};
 
 /// A turn in hand. It begins with `Stat` when the log file is open. Then comes either the *plain* move (nobody else writes the file, this
@@ -46,6 +46,7 @@ pub(crate) enum Step {
     FirstLook,
     OpenLog,
     OpenIndex,
+    Age,
     StaleLook,
     StaleRename,
     StaleReset,
@@ -167,18 +168,20 @@ impl Core {
 
             (Step::OpenLog, Answer::Log { size }) => self.log_opened(turn, size, out),
             (Step::OpenLog, Answer::Missing) => {
-                self.log_mut(turn).rotate_wanted = false;
+                let log = self.log_mut(turn);
+                (log.rotate_wanted, log.age_wanted) = (false, false);
                 if turn.sealing {
                     self.sealed(turn, false, out);
                 }
             }
             (Step::OpenLog, Answer::Failed(_)) if turn.sealing => self.sealed(turn, false, out),
             (Step::OpenIndex, Answer::Index { last }) => self.index_opened(turn, last, now, out),
-            (Step::OpenIndex, _) => self.proceed(turn, now, out),
+            (Step::OpenIndex, _) => self.log_known(turn, now, out),
+            (Step::Age, answer) => self.age_told(turn, &answer, now, out),
             (Step::StaleLook, Answer::Siblings(found)) => {
                 // A rotation was cut short after its first rename: the index belongs to the file that has none.
                 let first = found.first().copied().unwrap_or_default();
-                if self.log(turn).size == 0 && first.log && !first.index {
+                if self.log(turn).size == 0 && first.is_taken() && !first.index {
                     let path = &self.log(turn).path;
                     let (from, to) = (index_path(path), index_path(&rotated_path(path, 1)));
                     self.ask(turn, Step::StaleRename, Effect::Rename { from, to }, out);
@@ -194,7 +197,7 @@ impl Core {
             }
             (Step::StaleReset, _) => {
                 self.log_mut(turn).last = None;
-                self.proceed(turn, now, out);
+                self.log_known(turn, now, out);
             }
 
             (Step::Stat, Answer::Size(size)) => {
@@ -246,7 +249,7 @@ impl Core {
                 self.recorded(turn, &answer, now);
                 self.rotation_look(turn, out);
             }
-            (Step::LookAround, Answer::Siblings(found)) => self.rotation_begins(turn, &found, out),
+            (Step::LookAround, Answer::Siblings(found)) => self.rotation_begins(turn, &found, now, out),
             (Step::Renamed, answer) => self.rotation_stepped(turn, answer, now, out),
             (Step::LookAround, Answer::Failed(cause)) => self.rotation_failed(turn, cause, now, out),
             (_, Answer::Failed(cause)) => self.file_trouble(turn, cause, now, out),
@@ -260,7 +263,7 @@ impl Core {
         if turn.sealing {
             self.seal_tail(turn, now, out);
         } else if turn.idle {
-            self.rotate_idle(turn, out);
+            self.rotate_idle(turn, now, out);
         } else if self.has_gap(turn) {
             self.write_gap(turn, now, out);
         } else if turn.cut.len > 0 {

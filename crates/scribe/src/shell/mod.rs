@@ -4,5 +4,6 @@ mod forms;
 mod logs;
 mod perform;
 mod run;
+mod worker;
 
 pub use run::main;

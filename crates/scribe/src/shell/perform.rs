@@ -2,7 +2,8 @@
 
 use super::forms::{Fifo, Forms};
 use super::logs::{Log, beside, cause, siblings};
-use super::run::{LINK, STREAMS};
+use super::run::{LINK, STREAMS, WORKER};
+use super::worker::{Task, Worker};
 use crate::core::{Answer, Cause, Cut, Effect, Interest, StreamKey, TURN_BYTES};
 use model::FromScribe;
 use std::io::{self, ErrorKind, Write};
@@ -19,10 +20,12 @@ pub(super) struct Hands {
     /// Asked for at start; `None` = there was no `/proc`, and no rescue is possible.
     pub keeper_exe: Option<PathBuf>,
     pub poller: Poller,
-    pub keeper: OwnedFd,
+    /// `None` = a lane, which knows nobody but the main loop.
+    pub keeper: Option<OwnedFd>,
     pub link: OwnedFd,
     pub scratch: Scratch,
     pub forms: Forms,
+    pub worker: Option<Worker>,
     pub lock: Option<RoleLock>,
     pub fifos: Vec<Option<Fifo>>,
     pub logs: Vec<Option<Log>>,
@@ -96,6 +99,15 @@ impl Hands {
             Effect::Put { file, at, line } => Some(done(self.log(file.0).and_then(|log| log.put(at, &line)))),
             Effect::AppendIndex { file, record } => Some(done(self.log(file.0).and_then(|log| log.append(&record)))),
             Effect::ResetIndex { file } => Some(done(self.log(file.0).and_then(Log::reset_index))),
+            Effect::Begun { file } => Some(answer(self.log(file.0).and_then(|log| log.begun()).map(Answer::Begun))),
+            Effect::Compress { log, from, inode } => {
+                self.give(Task::Compress { log, from, inode });
+                None
+            }
+            Effect::Survey { files } => {
+                self.give(Task::Survey { files, home: self.keeper.is_some() });
+                None
+            }
             Effect::Siblings { path } => Some(Answer::Siblings(siblings(&path))),
             Effect::Rename { from, to } => Some(done(std::fs::rename(from, to).map_err(|error| cause(&error)))),
             Effect::Remove { path } => Some(match std::fs::remove_file(path) {
@@ -118,7 +130,7 @@ impl Hands {
             }
             Effect::HelloKeeper => {
                 // Two lines into an empty socket: it has room, or nobody is there.
-                if let Err(word) = stream::send(&self.keeper, b"dialect\t2\nhello\n") {
+                if let Some(Err(word)) = self.keeper.as_ref().map(|keeper| stream::send(keeper, b"dialect\t2\nhello\n")) {
                     log_line(&format!("failed to greet the keeper: {word}"));
                 }
                 None
@@ -131,6 +143,24 @@ impl Hands {
                 self.lock = None;
                 None
             }
+        }
+    }
+
+    /// Gives the background something to do; the thread is there from the first time on. If there can be none, the core waits for an
+    /// answer that never comes: nothing is compressed or counted, and logs go on.
+    fn give(&mut self, task: Task) {
+        if self.worker.is_none() {
+            let started = Worker::start().and_then(|worker| {
+                self.poller.add(worker.wakes(), WORKER, poll::Interest { read: true, ..poll::Interest::default() })?;
+                Ok(worker)
+            });
+            match started {
+                Ok(worker) => self.worker = Some(worker),
+                Err(error) => log_line(&format!("failed to start a thread that compresses: {error}")),
+            }
+        }
+        if !self.worker.as_ref().is_some_and(|worker| worker.give(task)) {
+            log_line("the thread that compresses takes nothing");
         }
     }
 

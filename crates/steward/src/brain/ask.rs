@@ -40,11 +40,12 @@ impl Brain {
                 });
                 _ = reply.send(answer);
             }
+            Call::Errand { errand, actor, key, reply } => self.errand(errand, actor, key, reply),
             Call::Events { reply } => _ = reply.send(Ok(self.journal.follow())),
         }
     }
 
-    fn sources(&self, select: &str, stream: Option<Stream>) -> Result<Vec<Source>, Problem> {
+    pub(super) fn sources(&self, select: &str, stream: Option<Stream>) -> Result<Vec<Source>, Problem> {
         let targets = resolve(select, &self.known())?;
         let slots = self.engine.slots().into_iter().map(|view| view.slot).filter(|slot| includes(&targets, slot));
         let meant = |source: &Source| stream.is_none_or(|stream| source.stream == stream);

@@ -19,7 +19,11 @@ fn lay(format: LogFormat, bytes: &[u8], rest: Rest, room: u64) -> (Laid, String)
 
 fn check(format: LogFormat, bytes: &[u8], rest: Rest, taken: usize, expected: &[&str]) {
     let (laid, text) = lay(format, bytes, rest, 1_000_000);
-    assert_eq!((laid.taken, laid.lines, text.split_terminator('\n').collect::<Vec<_>>()), (taken, expected.len(), expected.to_vec()), "{bytes:?}");
+    assert_eq!(
+        (laid.taken, laid.lines, text.split_terminator('\n').collect::<Vec<_>>()),
+        (taken, expected.len(), expected.to_vec()),
+        "{bytes:?}"
+    );
     assert!(text.is_empty() || text.ends_with('\n'));
 }
 

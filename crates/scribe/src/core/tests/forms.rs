@@ -82,7 +82,7 @@ fn a_crash_does_not_mix_two_streams() {
     world.open(1, FILE, 0, true);
     world.print(1, "out be");
     world.open(1 + ERR, FILE, 0, true);
-    world.crash();
+    world.restart();
     world.print(1 + ERR, "err\n");
     assert_eq!(world.read(FILE), "out be");
     world.print(1, "gun\n");
@@ -180,7 +180,9 @@ fn reopen_and_clear() {
         world.print(1, "unfinished");
         world.say(ToScribe::Clear { ask: 6, file: FILE.to_owned() });
         assert_eq!(world.heard.last(), Some(&FromScribe::Did { ask: 6, failed: None }));
-        assert!(world.read(FILE).is_empty() && world.index(FILE).is_empty() && !world.exists("log.1") && !world.exists("log.1.idx"));
+        assert!(
+            world.read(FILE).is_empty() && world.index(FILE).is_empty() && !world.exists("log.1") && !world.exists("log.1.idx")
+        );
         world.print(1, " line\n");
         assert_eq!(world.life_at(FILE, 0), Some(1));
         // Nobody writes it; it cannot be done.
@@ -188,5 +190,115 @@ fn reopen_and_clear() {
         world.say(ToScribe::Clear { ask: 7, file: "other".to_owned() });
         let failed = Some(("other".to_owned(), "EROFS".to_owned()));
         assert_eq!(world.heard.last(), Some(&FromScribe::Did { ask: 7, failed }));
+    }
+}
+
+/// Both streams of one life and the next life of its slot print in fragments into one file that is rotated; the old one ends within a line.
+fn play(world: &mut World) {
+    world.open(1, FILE, 150, true);
+    world.open(1 + ERR, FILE, 150, true);
+    world.print(1, "o1\no");
+    world.print(1 + ERR, "e1\ne2\n");
+    world.print(1, "2\no3\n");
+    world.open(2, FILE, 150, false);
+    world.print(2, "n1\nn");
+    world.say(ToScribe::Born { id: id(2) });
+    world.print(1, "o4\no5\no6\no7");
+    world.print(1 + ERR, "e3\ne4");
+    world.print(2, "2\nn3\n");
+    world.hang_up(1);
+    world.hang_up(1 + ERR);
+    world.print(2, "n4\nn5\nn6\nn7\n");
+    world.print(2, "n8");
+    world.hang_up(2);
+    while world.wait() {}
+}
+
+/// Each line in order, no line missing, and none twice but for as many turns as there were kills.
+fn check(world: &World, format: LogFormat, kills: usize, how: &str) {
+    let fail = |what: &str| -> ! { panic!("{how}: {what}\n{}", world.done.join("\n")) };
+    let rotated = (1..).take_while(|n| world.exists(&format!("{FILE}.{n}"))).count();
+    let files: Vec<String> = (1..=rotated).rev().map(|n| format!("{FILE}.{n}")).chain([FILE.to_owned()]).collect();
+    let mut torn = 0;
+    for (who, last, end) in [('o', 7, "o7"), ('e', 4, "e4"), ('n', 8, "n8")] {
+        let (mut next, mut back) = (1, 0);
+        for file in &files {
+            let mut at = 0;
+            let text = world.read(file);
+            for (raw, line) in text.split_inclusive('\n').zip(lines(format, &text)) {
+                let life = world.life_at(file, at);
+                let begun = at;
+                at += raw.len() as u64;
+                let ours = world.index(file).iter().any(|one| one.flags.our_newline && one.offset == at);
+                let line = match line {
+                    _ if ours => {
+                        torn += 1;
+                        continue;
+                    }
+                    Ok(line) => line,
+                    Err(raw) => fail(&format!("{raw:?} is torn and nobody says so")),
+                };
+                if !line.text.starts_with(who) {
+                    continue;
+                }
+                if life != Some(if who == 'n' { 2 } else { 1 }) {
+                    fail(&format!("{file}: {line:?} at {begun} is of {life:?}"));
+                }
+                let number: u32 = line.text[1..].parse().unwrap_or_else(|_| fail(&format!("{line:?}")));
+                if (line.stream == "err") != (who == 'e') || line.part != (line.text == end) {
+                    fail(&format!("{line:?}"));
+                }
+                back += usize::from(number < next);
+                if number > next {
+                    fail(&format!("{line:?} comes where {who}{next} is wanted"));
+                }
+                next = number + 1;
+            }
+        }
+        if next != last + 1 || back > kills {
+            fail(&format!("{who} ends before {next}, went back {back} times"));
+        }
+    }
+    if torn > 3 * kills {
+        fail(&format!("{torn} torn lines"));
+    }
+    for who in [1, 1 + ERR, 2] {
+        if world.sealed(who).is_none() {
+            fail("not sealed");
+        }
+    }
+}
+
+#[test]
+fn a_crash_anywhere_loses_nothing() {
+    for format in FORMS {
+        let mut whole = world(format);
+        play(&mut whole);
+        check(&whole, format, 0, "no crash");
+        assert!(whole.effects > 100 && whole.exists("log.1"), "{}", whole.effects);
+        for plug in 0..whole.effects {
+            for torn in [0, 1, 30, 1_000_000] {
+                let mut world = world(format);
+                (world.plug, world.torn) = (Some(plug), torn);
+                play(&mut world);
+                check(&world, format, 1, &format!("{format:?}: crash before effect {plug}, {torn} bytes into it"));
+            }
+        }
+    }
+}
+
+#[test]
+fn two_crashes_anywhere_lose_nothing() {
+    for format in FORMS {
+        let mut whole = world(format);
+        play(&mut whole);
+        for first in (0..whole.effects).step_by(3) {
+            for later in [0, 1, 2, 3, 5, 8, 13, 21, 34] {
+                let mut world = world(format);
+                (world.plug, world.second_plug, world.torn) = (Some(first), Some(later), 40);
+                play(&mut world);
+                check(&world, format, 2, &format!("{format:?}: crashes before effect {first} and {later} later"));
+            }
+        }
     }
 }

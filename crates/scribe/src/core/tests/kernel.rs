@@ -152,11 +152,14 @@ impl World {
                 self.inodes.get_mut(&inode).expect("made").clear();
                 Answer::Done
             }
-            Effect::Siblings { path } => {
-                let exists = |path: &str| self.names.contains_key(path);
-                let at =
-                    |n| Sibling { log: exists(&rotated_path(&path, n)), index: exists(&index_path(&rotated_path(&path, n))) };
-                Answer::Siblings(siblings(at))
+            Effect::Siblings { path } => Answer::Siblings(siblings(|n| self.sibling(&path, n))),
+            Effect::Begun { file } => {
+                let first = self.index(&self.logs[&file].0).first().copied().filter(|first| first.offset == 0);
+                first.map_or(Answer::Failed(Cause("ENODATA")), |first| Answer::Begun(first.wall))
+            }
+            Effect::Compress { .. } | Effect::Survey { .. } => {
+                self.begin_background(effect);
+                return None;
             }
             Effect::Rename { from, to } => match self.names.remove(&from) {
                 Some(inode) => {
@@ -193,7 +196,7 @@ impl World {
         }
     }
 
-    fn make(&mut self, path: &str) -> u64 {
+    pub(super) fn make(&mut self, path: &str) -> u64 {
         if let Some(inode) = self.names.get(path) {
             return *inode;
         }
@@ -207,5 +210,6 @@ impl World {
         let data = self.inodes.get_mut(&self.logs[&file].1).expect("open");
         assert_eq!(at, data.len() as u64, "every write is at the end");
         data.extend(bytes);
+        self.written.insert(self.logs[&file].1, self.now.wall);
     }
 }

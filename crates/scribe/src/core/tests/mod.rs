@@ -3,6 +3,7 @@
 mod crashes;
 mod drops;
 mod forms;
+mod keep;
 mod kernel;
 mod lines;
 mod scenes;

@@ -1,8 +1,12 @@
 //! FIFOs, files and a steward in memory. Pulling the plug between any two effects leaves what a kernel would leave.
 
 use crate::core::*;
-use model::{FromScribe, INDEX_RECORD_BYTES, IndexRecord, InstanceId, LogForm, LogPolicy, Stream, StreamId, Tick, ToScribe, Wall};
+use model::{
+    FromScribe, INDEX_RECORD_BYTES, IndexRecord, InstanceId, LogForm, LogPolicy, Stream, StreamId, Tick, ToScribe, Wall,
+};
 use std::collections::{BTreeMap, VecDeque};
+
+mod background;
 
 pub const FILE: &str = "log";
 
@@ -49,6 +53,14 @@ pub struct World {
     /// Effects after that until it is pulled again.
     pub second_plug: Option<u64>,
     pub effects: u64,
+    /// What is being compressed: log, path, inode.
+    pub(super) background: Option<(String, String, u64)>,
+    /// When a file was written last, by inode.
+    pub(super) written: BTreeMap<u64, Wall>,
+    pub surveys: u64,
+    nanos: u64,
+    /// What every `Open` says, but for sizes and counts.
+    pub policy: LogPolicy,
     pub done: Vec<String>,
     pub(super) exited: bool,
 }
@@ -87,6 +99,11 @@ impl World {
             torn: 0,
             second_plug: None,
             effects: 0,
+            background: None,
+            written: BTreeMap::new(),
+            surveys: 0,
+            nanos: 0,
+            policy: LogPolicy::plain(0, 0),
             done: Vec::new(),
             exited: false,
         };
@@ -100,7 +117,7 @@ impl World {
             id: id(instance),
             fifo: fifo_path(instance),
             file: file.to_owned(),
-            policy: LogPolicy::plain(max_size, self.max_files),
+            policy: LogPolicy { max_size, max_files: self.max_files, ..self.policy.clone() },
             form: self.form.clone(),
             born,
             ended: false,
@@ -136,7 +153,7 @@ impl World {
     /// Lets time pass to a deadline, if there is one.
     pub fn wait(&mut self) -> bool {
         let Some(at) = self.core.deadline() else { return false };
-        self.now.tick = self.now.tick.max(at);
+        self.advance(at);
         self.happen(Happening::Due);
         self.settle();
         true
@@ -156,7 +173,7 @@ impl World {
         for _ in 0..10_000 {
             // Rests are not worth a scene.
             while let Some(at) = self.core.deadline().filter(|at| *at <= self.now.tick + REST_WITHIN) {
-                self.now.tick = self.now.tick.max(at);
+                self.advance(at);
                 self.happen(Happening::Due);
             }
             let ready = self.streams.iter().find_map(|(key, opened)| {
@@ -200,11 +217,12 @@ impl World {
         }
     }
 
-    fn restart(&mut self) {
+    pub fn restart(&mut self) {
         self.done.push("--- crash ---".to_owned());
         self.core = Core::new(1);
         self.streams.clear();
         self.logs.clear();
+        self.background = None;
         self.happen(Happening::Started { pid: 2 });
         self.max_files = self.later_max_files.unwrap_or(self.max_files);
         for message in self.opens.values_mut() {
@@ -251,11 +269,6 @@ impl World {
 
     pub fn exited(&self) -> bool {
         self.exited
-    }
-
-    /// The scribe is killed and started anew.
-    pub fn crash(&mut self) {
-        self.restart();
     }
 
     /// Bytes in a FIFO.
