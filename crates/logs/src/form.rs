@@ -51,7 +51,7 @@ fn text(line: &Line) -> Option<Line> {
 fn json(line: &Line) -> Option<Line> {
     let wrapped: Wrapped = serde_json::from_slice(&line.bytes).ok()?;
     let bytes = match wrapped.bytes {
-        Some(text) => unbase64(&text)?,
+        Some(text) => model::base64::decode(&text)?,
         None => wrapped.line.into_bytes(),
     };
     Some(Line {
@@ -69,31 +69,6 @@ fn wall(text: &str) -> Option<Wall> {
     plausible.then(|| text.parse::<jiff::Timestamp>().ok()).flatten().map(|time| Wall(time.as_millisecond()))
 }
 
-fn unbase64(text: &str) -> Option<Vec<u8>> {
-    let mut out = Vec::with_capacity(text.len() / 4 * 3);
-    for four in text.as_bytes().chunks(4) {
-        let kept = four.len() - four.iter().rev().take_while(|b| **b == b'=').count();
-        if four.len() != 4 || kept < 2 {
-            return None;
-        }
-        let mut bits = 0u32;
-        for byte in &four[..kept] {
-            let six = match byte {
-                b'A'..=b'Z' => byte - b'A',
-                b'a'..=b'z' => byte - b'a' + 26,
-                b'0'..=b'9' => byte - b'0' + 52,
-                b'+' => 62,
-                b'/' => 63,
-                _ => return None,
-            };
-            bits = bits << 6 | u32::from(six);
-        }
-        bits <<= 6 * (4 - kept);
-        out.extend_from_slice(&bits.to_be_bytes()[1..kept]);
-    }
-    Some(out)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,7 +83,9 @@ mod tests {
         assert_eq!((line.time, line.stream, line.partial), (Some(Wall(1_795_244_930_123)), Stream::Err, true));
         assert_eq!(line.bytes, b"a  b\xff");
         assert_eq!(parsed(LogFormat::Text, raw(b"2026-11-21T07:08:50.123Z out ")).bytes, b"");
-        for odd in [&b"hello"[..], b"2026-11-21T07:08:50.123Z", b"2026-11-21T07:08:50.123Z both x", b"2026-91-21T07:08:50.123Z out x"] {
+        for odd in
+            [&b"hello"[..], b"2026-11-21T07:08:50.123Z", b"2026-11-21T07:08:50.123Z both x", b"2026-91-21T07:08:50.123Z out x"]
+        {
             assert_eq!(parsed(LogFormat::Text, raw(odd)), raw(odd));
         }
     }
@@ -122,15 +99,5 @@ mod tests {
         let line = parsed(LogFormat::Json, raw(text));
         assert_eq!((line.bytes.as_slice(), line.partial), (&b"\xff\x00\xfe"[..], true));
         assert_eq!(parsed(LogFormat::Json, raw(b"{\"line\":1}")).bytes, b"{\"line\":1}");
-    }
-
-    #[test]
-    fn base64() {
-        for (text, bytes) in [("", &b""[..]), ("Zg==", b"f"), ("Zm8=", b"fo"), ("Zm9v", b"foo"), ("+/8=", b"\xfb\xff")] {
-            assert_eq!(unbase64(text).as_deref(), Some(bytes), "{text}");
-        }
-        for wrong in ["Z", "Zg=", "Z===", "Z?==", "===="] {
-            assert_eq!(unbase64(wrong), None, "{wrong}");
-        }
     }
 }

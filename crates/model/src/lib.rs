@@ -2,6 +2,7 @@
 //!
 //! Plain data and its validation only: no clock, no files, no environment, no randomness.
 
+pub mod base64;
 mod id;
 mod index;
 mod life;

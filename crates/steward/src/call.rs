@@ -1,7 +1,7 @@
 //! What the API asks of the brain.
 
-use crate::logfile::Source;
 use api::{AppDetail, ApplyRequest, DaemonStatus, EventLine, LogsDone, Operation, Problem, SlotRow, StartRequest};
+use logs::Source;
 use model::Stream;
 use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};

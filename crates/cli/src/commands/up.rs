@@ -1,7 +1,7 @@
 //! `up`: files become running apps.
 
 use super::list::{rows_of, show_rows};
-use super::stream::{LogForm, print_logs};
+use super::logs::{LogForm, Wanted, print_logs};
 use crate::args::Up;
 use crate::failure::{Exit, Failure};
 use crate::files::Project;
@@ -36,7 +36,8 @@ pub fn up(house: &House, screen: &Screen, args: &Up) -> Result<(), Failure> {
     let apps = apply(house, screen, projects, Waiting::For(args.wait_timeout))?;
     if args.attach && !apps.is_empty() {
         screen.say("following the logs; Ctrl-C ends that, the apps run on");
-        print_logs(house, screen, LogForm::of(screen, false), &apps, None, ATTACH_LINES, true)?;
+        let wanted = Wanted { selector: apps, lines: Some(ATTACH_LINES), follow: true, ..Wanted::default() };
+        print_logs(house, screen, LogForm::of(screen, false), &wanted)?;
     }
     Ok(())
 }

@@ -3,6 +3,8 @@
 mod crashes;
 mod daemon;
 mod example;
+mod hostile;
+mod logs;
 mod refusals;
 mod stopping;
 mod uid;

@@ -16,7 +16,11 @@ fn row_19_a_line_without_end_takes_no_memory() {
     let count = sized(256, 1024) << 20;
     let house = House::new();
     let go = house.file("go");
-    let wall = App::puppet("wall", &house.puppet(), &format!("until:{} wall:{count} note:{} hang", go.display(), house.file("done").display()));
+    let wall = App::puppet(
+        "wall",
+        &house.puppet(),
+        &format!("until:{} wall:{count} note:{} hang", go.display(), house.file("done").display()),
+    );
     house.up(&app_file(&[wall.with("log_max_size = 0")]));
     let [_, scribe, _] = house.roles(SOON);
     let (before, mut most) = (resident(scribe), 0);
@@ -68,7 +72,8 @@ fn row_23_really_closed_streams_are_no_spin() {
     let house = House::new();
     let shut = App::new("shut", ["sh", "-c", "echo before; exec 1>&- 2>&-; exec sleep 1000"]);
     // The leader ends; a daemon of its own session holds the stream and prints on.
-    let handed = format!("double{{ setsid note:{} sleep:300 print:from-the-daemon hang }} exit:0", house.file("starts").display());
+    let handed =
+        format!("double{{ setsid note:{} sleep:300 print:from-the-daemon hang }} exit:0", house.file("starts").display());
     let hands = App::puppet("hands", &house.puppet(), &handed).with("restart = \"never\"");
     // Both streams end while the process lives, again and again.
     let flips = App::new("flips", ["sh", "-c", "exec 1>&- 2>&-; exit 1"]).with("max_restarts = 3");
@@ -84,7 +89,9 @@ fn row_23_really_closed_streams_are_no_spin() {
     assert!(used <= 20, "{used} ticks of the processor in two idle seconds");
     assert_eq!(house.slot("shut-0").status.word(), "running");
     house.abide(["stop", "all"]).ok();
-    wait_until(SOON, "every stream has ended", || (fs::read_dir(house.home().join("run/io")).into_iter().flatten().count() == 0).then_some(()));
+    wait_until(SOON, "every stream has ended", || {
+        (fs::read_dir(house.home().join("run/io")).into_iter().flatten().count() == 0).then_some(())
+    });
 }
 
 /// Everything that could drive a terminal, or look like something else.
@@ -101,8 +108,11 @@ fn row_24_hostile_text_reaches_no_terminal() {
     let _ = house.abide(["up"]);
     house.until_status("mean-0", "errored", SOON);
     house.until_logged("mean-0", "out", "red", SOON);
-    let dangerous = |c: &char| (c.is_control() && *c != '\n' && *c != '\t') || matches!(*c as u32, 0x200e..=0x200f | 0x202a..=0x202e | 0x2066..=0x2069);
-    for args in [&["list"][..], &["status", "mean"], &["logs", "mean"], &["events"], &["events", "mean"], &["validate"], &["up"]] {
+    let dangerous = |c: &char| {
+        (c.is_control() && *c != '\n' && *c != '\t') || matches!(*c as u32, 0x200e..=0x200f | 0x202a..=0x202e | 0x2066..=0x2069)
+    };
+    for args in [&["list"][..], &["status", "mean"], &["logs", "mean"], &["events"], &["events", "mean"], &["validate"], &["up"]]
+    {
         let done = house.abide(args);
         let found: Vec<char> = done.out.chars().chain(done.err.chars()).filter(dangerous).collect();
         assert!(found.is_empty(), "{args:?} lets {found:?} through: {done:#?}");

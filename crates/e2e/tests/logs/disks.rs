@@ -96,9 +96,13 @@ fn row_16_what_is_dropped_is_counted() {
             assert!((all..=all + 2).contains(&(kept as u64 + dropped)), "{kept} kept, {dropped} dropped of {all}");
         } else {
             let kept = whole * FLOOD_LINE as u64;
-            assert!(kept + dropped <= COUNT * FLOOD_LINE as u64 && kept + dropped + 300 >= COUNT * FLOOD_LINE as u64, "{kept} kept, {dropped} dropped");
+            assert!(
+                kept + dropped <= COUNT * FLOOD_LINE as u64 && kept + dropped + 300 >= COUNT * FLOOD_LINE as u64,
+                "{kept} kept, {dropped} dropped"
+            );
         }
-        let told: u64 = house.events(Some(name)).iter().filter(|e| e.event == "log.dropped").filter_map(|e| e.data["bytes"].as_u64()).sum();
+        let told: u64 =
+            house.events(Some(name)).iter().filter(|e| e.event == "log.dropped").filter_map(|e| e.data["bytes"].as_u64()).sum();
         assert_eq!(told, dropped, "{name}: events and log say the same");
     }
 }
@@ -111,8 +115,12 @@ fn row_15_a_full_state_disk_ends_nothing() {
     let house = House::new();
     // The whole home: store, journals, logs.
     let Some(disk) = Disk::small("row 15", &house.home(), 1024) else { return };
-    let crashes = App::puppet("crashes", &house.puppet(), &format!("note:{} until:{} crash:9", house.file("starts").display(), house.file("crash").display()))
-        .with("backoff = { min = \"1ms\", max = \"10ms\", threshold = 0 }");
+    let crashes = App::puppet(
+        "crashes",
+        &house.puppet(),
+        &format!("note:{} until:{} crash:9", house.file("starts").display(), house.file("crash").display()),
+    )
+    .with("backoff = { min = \"1ms\", max = \"10ms\", threshold = 0 }");
     house.up(&app_file(&[crashes, App::puppet("calm", &house.puppet(), "print:hello hang")]));
     house.until_logged("calm-0", "out", "hello\n", SOON);
     let calm = house.process("calm-0");
@@ -143,9 +151,17 @@ fn row_17_a_hanging_log_disk_hangs_nobody_else() {
     let house = House::new();
     let Some(disk) = Disk::image("row 17", &house.file("slow")) else { return };
     let log = disk.at().join("hangs.log");
-    let hangs = App::puppet("hangs", &house.puppet(), &format!("until:{} flood:20000 note:{} hang", house.file("go").display(), house.file("hangs").display()));
+    let hangs = App::puppet(
+        "hangs",
+        &house.puppet(),
+        &format!("until:{} flood:20000 note:{} hang", house.file("go").display(), house.file("hangs").display()),
+    );
     let hangs = hangs.with(&format!("log_max_size = 0\nout_file = {}", e2e::toml_string(log.to_str().expect("plain"))));
-    let fine = App::puppet("fine", &house.puppet(), &format!("until:{} flood:20000 note:{} hang", house.file("go").display(), house.file("fine").display()));
+    let fine = App::puppet(
+        "fine",
+        &house.puppet(),
+        &format!("until:{} flood:20000 note:{} hang", house.file("go").display(), house.file("fine").display()),
+    );
     house.up(&app_file(&[hangs, fine.with("log_max_size = 0"), App::puppet("calm", &house.puppet(), "lines:0:50")]));
     wait_until(SOON, "its file is there", || log.exists().then_some(()));
     let Some(frozen) = disk.freeze("row 17") else { return };
@@ -162,6 +178,8 @@ fn row_17_a_hanging_log_disk_hangs_nobody_else() {
     assert!(house.notes("hangs").is_empty(), "it waits in its write");
     drop(frozen);
     wait_until(SOON, "it goes on", || (house.notes("hangs").len() == 1).then_some(()));
-    wait_until(SOON, "its last line is there", || fs::read(&log).is_ok_and(|bytes| bytes.ends_with(&flood_line(20_000))).then_some(()));
+    wait_until(SOON, "its last line is there", || {
+        fs::read(&log).is_ok_and(|bytes| bytes.ends_with(&flood_line(20_000))).then_some(())
+    });
     check_flood(&fs::read(&log).expect("it is there"), 20_000);
 }

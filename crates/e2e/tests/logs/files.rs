@@ -102,7 +102,11 @@ fn a_reader_that_goes_away_is_no_failure() {
     house.until_logged("web-0", "out", "line 50000\n", SOON);
     for more in ["", "--json", "--raw", "-f"] {
         let abide = house.bins().path("abide");
-        let script = format!("'{}' --home '{}' logs web -n 50000 {more} | head -n 1; echo \"${{PIPESTATUS[0]}}\"", abide.display(), house.home().display());
+        let script = format!(
+            "'{}' --home '{}' logs web -n 50000 {more} | head -n 1; echo \"${{PIPESTATUS[0]}}\"",
+            abide.display(),
+            house.home().display()
+        );
         let mut command = house.plain("bash");
         command.args(["-c", &script]);
         let done = e2e::run(command, SOON).ok();

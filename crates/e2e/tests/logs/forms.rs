@@ -115,9 +115,8 @@ fn nowhere_is_a_place() {
 fn bytes_that_are_no_text_in_each_form() {
     let house = House::new();
     let script = house.write("bad.sh", "printf 'a\\377b\\000c\\033[31m\\n'; printf 'no end'; exit 0\n");
-    let app = |name: &str, keys: &str| {
-        App::new(name, ["sh", script.to_str().expect("plain")]).with("restart = \"never\"").with(keys)
-    };
+    let app =
+        |name: &str, keys: &str| App::new(name, ["sh", script.to_str().expect("plain")]).with("restart = \"never\"").with(keys);
     house.write("abide.toml", app_file(&[app("text", KEYS[0].1), app("json", KEYS[1].1)]));
     let _ = house.abide(["up"]);
     let read = |name: &str| {
@@ -131,8 +130,12 @@ fn bytes_that_are_no_text_in_each_form() {
     assert!(lines[0].ends_with(b"Z out a\xffb\0c\x1b[31m"), "{:?}", String::from_utf8_lossy(lines[0]));
     assert!(lines[1].ends_with(b"Z out+ no end"), "{:?}", String::from_utf8_lossy(lines[1]));
     let json = read("json");
-    let lines: Vec<serde_json::Value> = json.split(|b| *b == b'\n').take(2).map(|l| serde_json::from_slice(l).expect("JSON")).collect();
-    assert_eq!((lines[0]["line"].as_str(), lines[0]["bytes"].as_str()), (Some("a\u{fffd}b\0c\u{1b}[31m"), Some("Yf9iAGMbWzMxbQ==")));
+    let lines: Vec<serde_json::Value> =
+        json.split(|b| *b == b'\n').take(2).map(|l| serde_json::from_slice(l).expect("JSON")).collect();
+    assert_eq!(
+        (lines[0]["line"].as_str(), lines[0]["bytes"].as_str()),
+        (Some("a\u{fffd}b\0c\u{1b}[31m"), Some("Yf9iAGMbWzMxbQ=="))
+    );
     assert_eq!((lines[1]["line"].as_str(), lines[1]["partial"].as_bool()), (Some("no end"), Some(true)));
     assert!(lines[1].get("bytes").is_none());
 }

@@ -12,7 +12,8 @@ const LINE: u64 = FLOOD_LINE as u64;
 /// Names in the folder of logs that begin with this.
 fn names(house: &House, begin: &str) -> Vec<String> {
     let entries = fs::read_dir(house.home().join("logs")).into_iter().flatten().flatten();
-    let mut found: Vec<String> = entries.filter_map(|e| e.file_name().into_string().ok()).filter(|n| n.starts_with(begin)).collect();
+    let mut found: Vec<String> =
+        entries.filter_map(|e| e.file_name().into_string().ok()).filter(|n| n.starts_with(begin)).collect();
     found.sort();
     found
 }

@@ -56,7 +56,8 @@ fn check_lines(text: &str, count: u64) {
 #[test]
 fn following_across_rotation() {
     let house = House::new();
-    let web = App::puppet("web", &house.puppet(), &format!("print:ready until:{} lines:20000:8000 hang", house.file("go").display()));
+    let web =
+        App::puppet("web", &house.puppet(), &format!("print:ready until:{} lines:20000:8000 hang", house.file("go").display()));
     // Twelve bytes a line: a rotation for every thousand lines or so.
     house.up(&app_file(&[web.with("log_max_size = \"16K\"\nlog_max_files = 100")]));
     let mut follower = Follower::new(&house, "seen", &["logs", "web", "--raw", "-f"]);
@@ -68,7 +69,8 @@ fn following_across_rotation() {
 #[test]
 fn following_while_the_steward_is_killed() {
     let (house, mut dice) = (House::new(), Dice::new());
-    let web = App::puppet("web", &house.puppet(), &format!("print:ready until:{} lines:6000:2000 hang", house.file("go").display()));
+    let web =
+        App::puppet("web", &house.puppet(), &format!("print:ready until:{} lines:6000:2000 hang", house.file("go").display()));
     house.up(&app_file(&[web.with("log_max_size = \"16K\"\nlog_max_files = 100")]));
     let mut follower = Follower::new(&house, "seen", &["logs", "web", "--raw", "-f"]);
     follower.until("ready");
@@ -85,7 +87,8 @@ fn following_while_the_steward_is_killed() {
 #[test]
 fn following_while_the_scribe_is_killed() {
     let (house, mut dice) = (House::new(), Dice::new());
-    let web = App::puppet("web", &house.puppet(), &format!("print:ready until:{} lines:6000:2000 hang", house.file("go").display()));
+    let web =
+        App::puppet("web", &house.puppet(), &format!("print:ready until:{} lines:6000:2000 hang", house.file("go").display()));
     house.up(&app_file(&[web.with("log_max_size = \"16K\"\nlog_max_files = 100")]));
     let mut follower = Follower::new(&house, "seen", &["logs", "web", "--raw", "-f"]);
     follower.until("ready");
@@ -112,7 +115,8 @@ fn following_from_life_to_life() {
     let lives = wait_until(SOON, "six births", || {
         assert!(follower.child.try_wait().expect("our own child").is_none());
         let text = follower.text();
-        let lines: Vec<api::LogLine> = text.split_inclusive('\n').filter(|l| l.ends_with('\n')).map(|l| serde_json::from_str(l).expect("JSON")).collect();
+        let lines: Vec<api::LogLine> =
+            text.split_inclusive('\n').filter(|l| l.ends_with('\n')).map(|l| serde_json::from_str(l).expect("JSON")).collect();
         (lines.len() == 6).then_some(lines)
     });
     let mut instances: Vec<_> = lives.iter().filter_map(|line| line.instance.clone()).collect();

@@ -3,11 +3,13 @@
 use super::Brain;
 use crate::call::Call;
 use crate::fill::log_files;
-use crate::logfile::Source;
+use crate::logfile::sources_of;
 use crate::select::{includes, resolve};
 use crate::store::Store;
 use api::Problem;
-use model::{AppName, LogSpec, SlotRef, Stream};
+use logs::Source;
+use model::{AppName, LogFormat, LogSpec, SlotRef, Stream};
+use std::collections::BTreeSet;
 
 /// The log files of a slot as its app has them now; below the home for an app that nobody knows any more.
 pub(super) fn log_files_of(store: &Store, slot: &SlotRef, home: &str) -> [Option<String>; 2] {
@@ -15,6 +17,12 @@ pub(super) fn log_files_of(store: &Store, slot: &SlotRef, home: &str) -> [Option
         Some(app) => log_files(&app.definition.spec.log, slot, home),
         None => log_files(&LogSpec::default(), slot, home),
     }
+}
+
+/// The logs of a slot, to be read.
+pub(super) fn logs_of(store: &Store, slot: &SlotRef, home: &str) -> Vec<Source> {
+    let format = store.state().app(&slot.app).map_or(LogFormat::default(), |app| app.definition.spec.log.format);
+    sources_of(slot, format, log_files_of(store, slot, home))
 }
 
 impl Brain {
@@ -48,8 +56,11 @@ impl Brain {
     pub(super) fn sources(&self, select: &str, stream: Option<Stream>) -> Result<Vec<Source>, Problem> {
         let targets = resolve(select, &self.known())?;
         let slots = self.engine.slots().into_iter().map(|view| view.slot).filter(|slot| includes(&targets, slot));
-        let meant = |source: &Source| stream.is_none_or(|stream| source.stream == stream);
-        Ok(slots.flat_map(|slot: SlotRef| Source::of(&slot, self.log_files(&slot))).filter(meant).collect())
+        let meant = |source: &Source| stream.is_none_or(|stream| source.stream.is_none_or(|of| of == stream));
+        let all = slots.flat_map(|slot: SlotRef| logs_of(&self.store, &slot, &self.me.home));
+        // Slots that share a file are read once.
+        let mut seen = BTreeSet::new();
+        Ok(all.filter(meant).filter(|source| seen.insert(source.path.clone())).collect())
     }
 
     /// The log files of a slot as its app has them now.

@@ -4,10 +4,10 @@
 use super::Brain;
 use crate::call::{Errand, Reply};
 use crate::journal::Entry;
-use crate::logfile::Source;
 use crate::time::now;
 use api::{LogFileRef, LogsDone, Problem};
-use model::{Tick, ToScribe};
+use logs::Source;
+use model::{Stream, Tick, ToScribe};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
@@ -166,7 +166,7 @@ fn reference(source: Source, home: &str) -> LogFileRef {
     LogFileRef {
         app: source.slot.app.to_string(),
         slot: source.slot.to_string(),
-        stream: source.stream.word().to_owned(),
+        stream: source.stream.unwrap_or(Stream::Out).word().to_owned(),
         file: Path::new(home).join(&source.path).to_string_lossy().into_owned(),
     }
 }

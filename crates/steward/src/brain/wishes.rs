@@ -5,7 +5,7 @@ use crate::call::{Followed, Verb, Wish};
 use crate::home::mark_stopped;
 use crate::journal::Entry;
 use crate::log::say;
-use crate::logfile::{Source, last_words};
+use crate::logfile::last_words;
 use crate::scribe_link::ScribeLink;
 use crate::select::{Known, resolve};
 use crate::store::{Act, Defined, Goal, SaveError, Store, StoredApp, StoredTarget, Track};
@@ -44,8 +44,8 @@ impl World for Here<'_> {
     fn log_tail(&self, slot: &SlotRef) -> Vec<String> {
         match self.last_ended.get(slot) {
             Some(instance) => {
-                let sources = Source::of(slot, super::ask::log_files_of(self.store, slot, self.home));
-                last_words(&sources, Some(*instance), TAIL_LINES)
+                let sources = super::ask::logs_of(self.store, slot, self.home);
+                last_words(sources, Some(*instance), TAIL_LINES)
             }
             None => Vec::new(),
         }

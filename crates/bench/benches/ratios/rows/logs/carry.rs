@@ -1,13 +1,13 @@
 //! A million lines, from the first instruction of the first who writes until the last byte stands in a file.
 
 use super::super::{SOON, settle};
+use super::cat::Cat;
 use crate::ground::{Ground, LIMIT};
 use crate::house::{House, apps};
 use crate::proc::processor;
 use crate::report::{Report, ratio};
 use crate::stamps::Stamps;
 use crate::stats::Samples;
-use super::cat::Cat;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
@@ -100,7 +100,13 @@ struct Way {
 const NONE: [&str; 2] = ["", ""];
 const WAYS: [Way; 4] = [
     Way { what: "raw, not rotated", prefix: "plain", keys: "log_max_size = 0", rotated: 0, aim: ["≥ 0.8", "≤ 1.5"] },
-    Way { what: "raw, rotated at 20 MiB", prefix: "turned", keys: "log_compress = \"none\"", rotated: 9, aim: ["≥ 0.8", "≤ 1.5"] },
+    Way {
+        what: "raw, rotated at 20 MiB",
+        prefix: "turned",
+        keys: "log_compress = \"none\"",
+        rotated: 9,
+        aim: ["≥ 0.8", "≤ 1.5"],
+    },
     Way { what: "text", prefix: "text", keys: "log_max_size = 0\nlog_format = \"text\"", rotated: 0, aim: NONE },
     Way { what: "json", prefix: "json", keys: "log_max_size = 0\nlog_format = \"json\"", rotated: 0, aim: NONE },
 ];
@@ -140,7 +146,14 @@ pub fn carry(ground: &Ground, report: &mut Report, apps_at_once: usize) -> io::R
         report.row(&work, TURNS, &rate(low.at(50)), &rate(wall.at(50)), share, way.aim[0]);
         let gib = |used: &Samples| format!("{:.2} s/GiB", used.at(50) as f64 / 1e9 * (1_u64 << 30) as f64 / BYTES as f64);
         let share = ratio(used.at(50), low_used.at(50));
-        report.row(&format!("… processor of the scribe (floor: of `cat`){whose}, {}", way.what), TURNS, &gib(&low_used), &gib(&used), share, way.aim[1]);
+        report.row(
+            &format!("… processor of the scribe (floor: of `cat`){whose}, {}", way.what),
+            TURNS,
+            &gib(&low_used),
+            &gib(&used),
+            share,
+            way.aim[1],
+        );
     }
     Ok(())
 }

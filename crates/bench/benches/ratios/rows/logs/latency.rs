@@ -71,7 +71,14 @@ fn cats(ground: &Ground, stamps: &mut Stamps, probes: usize, flood: bool) -> io:
 }
 
 /// The same in a house. Every app gets a definition of its own, which goes at the end.
-fn carried(ground: &Ground, house: &House<'_>, stamps: &mut Stamps, probes: usize, keys: &str, flood: bool) -> io::Result<Samples> {
+fn carried(
+    ground: &Ground,
+    house: &House<'_>,
+    stamps: &mut Stamps,
+    probes: usize,
+    keys: &str,
+    flood: bool,
+) -> io::Result<Samples> {
     let mut files = Vec::new();
     if flood {
         let limits = "log_max_size = \"64M\"\nlog_max_files = 1\nlog_compress = \"none\"";
@@ -116,7 +123,13 @@ pub fn latency(ground: &Ground, report: &mut Report, probes: usize) -> io::Resul
         let ours = carried(ground, &house, &mut stamps, probes, keys, false)?;
         let who = if probes == 1 { "1 app".to_owned() } else { format!("{probes} apps at once") };
         for percent in [50, 99] {
-            report.percentile(&format!("write(2) of a line → its bytes in the file, {form}, {who}, p{percent}"), percent, &low, &ours, "");
+            report.percentile(
+                &format!("write(2) of a line → its bytes in the file, {form}, {who}, p{percent}"),
+                percent,
+                &low,
+                &ours,
+                "",
+            );
         }
     }
     Ok(())
