@@ -58,24 +58,37 @@ pub fn partial_last_line() {
     assert_eq!(house.index(FILE).last().map(|last| (last.offset, last.instance.0)), Some((16, 2)));
 }
 
-struct Disk<'a>(&'a std::path::Path);
+/// A small file system in memory, for as long as it lives.
+pub struct Disk(pub std::path::PathBuf);
 
-impl Drop for Disk<'_> {
+impl Disk {
+    /// `None` when that is not allowed here; says so aloud.
+    pub fn mount(test: &str, house: &House, size: &str) -> Option<Disk> {
+        let path = house.path("disk");
+        std::fs::create_dir(&path).expect("mkdir");
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(&path).output();
+        if !mounted.as_ref().is_ok_and(|done| done.status.success()) {
+            println!("skipped: {test}: no tmpfs can be mounted: {mounted:?}");
+            return None;
+        }
+        Some(Disk(path))
+    }
+
+    pub fn grow(&self, size: &str) {
+        let grown = Command::new("mount").args(["-o", &format!("remount,size={size}")]).arg(&self.0).status().expect("mount");
+        assert!(grown.success());
+    }
+}
+
+impl Drop for Disk {
     fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.0).status();
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
     }
 }
 
 pub fn full_disk() {
     let mut house = House::new();
-    let disk_path = house.path("disk");
-    std::fs::create_dir(&disk_path).expect("mkdir");
-    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=256k", "tmpfs"]).arg(&disk_path).output();
-    if !mounted.as_ref().is_ok_and(|done| done.status.success()) {
-        println!("skipped: files::full_disk: no tmpfs can be mounted: {mounted:?}");
-        return;
-    }
-    let _disk = Disk(&disk_path);
+    let Some(disk) = Disk::mount("files::full_disk", &house, "256k") else { return };
     let (mut app, mut other) = (house.app(1), house.app(2));
     house.open(1, "disk/full.log", never(), true);
     house.open(2, FILE, never(), true);
@@ -87,8 +100,7 @@ pub fn full_disk() {
     print(&mut other, "not concerned\n");
     house.until_reads(FILE, "not concerned\n");
     assert!(!pouring.is_finished() && house.heard().iter().all(|one| !matches!(one, FromScribe::Trouble { .. })));
-    let grown = Command::new("mount").args(["-o", "remount,size=16m"]).arg(&disk_path).status().expect("mount");
-    assert!(grown.success());
+    disk.grow("16m");
     house.hear("resumed", |message| *message == FromScribe::Resumed { id: id(1) });
     pouring.join().expect("writer");
     house.hear_sealed(1);

@@ -3,6 +3,7 @@
 mod files;
 mod flood;
 mod house;
+mod keep;
 mod life;
 
 use std::process::ExitCode;
@@ -23,6 +24,12 @@ const TESTS: &[Test] = &[
     ("files::wrong_kinds", files::wrong_kinds),
     ("files::torn_index", files::torn_index),
     ("files::rotation_by_hand_and_count", files::rotation_by_hand_and_count),
+    ("keep::compressed_under_flood", keep::compressed_under_flood),
+    ("keep::compressed_while_killed", keep::compressed_while_killed),
+    ("keep::backlog_and_leftovers", keep::backlog_and_leftovers),
+    ("keep::no_room_to_compress", keep::no_room_to_compress),
+    ("keep::by_age", keep::by_age),
+    ("keep::budget", keep::budget),
     ("life::idle_means_no_wake_ups", life::idle_means_no_wake_ups),
     ("life::signals_end_it_with_zero", life::signals_end_it_with_zero),
     ("life::keeper_gone", life::keeper_gone),
