@@ -4,6 +4,7 @@ mod files;
 mod flood;
 mod house;
 mod keep;
+mod lanes;
 mod life;
 
 use std::process::ExitCode;
@@ -30,6 +31,11 @@ const TESTS: &[Test] = &[
     ("keep::no_room_to_compress", keep::no_room_to_compress),
     ("keep::by_age", keep::by_age),
     ("keep::budget", keep::budget),
+    ("lanes::a_disk_that_hangs", lanes::a_disk_that_hangs),
+    ("lanes::finish_while_it_hangs", lanes::finish_while_it_hangs),
+    ("lanes::as_if_it_were_one", lanes::as_if_it_were_one),
+    ("lanes::nobody_listens", lanes::nobody_listens),
+    ("lanes::a_stream_moves", lanes::a_stream_moves),
     ("life::idle_means_no_wake_ups", life::idle_means_no_wake_ups),
     ("life::signals_end_it_with_zero", life::signals_end_it_with_zero),
     ("life::keeper_gone", life::keeper_gone),
