@@ -2,7 +2,9 @@
 
 use super::budget::Tally;
 use super::cut::Cut;
+use super::form::{Lead, Rest};
 use model::{FromScribe, IndexRecord, Tick, ToScribe, Wall};
+use std::sync::Arc;
 
 /// Bytes moved in one turn at most, and the longest piece that is ever kept together: what a FIFO holds by default.
 pub const TURN_BYTES: u64 = 64 * 1024;
@@ -137,6 +139,40 @@ pub enum Effect {
         /// How many bytes at most.
         len: u64,
     },
+    /// Write what was peeked last, of this stream, as lines of a form, in one write at a place in a file; what a short write left of a line
+    /// is cut off again. Then consume exactly what was written. A crash in between repeats bytes and never loses any.
+    /// → `Formed`, `Failed`.
+    Form {
+        /// From.
+        stream: StreamKey,
+        /// To.
+        file: FileKey,
+        /// Where in the file: its size just now.
+        at: u64,
+        /// How many of the peeked bytes.
+        len: u64,
+        /// For [`Lead::lay`].
+        room: u64,
+        /// What becomes of an unfinished line.
+        rest: Rest,
+        /// The time that the lines bear.
+        wall: Wall,
+        /// What stands before them.
+        lead: Arc<Lead>,
+    },
+    /// Ask who holds the writing end of a FIFO, for a hang-up is not told to a reader that came late. → `End`, `Full` (there is no room
+    /// for another page, whatever the bytes amount to: writers wait for us), `Empty` (more may come), `Failed`.
+    Writers {
+        /// Which.
+        stream: StreamKey,
+    },
+    /// Read and forget. → `Moved`, `Empty`, `End`, `Failed`.
+    Discard {
+        /// Which.
+        stream: StreamKey,
+        /// How many bytes at most.
+        len: u64,
+    },
     /// Open a log file (0600, no symbolic link, regular; missing directories are made 0700). → `Log`, `Missing`, `Failed`.
     OpenLog {
         /// Named so from now on.
@@ -175,6 +211,15 @@ pub enum Effect {
         /// Where: its size.
         at: u64,
     },
+    /// Write a line, whole or not at all. → `Done`, `Failed`.
+    Put {
+        /// Which.
+        file: FileKey,
+        /// Where: its size.
+        at: u64,
+        /// What.
+        line: Vec<u8>,
+    },
     /// Append a record to the index. → `Done`, `Failed`.
     AppendIndex {
         /// Which.
@@ -208,6 +253,17 @@ pub enum Effect {
     },
     /// Remove a file. → `Done` (also when it is not there), `Failed`.
     Remove {
+        /// Which.
+        path: String,
+    },
+    /// Every file beside a log that belongs to it, but for itself and its index: `PATH.n`, `PATH.n.idx`, `PATH.n.gz`, `PATH.n.gz.tmp`
+    /// with any number n. → `Beside`, `Failed`.
+    Beside {
+        /// The log file.
+        path: String,
+    },
+    /// Empty a file. → `Done` (also when there is none), `Failed`.
+    Truncate {
         /// Which.
         path: String,
     },
@@ -253,6 +309,17 @@ pub enum Answer {
     Peeked(Cut),
     /// So many bytes were moved; at least one.
     Moved(u64),
+    /// So many bytes were taken and written as lines.
+    Formed {
+        /// Consumed from the FIFO.
+        taken: u64,
+        /// Written to the file, at least one.
+        written: u64,
+        /// Whether the last line is partial.
+        part: bool,
+    },
+    /// Paths.
+    Beside(Vec<String>),
     /// Nothing there, but somebody may still write.
     Empty,
     /// Nothing there, and nobody holds the writing end.
@@ -329,11 +396,17 @@ impl Effect {
             | Effect::Peek { .. }
             | Effect::Splice { .. }
             | Effect::Copy { .. }
+            | Effect::Form { .. }
+            | Effect::Writers { .. }
+            | Effect::Discard { .. }
             | Effect::OpenLog { .. }
             | Effect::OpenIndex { .. }
             | Effect::Stat { .. }
             | Effect::LastByte { .. }
             | Effect::PutNewline { .. }
+            | Effect::Put { .. }
+            | Effect::Beside { .. }
+            | Effect::Truncate { .. }
             | Effect::AppendIndex { .. }
             | Effect::ResetIndex { .. }
             | Effect::Begun { .. }

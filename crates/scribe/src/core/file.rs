@@ -1,7 +1,7 @@
 //! What the scribe knows of one log file. Little of it is trusted for long: the size comes from the file at each turn.
 
 use super::effect::{Effect, FileKey, StreamKey};
-use model::{IndexRecord, InstanceId, LogPolicy, Tick};
+use model::{IndexFlags, IndexRecord, LogPolicy, Stream, StreamId, Tick};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -65,10 +65,20 @@ pub(crate) enum Tail {
 pub(crate) enum Owner {
     /// Nobody knows: there is no index.
     Unknown,
-    /// The index names this life.
-    Life(InstanceId),
+    /// The index names this stream of a life.
+    Life(StreamId),
     /// This stream, in this scribe.
     Stream(StreamKey),
+}
+
+/// The flags of a record about this stream. Errors are named as such in every file: who reads one cannot see whether it is shared.
+pub(crate) fn flags_of(id: StreamId) -> IndexFlags {
+    IndexFlags { err: id.stream == Stream::Err, ..IndexFlags::default() }
+}
+
+/// Of which stream a record speaks.
+pub(crate) fn stream_of(record: &IndexRecord) -> StreamId {
+    StreamId { instance: record.instance, stream: if record.flags.err { Stream::Err } else { Stream::Out } }
 }
 
 impl LogFile {

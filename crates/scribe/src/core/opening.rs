@@ -1,11 +1,11 @@
 //! The turn's quieter parts: opening a log, rotating it, being at ease or in trouble.
 
 use super::effect::{Answer, Cause, Effect, Interest, Now, Sibling, StreamKey};
-use super::file::{Owner, ROTATE_AGAIN, Tail};
+use super::file::{Owner, ROTATE_AGAIN, Tail, stream_of};
 use super::rotate::{is_index_step, plan};
 use super::state::Core;
 use super::turn::{Step, Turn};
-use model::{IndexRecord, InstanceId};
+use model::{IndexRecord, StreamId};
 
 impl Core {
     pub(crate) fn log_opened(&mut self, turn: Turn, size: u64, out: &mut Vec<Effect>) {
@@ -30,7 +30,7 @@ impl Core {
         log.has_index = true;
         log.last = last;
         if let (Owner::Unknown | Owner::Life(_), Some(last)) = (log.owner, last) {
-            log.owner = Owner::Life(last.instance);
+            log.owner = Owner::Life(stream_of(&last));
         }
         // A record may speak of the line feed that was to come next, of nothing further.
         let size = log.size;
@@ -49,12 +49,12 @@ impl Core {
         }
     }
 
-    /// The life that wrote the file last.
-    pub(crate) fn owner_of(&self, turn: Turn) -> Option<InstanceId> {
+    /// The stream that wrote the file last.
+    pub(crate) fn owner_of(&self, turn: Turn) -> Option<StreamId> {
         match self.log(turn).owner {
             Owner::Unknown => None,
             Owner::Life(life) => Some(life),
-            Owner::Stream(key) => self.streams.get(key.0).map(|stream| stream.id.instance),
+            Owner::Stream(key) => self.streams.get(key.0).map(|stream| stream.id),
         }
     }
 
@@ -173,7 +173,7 @@ impl Core {
     /// No wait, no pause. To be said once in a turn: each change of the interest brings one more report.
     pub(crate) fn at_ease(&mut self, turn: Turn, interest: Interest, out: &mut Vec<Effect>) {
         self.set_due(turn.stream, None);
-        self.with_stream(turn.stream, |stream| (stream.patience_ends, stream.pause) = (None, None));
+        self.with_stream(turn.stream, |stream| (stream.patience_ends, stream.pause, stream.gap) = (None, None, None));
         self.set_interest(turn.stream, interest, out);
         if self.log(turn).rotation_trouble != Some(turn.stream) {
             self.say_resumed(turn.stream);
@@ -197,7 +197,10 @@ impl Core {
     pub(crate) fn file_trouble(&mut self, turn: Turn, cause: Cause, now: Now, out: &mut Vec<Effect>) {
         let path = self.log(turn).path.clone();
         self.close_log(turn.file, out);
-        self.pause(turn, path, cause, now, out);
+        match self.streams.get(turn.stream.0) {
+            Some(stream) if stream.drops => self.gape(turn, path, cause, now, out),
+            _ => self.pause(turn, path, cause, now, out),
+        }
     }
 
     fn pause(&mut self, turn: Turn, path: String, cause: Cause, now: Now, out: &mut Vec<Effect>) {

@@ -1,6 +1,7 @@
 //! The core's tables, its one entrance, and the order in which it does things.
 
 use super::care::{Care, Chore};
+use super::clear::Clearing;
 use super::effect::{Answer, Effect, FileKey, Happening, Interest, Now, StreamKey};
 use super::file::LogFile;
 use super::outbox::{Outbox, Said};
@@ -55,6 +56,7 @@ pub(crate) enum Job {
     None,
     Turn(Turn),
     Sending(Said),
+    Clearing(Clearing),
     Care(Chore),
 }
 
@@ -138,6 +140,7 @@ impl Core {
         match std::mem::replace(&mut self.job, Job::None) {
             Job::None => {}
             Job::Sending(said) => self.sent(said, answer, out),
+            Job::Clearing(clearing) => self.clearing_answered(clearing, answer, out),
             Job::Turn(turn) => self.turn_answered(turn, answer, now, out),
             Job::Care(chore) => self.chore_answered(chore, answer, now, out),
         }
@@ -151,7 +154,7 @@ impl Core {
             if let Some(key) = self.tries.pop_front() {
                 if let Some(stream) = self.streams.get_mut(key.0) {
                     stream.queued = false;
-                    self.begin(key, out);
+                    self.begin(key, now, out);
                 }
             } else if self.care_next(now, out) {
                 return;

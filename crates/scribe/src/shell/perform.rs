@@ -1,7 +1,8 @@
 //! Effects made real.
 
+use super::forms::{Fifo, Forms};
 use super::lanes::Lanes;
-use super::logs::{Log, cause, siblings};
+use super::logs::{Log, beside, cause, siblings};
 use super::run::{STREAMS, WORKER};
 use super::worker::{Task, Worker};
 use crate::core::{Answer, Cause, Cut, Effect, Interest, StreamKey, TURN_BYTES};
@@ -24,6 +25,7 @@ pub(super) struct Hands {
     pub keeper: Option<OwnedFd>,
     pub link: OwnedFd,
     pub scratch: Scratch,
+    pub forms: Forms,
     pub worker: Option<Worker>,
     /// The other loops; `None` = this is one of them.
     pub lanes: Option<Lanes>,
@@ -34,11 +36,11 @@ pub(super) struct Hands {
     /// The poller tells of room in the link.
     pub link_watched: bool,
     pub lock: Option<RoleLock>,
-    pub fifos: Vec<Option<OwnedFd>>,
+    pub fifos: Vec<Option<Fifo>>,
     pub logs: Vec<Option<Log>>,
 }
 
-const EBADF: Cause = Cause("EBADF");
+pub(super) const EBADF: Cause = Cause("EBADF");
 
 impl Hands {
     /// The hands of a loop that has nothing but its link.
@@ -50,6 +52,7 @@ impl Hands {
             keeper: None,
             link,
             scratch: Scratch::new()?,
+            forms: Forms::default(),
             worker: None,
             lanes: None,
             own_logs: false,
@@ -73,7 +76,7 @@ impl Hands {
                 None
             }
             Effect::Watch { stream, interest } => {
-                if let Some(fifo) = self.fifos.get(stream.0 as usize).and_then(Option::as_ref) {
+                if let Some(fifo) = self.fifos.get(stream.0 as usize).and_then(Option::as_ref).map(|fifo| &fifo.end) {
                     let changed = match interest {
                         // A hang-up is told even to who asks for nothing, so the stream has to leave.
                         Interest::Off => self.poller.remove(fifo),
@@ -90,6 +93,14 @@ impl Hands {
             Effect::Copy { stream, file, at, len } => {
                 Some(answer(self.with_both(stream, file.0, |fifo, log, scratch| scratch.copy(fifo, log.handle.file(), at, len))))
             }
+            Effect::Form { stream, file, at, len, room, rest, wall, lead } => {
+                Some(answer(self.form(stream, file.0, at, |bytes, out| {
+                    let len = usize::try_from(len).unwrap_or(bytes.len()).min(bytes.len());
+                    (len, lead.lay(&bytes[..len], rest, wall, room, out))
+                })))
+            }
+            Effect::Writers { stream } => Some(answer(self.fifo(stream).and_then(Fifo::writers))),
+            Effect::Discard { stream, len } => Some(answer(self.discard(stream, len))),
             Effect::OpenLog { file, path, create } => Some(match LogHandle::open(Path::new(&path), create) {
                 Ok(Some((handle, size))) => {
                     put(&mut self.logs, file.0, Log::new(handle));
@@ -115,6 +126,7 @@ impl Hands {
                 Some(answer(self.log(file.0).and_then(|log| log.last_byte(size)).map(Answer::Tail)))
             }
             Effect::PutNewline { file, at } => Some(done(self.log(file.0).and_then(|log| log.put_newline(at)))),
+            Effect::Put { file, at, line } => Some(done(self.log(file.0).and_then(|log| log.put(at, &line)))),
             Effect::AppendIndex { file, record } => Some(done(self.log(file.0).and_then(|log| log.append(&record)))),
             Effect::ResetIndex { file } => Some(done(self.log(file.0).and_then(Log::reset_index))),
             Effect::Begun { file } => Some(answer(self.log(file.0).and_then(|log| log.begun()).map(Answer::Begun))),
@@ -131,6 +143,14 @@ impl Hands {
             Effect::Remove { path } => Some(match std::fs::remove_file(path) {
                 Err(error) if error.kind() != ErrorKind::NotFound => Answer::Failed(cause(&error)),
                 _ => Answer::Done,
+            }),
+            Effect::Beside { path } => Some(match beside(&path) {
+                Ok(paths) => Answer::Beside(paths),
+                Err(error) => Answer::Failed(cause(&error)),
+            }),
+            Effect::Truncate { path } => Some(match stream::truncate(Path::new(&path)) {
+                Ok(()) | Err("ENOENT") => Answer::Done,
+                Err(word) => Answer::Failed(Cause(word)),
             }),
             Effect::Send(message) => Some(self.send(&message)),
             Effect::WatchLink { writable } => {
@@ -180,14 +200,18 @@ impl Hands {
         if let Err(error) = watch(&self.poller, &fifo, stream, Interest::Level) {
             return Answer::Failed(cause(&error));
         }
-        put(&mut self.fifos, stream.0, fifo);
+        put(&mut self.fifos, stream.0, Fifo { end: fifo, path: path.into() });
         Answer::Fifo { capacity }
     }
 
     fn peek(&mut self, stream: StreamKey, budget: u64) -> Result<Answer, Cause> {
-        let fifo = self.fifos.get(stream.0 as usize).and_then(Option::as_ref).ok_or(EBADF)?;
+        let fifo = &self.fifos.get(stream.0 as usize).and_then(Option::as_ref).ok_or(EBADF)?.end;
+        self.forms.peeked = None;
         Ok(match self.scratch.peek(fifo, TURN_BYTES).map_err(Cause)? {
-            Flow::Bytes(count) => Answer::Peeked(Cut::of(self.scratch.seen(count), budget)),
+            Flow::Bytes(count) => {
+                self.forms.peeked = Some((stream, count));
+                Answer::Peeked(Cut::of(self.scratch.seen(count), budget))
+            }
             Flow::Empty => Answer::Empty,
             Flow::End => Answer::End,
         })
@@ -199,13 +223,17 @@ impl Hands {
         file: u32,
         act: impl FnOnce(&OwnedFd, &Log, &mut Scratch) -> Result<Flow, stream::Word>,
     ) -> Result<Answer, Cause> {
-        let fifo = self.fifos.get(stream.0 as usize).and_then(Option::as_ref).ok_or(EBADF)?;
+        let fifo = &self.fifos.get(stream.0 as usize).and_then(Option::as_ref).ok_or(EBADF)?.end;
         let log = self.logs.get(file as usize).and_then(Option::as_ref).ok_or(EBADF)?;
         Ok(match act(fifo, log, &mut self.scratch).map_err(Cause)? {
             Flow::Bytes(count) => Answer::Moved(count as u64),
             Flow::Empty => Answer::Empty,
             Flow::End => Answer::End,
         })
+    }
+
+    fn fifo(&self, stream: StreamKey) -> Result<&Fifo, Cause> {
+        self.fifos.get(stream.0 as usize).and_then(Option::as_ref).ok_or(EBADF)
     }
 
     fn log(&mut self, file: u32) -> Result<&mut Log, Cause> {

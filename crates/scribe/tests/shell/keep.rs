@@ -113,7 +113,9 @@ pub fn backlog_and_leftovers() {
 
 pub fn no_room_to_compress() {
     let mut house = House::new();
-    let Some(disk) = Disk::mount("keep::no_room_to_compress", &house, "256k") else { return };
+    let path = house.path("disk");
+    std::fs::create_dir(&path).expect("mkdir");
+    let Some(disk) = Disk::mount(&path) else { return };
     let app = house.app(1);
     // What no compression makes smaller, and too large to stand there twice.
     let noise: Vec<u8> = std::iter::successors(Some(7u64), |n| Some(n.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1)))
@@ -130,7 +132,7 @@ pub fn no_room_to_compress() {
     assert_eq!(names(&house, "disk"), ["full.log.1".to_owned()].into());
     assert!(std::fs::read(&rotated).expect("there") == noise);
     // With room, the next scribe does it without being asked.
-    disk.grow("16m");
+    disk.resize("16m");
     house.kill();
     house.start();
     house.open(1, "disk/full.log", compressing(0), true);

@@ -154,7 +154,10 @@ pub fn finish_while_it_hangs() {
 /// What is said of files elsewhere, and what is asked of them.
 pub fn as_if_it_were_one() {
     let mut house = House::new();
-    let Some(_disk) = Disk::mount("lanes::as_if_it_were_one", &house, "16m") else { return };
+    let path = house.path("disk");
+    std::fs::create_dir(&path).expect("mkdir");
+    let Some(disk) = Disk::mount(&path) else { return };
+    disk.resize("16m");
     let file = "disk/web-0.out.log";
     let mut app = house.app(1);
     house.say(&ToScribe::Watch { on: true });
@@ -197,7 +200,10 @@ pub fn as_if_it_were_one() {
 /// The steward's link is full, and nothing is lost.
 pub fn nobody_listens() {
     let mut house = House::new();
-    let Some(_disk) = Disk::mount("lanes::nobody_listens", &house, "16m") else { return };
+    let path = house.path("disk");
+    std::fs::create_dir(&path).expect("mkdir");
+    let Some(disk) = Disk::mount(&path) else { return };
+    disk.resize("16m");
     let apps: Vec<File> = (0..1500).map(|n| house.app(n)).collect();
     let folder = |n: u64| if n.is_multiple_of(2) { "disk" } else { "logs" };
     for n in 0..1500 {
@@ -217,7 +223,10 @@ pub fn nobody_listens() {
 /// The file of a stream lies elsewhere from now on, and then at home again.
 pub fn a_stream_moves() {
     let mut house = House::new();
-    let Some(_disk) = Disk::mount("lanes::a_stream_moves", &house, "16m") else { return };
+    let path = house.path("disk");
+    std::fs::create_dir(&path).expect("mkdir");
+    let Some(disk) = Disk::mount(&path) else { return };
+    disk.resize("16m");
     let mut app = house.app(1);
     for (n, file) in ["logs/a.log", "disk/a.log", "logs/b.log", "disk/b.log"].into_iter().enumerate() {
         house.open(1, file, never(), true);

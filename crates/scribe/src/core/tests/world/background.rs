@@ -56,7 +56,7 @@ impl World {
         self.names[path]
     }
 
-    pub(super) fn begin_background(&mut self, effect: Effect) {
+    pub(in super::super) fn begin_background(&mut self, effect: Effect) {
         if let Effect::Compress { log, from, inode } = effect {
             assert!(self.background.is_none(), "one at a time");
             self.background = Some((log, from, inode));
@@ -65,7 +65,7 @@ impl World {
         }
     }
 
-    pub(super) fn sibling(&self, path: &str, n: usize) -> Sibling {
+    pub(in super::super) fn sibling(&self, path: &str, n: usize) -> Sibling {
         let plain = rotated_path(path, n);
         let inode = self.names.get(&plain).or_else(|| self.names.get(&zipped_path(&plain))).copied().unwrap_or(0);
         let written = self.written.get(&inode).copied().unwrap_or_default();
