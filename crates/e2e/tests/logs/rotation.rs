@@ -6,7 +6,7 @@ use std::fs;
 use std::time::Duration;
 
 /// Whether rotated files are compressed unless one says otherwise.
-const COMPRESSES: bool = false;
+const COMPRESSES: bool = true;
 const LINE: u64 = FLOOD_LINE as u64;
 
 /// Names in the folder of logs that begin with this.
