@@ -9,8 +9,7 @@ use jiff::{SignedDuration, Timestamp, Zoned};
 pub struct BadTime(pub String);
 
 /// What to write instead.
-pub const TIMES: &str =
-    "write for example 10m or 2h (ago), 14:00, \"today 14:00\", \"yesterday 9:30\", 2026-11-21, \"2026-11-21 14:00\" or 2026-11-21T13:00:00Z";
+pub const TIMES: &str = "write for example 10m or 2h (ago), 14:00, \"today 14:00\", \"yesterday 9:30\", 2026-11-21, \"2026-11-21 14:00\" or 2026-11-21T13:00:00Z";
 
 /// Milliseconds since 1970 of a time as people write it, seen from `now` and in its zone: RFC 3339; a span, which is so long ago; `now`, `today`,
 /// `yesterday`, each day with a time of day behind it; a time of day, which is today; a date, with or without a time of day.

@@ -1,8 +1,8 @@
 //! Cutting bytes into lines.
 
+use crate::form;
 use crate::index::Walk;
 use crate::line::{Line, Source};
-use crate::form;
 use model::{LogFormat, Stream};
 
 /// A longer line is said in parts of this many bytes.

@@ -83,7 +83,9 @@ mod tests {
         assert_eq!((line.time, line.stream, line.partial), (Some(Wall(1_795_244_930_123)), Stream::Err, true));
         assert_eq!(line.bytes, b"a  b\xff");
         assert_eq!(parsed(LogFormat::Text, raw(b"2026-11-21T07:08:50.123Z out ")).bytes, b"");
-        for odd in [&b"hello"[..], b"2026-11-21T07:08:50.123Z", b"2026-11-21T07:08:50.123Z both x", b"2026-91-21T07:08:50.123Z out x"] {
+        for odd in
+            [&b"hello"[..], b"2026-11-21T07:08:50.123Z", b"2026-11-21T07:08:50.123Z both x", b"2026-91-21T07:08:50.123Z out x"]
+        {
             assert_eq!(parsed(LogFormat::Text, raw(odd)), raw(odd));
         }
     }

@@ -43,7 +43,8 @@ fn bytes_of(entry: &Entry) -> u64 {
     }
     // A gzip file ends with the number of its bytes, modulo 2^32.
     let mut last = [0; 4];
-    let read = crate::file::open_regular(&entry.path).and_then(|file| file.read_exact_at(&mut last, entry.size.saturating_sub(4)));
+    let read =
+        crate::file::open_regular(&entry.path).and_then(|file| file.read_exact_at(&mut last, entry.size.saturating_sub(4)));
     read.map_or(0, |()| u64::from(u32::from_le_bytes(last)))
 }
 

@@ -5,8 +5,8 @@ use crate::failure::Failure;
 use crate::house::House;
 use crate::render::event_text;
 use crate::screen::Screen;
-use api::client::{ClientError, Request, path};
 use api::EventLine;
+use api::client::{ClientError, Request, path};
 use jiff::tz::TimeZone;
 use std::time::Duration;
 

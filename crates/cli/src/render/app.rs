@@ -53,10 +53,7 @@ fn slot_block(text: &mut String, slot: &SlotDetail, now_ms: i64, zone: &TimeZone
         ("health", row.health.as_deref().map(shown)),
         ("last exit", row.exit.as_ref().map(exit_text)),
         ("next restart", slot.next_restart_at.map(|at| local_due(at, now_ms, zone))),
-        (
-            "logs",
-            files_text(&slot.log_files),
-        ),
+        ("logs", files_text(&slot.log_files)),
     ];
     for (key, value) in optional {
         if let Some(value) = value {

@@ -165,7 +165,9 @@ pub(super) mod tests {
         let part = |slot: &str, text: &str| LogLine { partial: true, ..line(slot, "out", text) };
         let odd = LogLine { bytes: Some("/wA=".to_owned()), ..line("a-0", "out", "??") };
         let (mut raw, mut out) = (RawLines::default(), Vec::new());
-        for line in [part("a-0", "lo"), part("a-0", "ng "), line("a-0", "out", "line"), part("a-0", "cut"), line("b-0", "out", "x"), odd] {
+        for line in
+            [part("a-0", "lo"), part("a-0", "ng "), line("a-0", "out", "line"), part("a-0", "cut"), line("b-0", "out", "x"), odd]
+        {
             raw.put(&line, &mut out);
         }
         assert_eq!(out, b"long line\ncut\nx\n\xff\0\n");

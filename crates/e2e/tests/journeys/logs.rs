@@ -115,7 +115,8 @@ fn the_api_answers_in_both_forms() {
     house.until_logged("a-0", "out", "two", SOON);
     let ask = |query: &str, accept: &str| {
         let mut stream = UnixStream::connect(house.home().join("run/abide.sock")).expect("it listens");
-        let head = format!("GET /api/v1/apps/a/logs?{query} HTTP/1.1\r\nhost: x\r\naccept: {accept}\r\nconnection: close\r\n\r\n");
+        let head =
+            format!("GET /api/v1/apps/a/logs?{query} HTTP/1.1\r\nhost: x\r\naccept: {accept}\r\nconnection: close\r\n\r\n");
         stream.write_all(head.as_bytes()).expect("it reads");
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).expect("it answers");
@@ -143,7 +144,11 @@ fn following_survives_the_manager_and_misses_nothing() {
     for n in [100, 400, 700, 1000] {
         follower.until(&format!("line {n} has come"), |text| text.contains(&format!("line {n}\n")));
         let [steward, scribe, _] = house.roles(SOON);
-        if n == 700 { scribe.kill() } else { steward.kill() };
+        if n == 700 {
+            scribe.kill()
+        } else {
+            steward.kill()
+        };
     }
     follower.until("line 1200 has come", |text| text.contains("line 1200\n"));
     // All at once, and the log is rotated and compressed while nobody reads.
@@ -226,7 +231,8 @@ fn who_cannot_keep_up_is_told() {
     let mut said = String::new();
     child.stderr.take().expect("a pipe").read_to_string(&mut said).expect("text");
     let _ = child.wait();
-    let skipped = said.lines().filter_map(|line| line.strip_prefix("warning: web-0 out: ")?.split(' ').next()?.parse::<usize>().ok());
+    let skipped =
+        said.lines().filter_map(|line| line.strip_prefix("warning: web-0 out: ")?.split(' ').next()?.parse::<usize>().ok());
     assert_eq!(text.lines().count() + skipped.sum::<usize>(), 2_000_001, "{said}");
     assert!(said.contains("lines skipped"), "{said}");
 }

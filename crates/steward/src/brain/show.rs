@@ -40,7 +40,9 @@ impl Brain {
             next_restart_at: view.next_at.map(|at| wall_of(at, now, wall)),
             why: view.why,
             last_lines: Vec::new(),
-            log_files: log_files(log, &view.slot, &self.me.home).map(|file| file.map(|file| absolute(&self.me.home, &file))).to_vec(),
+            log_files: log_files(log, &view.slot, &self.me.home)
+                .map(|file| file.map(|file| absolute(&self.me.home, &file)))
+                .to_vec(),
         };
         let slots: Vec<SlotDetail> = self.engine.slots().into_iter().filter(|view| view.slot.app == name).map(detail).collect();
         let next_restart_at = slots.iter().filter_map(|slot| slot.next_restart_at).min();

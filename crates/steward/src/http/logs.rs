@@ -70,7 +70,8 @@ async fn answer(State(house): State<House>, select: String, headers: &HeaderMap,
     let wire = wire(headers, asked.cursor)?;
     let from = match from {
         Some(word) => Some(word.parse::<Cursor>().map_err(|_| {
-            unprocessable("`from` is no cursor of this manager").hint("ask with cursor=true, and send back the last cursor that came")
+            unprocessable("`from` is no cursor of this manager")
+                .hint("ask with cursor=true, and send back the last cursor that came")
         })?),
         None => None,
     };
@@ -97,12 +98,15 @@ fn wanted(asked: Asked) -> Result<logs::Query, Problem> {
     let since = time("since", asked.since)?;
     let until = time("until", asked.until)?;
     if until.is_some() && asked.follow {
-        return Err(unprocessable("what is to come has no end: follow and until do not go together").hint("leave one of them out"));
+        return Err(
+            unprocessable("what is to come has no end: follow and until do not go together").hint("leave one of them out")
+        );
     }
     let mut filter = Filter { since, until, stream: asked.stream, ..Filter::default() };
     if let Some(pattern) = &asked.grep {
         filter = filter.with_grep(pattern).map_err(|error| {
-            unprocessable(format!("grep: the pattern is no regular expression: {error}")).hint("put \\ before a character that stands for itself")
+            unprocessable(format!("grep: the pattern is no regular expression: {error}"))
+                .hint("put \\ before a character that stands for itself")
         })?;
     }
     let lines = asked.lines.or((since.is_none()).then_some(LINES));
@@ -250,7 +254,9 @@ mod tests {
         assert_eq!(asked("").expect("fine").lines, Some(LINES));
         assert_eq!(asked("since=10m").expect("fine").lines, None);
         assert_eq!(asked("since=10m&lines=3").expect("fine").lines, Some(3));
-        for (query, word) in [("since=soon", "since"), ("until=10", "until"), ("grep=%28", "grep"), ("follow=true&until=now", "follow")] {
+        for (query, word) in
+            [("since=soon", "since"), ("until=10", "until"), ("grep=%28", "grep"), ("follow=true&until=now", "follow")]
+        {
             let problem = asked(query).expect_err("refused");
             assert!(problem.status == 422 && problem.detail.contains(word) && problem.hint.is_some(), "{problem:?}");
         }

@@ -1,8 +1,8 @@
 //! Every route. Types stand in `api`.
 
+use super::logs::{logs, logs_from};
 use super::reply::{Answer, Refused, invalid, json, read};
 use super::server::Client;
-use super::logs::{logs, logs_from};
 use super::streams;
 use crate::call::{Call, Door, Followed, Verb, Wish};
 use crate::journal::{Wanted, here};
