@@ -3,6 +3,8 @@
 mod crashes;
 mod daemon;
 mod example;
+mod logs;
+mod own_log;
 mod refusals;
 mod stopping;
 mod uid;
