@@ -90,7 +90,8 @@ pub enum Command {
     #[command(
         after_help = "Examples:\n  abide logs                          the last lines of every app\n  abide logs web -f                   and \
                             go on as they come\n  abide logs web-0 --err -n 500\n  abide logs web --since 10m          the last ten \
-                            minutes\n  abide logs --since 14:00 --until 14:05 --grep 'timeout|refused'\n  abide logs web --raw > web.log\n\n\
+                            minutes\n  abide logs --since 14:00 --until 14:05 --grep 'timeout|refused'\n  abide logs web --raw > web.log\n  abide logs web --clear              \
+                            empty its log files\n\n\
                             TIME is a span (10m, 2h, 3d: so long ago), a time of day (14:00: today), now, today, yesterday,\n\
                             \"yesterday 9:30\", 2026-11-21, \"2026-11-21 14:00\" (all in your time zone) or 2026-11-21T13:00:00Z."
     )]
@@ -226,6 +227,12 @@ pub struct Logs {
     /// The lines alone and byte for byte as they were written, control characters included; not on a terminal
     #[arg(long, conflicts_with = "json")]
     pub raw: bool,
+    /// Empty these log files and remove their rotated ones, instead of showing them; asks nothing
+    #[arg(long, conflicts_with_all = ["follow", "lines", "since", "until", "grep", "timestamps", "raw", "reopen"])]
+    pub clear: bool,
+    /// Have every log file opened anew, instead of showing them: for a logrotate of your own
+    #[arg(long, conflicts_with_all = ["selectors", "follow", "lines", "since", "until", "grep", "timestamps", "out", "err", "raw"])]
+    pub reopen: bool,
 }
 
 /// `events`.
@@ -314,6 +321,9 @@ mod tests {
             &["reload", "x"],
             &["daemon", "upgrade", "now"],
             &["logs", "--raw", "--json"],
+            &["logs", "--clear", "-f"],
+            &["logs", "web", "--reopen"],
+            &["logs", "--clear", "-n", "5"],
             &["stop", "--no-wait", "--timeout", "1", "x"],
             &["status"],
             &["stop"],

@@ -63,6 +63,19 @@ impl DaemonSettings {
         .find_map(|(key, apart)| apart.then_some(key))
     }
 
+    /// The value that holds of each.
+    #[must_use]
+    pub fn effective(&self) -> DaemonSettings {
+        let policy = self.policy();
+        DaemonSettings {
+            log_max_size: Some(policy.max_size),
+            log_max_files: Some(policy.max_files),
+            log_max_age: Some(policy.max_age.unwrap_or_default()),
+            log_compress: Some(policy.compress),
+            log_total_max: Some(self.total_max()),
+        }
+    }
+
     /// How the manager's own log is kept.
     pub fn policy(&self) -> LogPolicy {
         let default = LogPolicy::default();

@@ -13,8 +13,6 @@ pub(crate) const SOCKET: &str = "run/abide.sock";
 pub(crate) const STORE: &str = "store";
 /// One file a day.
 pub(crate) const EVENTS: &str = "events";
-/// The steward's own log.
-pub(crate) const LOG: &str = "daemon.log";
 /// There while the manager is stopped by wish.
 pub(crate) const STOPPED: &str = "stopped";
 /// FIFOs.

@@ -86,6 +86,9 @@ impl Wanted {
 /// # Errors
 /// [`Failure`].
 pub fn logs(house: &House, screen: &Screen, args: &Logs) -> Result<(), Failure> {
+    if args.reopen {
+        return super::care::reopen(house, screen);
+    }
     if args.raw && screen.out_tty {
         return Err(Failure::new(Exit::Usage, "--raw would let a log drive your terminal")
             .next("send it elsewhere: abide logs … --raw | less"));
@@ -96,6 +99,9 @@ pub fn logs(house: &House, screen: &Screen, args: &Logs) -> Result<(), Failure> 
         (_, true) => Some("err"),
         _ => None,
     };
+    if args.clear {
+        return super::care::clear(house, screen, &selector, stream);
+    }
     let now = jiff::Zoned::now();
     // Here, since "14:00" is meant in the zone of whoever says it.
     let time = |text: &Option<String>| text.as_deref().map(|text| instant(text, &now)).transpose();

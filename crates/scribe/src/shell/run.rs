@@ -1,8 +1,10 @@
 //! Start, and the loop.
 
+use super::forms::Forms;
 use super::perform::{Hands, log_line};
+use super::worker::Worker;
 use crate::core::{Core, Effect, Happening, Now, StreamKey};
-use model::{LINK_MESSAGE_LIMIT, Tick, ToScribe, Wall};
+use model::{InstanceId, LINK_MESSAGE_LIMIT, LogForm, LogPolicy, Stream, StreamId, Tick, ToScribe, Wall};
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -25,7 +27,8 @@ const SIGTERM: i32 = 15;
 const SIGNALS: u64 = 0;
 const KEEPER: u64 = 1;
 pub(super) const LINK: u64 = 2;
-pub(super) const STREAMS: u64 = 16;
+pub(super) const WORKER: u64 = 3;
+pub(super) const STREAMS: u64 = 64;
 
 /// Messages taken from the link before the streams have their turn.
 const MESSAGES_A_ROUND: usize = 64;
@@ -42,6 +45,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err((what, error)) => {
             log_line(&format!("failed to {what}: {error}"));
+            // What nobody moves any more; if another scribe is at work, it does.
+            let _ = sys::own_log::rescue(Path::new(&home), b"");
             ExitCode::from(70)
         }
     }
@@ -63,6 +68,9 @@ fn run(home: &Path) -> Result<(), Fault> {
     let link = sys::peer::inherited(LINK_FD).map_err(to("take descriptor 4"))?;
     let home: PathBuf = std::path::absolute(home).map_err(to("find the home"))?;
     std::env::set_current_dir(&home).map_err(to("enter the home"))?;
+    // Held as long as we live: so its stream never ends.
+    let way = sys::own_log::enter(&home);
+    let _ = way.as_ref().map(sys::own_log::take_stderr);
     sys::process::raise_nofile();
     let open_files = sys::process::nofile().0;
     // Before the lock, which may be long in coming: until then a signal just ends us.
@@ -75,10 +83,26 @@ fn run(home: &Path) -> Result<(), Fault> {
     poller.add(&link, LINK, Interest { read: true, ..nothing }).map_err(to("watch the steward"))?;
     let keeper_exe = sys::daemon::sibling("abide-keeper").ok();
     let scratch = Scratch::new().map_err(to("make a pipe"))?;
-    let hands = Hands { home, keeper_exe, poller, keeper, link, scratch, lock: Some(lock), fifos: Vec::new(), logs: Vec::new() };
+    let keeper = Some(keeper);
+    let (lock, worker) = (Some(lock), None);
+    let (forms, fifos, logs) = (Forms::default(), Vec::new(), Vec::new());
+    let hands = Hands { home, keeper_exe, poller, keeper, link, scratch, forms, worker, lock, fifos, logs };
     // A quarter of the descriptors for logs (each has an index), the rest for FIFOs.
     let limit = usize::try_from(open_files.saturating_sub(64) / 4).unwrap_or(usize::MAX).clamp(16, 4096);
     Scribe { core: Core::new(limit), hands, effects: Vec::new(), ended: false }.live().map_err(to("wait"))
+}
+
+/// The manager's own log, by the rules that hold until a steward says which.
+fn own_log() -> ToScribe {
+    ToScribe::Open {
+        id: StreamId { instance: InstanceId(0), stream: Stream::Out },
+        fifo: sys::own_log::FIFO.to_owned(),
+        file: sys::own_log::FILE.to_owned(),
+        policy: LogPolicy::default(),
+        form: LogForm::default(),
+        born: true,
+        ended: false,
+    }
 }
 
 struct Scribe {
@@ -97,6 +121,8 @@ impl Scribe {
         let mut ready: Vec<Ready> = Vec::new();
         let mut message = vec![0; LINK_MESSAGE_LIMIT];
         self.happened(Happening::Started { pid: std::process::id() });
+        // Before any steward says so, and whether or not one comes: the manager's own log tells why none does.
+        self.happened(Happening::Said(own_log()));
         while !self.ended {
             let wait = self.core.deadline().map(|at| at.0.saturating_sub(sys::clock::now()));
             self.wait(wait, &mut ready)?;
@@ -109,6 +135,7 @@ impl Scribe {
                 match one.key {
                     SIGNALS => self.happened(Happening::Stop),
                     KEEPER => self.happened(Happening::KeeperGone),
+                    WORKER => self.worker_done(),
                     _ => self.link_ready(one, &mut message),
                 }
             }
@@ -119,6 +146,11 @@ impl Scribe {
             }
         }
         Ok(())
+    }
+
+    fn worker_done(&mut self) {
+        let results = self.hands.worker.as_ref().map(Worker::results).unwrap_or_default();
+        results.into_iter().for_each(|result| self.happened(result));
     }
 
     fn wait(&self, wait_ns: Option<u64>, ready: &mut Vec<Ready>) -> io::Result<()> {

@@ -48,11 +48,12 @@ impl Brain {
                 });
                 _ = reply.send(answer);
             }
+            Call::Errand { errand, actor, key, reply } => self.errand(errand, actor, key, reply),
             Call::Events { reply } => _ = reply.send(Ok(self.journal.follow())),
         }
     }
 
-    fn sources(&self, select: &str, stream: Option<Stream>) -> Result<Vec<Source>, Problem> {
+    pub(super) fn sources(&self, select: &str, stream: Option<Stream>) -> Result<Vec<Source>, Problem> {
         let targets = resolve(select, &self.known())?;
         let slots = self.engine.slots().into_iter().map(|view| view.slot).filter(|slot| includes(&targets, slot));
         let meant = |source: &Source| stream.is_none_or(|stream| source.stream.is_none_or(|of| of == stream));
@@ -60,11 +61,6 @@ impl Brain {
         // Slots that share a file are read once.
         let mut seen = BTreeSet::new();
         Ok(all.filter(meant).filter(|source| seen.insert(source.path.clone())).collect())
-    }
-
-    /// The log files of a slot as its app has them now.
-    pub(super) fn log_files(&self, slot: &SlotRef) -> [Option<String>; 2] {
-        log_files_of(&self.store, slot, &self.me.home)
     }
 
     pub(super) fn app_of(&self, name: &str) -> Result<AppName, Problem> {

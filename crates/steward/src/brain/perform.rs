@@ -68,6 +68,7 @@ impl Brain {
     }
 
     fn persist(&mut self, note: StoreNote) {
+        let gone = matches!(note, StoreNote::Gone { .. });
         let act = match note {
             StoreNote::Errored { slot, why } => Act::Errored { slot, why },
             StoreNote::Reserve { until } => Act::Reserve { until },
@@ -75,6 +76,10 @@ impl Brain {
         };
         if let Err(error) = self.store.note(act, wall_ms()) {
             say!("{error}; it is written with the next save");
+        }
+        // Its files count no more.
+        if gone {
+            self.say_budget();
         }
     }
 

@@ -64,6 +64,7 @@ impl Brain {
             scribe,
             keeper: ProcessRef { pid: self.me.keeper_pid, version: self.keeper_version.clone() },
             recovered: crate::previous::is_at_work(self.me.keeper_pid),
+            settings: self.store.state().daemon.effective(),
             read_only: self.store.read_only().or(damaged),
         }
     }

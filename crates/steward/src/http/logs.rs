@@ -4,7 +4,7 @@ use super::reply::{Answer, Refused, invalid};
 use super::routes::House;
 use super::streams::answer_as;
 use crate::call::{Call, Door, Grown};
-use crate::logfile::{Grew, Form, batch};
+use crate::logfile::{Form, Grew, batch};
 use api::{Problem, TIMES};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
