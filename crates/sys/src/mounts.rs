@@ -1,7 +1,9 @@
 //! What is mounted where, from `/proc/self/mountinfo` alone: the file system of a path that hangs can be told without asking it.
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::ffi::OsString;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read, Seek};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path, PathBuf};
 
@@ -12,11 +14,13 @@ const LINKS: usize = 40;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Device(pub String);
 
-/// The mounts of this process at one moment.
-#[derive(Debug, Clone, Default)]
+/// The mounts of this process.
+#[derive(Debug, Default)]
 pub struct Mounts {
     // Later ones cover earlier ones at the same place.
     places: Vec<(PathBuf, Device)>,
+    /// The open list, which tells when it has changed.
+    list: Option<File>,
 }
 
 impl Mounts {
@@ -25,7 +29,28 @@ impl Mounts {
     /// # Errors
     /// `/proc` is not mounted.
     pub fn read() -> io::Result<Mounts> {
-        Ok(Mounts::parse(&std::fs::read("/proc/self/mountinfo")?))
+        let mut mounts = Mounts { places: Vec::new(), list: Some(File::open("/proc/self/mountinfo")?) };
+        mounts.read_again()?;
+        Ok(mounts)
+    }
+
+    fn read_again(&mut self) -> io::Result<()> {
+        let Some(list) = &mut self.list else { return Ok(()) };
+        let mut text = Vec::new();
+        list.rewind()?;
+        list.read_to_end(&mut text)?;
+        self.places = Mounts::parse(&text).places;
+        Ok(())
+    }
+
+    /// Reads them again if anything has been mounted or unmounted since.
+    pub fn refresh(&mut self) {
+        let Some(list) = &self.list else { return };
+        let mut asked = [PollFd::new(list, PollFlags::PRI)];
+        if matches!(poll(&mut asked, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })), Ok(1..)) {
+            // What cannot be read now was known a moment ago.
+            let _ = self.read_again();
+        }
     }
 
     fn parse(text: &[u8]) -> Mounts {
@@ -34,7 +59,7 @@ impl Mounts {
             let device = String::from_utf8(words.next()?.to_vec()).ok()?;
             Some((PathBuf::from(OsString::from_vec(unescape(words.nth(1)?))), Device(device)))
         };
-        Mounts { places: text.split(|b| *b == b'\n').filter_map(place).collect() }
+        Mounts { places: text.split(|b| *b == b'\n').filter_map(place).collect(), list: None }
     }
 
     fn covering(&self, path: &Path) -> Option<&Device> {

@@ -40,7 +40,8 @@ pub(crate) struct Limits {
 }
 
 impl Tally {
-    fn sum(&self) -> u64 {
+    /// All its bytes.
+    pub fn sum(&self) -> u64 {
         self.rotated.iter().fold(self.current, |sum, piece| sum.saturating_add(piece.bytes))
     }
 }

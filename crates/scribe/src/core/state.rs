@@ -126,6 +126,16 @@ impl Core {
         due.into_iter().chain(self.care.deadline()).min()
     }
 
+    /// Whether a stream writes this file at present.
+    pub fn has_file(&self, path: &str) -> bool {
+        self.by_path.contains_key(path)
+    }
+
+    /// Whether this stream is known.
+    pub fn has_stream(&self, id: StreamId) -> bool {
+        self.by_id.contains_key(&id)
+    }
+
     fn answered(&mut self, answer: Answer, now: Now, out: &mut Vec<Effect>) {
         match std::mem::replace(&mut self.job, Job::None) {
             Job::None => {}

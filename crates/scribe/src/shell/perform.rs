@@ -1,8 +1,9 @@
 //! Effects made real.
 
 use super::forms::{Fifo, Forms};
+use super::lanes::Lanes;
 use super::logs::{Log, beside, cause, siblings};
-use super::run::{LINK, STREAMS, WORKER};
+use super::run::{STREAMS, WORKER};
 use super::worker::{Task, Worker};
 use crate::core::{Answer, Cause, Cut, Effect, Interest, StreamKey, TURN_BYTES};
 use model::FromScribe;
@@ -26,6 +27,14 @@ pub(super) struct Hands {
     pub scratch: Scratch,
     pub forms: Forms,
     pub worker: Option<Worker>,
+    /// The other loops; `None` = this is one of them.
+    pub lanes: Option<Lanes>,
+    /// Whether the home's own folder for logs is ours to count.
+    pub own_logs: bool,
+    /// The core waits for room in the link.
+    pub core_waits: bool,
+    /// The poller tells of room in the link.
+    pub link_watched: bool,
     pub lock: Option<RoleLock>,
     pub fifos: Vec<Option<Fifo>>,
     pub logs: Vec<Option<Log>>,
@@ -34,6 +43,27 @@ pub(super) struct Hands {
 pub(super) const EBADF: Cause = Cause("EBADF");
 
 impl Hands {
+    /// The hands of a loop that has nothing but its link.
+    pub fn new(home: PathBuf, poller: Poller, link: OwnedFd) -> io::Result<Hands> {
+        Ok(Hands {
+            home,
+            keeper_exe: None,
+            poller,
+            keeper: None,
+            link,
+            scratch: Scratch::new()?,
+            forms: Forms::default(),
+            worker: None,
+            lanes: None,
+            own_logs: false,
+            core_waits: false,
+            link_watched: false,
+            lock: None,
+            fifos: Vec::new(),
+            logs: Vec::new(),
+        })
+    }
+
     /// Performs one effect; the answer, for those that ask.
     pub fn perform(&mut self, effect: Effect) -> Option<Answer> {
         match effect {
@@ -105,7 +135,7 @@ impl Hands {
                 None
             }
             Effect::Survey { files } => {
-                self.give(Task::Survey { files, home: self.keeper.is_some() });
+                self.give(Task::Survey { files, home: self.own_logs });
                 None
             }
             Effect::Siblings { path } => Some(Answer::Siblings(siblings(&path))),
@@ -124,8 +154,8 @@ impl Hands {
             }),
             Effect::Send(message) => Some(self.send(&message)),
             Effect::WatchLink { writable } => {
-                let interest = poll::Interest { read: true, write: writable, edge: false };
-                complain("failed to watch the steward's link", self.poller.change(&self.link, LINK, interest));
+                self.core_waits = writable;
+                self.watch_link();
                 None
             }
             Effect::HelloKeeper => {
@@ -139,10 +169,7 @@ impl Hands {
                 self.rescue();
                 None
             }
-            Effect::Exit => {
-                self.lock = None;
-                None
-            }
+            Effect::Exit => None,
         }
     }
 
@@ -213,7 +240,13 @@ impl Hands {
         self.logs.get_mut(file as usize).and_then(Option::as_mut).ok_or(EBADF)
     }
 
-    fn send(&self, message: &FromScribe) -> Answer {
+    fn send(&mut self, message: &FromScribe) -> Answer {
+        if let (FromScribe::Did { ask, failed }, Some(lanes)) = (message, self.lanes.as_mut())
+            && !lanes.home_did(*ask, failed)
+        {
+            self.lanes_go_on();
+            return Answer::Done;
+        }
         let Ok(text) = serde_json::to_vec(message) else { return Answer::Done };
         match stream::send(&self.link, &text) {
             Ok(true) => Answer::Done,
@@ -258,7 +291,7 @@ fn done(result: Result<(), Cause>) -> Answer {
     answer(result.map(|()| Answer::Done))
 }
 
-fn complain(what: &str, result: io::Result<()>) {
+pub(super) fn complain(what: &str, result: io::Result<()>) {
     if let Err(error) = result {
         log_line(&format!("{what}: {error}"));
     }

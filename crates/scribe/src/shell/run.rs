@@ -1,18 +1,21 @@
 //! Start, and the loop.
 
-use super::forms::Forms;
+use super::lanes::Lanes;
 use super::perform::{Hands, log_line};
+use super::relay::Sums;
 use super::worker::Worker;
 use crate::core::{Core, Effect, Happening, Now, StreamKey};
 use model::{InstanceId, LINK_MESSAGE_LIMIT, LogForm, LogPolicy, Stream, StreamId, Tick, ToScribe, Wall};
 use std::ffi::OsString;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 use sys::lock::RoleLock;
 use sys::poll::{Interest, Poller, Ready, Signals};
-use sys::stream::{self, Received, Scratch};
+use sys::stream::{self, Received};
 
 /// Where the keeper leaves its control socket for us.
 const KEEPER_FD: i32 = 3;
@@ -28,7 +31,11 @@ const SIGNALS: u64 = 0;
 const KEEPER: u64 = 1;
 pub(super) const LINK: u64 = 2;
 pub(super) const WORKER: u64 = 3;
-pub(super) const STREAMS: u64 = 64;
+pub(super) const LANES: u64 = 4;
+pub(super) const STREAMS: u64 = 32;
+
+/// More lanes are not made: the last one then serves several file systems.
+pub(super) const MOST_LANES: usize = (STREAMS - LANES) as usize;
 
 /// Messages taken from the link before the streams have their turn.
 const MESSAGES_A_ROUND: usize = 64;
@@ -57,7 +64,7 @@ fn usage() -> ExitCode {
     ExitCode::from(2)
 }
 
-type Fault = (&'static str, io::Error);
+pub(super) type Fault = (&'static str, io::Error);
 
 fn to(what: &'static str) -> impl Fn(io::Error) -> Fault {
     move |error| (what, error)
@@ -82,14 +89,33 @@ fn run(home: &Path) -> Result<(), Fault> {
     poller.add(&keeper, KEEPER, nothing).map_err(to("watch the keeper"))?;
     poller.add(&link, LINK, Interest { read: true, ..nothing }).map_err(to("watch the steward"))?;
     let keeper_exe = sys::daemon::sibling("abide-keeper").ok();
-    let scratch = Scratch::new().map_err(to("make a pipe"))?;
-    let keeper = Some(keeper);
-    let (lock, worker) = (Some(lock), None);
-    let (forms, fifos, logs) = (Forms::default(), Vec::new(), Vec::new());
-    let hands = Hands { home, keeper_exe, poller, keeper, link, scratch, forms, worker, lock, fifos, logs };
-    // A quarter of the descriptors for logs (each has an index), the rest for FIFOs.
-    let limit = usize::try_from(open_files.saturating_sub(64) / 4).unwrap_or(usize::MAX).clamp(16, 4096);
-    Scribe { core: Core::new(limit), hands, effects: Vec::new(), ended: false }.live().map_err(to("wait"))
+    let mut lanes = Lanes::new(&home);
+    let (own_logs, sums) = (lanes.has_own_logs(), Arc::clone(&lanes.sums));
+    let hands = Hands {
+        keeper_exe,
+        keeper: Some(keeper),
+        lock: Some(lock),
+        lanes: Some(lanes),
+        own_logs,
+        ..Hands::new(home, poller, link).map_err(to("make a pipe"))?
+    };
+    Scribe { core: Core::new(limit_of(open_files)), hands, effects: Vec::new(), ended: false, finishing: false, at: 0, sums }
+        .live()
+        .map_err(to("go on"))
+}
+
+/// A quarter of the descriptors for logs (each has an index), the rest for FIFOs.
+fn limit_of(open_files: u64) -> usize {
+    usize::try_from(open_files.saturating_sub(64) / 4).unwrap_or(usize::MAX).clamp(16, 4096)
+}
+
+/// The life of a lane, in a thread of its own: the same loop, with the main loop in place of the steward, and nobody else.
+pub(super) fn lane(home: PathBuf, link: OwnedFd, at: usize, sums: Arc<Sums>, own_logs: bool) -> Result<(), Fault> {
+    let poller = Poller::new().map_err(to("make a poller"))?;
+    poller.add(&link, LINK, Interest { read: true, ..Interest::default() }).map_err(to("watch the main loop"))?;
+    let hands = Hands { own_logs, ..Hands::new(home, poller, link).map_err(to("make a pipe"))? };
+    let core = Core::new(limit_of(sys::process::nofile().0) / 4);
+    Scribe { core, hands, effects: Vec::new(), ended: false, finishing: false, at, sums }.live().map_err(to("go on"))
 }
 
 /// The manager's own log, by the rules that hold until a steward says which.
@@ -110,6 +136,11 @@ struct Scribe {
     hands: Hands,
     effects: Vec<Effect>,
     ended: bool,
+    /// `Finish` was said.
+    finishing: bool,
+    /// Which loop this is: 0 = the main one.
+    at: usize,
+    sums: Arc<Sums>,
 }
 
 fn now() -> Now {
@@ -124,10 +155,15 @@ impl Scribe {
         // Before any steward says so, and whether or not one comes: the manager's own log tells why none does.
         self.happened(Happening::Said(own_log()));
         while !self.ended {
-            let wait = self.core.deadline().map(|at| at.0.saturating_sub(sys::clock::now()));
+            let lanes_due = self.hands.lanes.as_ref().and_then(Lanes::deadline);
+            let due = self.core.deadline().map(|at| at.0).into_iter().chain(lanes_due).min();
+            let wait = due.map(|at| at.saturating_sub(sys::clock::now()));
             self.wait(wait, &mut ready)?;
             if wait.is_some() {
                 self.happened(Happening::Due);
+            }
+            if lanes_due.is_some() {
+                self.hands.lanes_due();
             }
             // What may end us or change what is to be done comes before the bytes.
             let (streams, others): (Vec<&Ready>, Vec<&Ready>) = ready.iter().partition(|one| one.key >= STREAMS);
@@ -136,6 +172,7 @@ impl Scribe {
                     SIGNALS => self.happened(Happening::Stop),
                     KEEPER => self.happened(Happening::KeeperGone),
                     WORKER => self.worker_done(),
+                    LANES.. => self.lane_ready(one)?,
                     _ => self.link_ready(one, &mut message),
                 }
             }
@@ -145,12 +182,29 @@ impl Scribe {
                 }
             }
         }
+        if self.finishing {
+            self.hands.farewell()?;
+        }
+        // By hand: should a thread be stuck within a system call, its copy would be held until that returns.
+        self.hands.lock = None;
         Ok(())
     }
 
     fn worker_done(&mut self) {
-        let results = self.hands.worker.as_ref().map(Worker::results).unwrap_or_default();
-        results.into_iter().for_each(|result| self.happened(result));
+        for mut result in self.hands.worker.as_ref().map(Worker::results).unwrap_or_default() {
+            if let Happening::Surveyed { logs, elsewhere } = &mut result {
+                *elsewhere = self.sums.exchange(self.at, logs.iter().fold(0u64, |sum, log| sum.saturating_add(log.sum())));
+            }
+            self.happened(result);
+        }
+    }
+
+    /// A lane that ends unasked takes everything with it: the next scribe begins anew.
+    fn lane_ready(&mut self, ready: &Ready) -> io::Result<()> {
+        match self.hands.lane_ready((ready.key - LANES) as usize, ready) {
+            Err(error) if !self.finishing => Err(error),
+            _ => Ok(()),
+        }
     }
 
     fn wait(&self, wait_ns: Option<u64>, ready: &mut Vec<Ready>) -> io::Result<()> {
@@ -182,7 +236,10 @@ impl Scribe {
 
     fn link_ready(&mut self, ready: &Ready, buffer: &mut [u8]) {
         if ready.writable {
-            self.happened(Happening::LinkWritable);
+            self.hands.lanes_go_on();
+            if self.hands.core_waits {
+                self.happened(Happening::LinkWritable);
+            }
         }
         if !ready.readable && !ready.hangup {
             return;
@@ -190,7 +247,12 @@ impl Scribe {
         for _ in 0..MESSAGES_A_ROUND {
             match stream::receive(&self.hands.link, buffer) {
                 Ok(Received::Message(length)) => match serde_json::from_slice::<ToScribe>(&buffer[..length]) {
-                    Ok(message) => self.happened(Happening::Said(message)),
+                    Ok(message) => {
+                        self.finishing |= message == ToScribe::Finish;
+                        if let Some(message) = self.hands.route(message, &self.core) {
+                            self.happened(Happening::Said(message));
+                        }
+                    }
                     Err(error) => log_line(&format!("ignored a message that is not understood: {error}")),
                 },
                 Ok(Received::TooLong(length)) => log_line(&format!("ignored a message of {length} bytes")),

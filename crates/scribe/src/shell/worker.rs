@@ -70,6 +70,8 @@ impl Worker {
 
 fn work(todo: &Receiver<Task>, done: &SyncSender<Happening>, rings: &OwnedFd) {
     sys::thread::lower();
+    // It may be whole and wait for its name.
+    let mut last = None;
     // Both ends of the channels go with the loop that has given the tasks.
     while let Ok(task) = todo.recv() {
         let happening = match task {
@@ -79,9 +81,13 @@ fn work(todo: &Receiver<Task>, done: &SyncSender<Happening>, rings: &OwnedFd) {
                 if result.is_err() {
                     let _ = std::fs::remove_file(&temp);
                 }
+                last = Some(temp);
                 Happening::Compressed { log, inode, result }
             }
-            Task::Survey { files, home } => Happening::Surveyed { logs: survey(&files, home), elsewhere: 0 },
+            Task::Survey { files, home } => {
+                let logs = survey(&files, home, last.as_deref());
+                Happening::Surveyed { logs, elsewhere: 0 }
+            }
         };
         if done.send(happening).is_err() {
             return;
@@ -128,20 +134,27 @@ fn copy(mut from: &File, to: &mut impl io::Write) -> io::Result<u64> {
     }
 }
 
-/// Counts these log files, and those in the home's own folder, of which nobody may have told since their apps are stopped.
-fn survey(files: &[String], home: bool) -> Vec<Tally> {
+/// Counts these log files, and those in the home's own folder, of which nobody may have told since their apps are stopped. There it also
+/// removes what a scribe that was killed has left half compressed, except for `ours`.
+fn survey(files: &[String], home: bool, ours: Option<&str>) -> Vec<Tally> {
     let mut logs: BTreeSet<String> = files.iter().cloned().collect();
     if home {
-        logs.extend(own_logs());
+        logs.extend(own_logs(ours));
     }
     logs.into_iter().map(tally).collect()
 }
 
 /// The logs of the home's folder, by the names of their files.
-fn own_logs() -> Vec<String> {
+fn own_logs(ours: Option<&str>) -> Vec<String> {
     let Ok(folder) = std::fs::read_dir("logs") else { return Vec::new() };
-    let names = folder.flatten().filter_map(|entry| entry.file_name().into_string().ok());
-    names.filter_map(|name| base_of(&name).map(|base| format!("logs/{base}"))).collect()
+    let paths = folder.flatten().filter_map(|entry| Some(format!("logs/{}", entry.file_name().to_str()?)));
+    let log_of = |path: String| {
+        if path.ends_with(".1.gz.tmp") && ours != Some(path.as_str()) {
+            let _ = std::fs::remove_file(&path);
+        }
+        base_of(&path).map(str::to_owned)
+    };
+    paths.filter_map(log_of).collect()
 }
 
 /// The log file that a file beside it belongs to: `x.log.3.gz` → `x.log`.
