@@ -236,3 +236,36 @@ fn who_cannot_keep_up_is_told() {
     assert_eq!(text.lines().count() + skipped.sum::<usize>(), 2_000_001, "{said}");
     assert!(said.contains("lines skipped"), "{said}");
 }
+
+#[test]
+fn every_form_is_read_back() {
+    let house = House::new();
+    let odd: Vec<u8> = (0..=255u8)
+        .filter(|b| *b != b'\n')
+        .chain(*b"\n\nfine\n\xff\xfe\n")
+        .chain(vec![b'x'; 150_000])
+        .chain(*b"\nend\n")
+        .collect();
+    let file = house.write("odd", &odd);
+    let apps =
+        [("plain", ""), ("text", "log_format = \"text\""), ("json", "log_format = \"json\""), ("both", "merge_logs = true")];
+    let script = format!("cat {}; echo oh >&2; exec sleep 1000", file.display());
+    let app = |(name, line): &(&str, &str)| App::new(name, ["sh".to_owned(), "-c".to_owned(), script.clone()]).with(line);
+    house.up(&app_file(&apps.iter().map(app).collect::<Vec<_>>()));
+    for (name, _) in apps {
+        let raw = |stream: &str| {
+            let out = house.file("raw");
+            let mut command = house.command(["logs", name, "--raw", "-n", "1000", stream]);
+            assert!(command.stdout(File::create(&out).expect("a file")).status().expect("abide runs").success());
+            fs::read(out).expect("our own file")
+        };
+        wait_until(SOON, &format!("{name} has spoken"), || (raw("--err") == b"oh\n").then_some(()));
+        assert!(raw("--out") == odd, "{name}: {} of {} bytes", raw("--out").len(), odd.len());
+        let lines = house.logs(name, 1000);
+        assert!(lines.iter().all(|line| line.time.is_some() && line.instance.is_some()), "{name}: {lines:#?}");
+        let err: Vec<&str> = lines.iter().filter(|line| line.stream == "err").map(|line| line.line.as_str()).collect();
+        assert_eq!(err, ["oh"], "{name}");
+        let shown = house.abide(["logs", name, "--grep", "^fine$"]).ok().out;
+        assert_eq!(shown, format!("{name}-0 | fine\n"));
+    }
+}
