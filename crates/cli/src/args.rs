@@ -90,7 +90,8 @@ pub enum Command {
     #[command(
         after_help = "Examples:\n  abide logs                          the last lines of every app\n  abide logs web -f                   and \
                             go on as they come\n  abide logs web-0 --err -n 500\n  abide logs web --since 10m          the last ten \
-                            minutes\n  abide logs --since 14:00 --until 14:05 --grep 'timeout|refused'\n  abide logs web --raw > web.log\n  abide logs web --clear              empty its log files\n\n\
+                            minutes\n  abide logs --since 14:00 --until 14:05 --grep 'timeout|refused'\n  abide logs web --raw > web.log\n  abide logs web --clear              \
+                            empty its log files\n\n\
                             TIME is a span (10m, 2h, 3d: so long ago), a time of day (14:00: today), now, today, yesterday,\n\
                             \"yesterday 9:30\", 2026-11-21, \"2026-11-21 14:00\" (all in your time zone) or 2026-11-21T13:00:00Z."
     )]

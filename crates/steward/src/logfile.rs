@@ -54,7 +54,7 @@ pub(crate) fn last_words(sources: Vec<Source>, instance: Option<InstanceId>, lin
 
 /// How lines are written to a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wire {
+pub(crate) enum Form {
     /// One JSON object a line; `cursors`: after each batch one that says where to go on.
     Json {
         /// Whether they are asked for.
@@ -77,7 +77,7 @@ pub(crate) enum Grew {
 }
 
 /// The next lines, as many as are handed over at once, and whether there are more. Blocking.
-pub(crate) fn batch(merge: &mut Merge, grew: &Grew, wire: Wire, must_say_where: bool) -> (Vec<u8>, bool) {
+pub(crate) fn batch(merge: &mut Merge, grew: &Grew, form: Form, must_say_where: bool) -> (Vec<u8>, bool) {
     match grew {
         Grew::Nothing => {}
         Grew::These(files) => files.iter().for_each(|file| merge.wake(Some(file))),
@@ -90,17 +90,17 @@ pub(crate) fn batch(merge: &mut Merge, grew: &Grew, wire: Wire, must_say_where: 
             more = false;
             break;
         };
-        match (wire, found) {
-            (Wire::Json { .. }, Found::Line(line)) => put(&mut out, &view(source, line)),
-            (Wire::Json { .. }, Found::Note(note)) => put(&mut out, &remark(source, &note)),
-            (Wire::Text, Found::Line(line)) => {
+        match (form, found) {
+            (Form::Json { .. }, Found::Line(line)) => put(&mut out, &view(source, line)),
+            (Form::Json { .. }, Found::Note(note)) => put(&mut out, &remark(source, &note)),
+            (Form::Text, Found::Line(line)) => {
                 out.extend_from_slice(text(line.bytes).as_bytes());
                 out.push(b'\n');
             }
-            (Wire::Text, Found::Note(note)) => out.extend_from_slice(format!("[abide: {}]\n", words(source, &note)).as_bytes()),
+            (Form::Text, Found::Note(note)) => out.extend_from_slice(format!("[abide: {}]\n", words(source, &note)).as_bytes()),
         }
     }
-    if wire == (Wire::Json { cursors: true }) && (must_say_where || !out.is_empty()) {
+    if form == (Form::Json { cursors: true }) && (must_say_where || !out.is_empty()) {
         put(&mut out, &serde_json::json!({ "cursor": merge.cursor().to_string() }));
     }
     (out, more)
@@ -168,20 +168,20 @@ mod tests {
         let path = folder.path().join("l").to_string_lossy().into_owned();
         fs::write(&path, b"plain\nodd \xff\n").expect("write");
         let sources = sources_of(&slot(), LogFormat::Raw, [Some(path.clone()), None]);
-        let read = |wire| {
+        let read = |form| {
             let mut merge = Merge::new(sources.clone(), &Query { follow: true, ..Query::default() });
-            let (bytes, more) = batch(&mut merge, &Grew::Nothing, wire, true);
+            let (bytes, more) = batch(&mut merge, &Grew::Nothing, form, true);
             assert!(!more);
             (String::from_utf8(bytes).expect("text"), merge)
         };
-        assert_eq!(read(Wire::Text).0, "plain\nodd \u{fffd}\n");
-        let (text, mut merge) = read(Wire::Json { cursors: true });
+        assert_eq!(read(Form::Text).0, "plain\nodd \u{fffd}\n");
+        let (text, mut merge) = read(Form::Json { cursors: true });
         let items: Vec<api::LogItem> = text.lines().map(|line| serde_json::from_str(line).expect("an item")).collect();
         let [api::LogItem::Line(plain), api::LogItem::Line(odd), api::LogItem::Cursor(_)] = &items[..] else { panic!("{text}") };
         assert_eq!((plain.line.as_str(), plain.bytes.as_deref()), ("plain", None));
         assert_eq!((odd.line.as_str(), odd.bytes.as_deref()), ("odd \u{fffd}", Some("b2RkIP8=")));
         fs::write(&path, b"").expect("write");
-        let (bytes, _) = batch(&mut merge, &Grew::Any, Wire::Json { cursors: false }, true);
+        let (bytes, _) = batch(&mut merge, &Grew::Any, Form::Json { cursors: false }, true);
         let text = String::from_utf8(bytes).expect("text");
         assert_eq!(text, "{\"app\":\"web\",\"slot\":\"web-0\",\"stream\":\"out\",\"note\":\"web-0 out: the log was cleared\"}\n");
         assert_eq!(last_words(sources, None, 5), [""; 0]);

@@ -104,3 +104,35 @@ pub fn release(service: &str, kept: [bool; 2]) -> Vec<Request> {
     let held = handles(service).readers.into_iter().zip(kept).filter(|(_, kept)| *kept);
     held.map(|(name, _)| Request::new("fd.delete").field(name)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(lines: &[Request]) -> String {
+        let mut bytes = Vec::new();
+        lines.iter().for_each(|line| line.write_to(&mut bytes));
+        String::from_utf8(bytes).expect("our own words")
+    }
+
+    #[test]
+    fn a_stream_that_goes_nowhere_is_dev_null() {
+        let birth_of = |kept| {
+            let (service, argv, cwd) = ("i1".to_owned(), vec!["x".to_owned()], "/".to_owned());
+            text(&birth(&Birth { service, tags: Vec::new(), argv, env: Vec::new(), cwd, umask: 0o22, kept }).expect("fits"))
+        };
+        let fds = |text: &str| text.lines().find_map(|line| line.strip_prefix("service.fds\ti1\t").map(str::to_owned));
+        for (kept, want) in [
+            ([true, true], "null\ti1.out.w\ti1.err.w\t100=i1.lock"),
+            ([true, false], "null\ti1.out.w\tnull\t100=i1.lock"),
+            ([false, false], "null\tnull\tnull\t100=i1.lock"),
+        ] {
+            let lines = birth_of(kept);
+            assert_eq!(fds(&lines).as_deref(), Some(want));
+            let count = kept.iter().filter(|kept| **kept).count();
+            assert_eq!(lines.matches("fd.open\ti1.").count(), 2 * count + 1, "two ends each, and the lock: {lines}");
+            assert_eq!(text(&adopt("i1", &[], 1, 2, kept)).matches("fd.open").count(), count);
+            assert_eq!(text(&release("i1", kept)).matches("fd.delete").count(), count);
+        }
+    }
+}

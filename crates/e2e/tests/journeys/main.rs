@@ -5,6 +5,8 @@ mod daemon;
 mod example;
 mod hostile;
 mod logs;
+mod own_log;
+mod reading;
 mod refusals;
 mod stopping;
 mod uid;

@@ -63,11 +63,6 @@ impl Brain {
         Ok(all.filter(meant).filter(|source| seen.insert(source.path.clone())).collect())
     }
 
-    /// The log files of a slot as its app has them now.
-    pub(super) fn log_files(&self, slot: &SlotRef) -> [Option<String>; 2] {
-        log_files_of(&self.store, slot, &self.me.home)
-    }
-
     pub(super) fn app_of(&self, name: &str) -> Result<AppName, Problem> {
         let targets = resolve(name, &self.known())?;
         match targets.as_slice() {

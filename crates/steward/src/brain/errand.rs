@@ -91,9 +91,9 @@ impl Brain {
         match errand {
             Errand::Reopen => Ok((LogsDone { what: "reopen".to_owned(), files: Vec::new() }, vec![ToScribe::Reopen { ask: 0 }])),
             Errand::Clear { select, stream } => {
-                let mut seen = BTreeSet::new();
                 let mut sources = self.sources(&select, stream)?;
-                sources.retain(|source| seen.insert(source.path.clone()));
+                // A file of both streams counts as standard output: who wants to empty standard error means no more than that.
+                sources.retain(|source| stream.is_none_or(|stream| source.stream.unwrap_or(Stream::Out) == stream));
                 let questions = sources.iter().map(|source| ToScribe::Clear { ask: 0, file: source.path.clone() }).collect();
                 let files = sources.into_iter().map(|source| reference(source, &self.me.home)).collect();
                 Ok((LogsDone { what: "clear".to_owned(), files }, questions))

@@ -4,7 +4,7 @@ use super::reply::{Answer, Refused, invalid};
 use super::routes::House;
 use super::streams::answer_as;
 use crate::call::{Call, Door, Grown};
-use crate::logfile::{Grew, Wire, batch};
+use crate::logfile::{Form, Grew, batch};
 use api::{Problem, TIMES};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
@@ -67,7 +67,7 @@ fn asked(query: Asking) -> Result<Asked, Refused> {
 }
 
 async fn answer(State(house): State<House>, select: String, headers: &HeaderMap, asked: Asked, from: Option<String>) -> Answer {
-    let wire = wire(headers, asked.cursor)?;
+    let form = form(headers, asked.cursor)?;
     let from = match from {
         Some(word) => Some(word.parse::<Cursor>().map_err(|_| {
             unprocessable("`from` is no cursor of this manager")
@@ -79,9 +79,9 @@ async fn answer(State(house): State<House>, select: String, headers: &HeaderMap,
     let query = wanted(asked)?;
     let (sources, grown) = house.door.ask(|reply| Call::Logs { select: select.clone(), stream, follow, reply }).await?;
     let (out, lines) = mpsc::channel(WAITING);
-    let task = Task { door: house.door, select, stream, wire, others: HashSet::new(), sources: Vec::new() };
+    let task = Task { door: house.door, select, stream, form, others: HashSet::new(), sources: Vec::new() };
     tokio::spawn(task.run(sources, query, from, grown, out));
-    let kind = if wire == Wire::Text { "text/plain; charset=utf-8" } else { "application/x-ndjson" };
+    let kind = if form == Form::Text { "text/plain; charset=utf-8" } else { "application/x-ndjson" };
     Ok(answer_as(kind, StatusCode::OK, lines))
 }
 
@@ -114,22 +114,22 @@ fn wanted(asked: Asked) -> Result<logs::Query, Problem> {
 }
 
 /// What the client takes. Everybody is given JSON who does not like plain text better.
-fn wire(headers: &HeaderMap, cursors: bool) -> Result<Wire, Problem> {
+fn form(headers: &HeaderMap, cursors: bool) -> Result<Form, Problem> {
     let accept: Vec<&str> = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
-    let mut best: Option<(f32, Wire)> = accept.is_empty().then_some((1.0, Wire::Json { cursors }));
+    let mut best: Option<(f32, Form)> = accept.is_empty().then_some((1.0, Form::Json { cursors }));
     for range in accept.iter().flat_map(|value| value.split(',')) {
         let mut parts = range.split(';').map(str::trim);
-        let wire = match parts.next().unwrap_or_default().to_ascii_lowercase().as_str() {
-            "*/*" | "application/*" | "application/x-ndjson" => Wire::Json { cursors },
-            "text/*" | "text/plain" => Wire::Text,
+        let form = match parts.next().unwrap_or_default().to_ascii_lowercase().as_str() {
+            "*/*" | "application/*" | "application/x-ndjson" => Form::Json { cursors },
+            "text/*" | "text/plain" => Form::Text,
             _ => continue,
         };
         let quality = parts.find_map(|part| part.strip_prefix("q=")).map_or(1.0, |q| q.parse().unwrap_or(0.0));
         if quality > best.map_or(0.0, |(so_far, _)| so_far) {
-            best = Some((quality, wire));
+            best = Some((quality, form));
         }
     }
-    best.map(|(_, wire)| wire).ok_or_else(|| {
+    best.map(|(_, form)| form).ok_or_else(|| {
         Problem::new(406, "invalid_request", "logs are application/x-ndjson or text/plain").hint("send one of them as Accept")
     })
 }
@@ -139,7 +139,7 @@ struct Task {
     door: Door,
     select: String,
     stream: Option<Stream>,
-    wire: Wire,
+    form: Form,
     /// Files that grew and are none of ours.
     others: HashSet<Arc<str>>,
     /// Logs that have appeared.
@@ -163,10 +163,10 @@ impl Task {
         let mut grew = Grew::Nothing;
         let mut first = grown.is_some();
         loop {
-            let (wire, new) = (self.wire, std::mem::take(&mut self.sources));
+            let (form, new) = (self.form, std::mem::take(&mut self.sources));
             let read = spawn_blocking(move || {
                 new.into_iter().for_each(|source| merge.add(source));
-                let (bytes, more) = batch(&mut merge, &grew, wire, first);
+                let (bytes, more) = batch(&mut merge, &grew, form, first);
                 (merge, bytes, more)
             });
             let Ok((back, bytes, more)) = read.await else { return };
@@ -224,13 +224,13 @@ mod tests {
 
     #[test]
     fn what_the_client_takes() {
-        let json = Some(Wire::Json { cursors: true });
+        let json = Some(Form::Json { cursors: true });
         let table = [
             (None, json),
             (Some("*/*"), json),
             (Some("application/json, application/x-ndjson"), json),
-            (Some("text/plain"), Some(Wire::Text)),
-            (Some("text/html, text/plain;q=0.9, */*;q=0.8"), Some(Wire::Text)),
+            (Some("text/plain"), Some(Form::Text)),
+            (Some("text/html, text/plain;q=0.9, */*;q=0.8"), Some(Form::Text)),
             (Some("text/plain;q=0.1, application/x-ndjson; q=0.5"), json),
             (Some("text/plain;q=0"), None),
             (Some("image/png"), None),
@@ -241,7 +241,7 @@ mod tests {
             if let Some(accept) = accept {
                 headers.insert(header::ACCEPT, accept.parse().expect("a header"));
             }
-            assert_eq!(wire(&headers, true).ok(), want, "{accept:?}");
+            assert_eq!(form(&headers, true).ok(), want, "{accept:?}");
         }
     }
 
