@@ -40,7 +40,9 @@ static LOG: OnceLock<Mutex<Log>> = OnceLock::new();
 /// Begins the log of the home in which we stand; `aloud` says every line to standard error too.
 pub(crate) fn begin(aloud: bool) {
     let way = enter(Path::new(".")).ok();
-    let aloud = aloud && way.as_ref().is_none_or(|way| take_stderr(way).is_err() || !is_stderr(way));
+    // In the foreground it leads to whoever started us, and stays so.
+    let into_log = way.as_ref().is_some_and(|way| take_stderr(way).is_ok() && is_stderr(way));
+    let aloud = aloud && !into_log;
     let _ = LOG.set(Mutex::new(Log { way, aloud, ..Log::default() }));
 }
 
