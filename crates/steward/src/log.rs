@@ -17,6 +17,8 @@ use sys::own_log::{LINE, Moved, enter, is_stderr, put, rescue, take_stderr};
 const KEPT: usize = 256 << 10;
 /// How often it is looked whether somebody takes them.
 const LOOK: Duration = Duration::from_millis(300);
+/// So often in a row somebody else must have held the scribe's lock to be taken for a scribe.
+const HELD: u32 = 10;
 /// How long the end of the steward may be held up by its last words.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
@@ -40,7 +42,9 @@ static LOG: OnceLock<Mutex<Log>> = OnceLock::new();
 /// Begins the log of the home in which we stand; `aloud` says every line to standard error too.
 pub(crate) fn begin(aloud: bool) {
     let way = enter(Path::new(".")).ok();
-    let aloud = aloud && way.as_ref().is_none_or(|way| take_stderr(way).is_err() || !is_stderr(way));
+    // In the foreground it leads to whoever started us, and stays so.
+    let into_log = way.as_ref().is_some_and(|way| take_stderr(way).is_ok() && is_stderr(way));
+    let aloud = aloud && !into_log;
     let _ = LOG.set(Mutex::new(Log { way, aloud, ..Log::default() }));
 }
 
@@ -72,7 +76,7 @@ pub(crate) fn attended(by_scribe: bool) {
 /// Waits a little until everything that was said is in the file, if no scribe moves it: for those who are about to end.
 pub(crate) fn last_words() {
     let until = Instant::now() + LAST_WORDS;
-    let done = thread::spawn(tended);
+    let done = thread::spawn(|| tended(&mut 0));
     while !done.is_finished() && Instant::now() < until {
         thread::sleep(Duration::from_millis(2));
     }
@@ -93,20 +97,29 @@ impl Log {
     /// Sees to it that somebody looks after what is not moved.
     fn tend(&mut self) {
         if (self.alone || !self.kept.is_empty()) && !self.tended {
-            self.tended = thread::Builder::new().name("log".to_owned()).spawn(|| while !tended() {}).is_ok();
+            let look = || {
+                let mut held = 0;
+                while !tended(&mut held) {}
+            };
+            self.tended = thread::Builder::new().name("log".to_owned()).spawn(look).is_ok();
         }
     }
 }
 
-/// One look. `true` = nobody needs to look again.
-fn tended() -> bool {
+/// One look. `held`: in how many looks in a row somebody else was at work. `true` = nobody needs to look again.
+fn tended(held: &mut u32) -> bool {
     let Some(mut kept) = log().map(|mut log| log.take()) else { return true };
     // Without the lock: this may wait for a disk.
     let moved = rescue(Path::new("."), &kept);
     let Some(mut log) = log() else { return true };
     match moved {
-        Ok(Moved::All) => kept.clear(),
+        Ok(Moved::All) => {
+            kept.clear();
+            *held = 0;
+        }
         Ok(Moved::Attended) => {
+            *held += 1;
+            log.alone &= *held < HELD;
             // The scribe makes room.
             while let Some(end) = kept.iter().position(|byte| *byte == b'\n') {
                 if !log.way.as_ref().is_some_and(|way| put(way, &kept[..=end])) {
