@@ -1,7 +1,7 @@
 //! `text` and `json`: the same promises, except that a SIGKILL to the scribe may write a turn twice.
 
 use crate::kills::flood_while_killed;
-use crate::{SOON, flooded, flooding, flooding_at, sized, until_bytes};
+use crate::{SOON, at_rest, flooded, flooding, flooding_at, sized, until_bytes};
 use e2e::{App, FLOOD_LINE, House, app_file, flood_line, wait_until};
 use std::fs;
 
@@ -44,6 +44,7 @@ fn to_the_end(house: &House, count: u64) -> String {
         let tail = String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(400)..]).into_owned();
         (tail.ends_with('\n') && tail.contains(&last)).then_some(())
     });
+    at_rest(house, "app0-0", true);
     String::from_utf8(house.log_bytes("app0-0", "out")).expect("digits")
 }
 

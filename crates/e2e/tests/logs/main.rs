@@ -11,6 +11,7 @@ mod rotation;
 mod viewers;
 
 use e2e::{App, House, wait_until};
+use std::fs;
 use std::time::Duration;
 
 /// How long anything may take. Generous: it only ends a test that hangs.
@@ -46,4 +47,23 @@ fn until_bytes(house: &House, slot: &str, bytes: u64) -> Vec<u8> {
         (e2e::log_size(&house.log_file(slot, "out")) >= bytes).then_some(())
     });
     house.log_bytes(slot, "out")
+}
+
+/// Names in the folder of logs that begin with this.
+fn names(house: &House, begin: &str) -> Vec<String> {
+    let entries = fs::read_dir(house.home().join("logs")).into_iter().flatten().flatten();
+    let mut found: Vec<String> =
+        entries.filter_map(|e| e.file_name().into_string().ok()).filter(|n| n.starts_with(begin)).collect();
+    found.sort();
+    found
+}
+
+/// Waits until nothing is half made.
+fn at_rest(house: &House, slot: &str, compressed: bool) {
+    wait_until(SOON, "rotation is at rest", || {
+        let found = names(house, &format!("{slot}.out.log"));
+        let plain = found.iter().filter(|n| n.rsplit('.').next().is_some_and(|end| end.parse::<u32>().is_ok())).count();
+        let rest = !found.iter().any(|n| n.ends_with(".tmp")) && (!compressed || plain == 0);
+        rest.then_some(())
+    });
 }

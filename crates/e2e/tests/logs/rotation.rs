@@ -1,32 +1,11 @@
 //! Rotation in the midst of a flood.
 
-use crate::{SOON, flooded, flooding, sized, until_bytes};
+use crate::{SOON, at_rest, flooded, flooding, names, sized, until_bytes};
 use e2e::{Dice, FLOOD_LINE, House, Pause, app_file, check_flood, wait_until};
 use std::fs;
 use std::time::Duration;
 
-/// Whether rotated files are compressed unless one says otherwise.
-const COMPRESSES: bool = true;
 const LINE: u64 = FLOOD_LINE as u64;
-
-/// Names in the folder of logs that begin with this.
-fn names(house: &House, begin: &str) -> Vec<String> {
-    let entries = fs::read_dir(house.home().join("logs")).into_iter().flatten().flatten();
-    let mut found: Vec<String> =
-        entries.filter_map(|e| e.file_name().into_string().ok()).filter(|n| n.starts_with(begin)).collect();
-    found.sort();
-    found
-}
-
-/// Waits until nothing is half made.
-fn at_rest(house: &House, slot: &str, compressed: bool) {
-    wait_until(SOON, "rotation is at rest", || {
-        let found = names(house, &format!("{slot}.out.log"));
-        let plain = found.iter().filter(|n| n.rsplit('.').next().is_some_and(|end| end.parse::<u32>().is_ok())).count();
-        let rest = !found.iter().any(|n| n.ends_with(".tmp")) && (!compressed || plain == 0);
-        rest.then_some(())
-    });
-}
 
 #[test]
 fn row_22_no_line_is_lost_or_cut_by_rotation() {
@@ -40,7 +19,7 @@ fn row_22_no_line_is_lost_or_cut_by_rotation() {
     wait_until(SOON, "the last line is there", || {
         fs::read(house.log_file("flood-0", "out")).is_ok_and(|bytes| bytes.ends_with(&e2e::flood_line(count))).then_some(())
     });
-    at_rest(&house, "flood-0", COMPRESSES);
+    at_rest(&house, "flood-0", true);
     check_flood(&house.log_bytes("flood-0", "out"), count);
     let rotated = names(&house, "flood-0.out.log.").into_iter().filter(|n| !n.ends_with(".idx")).count() as u64;
     assert!(rotated >= count * LINE / (1 << 20), "{rotated} rotated files");
@@ -64,7 +43,7 @@ fn row_22_rotation_while_the_scribe_is_killed() {
     wait_until(SOON, "the last line is there", || {
         fs::read(house.log_file("flood-0", "out")).is_ok_and(|bytes| bytes.ends_with(&e2e::flood_line(count))).then_some(())
     });
-    at_rest(&house, "flood-0", COMPRESSES);
+    at_rest(&house, "flood-0", true);
     eprintln!("{kills} kills");
     check_flood(&house.log_bytes("flood-0", "out"), count);
 }
@@ -79,7 +58,7 @@ fn no_more_files_than_are_wanted_and_the_newest_of_them() {
     wait_until(SOON, "the last line is there", || {
         fs::read(house.log_file("flood-0", "out")).is_ok_and(|bytes| bytes.ends_with(&e2e::flood_line(count))).then_some(())
     });
-    at_rest(&house, "flood-0", COMPRESSES);
+    at_rest(&house, "flood-0", true);
     let found = names(&house, "flood-0.out.log.").into_iter().filter(|n| !n.ends_with(".idx")).count();
     assert_eq!(found, 3, "{:?}", names(&house, "flood-0"));
     let kept = house.log_bytes("flood-0", "out");
