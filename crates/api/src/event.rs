@@ -1,5 +1,6 @@
 //! Journals and the manager itself.
 
+use model::DaemonSettings;
 use serde::{Deserialize, Serialize};
 
 /// One entry of the event journal: a line of `events --json`, of `GET /api/v1/events`, and of the files under `events/`.
@@ -26,25 +27,6 @@ pub struct EventLine {
     pub data: serde_json::Value,
 }
 
-/// One line of a log: a line of `logs --json` and of `GET /api/v1/apps/{app}/logs`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LogLine {
-    /// RFC 3339 in UTC with milliseconds; `null` where the index does not know.
-    pub time: Option<String>,
-    /// The app.
-    pub app: String,
-    /// The slot.
-    pub slot: String,
-    /// The life that wrote it, where the index knows.
-    pub instance: Option<String>,
-    /// `out` or `err`.
-    pub stream: String,
-    /// The line without its line feed; bytes that are not UTF-8 are replaced.
-    pub line: String,
-    /// Whether the line was cut by us.
-    pub partial: bool,
-}
-
 /// `GET /api/v1/daemon`: the manager.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DaemonStatus {
@@ -63,6 +45,9 @@ pub struct DaemonStatus {
     /// The keeper is the one of before the last upgrade, started again because the new one broke.
     #[serde(default)]
     pub recovered: bool,
+    /// The manager's own settings, each with the value that holds.
+    #[serde(default)]
+    pub settings: DaemonSettings,
     /// Set while the store cannot be written: why.
     pub read_only: Option<String>,
 }

@@ -2,11 +2,17 @@
 
 pub mod client;
 mod event;
+mod log;
+mod logs;
 mod operation;
 mod problem;
 mod slot;
+mod when;
 
-pub use event::{DaemonStatus, EventLine, LogLine, ProcessRef, VersionInfo};
+pub use event::{DaemonStatus, EventLine, ProcessRef, VersionInfo};
+pub use log::{LogItem, LogLine, LogRemark};
+pub use logs::{LogFileRef, LogsDone};
 pub use operation::{ApplyReply, ApplyRequest, Operation, OperationKind, OperationState, Outcome, SlotOutcome, StartRequest};
 pub use problem::Problem;
 pub use slot::{AppDetail, ExitView, SlotDetail, SlotRow};
+pub use when::{BadTime, TIMES, when};

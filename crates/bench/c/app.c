@@ -3,11 +3,16 @@
  *     app FIFO                stamps, then waits until a signal ends it
  *     app FIFO flash          stamps, then ends with 0 at once
  *     app FIFO lines COUNT    stamps, then writes COUNT lines of 100 bytes to standard output, then ends with 0
+ *     app FIFO probe COUNT MS LOG RESULT
+ *                             stamps, then COUNT times, every MS milliseconds, writes a line of 100 bytes to standard output and looks at
+ *                             LOG until it has grown; the nanoseconds that it took go to RESULT; then waits until a signal ends it
  */
 #include <fcntl.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -29,6 +34,34 @@ static int lines(long left) {
     return 0;
 }
 
+static uint64_t clock_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static int probe(long count, long ms, const char *log, const char *result) {
+    char line[LINE], fresh[4096];
+    memset(line, 'x', sizeof line);
+    line[LINE - 1] = '\n';
+    uint64_t *took = calloc((size_t)count, sizeof *took);
+    struct timespec pause = { ms / 1000, ms % 1000 * 1000000 };
+    struct stat found;
+    if (!took) return 2;
+    for (long i = 0; i < count; i++) {
+        nanosleep(&pause, NULL);
+        off_t before = stat(log, &found) ? 0 : found.st_size;
+        uint64_t begun = clock_ns();
+        if (write(1, line, sizeof line) != sizeof line) return 2;
+        while (stat(log, &found) || found.st_size <= before) {}
+        took[i] = clock_ns() - begun;
+    }
+    snprintf(fresh, sizeof fresh, "%s.new", result);
+    FILE *out = fopen(fresh, "w");
+    if (!out || fwrite(took, sizeof *took, (size_t)count, out) != (size_t)count || fclose(out) || rename(fresh, result)) return 2;
+    for (;;) pause.tv_sec = 3600, nanosleep(&pause, NULL);
+}
+
 int main(int argc, char **argv) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -39,5 +72,6 @@ int main(int argc, char **argv) {
     close(fifo);
     if (argc > 2 && strcmp(argv[2], "flash") == 0) return 0;
     if (argc > 3 && strcmp(argv[2], "lines") == 0) return lines(atol(argv[3]));
+    if (argc > 6 && strcmp(argv[2], "probe") == 0) return probe(atol(argv[3]), atol(argv[4]), argv[5], argv[6]);
     for (;;) pause();
 }

@@ -84,9 +84,16 @@ pub enum Command {
     #[command(visible_aliases = ["show", "describe", "info"], after_help = "Example:\n  abide status web")]
     Status(Status),
     /// Show what apps say
+    ///
+    /// Lines of several apps stand in the order of their times. Control characters are shown as escapes (\x1b), so that no log can drive a
+    /// terminal; --raw and --json keep them.
     #[command(
-        after_help = "Examples:\n  abide logs                  the last lines of every app\n  abide logs web -f           and \
-                            go on as they come\n  abide logs web-0 --err -n 500\n  abide logs web --raw > web.log"
+        after_help = "Examples:\n  abide logs                          the last lines of every app\n  abide logs web -f                   and \
+                            go on as they come\n  abide logs web-0 --err -n 500\n  abide logs web --since 10m          the last ten \
+                            minutes\n  abide logs --since 14:00 --until 14:05 --grep 'timeout|refused'\n  abide logs web --raw > web.log\n  abide logs web --clear              \
+                            empty its log files\n\n\
+                            TIME is a span (10m, 2h, 3d: so long ago), a time of day (14:00: today), now, today, yesterday,\n\
+                            \"yesterday 9:30\", 2026-11-21, \"2026-11-21 14:00\" (all in your time zone) or 2026-11-21T13:00:00Z."
     )]
     Logs(Logs),
     /// Show what happened: who did what, every end and why
@@ -196,18 +203,36 @@ pub struct Logs {
     /// Go on with new lines as they come
     #[arg(long, short)]
     pub follow: bool,
-    /// How many of the last lines of each slot and stream
-    #[arg(long, short = 'n', value_name = "N", default_value_t = 100)]
-    pub lines: u64,
+    /// How many of the last lines of each slot and stream [default: 100; with --since all]
+    #[arg(long, short = 'n', value_name = "N")]
+    pub lines: Option<u64>,
+    /// Only lines from this time on
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub since: Option<String>,
+    /// Only lines up to this time
+    #[arg(long, value_name = "TIME", conflicts_with = "follow", allow_hyphen_values = true)]
+    pub until: Option<String>,
+    /// Only lines in which this regular expression is found; -n counts those
+    #[arg(long, value_name = "RE", allow_hyphen_values = true)]
+    pub grep: Option<String>,
     /// Only standard output
     #[arg(long, conflicts_with = "err")]
     pub out: bool,
     /// Only standard error
     #[arg(long)]
     pub err: bool,
-    /// The lines alone and as they were written, control characters included; not on a terminal
+    /// Put the time before each line, in your time zone
+    #[arg(long, conflicts_with_all = ["raw", "json"])]
+    pub timestamps: bool,
+    /// The lines alone and byte for byte as they were written, control characters included; not on a terminal
     #[arg(long, conflicts_with = "json")]
     pub raw: bool,
+    /// Empty these log files and remove their rotated ones, instead of showing them; asks nothing
+    #[arg(long, conflicts_with_all = ["follow", "lines", "since", "until", "grep", "timestamps", "raw", "reopen"])]
+    pub clear: bool,
+    /// Have every log file opened anew, instead of showing them: for a logrotate of your own
+    #[arg(long, conflicts_with_all = ["selectors", "follow", "lines", "since", "until", "grep", "timestamps", "out", "err", "raw"])]
+    pub reopen: bool,
 }
 
 /// `events`.
@@ -289,11 +314,16 @@ mod tests {
             &["list", "--watch"][..],
             &["start", "--port", "1", "x"],
             &["start", "--watch", "x"],
-            &["logs", "--grep", "x"],
+            &["logs", "--until", "now", "-f"],
+            &["logs", "--timestamps", "--raw"],
+            &["logs", "-n", "some"],
             &["up", "--only", "a"],
             &["reload", "x"],
             &["daemon", "upgrade", "now"],
             &["logs", "--raw", "--json"],
+            &["logs", "--clear", "-f"],
+            &["logs", "web", "--reopen"],
+            &["logs", "--clear", "-n", "5"],
             &["stop", "--no-wait", "--timeout", "1", "x"],
             &["status"],
             &["stop"],

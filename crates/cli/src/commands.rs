@@ -1,9 +1,11 @@
 //! The commands: each asks the house and renders what it answers.
 
+mod care;
 mod change;
 mod daemon;
 mod keeper;
 mod list;
+mod logs;
 mod start;
 mod stream;
 mod up;
@@ -31,7 +33,7 @@ pub fn run(cli: Cli, screen: &Screen) -> Result<(), Failure> {
         Command::Delete(args) => change::delete(&house(Stopped::Leave)?, screen, &args),
         Command::List => list::list(&house(Stopped::Leave)?, screen),
         Command::Status(args) => list::status(&house(Stopped::Leave)?, screen, &args.app),
-        Command::Logs(args) => stream::logs(&house(Stopped::Leave)?, screen, &args),
+        Command::Logs(args) => logs::logs(&house(Stopped::Leave)?, screen, &args),
         Command::Events(args) => stream::events(&house(Stopped::Leave)?, screen, &args),
         Command::Daemon(args) => daemon::daemon(home()?, screen, &args),
         Command::Keeper(args) => Err(keeper::keeper(&cli.global, &args)),

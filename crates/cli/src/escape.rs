@@ -19,6 +19,27 @@ pub fn shown_word(text: &str) -> Cow<'_, str> {
     escape(text, |_| false)
 }
 
+/// JSON that means the same, in which no character is left that could drive a terminal or turn around what is read: JSON itself lets DEL,
+/// C1, marks of direction and invisible ones stand as they are. They can stand in strings only, where an escape says the same.
+pub fn json(text: &str) -> Cow<'_, str> {
+    let hostile = |c: char| !c.is_ascii_graphic() && is_hostile(c) && c != '\n';
+    if !text.chars().any(hostile) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if hostile(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                // Writing to a string cannot fail.
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    Cow::Owned(out)
+}
+
 fn escape(text: &str, keep: impl Fn(char) -> bool) -> Cow<'_, str> {
     let hostile = |c: char| is_hostile(c) && !keep(c);
     if !text.chars().any(hostile) {
@@ -52,6 +73,16 @@ fn is_hostile(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_means_the_same_and_is_harmless() {
+        let hostile = "\u{1b}[31m \u{9b}2J \u{7f} \u{202e} \u{200b} \u{e0041} \u{2028} ünïcödé 漢字 \\ \" \n";
+        let plain = serde_json::to_string_pretty(&serde_json::json!({ "line": hostile })).expect("JSON");
+        let safe = json(&plain);
+        assert!(!safe.chars().any(|c| is_hostile(c) && c != '\n'), "{safe}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&safe).expect("JSON")["line"], hostile);
+        assert!(safe.contains("ünïcödé 漢字") && safe.contains("\\u202e") && safe.contains("\\udb40\\udc41"), "{safe}");
+    }
 
     /// Row 24: a hostile corpus, and exactly what is shown for it.
     #[test]

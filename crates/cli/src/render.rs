@@ -6,7 +6,7 @@ mod table;
 mod time;
 
 pub use app::app_text;
-pub use line::{LogPainter, event_text};
+pub use line::{LogPainter, RawLines, event_text};
 pub use table::slot_table;
 pub use time::local_time;
 

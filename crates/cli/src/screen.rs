@@ -73,6 +73,21 @@ impl Screen {
         Ok(out.flush()?)
     }
 
+    /// Writes bytes to standard output.
+    ///
+    /// # Errors
+    /// As [`Screen::print`].
+    pub fn print_bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
+        let mut out = io::stdout().lock();
+        out.write_all(bytes)?;
+        Ok(out.flush()?)
+    }
+
+    /// Whether whoever read our standard output has gone: a follower that has nothing to print would not notice.
+    pub fn nobody_reads(&self) -> bool {
+        sys::poll::is_hung_up(io::stdout())
+    }
+
     /// Writes one JSON document, readable on a terminal, on one line otherwise.
     ///
     /// # Errors
@@ -80,7 +95,7 @@ impl Screen {
     pub fn print_json(&self, value: &impl Serialize) -> Result<(), Failure> {
         let mut text = if self.out_tty { serde_json::to_string_pretty(value)? } else { serde_json::to_string(value)? };
         text.push('\n');
-        self.print(&text)
+        self.print(&crate::escape::json(&text))
     }
 
     /// A remark to people on standard error, unless `-q`.

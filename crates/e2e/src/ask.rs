@@ -4,7 +4,7 @@ use crate::house::House;
 use crate::proc::Proc;
 use crate::wait::wait_until;
 use api::{AppDetail, DaemonStatus, EventLine, LogLine, SlotRow};
-use std::fs;
+use std::path::PathBuf;
 use std::time::Duration;
 
 impl House {
@@ -80,13 +80,14 @@ impl House {
         }
     }
 
+    /// The file to which a stream of a slot goes now.
+    pub fn log_file(&self, slot: &str, stream: &str) -> PathBuf {
+        self.home().join("logs").join(format!("{slot}.{stream}.log"))
+    }
+
     /// The bytes of a slot's log, rotated files first, the current one last. `stream` is `out` or `err`.
     pub fn log_bytes(&self, slot: &str, stream: &str) -> Vec<u8> {
-        let current = self.home().join("logs").join(format!("{slot}.{stream}.log"));
-        let older = |n: u32| current.with_file_name(format!("{slot}.{stream}.log.{n}"));
-        let count = (1..).take_while(|n| older(*n).exists()).count() as u32;
-        let paths = (1..=count).rev().map(older).chain([current.clone()]);
-        paths.flat_map(|p| fs::read(p).unwrap_or_default()).collect()
+        crate::lines::whole_log(&self.log_file(slot, stream))
     }
 
     /// Waits until the log of a slot holds `text`.

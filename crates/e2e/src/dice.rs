@@ -18,6 +18,19 @@ impl Dice {
         Dice(seed)
     }
 
+    /// The same chance each time.
+    pub fn seeded(seed: u64) -> Dice {
+        Dice(seed)
+    }
+
+    /// Fills with bytes of any value.
+    pub fn fill(&mut self, bytes: &mut [u8]) {
+        for chunk in bytes.chunks_mut(8) {
+            let word = self.below(u64::MAX).to_le_bytes();
+            chunk.copy_from_slice(&word[..chunk.len()]);
+        }
+    }
+
     /// A number below `bound`.
     pub fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);

@@ -58,6 +58,7 @@ pub fn clear(root: &Path) -> usize {
         pause.take();
         left = members(root);
     }
+    crate::disk::unmount_below(root);
     if !left.is_empty() {
         eprintln!("janitor: could not end {left:?}");
     }

@@ -2,11 +2,13 @@
 //!
 //! Plain data and its validation only: no clock, no files, no environment, no randomness.
 
+pub mod base64;
 mod id;
 mod index;
 mod life;
 mod link;
 mod log;
+mod manager;
 mod name;
 mod signal;
 mod size;
@@ -21,6 +23,7 @@ pub use index::{INDEX_RECORD_BYTES, IndexFlags, IndexRecord};
 pub use life::{ByUser, LifeRecord, Rest, SlotMemo, Stream};
 pub use link::{FromScribe, LINK_MESSAGE_LIMIT, LogForm, StreamId, ToScribe};
 pub use log::{LogFormat, LogOverflow, LogPolicy, LogSpec, LogTarget};
+pub use manager::DaemonSettings;
 pub use name::{AppName, NameError, SlotRef};
 pub use signal::{Signal, UnknownSignal};
 pub use size::{ParseSizeError, format_size, parse_size};

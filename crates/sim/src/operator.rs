@@ -3,7 +3,7 @@
 use crate::dice::Dice;
 use crate::home::{Home, Op};
 use engine::Target;
-use model::{AppName, AppSpec, Backoff, LogPolicy, LogSpec, Restart};
+use model::{AppName, AppSpec, Backoff, LogPolicy, LogSpec, LogTarget, Restart};
 use std::time::Duration;
 
 /// Programs, the quiet ones more often.
@@ -24,6 +24,13 @@ fn spec(dice: &mut Dice, name: AppName) -> AppSpec {
     spec.start_delay = Duration::from_millis(dice.pick(&[0, 0, 0, 700]));
     spec.backoff = Backoff { min: Duration::from_millis(100), max: Duration::from_secs(5), ..Backoff::default() };
     spec.log = LogSpec::with(LogPolicy::plain(dice.pick(&[0, 20_000, 200_000]), dice.between(0, 3) as u32));
+    // A part of what makes a process: a file that changes in the middle of a life is more than the checks can follow.
+    spec.log.merge = spec.argv[2] == "2";
+    for target in [&mut spec.log.out, &mut spec.log.err] {
+        if dice.once_in(6) {
+            *target = LogTarget::Nowhere;
+        }
+    }
     spec
 }
 

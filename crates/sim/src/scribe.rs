@@ -225,13 +225,17 @@ impl Scribe {
                 let at = |n| Sibling {
                     log: kernel.disk.has_log(&rotated_path(&path, n)),
                     index: kernel.disk.has_index(&index_path(&rotated_path(&path, n))),
+                    ..Sibling::default()
                 };
                 let found = siblings(at);
-                if found.contains(&Sibling::default()) {
+                if found.iter().any(Sibling::is_empty) {
                     kernel.checks.reach("a gap among rotated files");
                 }
                 Answer::Siblings(found)
             }
+            // Nobody here asks for age, compression or a budget: that is for the screenplays of the core.
+            Effect::Begun { .. } => Answer::Failed(Cause("ENOSYS")),
+            Effect::Compress { .. } | Effect::Survey { .. } => return None,
             Effect::Rename { from, to } => match kernel.disk.rename(&from, &to) {
                 true => {
                     kernel.checks.reach("a rotation");

@@ -1,12 +1,16 @@
 //! Whether an app can start at all, asked before its wish is accepted. What the system refuses later still comes back as a failed birth.
 
 use crate::birth::filled;
+use crate::fill::log_files;
 use api::Problem;
 use model::{Definition, SlotRef};
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+/// The longest path that the system takes, with room for the endings of rotated files and their indexes.
+const LONGEST: usize = 4000;
 
 /// Refuses what cannot start, every app of it by name. Asks the disk: blocking.
 ///
@@ -46,7 +50,23 @@ fn fault(definition: &Definition, home: &str) -> Option<String> {
         let path = made.env.get("PATH").map_or("", String::as_str);
         in_path(program, path, cwd)
     };
-    why.err().map(|why| format!("{name}: {why}"))
+    let logs = || log_files(&spec.log, &SlotRef::new(name, 0), home).into_iter().flatten().find_map(|file| bad_log(&file));
+    why.err().or_else(logs).map(|why| format!("{name}: {why}"))
+}
+
+/// Why a file cannot be a log. One that is missing, with its folders, is made later; those below the home are relative.
+fn bad_log(file: &str) -> Option<String> {
+    if file.chars().any(char::is_control) || file.len() > LONGEST {
+        return Some(format!("a log file of {} bytes, or with control characters in its name", file.len()));
+    }
+    match fs::symlink_metadata(file) {
+        Ok(there) if there.is_symlink() => Some(format!("log file {file} is a symbolic link, which is not followed (ELOOP)")),
+        Ok(there) if !there.is_file() => Some(format!("log file {file} is no regular file (ENOTREG)")),
+        Err(error) if error.raw_os_error() == Some(Errno::NOTDIR.raw_os_error()) => {
+            Some(format!("log file {file}: {}", words(&error)))
+        }
+        _ => None,
+    }
 }
 
 /// As `execvp` does: the first in PATH that can be executed.
@@ -130,6 +150,29 @@ mod tests {
                 (Some(got), Some(want)) => assert!(got.contains(want) && got.starts_with("web: "), "{program}: {got}"),
                 _ => panic!("{program} in {}: {got:?}, not {want:?}", cwd.display()),
             }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_a_log_is_named() {
+        let folder = tempfile::tempdir().expect("tempdir");
+        let at = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+        fs::write(at("file"), "x").expect("write");
+        fs::create_dir(at("dir")).expect("mkdir");
+        std::os::unix::fs::symlink(at("file"), at("link")).expect("link");
+        for (name, want) in [
+            ("file", None),
+            ("new/deep/log", None),
+            ("dir", Some("is no regular file")),
+            ("link", Some("is a symbolic link")),
+            ("file/log", Some("ENOTDIR")),
+            ("a\nb", Some("control characters")),
+        ] {
+            let mut app = app("web", "sh", Path::new("/"), "/bin");
+            app.spec.log.err = model::LogTarget::File(at(name));
+            let got = fault(&app, "/h");
+            assert_eq!(got.is_some(), want.is_some(), "{name}: {got:?}");
+            assert!(got.zip(want).is_none_or(|(got, want)| got.contains(want)), "{name}");
         }
     }
 

@@ -26,6 +26,10 @@ pub mod last;
 pub mod lives;
 /// File locks that say who is at work.
 pub mod lock;
+/// What is mounted where, told without touching any of it.
+pub mod mounts;
+/// The way into the manager's own log.
+pub mod own_log;
 /// The other end of a local socket, and long socket paths.
 pub mod peer;
 /// Waiting for the kernel: readiness, exits, signals, deadlines.
@@ -36,5 +40,7 @@ pub mod process;
 pub mod spawn;
 /// Moving log bytes: FIFO to file without touching them.
 pub mod stream;
+/// A thread that gives way to everything else.
+pub mod thread;
 /// Another version of this program in place of this one.
 pub mod upgrade;

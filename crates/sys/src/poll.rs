@@ -40,6 +40,14 @@ pub struct Ready {
     pub hangup: bool,
 }
 
+/// Whether the other end of a pipe, socket or terminal is gone. Does not wait.
+pub fn is_hung_up(fd: impl AsFd) -> bool {
+    use rustix::event::{PollFd, PollFlags, poll};
+    let mut fds = [PollFd::new(&fd, PollFlags::empty())];
+    let gone = PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL;
+    poll(&mut fds, Some(&Timespec::default())).is_ok() && fds[0].revents().intersects(gone)
+}
+
 /// A set of descriptors to wait for.
 #[derive(Debug)]
 pub struct Poller {

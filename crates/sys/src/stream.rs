@@ -3,6 +3,7 @@
 //! Errors are words (`ENOSPC`), because that is all that anybody does with them: they are shown.
 
 use crate::errno;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, fstat, mknodat, open, statat};
 use rustix::io::{Errno, read, retry_on_intr};
 use rustix::net::{RecvFlags, SendFlags, recv, send as send_to};
@@ -86,6 +87,67 @@ pub fn splice(fifo: impl AsFd, file: impl AsFd, at: u64, len: u64) -> Result<Flo
     }))
 }
 
+/// What is to be expected of a FIFO.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writers {
+    /// Somebody may write more.
+    Some,
+    /// They have no room for another page, however few bytes stand in the pages that are there.
+    Wait,
+    /// Nobody holds the writing end.
+    None,
+}
+
+/// Who writes a FIFO that we read and that was opened by this path.
+///
+/// A reader that came after the writers is not told of their end (tried), unless another writer comes and goes. So we come and go
+/// ourselves; once, for from then on the end is told. A writer sees besides whether there is room.
+///
+/// # Errors
+/// What the system says.
+pub fn writers(fifo: impl AsFd, path: &Path) -> Result<Writers, Word> {
+    let hung_up = || polled(&fifo, PollFlags::IN).map(|seen| seen.contains(PollFlags::HUP));
+    if hung_up()? {
+        return Ok(Writers::None);
+    }
+    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NOCTTY;
+    let room = match retry_on_intr(|| open(path, flags, Mode::empty())) {
+        Ok(end) if is_same(&end, &fifo)? => polled(&end, PollFlags::OUT)?.contains(PollFlags::OUT),
+        // Renamed or removed under us: what was told is all that can be known.
+        Ok(_) | Err(Errno::NOENT | Errno::NXIO | Errno::LOOP | Errno::NOTDIR | Errno::ACCESS) => true,
+        Err(error) => return Err(word(error)),
+    };
+    Ok(match (hung_up()?, room) {
+        (true, _) => Writers::None,
+        (false, true) => Writers::Some,
+        (false, false) => Writers::Wait,
+    })
+}
+
+fn polled(fd: impl AsFd, wanted: PollFlags) -> Result<PollFlags, Word> {
+    let mut one = [PollFd::new(&fd, wanted)];
+    retry_on_intr(|| poll(&mut one, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))).map_err(word)?;
+    Ok(one[0].revents())
+}
+
+fn is_same(one: impl AsFd, other: impl AsFd) -> Result<bool, Word> {
+    let (one, other) = (fstat(one).map_err(word)?, fstat(other).map_err(word)?);
+    Ok((one.st_dev, one.st_ino) == (other.st_dev, other.st_ino))
+}
+
+/// Empties a file; not one that is no regular file, and none is made.
+///
+/// # Errors
+/// `ENOENT`, `ENOTREG`, `ELOOP` for a symbolic link, or what the system says.
+pub fn truncate(path: &Path) -> Result<(), Word> {
+    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NOCTTY;
+    let file = File::from(retry_on_intr(|| open(path, flags, Mode::empty())).map_err(word)?);
+    if FileType::from_raw_mode(fstat(&file).map_err(word)?.st_mode) != FileType::RegularFile {
+        return Err("ENOTREG");
+    }
+    file.set_len(0).map_err(|error| word_of(&error))
+}
+
 /// A pipe and a buffer of our own, for looking at what a FIFO holds without consuming it.
 #[derive(Debug)]
 pub struct Scratch {
@@ -142,7 +204,16 @@ impl Scratch {
     pub fn copy(&mut self, fifo: impl AsFd, file: &File, at: u64, len: u64) -> Result<Flow, Word> {
         let Flow::Bytes(count) = self.peek(&fifo, len)? else { return self.peek(&fifo, len) };
         let written = file.write_at(&self.bytes[..count], at).map_err(|error| word_of(&error))?;
-        let mut left = written;
+        self.consume(fifo, written)?;
+        if written == 0 { Err("EIO") } else { Ok(Flow::Bytes(written)) }
+    }
+
+    /// Takes out bytes that were peeked, and no more.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn consume(&mut self, fifo: impl AsFd, len: usize) -> Result<(), Word> {
+        let mut left = len.min(CHUNK);
         while left > 0 {
             match retry_on_intr(|| read(&fifo, &mut self.bytes[..left])) {
                 Ok(0) | Err(Errno::AGAIN) => break,
@@ -150,7 +221,16 @@ impl Scratch {
                 Err(error) => return Err(word(error)),
             }
         }
-        if written == 0 { Err("EIO") } else { Ok(Flow::Bytes(written)) }
+        Ok(())
+    }
+
+    /// Takes out up to `len` bytes; they are lost.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn discard(&mut self, fifo: impl AsFd, len: u64) -> Result<Flow, Word> {
+        let len = usize::try_from(len).unwrap_or(CHUNK).min(CHUNK);
+        flow(retry_on_intr(|| read(&fifo, &mut self.bytes[..len])))
     }
 }
 
@@ -205,6 +285,11 @@ impl LogHandle {
             Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
             Err(error) => Err(word(error)),
         }
+    }
+
+    /// What it is, whatever its name.
+    pub fn inode(&self) -> u64 {
+        self.inode
     }
 
     /// Its path.

@@ -29,7 +29,7 @@ const ROWS: [(&str, Row); 13] = [
     ("storm", rows::storm::storm),
     ("memory", rows::rest::memory),
     ("idle", rows::rest::idle),
-    ("logs", rows::logs::logs),
+    ("logs", rows::log_rows),
     ("spawns", rows::keeper::spawns::spawns),
     ("ends", rows::keeper::ends::ends),
     ("kept", rows::keeper::rest::memory),

@@ -8,6 +8,8 @@ pub mod logs;
 pub mod rest;
 pub mod storm;
 
+use crate::ground::Ground;
+use crate::report::Report;
 use crate::stamps::Stamp;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -29,4 +31,13 @@ fn handles(stamps: &[Stamp]) -> io::Result<Vec<OwnedFd>> {
 /// The last first instruction.
 fn last(stamps: &[Stamp]) -> u64 {
     stamps.iter().map(|stamp| stamp.ns).max().unwrap_or(0)
+}
+
+/// Everything about logs.
+pub fn log_rows(ground: &Ground, report: &mut Report) -> io::Result<()> {
+    for apps in [1, 20] {
+        logs::carry(ground, report, apps)?;
+        logs::latency(ground, report, apps)?;
+    }
+    logs::beside_a_flood(ground, report)
 }

@@ -1,12 +1,12 @@
-//! `logs` and `events`: lines, and on request those that are still to come.
+//! `events`: what happened, and on request what is still to come.
 
-use crate::args::{Events, Logs};
-use crate::failure::{Exit, Failure};
+use crate::args::Events;
+use crate::failure::Failure;
 use crate::house::House;
-use crate::render::{LogPainter, event_text};
+use crate::render::event_text;
 use crate::screen::Screen;
+use api::EventLine;
 use api::client::{ClientError, Request, path};
-use api::{EventLine, LogLine};
 use jiff::tz::TimeZone;
 use std::time::Duration;
 
@@ -15,47 +15,18 @@ const EVENTS: u64 = 100;
 /// Programs, and who asks for all since one, get as many as the manager gives.
 const EVENTS_MOST: u64 = 10_000;
 
-/// How log lines are printed.
-#[derive(Debug)]
-pub enum LogForm {
-    /// Objects.
-    Json,
-    /// As they were written.
-    Raw,
-    /// For people.
-    Painted(LogPainter),
-}
-
-impl LogForm {
-    /// The form that the flags ask for.
-    pub fn of(screen: &Screen, raw: bool) -> LogForm {
-        match (screen.json, raw) {
-            (true, _) => LogForm::Json,
-            (false, true) => LogForm::Raw,
-            (false, false) => LogForm::Painted(LogPainter::new(screen.out_colour)),
-        }
-    }
-
-    fn text(&mut self, line: &LogLine) -> Result<String, Failure> {
-        Ok(match self {
-            LogForm::Json => serde_json::to_string(line)? + "\n",
-            LogForm::Raw => format!("{}\n", line.line),
-            LogForm::Painted(painter) => painter.text(line),
-        })
-    }
-}
-
 /// Counts breaks of a stream between which nothing came: a successor of the steward gets as long as anybody to come up.
 #[derive(Debug, Default)]
-struct Breaks(u32);
+pub struct Breaks(u32);
 
 impl Breaks {
-    fn fruit(&mut self) {
+    /// Something came.
+    pub fn fruit(&mut self) {
         self.0 = 0;
     }
 
     /// Pauses; false = it has been tried often enough.
-    fn again(&mut self) -> bool {
+    pub fn again(&mut self) -> bool {
         self.0 += 1;
         std::thread::sleep(Duration::from_millis(50));
         self.0 <= 200
@@ -77,61 +48,6 @@ impl Batch<'_> {
 
     fn flush(&mut self) -> Result<(), Failure> {
         self.screen.print(&std::mem::take(&mut self.text))
-    }
-}
-
-/// `logs`.
-///
-/// # Errors
-/// [`Failure`].
-pub fn logs(house: &House, screen: &Screen, args: &Logs) -> Result<(), Failure> {
-    if args.raw && screen.out_tty {
-        return Err(Failure::new(Exit::Usage, "--raw would let a log drive your terminal")
-            .next("send it elsewhere: abide logs … --raw | less"));
-    }
-    let selector = if args.selectors.is_empty() { "all".to_owned() } else { super::join_selectors(&args.selectors)? };
-    let stream = match (args.out, args.err) {
-        (true, _) => Some("out"),
-        (_, true) => Some("err"),
-        _ => None,
-    };
-    print_logs(house, screen, LogForm::of(screen, args.raw), &selector, stream, args.lines, args.follow)
-}
-
-/// Prints log lines until their end. While following, a steward that goes away is waited for: its successor goes on with new lines.
-///
-/// # Errors
-/// [`Failure`].
-pub fn print_logs(
-    house: &House,
-    screen: &Screen,
-    mut form: LogForm,
-    selector: &str,
-    stream: Option<&str>,
-    lines: u64,
-    follow: bool,
-) -> Result<(), Failure> {
-    let mut lines_wanted = lines;
-    let (mut breaks, mut batch) = (Breaks::default(), Batch { screen, at_once: follow, text: String::new() });
-    loop {
-        let target = path().segment("apps").segment(selector).segment("logs").query("lines", &lines_wanted.to_string());
-        let request = Request::get(target.maybe("stream", stream).flag("follow", follow));
-        let mut lines = house.stream::<LogLine>(&request)?;
-        loop {
-            match lines.next_line() {
-                Ok(Some(line)) => {
-                    breaks.fruit();
-                    batch.push(&form.text(&line)?)?;
-                }
-                Ok(None) => return batch.flush(),
-                Err(ClientError::Broken(_)) if follow && breaks.again() => {
-                    screen.warn("the manager is being replaced; lines written meanwhile are in the log, but are not shown here");
-                    lines_wanted = 0;
-                    break;
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
     }
 }
 
@@ -157,7 +73,7 @@ pub fn events(house: &House, screen: &Screen, args: &Events) -> Result<(), Failu
                     lines_wanted = if args.follow { EVENTS_MOST } else { lines_wanted.saturating_sub(1) };
                     breaks.fruit();
                     batch.push(&match screen.json {
-                        true => serde_json::to_string(&event)? + "\n",
+                        true => crate::escape::json(&serde_json::to_string(&event)?).into_owned() + "\n",
                         false => event_text(&event, &zone, screen.out_colour),
                     })?;
                 }

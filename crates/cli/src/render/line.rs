@@ -6,35 +6,75 @@ use crate::screen::{DIM, RED, YELLOW, paint};
 use anstyle::{AnsiColor, Style};
 use api::{EventLine, LogLine};
 use jiff::tz::TimeZone;
-use std::collections::BTreeMap;
 
-/// Colours of slots in a log, in the order in which they speak.
-const PALETTE: [AnsiColor; 6] =
-    [AnsiColor::Cyan, AnsiColor::Green, AnsiColor::Magenta, AnsiColor::Blue, AnsiColor::Yellow, AnsiColor::BrightCyan];
+/// Colours of apps in a log.
+const PALETTE: [AnsiColor; 10] = [
+    AnsiColor::Cyan,
+    AnsiColor::Green,
+    AnsiColor::Magenta,
+    AnsiColor::Blue,
+    AnsiColor::Yellow,
+    AnsiColor::BrightCyan,
+    AnsiColor::BrightGreen,
+    AnsiColor::BrightMagenta,
+    AnsiColor::BrightBlue,
+    AnsiColor::BrightYellow,
+];
 
-/// Puts the slot before each line of a log, `web-0 | line`, each slot in its colour.
+/// The colour of an app: always the same, whatever else is shown.
+fn colour_of(app: &str) -> Style {
+    let hash = app.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    PALETTE[hash as usize % PALETTE.len()].on_default()
+}
+
+/// Puts the slot before each line of a log, `web-0 | line`, each app in its colour.
 #[derive(Debug)]
 pub struct LogPainter {
     colour: bool,
-    styles: BTreeMap<String, Style>,
+    zone: Option<TimeZone>,
     width: usize,
 }
 
 impl LogPainter {
-    /// With or without colours.
-    pub fn new(colour: bool) -> LogPainter {
-        LogPainter { colour, styles: BTreeMap::new(), width: 0 }
+    /// With or without colours; with or without the time in the zone of whoever looks.
+    pub fn new(colour: bool, timestamps: bool) -> LogPainter {
+        LogPainter { colour, zone: timestamps.then(TimeZone::system), width: 0 }
     }
 
     /// The line for people, with its line feed. Standard error has `!` instead of `|`.
     pub fn text(&mut self, line: &LogLine) -> String {
         let slot = shown_word(&line.slot);
         self.width = self.width.max(slot.chars().count());
-        let next = PALETTE[self.styles.len() % PALETTE.len()].on_default();
-        let style = *self.styles.entry(line.slot.clone()).or_insert(next);
-        let name = paint(self.colour, style, &format!("{slot:<0$}", self.width));
+        let name = paint(self.colour, colour_of(&line.app), &format!("{slot:<0$}", self.width));
         let bar = if line.stream == "err" { paint(self.colour, RED, "!") } else { paint(self.colour, DIM, "|") };
-        format!("{name} {bar} {}\n", shown(&line.line))
+        let time = self.zone.as_ref().map(|zone| {
+            let time = line.time.as_deref().map(|time| local_time(time, zone));
+            paint(self.colour, DIM, &format!("{:<23}", time.unwrap_or_else(|| "-".to_owned()))) + " "
+        });
+        format!("{}{name} {bar} {}\n", time.unwrap_or_default(), shown(&line.line))
+    }
+}
+
+/// Lines exactly as they were written. What was said in parts is put together again, as long as nobody else speaks in between.
+#[derive(Debug, Default)]
+pub struct RawLines {
+    /// Whose line has no end yet: slot, stream, life.
+    open: Option<(String, String, Option<String>)>,
+}
+
+impl RawLines {
+    /// Appends the bytes of a line.
+    pub fn put(&mut self, line: &LogLine, out: &mut Vec<u8>) {
+        let whose = (line.slot.clone(), line.stream.clone(), line.instance.clone());
+        if self.open.take().is_some_and(|open| open != whose) {
+            out.push(b'\n');
+        }
+        out.extend_from_slice(&line.exact());
+        if line.partial {
+            self.open = Some(whose);
+        } else {
+            out.push(b'\n');
+        }
     }
 }
 
@@ -72,8 +112,16 @@ pub(super) mod tests {
     use super::*;
 
     fn line(slot: &str, stream: &str, text: &str) -> LogLine {
-        let (slot, stream) = (slot.to_owned(), stream.to_owned());
-        LogLine { time: None, app: "web".to_owned(), slot, instance: None, stream, line: text.to_owned(), partial: false }
+        LogLine {
+            time: Some("2026-11-21T07:02:12.120Z".to_owned()),
+            app: slot.trim_end_matches("-0").to_owned(),
+            slot: slot.to_owned(),
+            instance: None,
+            stream: stream.to_owned(),
+            line: text.to_owned(),
+            partial: false,
+            bytes: None,
+        }
     }
 
     pub fn event(name: &str, slot: Option<&str>, reason: Option<&str>) -> EventLine {
@@ -92,13 +140,37 @@ pub(super) mod tests {
 
     #[test]
     fn lines_of_a_log() {
-        let mut painter = LogPainter::new(false);
+        let mut painter = LogPainter::new(false, false);
         assert_eq!(painter.text(&line("web-0", "out", "hello")), "web-0 | hello\n");
         assert_eq!(painter.text(&line("worker-0", "err", "\u{1b}[2Joh\r")), "worker-0 ! \\x1b[2Joh\\r\n");
         assert_eq!(painter.text(&line("web-0", "out", "\tagain")), "web-0    | \tagain\n");
-        let mut painter = LogPainter::new(true);
-        assert_eq!(painter.text(&line("a-0", "out", "x")), "\u{1b}[36ma-0\u{1b}[0m \u{1b}[2m|\u{1b}[0m x\n");
-        assert_eq!(painter.text(&line("b-0", "err", "x")), "\u{1b}[32mb-0\u{1b}[0m \u{1b}[31m!\u{1b}[0m x\n");
+    }
+
+    #[test]
+    fn an_app_has_its_colour_and_a_line_its_time() {
+        let mut painter = LogPainter { colour: true, zone: Some(TimeZone::UTC), width: 0 };
+        let first = painter.text(&line("a-0", "out", "x"));
+        let time = "\u{1b}[2m2026-11-21 07:02:12.120\u{1b}[0m ";
+        assert_eq!(first, format!("{time}{}a-0\u{1b}[0m \u{1b}[2m|\u{1b}[0m x\n", colour_of("a")));
+        painter.text(&line("b-0", "err", "x"));
+        assert_eq!(painter.text(&line("a-0", "out", "x")), first, "whoever else speaks");
+        assert!(["a", "b", "c", "d", "e"].iter().any(|app| colour_of(app) != colour_of("a")));
+        painter.colour = false;
+        let unknown = LogLine { time: None, ..line("a-0", "err", "x") };
+        assert_eq!(painter.text(&unknown), format!("{:<23} a-0 ! x\n", "-"));
+    }
+
+    #[test]
+    fn raw_lines_are_the_bytes() {
+        let part = |slot: &str, text: &str| LogLine { partial: true, ..line(slot, "out", text) };
+        let odd = LogLine { bytes: Some("/wA=".to_owned()), ..line("a-0", "out", "??") };
+        let (mut raw, mut out) = (RawLines::default(), Vec::new());
+        for line in
+            [part("a-0", "lo"), part("a-0", "ng "), line("a-0", "out", "line"), part("a-0", "cut"), line("b-0", "out", "x"), odd]
+        {
+            raw.put(&line, &mut out);
+        }
+        assert_eq!(out, b"long line\ncut\nx\n\xff\0\n");
     }
 
     #[test]

@@ -3,6 +3,10 @@
 mod crashes;
 mod daemon;
 mod example;
+mod hostile;
+mod logs;
+mod own_log;
+mod reading;
 mod refusals;
 mod stopping;
 mod uid;

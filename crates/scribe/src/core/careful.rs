@@ -2,7 +2,7 @@
 
 use super::cut::{Choice, Ending, Scene};
 use super::effect::{Answer, Effect, Interest, Now, StreamKey};
-use super::file::{Owner, Tail};
+use super::file::{Owner, Tail, flags_of};
 use super::state::Core;
 use super::stream::LINE_PATIENCE;
 use super::turn::{Step, Turn};
@@ -22,6 +22,9 @@ impl Core {
 
     pub(crate) fn choose(&mut self, turn: Turn, now: Now, out: &mut Vec<Effect>) {
         let Some(stream) = self.streams.get(turn.stream.0) else { return };
+        if stream.lead.is_some() {
+            return self.choose_formed(turn, now, out);
+        }
         let log = self.log(turn);
         let scene = Scene {
             cut: turn.cut,
@@ -29,59 +32,84 @@ impl Core {
             budget: log.budget(now.tick),
             ending: self.ending(turn),
             shared: self.is_shared(turn),
-            patient: self.finishing.is_none() && stream.patience_ends.is_none_or(|at| now.tick < at),
+            patient: self.is_patient(turn, now),
             full: stream.is_full(turn.cut.len),
             over: log.over,
         };
-        let (instance, size) = (stream.id.instance, log.size);
-        let record = IndexRecord { offset: size, wall: now.wall, tick: now.tick, instance, flags: IndexFlags::default() };
+        let (id, size) = (stream.id, log.size);
+        let record = IndexRecord { offset: size, wall: now.wall, tick: now.tick, instance: id.instance, flags: flags_of(id) };
         match scene.choose() {
             Choice::Move { len, part } => {
                 let ends_line = [turn.cut.first, turn.cut.within, turn.cut.last].contains(&len);
-                let turn = Turn { len, part, ends_line, careful: true, record: Some(record), ..turn };
+                let turn = Turn { len, part, ends_line, careful: true, ..turn };
                 if self.is_claimed(turn) {
-                    self.move_bytes(turn, out);
+                    self.move_bytes(turn, now, out);
                 } else {
-                    // Before the first byte, so that a crash never leaves bytes under another's name.
-                    self.log_mut(turn).owner = Owner::Stream(turn.stream);
-                    self.write_record(turn, Step::Claim, now, out);
+                    self.claim(turn, now, out);
                 }
             }
             Choice::Rotate { part: false } => self.rotation_look(turn, out),
             Choice::Rotate { part: true } => {
-                let flags = IndexFlags { partial: true, our_newline: false, ..IndexFlags::default() };
+                let flags = IndexFlags { partial: true, ..record.flags };
                 let turn = Turn { record: Some(IndexRecord { flags, ..record }), ..turn };
                 self.write_record(turn, Step::PartRecord, now, out);
             }
-            Choice::Newline => {
-                let instance = self.owner_of(turn).unwrap_or(instance);
-                let flags = IndexFlags { partial: true, our_newline: true, ..IndexFlags::default() };
-                let turn = Turn { record: Some(IndexRecord { offset: size + 1, instance, flags, ..record }), ..turn };
-                self.write_record(turn, Step::NewlineRecord, now, out);
-            }
-            Choice::Wait => {
-                let ends = stream.patience_ends.unwrap_or(now.tick + LINE_PATIENCE);
-                self.with_stream(turn.stream, |stream| stream.patience_ends = Some(ends));
-                self.set_due(turn.stream, Some(ends));
-                self.set_interest(turn.stream, Interest::Edge, out);
-            }
+            Choice::Newline => self.end_line(turn, now, out),
+            Choice::Wait => self.wait_for_line(turn, now, out),
         }
     }
 
-    fn ending(&self, turn: Turn) -> Ending {
+    /// Ends the line in which the file ends, whoever's it is, by a line feed of ours. The record comes first: a line feed of ours is never
+    /// taken for the app's.
+    pub(crate) fn end_line(&mut self, turn: Turn, now: Now, out: &mut Vec<Effect>) {
+        let Some(id) = self.owner_of(turn).or_else(|| self.streams.get(turn.stream.0).map(|stream| stream.id)) else { return };
+        let flags = IndexFlags { partial: true, our_newline: true, ..flags_of(id) };
+        let offset = self.log(turn).size + 1;
+        let record = IndexRecord { offset, wall: now.wall, tick: now.tick, instance: id.instance, flags };
+        self.write_record(Turn { record: Some(record), ..turn }, Step::NewlineRecord, now, out);
+    }
+
+    /// Leaves the bytes where they are until the line is complete or the patience is over.
+    pub(crate) fn wait_for_line(&mut self, turn: Turn, now: Now, out: &mut Vec<Effect>) {
+        let Some(stream) = self.streams.get(turn.stream.0) else { return };
+        let ends = stream.patience_ends.unwrap_or(now.tick + LINE_PATIENCE);
+        self.with_stream(turn.stream, |stream| stream.patience_ends = Some(ends));
+        self.set_due(turn.stream, Some(ends));
+        self.set_interest(turn.stream, Interest::Edge, out);
+    }
+
+    /// Whether it may still wait for the end of a line.
+    pub(crate) fn is_patient(&self, turn: Turn, now: Now) -> bool {
+        let Some(stream) = self.streams.get(turn.stream.0) else { return false };
+        self.finishing.is_none() && stream.patience_ends.is_none_or(|at| now.tick < at)
+    }
+
+    /// How the file ends, seen from this stream.
+    pub(crate) fn ending(&self, turn: Turn) -> Ending {
         let log = self.log(turn);
-        let instance_of = |key: &StreamKey| self.streams.get(key.0).map(|stream| stream.id.instance);
+        let id_of = |key: &StreamKey| self.streams.get(key.0).map(|stream| stream.id);
         match (log.tail, log.owner) {
             (Tail::Line, _) => Ending::Line,
             (Tail::Unknown | Tail::Mid, Owner::Unknown) => Ending::Mine,
             (Tail::Unknown | Tail::Mid, Owner::Stream(key)) if key == turn.stream => Ending::Mine,
             (Tail::Unknown | Tail::Mid, Owner::Stream(_)) => Ending::Theirs,
-            (Tail::Unknown | Tail::Mid, Owner::Life(life)) if instance_of(&turn.stream) == Some(life) => Ending::Mine,
-            (Tail::Unknown | Tail::Mid, Owner::Life(life)) if log.writers.iter().any(|key| instance_of(key) == Some(life)) => {
+            (Tail::Unknown | Tail::Mid, Owner::Life(life)) if id_of(&turn.stream) == Some(life) => Ending::Mine,
+            (Tail::Unknown | Tail::Mid, Owner::Life(life)) if log.writers.iter().any(|key| id_of(key) == Some(life)) => {
                 Ending::Theirs
             }
             (Tail::Unknown | Tail::Mid, Owner::Life(_)) => Ending::Orphan,
         }
+    }
+
+    /// Says in the index that this stream writes from here on, before the first byte, so that a crash never leaves bytes under another's
+    /// name.
+    pub(crate) fn claim(&mut self, turn: Turn, now: Now, out: &mut Vec<Effect>) {
+        let Some(id) = self.streams.get(turn.stream.0).map(|stream| stream.id) else { return };
+        let log = self.log_mut(turn);
+        log.owner = Owner::Stream(turn.stream);
+        let offset = log.size;
+        let record = IndexRecord { offset, wall: now.wall, tick: now.tick, instance: id.instance, flags: flags_of(id) };
+        self.write_record(Turn { record: Some(record), ..turn }, Step::Claim, now, out);
     }
 
     /// Writes `turn.record` unless there is no index or it says the same already, and goes on as if it were written.

@@ -5,13 +5,14 @@ use super::file::LogFile;
 use super::outbox::Note;
 use super::state::{Core, Due};
 use super::stream::Stream;
-use model::{LogPolicy, StreamId, ToScribe};
+use model::{LogForm, LogPolicy, StreamId, ToScribe};
 
 impl Core {
     pub(crate) fn command(&mut self, message: ToScribe, now: Now, out: &mut Vec<Effect>) {
+        let told = self.care_hears(&message, now);
         match message {
             // `ended` asks for the one look that every `Open` brings anyway.
-            ToScribe::Open { id, fifo, file, policy, born, .. } => self.open(id, fifo, file, policy, born, out),
+            ToScribe::Open { id, fifo, file, policy, form, born, .. } => self.open(id, fifo, (file, policy), &form, born, out),
             ToScribe::Born { id } => {
                 if let Some(key) = self.by_id.get(&id).copied() {
                     self.with_stream(key, |stream| stream.born = true);
@@ -31,15 +32,28 @@ impl Core {
             }
             ToScribe::Rotate { file } => self.want_rotation(&file),
             ToScribe::Watch { on } => self.watched = on,
-            ToScribe::Reopen { .. } | ToScribe::Clear { .. } | ToScribe::Budget { .. } => {}
+            ToScribe::Reopen { ask } => self.reopen(ask, out),
+            ToScribe::Clear { ask, file } => self.clear(ask, file, out),
+            ToScribe::Budget { .. } => {}
             ToScribe::Finish => self.begin_finish(now),
+        }
+        if let Some(file) = told {
+            self.age_matters(&file, now);
         }
     }
 
-    fn open(&mut self, id: StreamId, fifo: String, path: String, policy: LogPolicy, born: bool, out: &mut Vec<Effect>) {
+    fn open(
+        &mut self,
+        id: StreamId,
+        fifo: String,
+        (path, policy): (String, LogPolicy),
+        form: &LogForm,
+        born: bool,
+        out: &mut Vec<Effect>,
+    ) {
         let Some(key) = self.by_id.get(&id).copied() else {
             let file = self.file_of(path, policy);
-            let key = StreamKey(self.streams.insert(Stream::new(id, fifo, file, born)));
+            let key = StreamKey(self.streams.insert(Stream::new(id, fifo, file, form, born)));
             self.by_id.insert(id, key);
             self.join(key, file);
             return self.try_soon(key);
@@ -50,6 +64,7 @@ impl Core {
             return self.note(key);
         }
         stream.born |= born;
+        stream.reform(form);
         stream.notes.opened |= stream.open;
         let old = stream.file;
         let file = self.file_of(path, policy);
@@ -118,7 +133,7 @@ impl Core {
             && let Some(stream) = self.streams.get(key.0)
         {
             // The number may be given to another stream.
-            log.owner = super::file::Owner::Life(stream.id.instance);
+            log.owner = super::file::Owner::Life(stream.id);
         }
         if log.rotation_trouble == Some(key) {
             log.rotation_trouble = None;
@@ -126,9 +141,8 @@ impl Core {
         if log.writers.is_empty() {
             self.close_log(file, out);
             if let Some(log) = self.files.remove(file.0) {
-                if let Some(at) = log.grew_due {
-                    self.dues.remove(&(at, Due::Grew(file)));
-                }
+                let dues = [log.grew_due.map(|at| (at, Due::Grew(file))), log.age_due.map(|at| (at, Due::Age(file)))];
+                self.dues.retain(|due| !dues.contains(&Some(*due)));
                 self.outbox.queue.retain(|note| *note != Note::Grew(file));
                 self.by_path.remove(&log.path);
             }

@@ -1,7 +1,10 @@
 //! What goes into the core and what comes out of it: plain data.
 
+use super::budget::Tally;
 use super::cut::Cut;
+use super::form::{Lead, Rest};
 use model::{FromScribe, IndexRecord, Tick, ToScribe, Wall};
+use std::sync::Arc;
 
 /// Bytes moved in one turn at most, and the longest piece that is ever kept together: what a FIFO holds by default.
 pub const TURN_BYTES: u64 = 64 * 1024;
@@ -62,6 +65,22 @@ pub enum Happening {
     Ready(StreamKey),
     /// [`super::Core::deadline`] has passed. Too early or twice is harmless.
     Due,
+    /// What [`Effect::Compress`] began has come to its end.
+    Compressed {
+        /// The log file whose rotated file it was.
+        log: String,
+        /// As in the effect.
+        inode: u64,
+        /// Whether the compressed file stands whole, and on the disk, under its temporary name. Otherwise there is none.
+        result: Result<(), Cause>,
+    },
+    /// What [`Effect::Survey`] found.
+    Surveyed {
+        /// Every log file with what belongs to it.
+        logs: Vec<Tally>,
+        /// Bytes of log files of which other cores take care.
+        elsewhere: u64,
+    },
     /// The result of the effect that asked for one.
     Answer(Answer),
 }
@@ -120,6 +139,40 @@ pub enum Effect {
         /// How many bytes at most.
         len: u64,
     },
+    /// Write what was peeked last, of this stream, as lines of a form, in one write at a place in a file; what a short write left of a line
+    /// is cut off again. Then consume exactly what was written. A crash in between repeats bytes and never loses any.
+    /// → `Formed`, `Failed`.
+    Form {
+        /// From.
+        stream: StreamKey,
+        /// To.
+        file: FileKey,
+        /// Where in the file: its size just now.
+        at: u64,
+        /// How many of the peeked bytes.
+        len: u64,
+        /// For [`Lead::lay`].
+        room: u64,
+        /// What becomes of an unfinished line.
+        rest: Rest,
+        /// The time that the lines bear.
+        wall: Wall,
+        /// What stands before them.
+        lead: Arc<Lead>,
+    },
+    /// Ask who holds the writing end of a FIFO, for a hang-up is not told to a reader that came late. → `End`, `Full` (there is no room
+    /// for another page, whatever the bytes amount to: writers wait for us), `Empty` (more may come), `Failed`.
+    Writers {
+        /// Which.
+        stream: StreamKey,
+    },
+    /// Read and forget. → `Moved`, `Empty`, `End`, `Failed`.
+    Discard {
+        /// Which.
+        stream: StreamKey,
+        /// How many bytes at most.
+        len: u64,
+    },
     /// Open a log file (0600, no symbolic link, regular; missing directories are made 0700). → `Log`, `Missing`, `Failed`.
     OpenLog {
         /// Named so from now on.
@@ -158,6 +211,15 @@ pub enum Effect {
         /// Where: its size.
         at: u64,
     },
+    /// Write a line, whole or not at all. → `Done`, `Failed`.
+    Put {
+        /// Which.
+        file: FileKey,
+        /// Where: its size.
+        at: u64,
+        /// What.
+        line: Vec<u8>,
+    },
     /// Append a record to the index. → `Done`, `Failed`.
     AppendIndex {
         /// Which.
@@ -170,8 +232,14 @@ pub enum Effect {
         /// Which.
         file: FileKey,
     },
-    /// What rotated files there are: for n = 1, 2, … whether `PATH.n` and `PATH.n.idx` exist, as far as [`super::siblings`] looks.
-    /// → `Siblings`, `Failed`.
+    /// When the first byte of an open log file that is not empty was written: as the first record of its index says, if that speaks of
+    /// offset 0; otherwise when the file was made, or else when it was written last. → `Begun`, `Failed`.
+    Begun {
+        /// Which.
+        file: FileKey,
+    },
+    /// What rotated files there are: for n = 1, 2, … whether `PATH.n`, `PATH.n.gz` and `PATH.n.idx` exist, as far as
+    /// [`super::siblings`] looks. → `Siblings`, `Failed`.
     Siblings {
         /// The log file.
         path: String,
@@ -187,6 +255,32 @@ pub enum Effect {
     Remove {
         /// Which.
         path: String,
+    },
+    /// Every file beside a log that belongs to it, but for itself and its index: `PATH.n`, `PATH.n.idx`, `PATH.n.gz`, `PATH.n.gz.tmp`
+    /// with any number n. → `Beside`, `Failed`.
+    Beside {
+        /// The log file.
+        path: String,
+    },
+    /// Empty a file. → `Done` (also when there is none), `Failed`.
+    Truncate {
+        /// Which.
+        path: String,
+    },
+    /// Have a rotated file compressed, in the background, into [`super::unfinished_path`] of its log: 0600, with the time of the last write, and
+    /// on the disk. Its end is told by [`Happening::Compressed`]; there is at most one at a time.
+    Compress {
+        /// The log file.
+        log: String,
+        /// The rotated file's path at present.
+        from: String,
+        /// What it must be, or else it has been moved meanwhile and `ESTALE` is the result.
+        inode: u64,
+    },
+    /// Have all log files counted, in the background. Told by [`Happening::Surveyed`]; there is at most one at a time.
+    Survey {
+        /// These, and all in the home's own folder for logs.
+        files: Vec<String>,
     },
     /// Tell the steward. → `Done`, `Full`, `Failed`.
     Send(FromScribe),
@@ -215,6 +309,17 @@ pub enum Answer {
     Peeked(Cut),
     /// So many bytes were moved; at least one.
     Moved(u64),
+    /// So many bytes were taken and written as lines.
+    Formed {
+        /// Consumed from the FIFO.
+        taken: u64,
+        /// Written to the file, at least one.
+        written: u64,
+        /// Whether the last line is partial.
+        part: bool,
+    },
+    /// Paths.
+    Beside(Vec<String>),
     /// Nothing there, but somebody may still write.
     Empty,
     /// Nothing there, and nobody holds the writing end.
@@ -235,6 +340,8 @@ pub enum Answer {
     Size(u64),
     /// The byte.
     Tail(u8),
+    /// When the file was begun.
+    Begun(Wall),
     /// What rotated files exist, from 1 on.
     Siblings(Vec<Sibling>),
     /// It is done.
@@ -250,8 +357,26 @@ pub enum Answer {
 pub struct Sibling {
     /// Whether `PATH.n` exists.
     pub log: bool,
+    /// Whether `PATH.n.gz` exists.
+    pub zip: bool,
     /// Whether `PATH.n.idx` exists.
     pub index: bool,
+    /// What `PATH.n` is, or `PATH.n.gz` where there is no `PATH.n`; 0 = nothing, or it is not known.
+    pub inode: u64,
+    /// When that was written last.
+    pub written: Wall,
+}
+
+impl Sibling {
+    /// Whether there is a rotated file, in whichever form.
+    pub fn is_taken(&self) -> bool {
+        self.log || self.zip
+    }
+
+    /// Whether nothing at all stands there.
+    pub fn is_empty(&self) -> bool {
+        !self.log && !self.zip && !self.index
+    }
 }
 
 impl Effect {
@@ -262,6 +387,8 @@ impl Effect {
             | Effect::Watch { .. }
             | Effect::CloseLog { .. }
             | Effect::WatchLink { .. }
+            | Effect::Compress { .. }
+            | Effect::Survey { .. }
             | Effect::HelloKeeper
             | Effect::Rescue
             | Effect::Exit => false,
@@ -269,13 +396,20 @@ impl Effect {
             | Effect::Peek { .. }
             | Effect::Splice { .. }
             | Effect::Copy { .. }
+            | Effect::Form { .. }
+            | Effect::Writers { .. }
+            | Effect::Discard { .. }
             | Effect::OpenLog { .. }
             | Effect::OpenIndex { .. }
             | Effect::Stat { .. }
             | Effect::LastByte { .. }
             | Effect::PutNewline { .. }
+            | Effect::Put { .. }
+            | Effect::Beside { .. }
+            | Effect::Truncate { .. }
             | Effect::AppendIndex { .. }
             | Effect::ResetIndex { .. }
+            | Effect::Begun { .. }
             | Effect::Siblings { .. }
             | Effect::Rename { .. }
             | Effect::Remove { .. }

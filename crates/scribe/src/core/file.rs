@@ -1,7 +1,7 @@
 //! What the scribe knows of one log file. Little of it is trusted for long: the size comes from the file at each turn.
 
 use super::effect::{Effect, FileKey, StreamKey};
-use model::{IndexRecord, InstanceId, LogPolicy, Tick};
+use model::{IndexFlags, IndexRecord, LogPolicy, Stream, StreamId, Tick};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -32,6 +32,12 @@ pub(crate) struct LogFile {
     /// Bytes without a line feed since it should have been rotated.
     pub over: u64,
     pub rotate_wanted: bool,
+    /// Its age at some time, once it is known and if it matters.
+    pub age: Option<(Tick, Duration)>,
+    /// Somebody wants to know the age.
+    pub age_wanted: bool,
+    /// When its age is looked at.
+    pub age_due: Option<Tick>,
     pub no_rotation_before: Option<Tick>,
     pub rotation_trouble: Option<StreamKey>,
     /// Steps of the rotation in hand.
@@ -59,10 +65,20 @@ pub(crate) enum Tail {
 pub(crate) enum Owner {
     /// Nobody knows: there is no index.
     Unknown,
-    /// The index names this life.
-    Life(InstanceId),
+    /// The index names this stream of a life.
+    Life(StreamId),
     /// This stream, in this scribe.
     Stream(StreamKey),
+}
+
+/// The flags of a record about this stream. Errors are named as such in every file: who reads one cannot see whether it is shared.
+pub(crate) fn flags_of(id: StreamId) -> IndexFlags {
+    IndexFlags { err: id.stream == Stream::Err, ..IndexFlags::default() }
+}
+
+/// Of which stream a record speaks.
+pub(crate) fn stream_of(record: &IndexRecord) -> StreamId {
+    StreamId { instance: record.instance, stream: if record.flags.err { Stream::Err } else { Stream::Out } }
 }
 
 impl LogFile {
@@ -81,6 +97,9 @@ impl LogFile {
             by_copy: false,
             over: 0,
             rotate_wanted: false,
+            age: None,
+            age_wanted: false,
+            age_due: None,
             no_rotation_before: None,
             rotation_trouble: None,
             steps: VecDeque::new(),
@@ -120,6 +139,7 @@ impl LogFile {
     /// Notes that the file is closed: the next turn opens it anew.
     pub fn closed(&mut self) {
         self.open = false;
+        self.age = None;
         self.has_index = false;
         self.size = 0;
         self.tail = Tail::Unknown;

@@ -1,11 +1,11 @@
 //! The turn's quieter parts: opening a log, rotating it, being at ease or in trouble.
 
 use super::effect::{Answer, Cause, Effect, Interest, Now, Sibling, StreamKey};
-use super::file::{Owner, ROTATE_AGAIN, Tail};
+use super::file::{Owner, ROTATE_AGAIN, Tail, stream_of};
 use super::rotate::{is_index_step, plan};
 use super::state::Core;
 use super::turn::{Step, Turn};
-use model::{IndexRecord, InstanceId};
+use model::{IndexRecord, StreamId};
 
 impl Core {
     pub(crate) fn log_opened(&mut self, turn: Turn, size: u64, out: &mut Vec<Effect>) {
@@ -30,7 +30,7 @@ impl Core {
         log.has_index = true;
         log.last = last;
         if let (Owner::Unknown | Owner::Life(_), Some(last)) = (log.owner, last) {
-            log.owner = Owner::Life(last.instance);
+            log.owner = Owner::Life(stream_of(&last));
         }
         // A record may speak of the line feed that was to come next, of nothing further.
         let size = log.size;
@@ -38,16 +38,23 @@ impl Core {
             let path = log.path.clone();
             self.ask(turn, Step::StaleLook, Effect::Siblings { path }, out);
         } else {
+            self.log_known(turn, now, out);
+        }
+    }
+
+    /// The file and its index are open, and belong together.
+    pub(crate) fn log_known(&mut self, turn: Turn, now: Now, out: &mut Vec<Effect>) {
+        if !self.ask_age(turn, now, out) {
             self.proceed(turn, now, out);
         }
     }
 
-    /// The life that wrote the file last.
-    pub(crate) fn owner_of(&self, turn: Turn) -> Option<InstanceId> {
+    /// The stream that wrote the file last.
+    pub(crate) fn owner_of(&self, turn: Turn) -> Option<StreamId> {
         match self.log(turn).owner {
             Owner::Unknown => None,
             Owner::Life(life) => Some(life),
-            Owner::Stream(key) => self.streams.get(key.0).map(|stream| stream.id.instance),
+            Owner::Stream(key) => self.streams.get(key.0).map(|stream| stream.id),
         }
     }
 
@@ -70,7 +77,7 @@ impl Core {
 
     fn consider_idle_rotation(&mut self, turn: Turn, now: Now, out: &mut Vec<Effect>) {
         let log = self.log(turn);
-        if !log.rotate_wanted || log.no_rotation_before.is_some_and(|at| now.tick < at) {
+        if !(log.rotate_wanted || log.age_wanted) || log.no_rotation_before.is_some_and(|at| now.tick < at) {
             return;
         }
         let turn = Turn { idle: true, ..turn };
@@ -81,9 +88,13 @@ impl Core {
         }
     }
 
-    pub(crate) fn rotate_idle(&mut self, turn: Turn, out: &mut Vec<Effect>) {
+    pub(crate) fn rotate_idle(&mut self, turn: Turn, now: Now, out: &mut Vec<Effect>) {
+        if self.ask_age(turn, now, out) {
+            return;
+        }
         let log = self.log_mut(turn);
         match log.tail {
+            _ if !log.rotate_wanted => {}
             _ if log.size == 0 => log.rotate_wanted = false,
             Tail::Unknown => {
                 let effect = Effect::LastByte { file: turn.file, size: log.size };
@@ -100,13 +111,13 @@ impl Core {
         self.ask(turn, Step::LookAround, Effect::Siblings { path }, out);
     }
 
-    pub(crate) fn rotation_begins(&mut self, turn: Turn, found: &[Sibling], out: &mut Vec<Effect>) {
+    pub(crate) fn rotation_begins(&mut self, turn: Turn, found: &[Sibling], now: Now, out: &mut Vec<Effect>) {
         let log = self.log_mut(turn);
         log.steps = plan(&log.path, found, log.policy.max_files);
-        self.rotation_goes_on(turn, out);
+        self.rotation_goes_on(turn, now, out);
     }
 
-    fn rotation_goes_on(&mut self, turn: Turn, out: &mut Vec<Effect>) {
+    fn rotation_goes_on(&mut self, turn: Turn, now: Now, out: &mut Vec<Effect>) {
         if let Some(step) = self.log(turn).steps.front().cloned() {
             return self.ask(turn, Step::Renamed, step, out);
         }
@@ -118,6 +129,8 @@ impl Core {
         if let Some(key) = log.rotation_trouble.take() {
             self.say_resumed(key);
         }
+        self.age_again(turn.file, None);
+        self.care_rotated(turn.file, now);
         if !turn.idle {
             self.open_log(Turn { cut: Default::default(), ..turn }, true, out);
         }
@@ -129,7 +142,7 @@ impl Core {
             Answer::Failed(cause) if cause != Cause("ENOENT") && !step.as_ref().is_some_and(is_index_step) => {
                 self.rotation_failed(turn, cause, now, out);
             }
-            _ => self.rotation_goes_on(turn, out),
+            _ => self.rotation_goes_on(turn, now, out),
         }
     }
 
@@ -141,6 +154,7 @@ impl Core {
         log.rotation_trouble = Some(turn.stream);
         let path = log.path.clone();
         self.say_trouble(turn.stream, path, cause, now);
+        self.age_again(turn.file, Some(now.tick + ROTATE_AGAIN));
         if !turn.idle {
             self.enter(Turn { cut: Default::default(), ..turn }, out);
         }
@@ -159,7 +173,7 @@ impl Core {
     /// No wait, no pause. To be said once in a turn: each change of the interest brings one more report.
     pub(crate) fn at_ease(&mut self, turn: Turn, interest: Interest, out: &mut Vec<Effect>) {
         self.set_due(turn.stream, None);
-        self.with_stream(turn.stream, |stream| (stream.patience_ends, stream.pause) = (None, None));
+        self.with_stream(turn.stream, |stream| (stream.patience_ends, stream.pause, stream.gap) = (None, None, None));
         self.set_interest(turn.stream, interest, out);
         if self.log(turn).rotation_trouble != Some(turn.stream) {
             self.say_resumed(turn.stream);
@@ -183,7 +197,10 @@ impl Core {
     pub(crate) fn file_trouble(&mut self, turn: Turn, cause: Cause, now: Now, out: &mut Vec<Effect>) {
         let path = self.log(turn).path.clone();
         self.close_log(turn.file, out);
-        self.pause(turn, path, cause, now, out);
+        match self.streams.get(turn.stream.0) {
+            Some(stream) if stream.drops => self.gape(turn, path, cause, now, out),
+            _ => self.pause(turn, path, cause, now, out),
+        }
     }
 
     fn pause(&mut self, turn: Turn, path: String, cause: Cause, now: Now, out: &mut Vec<Effect>) {

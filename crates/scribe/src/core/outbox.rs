@@ -3,6 +3,7 @@
 use super::effect::{Answer, Cause, Effect, FileKey, Now, StreamKey};
 use super::file::GREW_EVERY;
 use super::state::{Core, Due, Job};
+use super::stream::Facts;
 use model::{FromScribe, StreamId};
 use std::collections::VecDeque;
 
@@ -15,6 +16,10 @@ pub(crate) struct Outbox {
     /// Nobody listens any more.
     pub gone: bool,
     pub hello: Option<u32>,
+    /// What has been done, oldest first.
+    pub done: VecDeque<Done>,
+    /// Rotated files that were removed for want of room, not yet told.
+    pub removed: VecDeque<(String, u64)>,
 }
 
 /// An entry in the queue.
@@ -23,7 +28,12 @@ pub(crate) enum Note {
     Hello,
     Stream(StreamKey),
     Grew(FileKey),
+    Done,
+    Removed,
 }
+
+/// What was asked for, and the path and error that were in its way.
+pub(crate) type Done = (u64, Option<(String, Cause)>);
 
 /// What a message said, to be ticked off when it is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,18 +41,45 @@ pub(crate) enum Said {
     Hello,
     Opened(StreamKey),
     Trouble(StreamKey),
+    Dropped(StreamKey),
     Resumed(StreamKey),
     Sealed(StreamKey, StreamId),
     Grew(FileKey),
+    Done,
+    Removed,
 }
+
+/// Removed files that are kept to be told; of more, the oldest are not.
+const REMOVED_KEPT: usize = 256;
 
 /// Sealed streams whose facts are kept for a repeated `Open`.
 pub(crate) const RETIRED_KEPT: usize = 256;
+/// Answers that are kept while nobody listens; who has more questions open than that has forgotten the first.
+const DONE_KEPT: usize = 64;
 
 impl Core {
     pub(crate) fn say_hello(&mut self, pid: u32) {
         self.outbox.hello = Some(pid);
         self.outbox.queue.push_front(Note::Hello);
+    }
+
+    pub(crate) fn say_done(&mut self, done: Done) {
+        if self.outbox.done.is_empty() {
+            self.outbox.queue.push_back(Note::Done);
+        } else if self.outbox.done.len() == DONE_KEPT {
+            self.outbox.done.pop_front();
+        }
+        self.outbox.done.push_back(done);
+    }
+
+    pub(crate) fn say_removed(&mut self, file: String, bytes: u64) {
+        if self.outbox.removed.len() == REMOVED_KEPT {
+            self.outbox.removed.pop_front();
+        }
+        self.outbox.removed.push_back((file, bytes));
+        if !self.outbox.queue.contains(&Note::Removed) {
+            self.outbox.queue.push_back(Note::Removed);
+        }
     }
 
     /// Puts a stream with something to say into the queue.
@@ -120,10 +157,19 @@ impl Core {
 
     fn compose(&mut self, note: Note) -> Option<(FromScribe, Said)> {
         match note {
+            Note::Removed => {
+                let (file, bytes) = self.outbox.removed.front().cloned()?;
+                Some((FromScribe::Removed { file, bytes }, Said::Removed))
+            }
             Note::Hello => self.outbox.hello.map(|pid| (FromScribe::Hello { pid }, Said::Hello)),
             Note::Grew(key) => {
                 let file = self.files.get(key.0).filter(|file| file.grew_noted)?;
                 Some((FromScribe::Grew { file: file.path.clone(), size: file.size }, Said::Grew(key)))
+            }
+            Note::Done => {
+                let (ask, failed) = self.outbox.done.front()?;
+                let failed = failed.as_ref().map(|(path, cause)| (path.clone(), cause.0.to_owned()));
+                Some((FromScribe::Did { ask: *ask, failed }, Said::Done))
             }
             Note::Stream(key) => {
                 let stream = self.streams.get(key.0).filter(|stream| stream.noted)?;
@@ -133,11 +179,13 @@ impl Core {
                 } else if let Some((path, cause)) = &stream.notes.trouble {
                     let errno = cause.0.to_owned();
                     Some((FromScribe::Trouble { id, path: path.clone(), errno }, Said::Trouble(key)))
+                } else if let Some((bytes, cause)) = stream.notes.dropped {
+                    Some((FromScribe::Dropped { id, bytes, errno: cause.0.to_owned() }, Said::Dropped(key)))
                 } else if stream.notes.resumed {
                     Some((FromScribe::Resumed { id }, Said::Resumed(key)))
                 } else if let Some(facts) = stream.sealed.filter(|_| stream.notes.sealed) {
-                    let message =
-                        FromScribe::Sealed { id, size: facts.size, bytes: facts.bytes, partial: facts.partial, dropped: 0 };
+                    let Facts { size, bytes, partial, dropped } = facts;
+                    let message = FromScribe::Sealed { id, size, bytes, partial, dropped };
                     Some((message, Said::Sealed(key, id)))
                 } else {
                     None
@@ -165,9 +213,12 @@ impl Core {
     fn tick_off(&mut self, said: Said) {
         match said {
             Said::Hello => self.outbox.hello = None,
+            Said::Done => _ = self.outbox.done.pop_front(),
+            Said::Removed => drop(self.outbox.removed.pop_front()),
             Said::Grew(key) => self.tick_off_grew(key),
             Said::Opened(key) => self.with_notes(key, |notes| notes.opened = false),
             Said::Trouble(key) => self.with_notes(key, |notes| notes.trouble = None),
+            Said::Dropped(key) => self.with_notes(key, |notes| notes.dropped = None),
             Said::Resumed(key) => self.with_notes(key, |notes| notes.resumed = false),
             Said::Sealed(key, id) => {
                 self.with_notes(key, |notes| notes.sealed = false);

@@ -13,6 +13,17 @@ pub fn rotated_path(log: &str, n: usize) -> String {
     format!("{log}.{n}")
 }
 
+/// The same after it has been compressed.
+pub fn zipped_path(rotated: &str) -> String {
+    format!("{rotated}.gz")
+}
+
+/// What a rotated file is compressed into, until it is whole. There is one such name for each log, so what a crash leaves is found again
+/// and is never more than one file.
+pub fn unfinished_path(log: &str) -> String {
+    format!("{log}.1.gz.tmp")
+}
+
 /// More rotated files of one log than anybody keeps.
 const PLACES: usize = 10_000;
 
@@ -22,15 +33,24 @@ pub fn siblings(mut at: impl FnMut(usize) -> Sibling) -> Vec<Sibling> {
     let mut found = Vec::new();
     for n in 1..PLACES {
         let sibling = at(n);
-        if sibling == Sibling::default() && found.last() == Some(&sibling) {
+        if sibling.is_empty() && found.last().is_some_and(Sibling::is_empty) {
             break;
         }
         found.push(sibling);
     }
-    while found.last() == Some(&Sibling::default()) {
+    while found.last().is_some_and(Sibling::is_empty) {
         found.pop();
     }
     found
+}
+
+/// Where both forms of a rotated file stand, a crash came between the two steps of [`super::care`]'s commit. The plain one is the truth: what
+/// is removed is always the copy, and it is made again.
+pub(crate) fn without_copies(log: &str, siblings: &mut [Sibling], steps: &mut VecDeque<Effect>) {
+    for (n, sibling) in (1..).zip(siblings.iter_mut()).filter(|(_, sibling)| sibling.log && sibling.zip) {
+        steps.push_back(Effect::Remove { path: zipped_path(&rotated_path(log, n)) });
+        sibling.zip = false;
+    }
 }
 
 /// The steps that make `log` free: everything moves up by one as far as the first gap, what lies beyond `keep` is removed, on both sides
@@ -38,15 +58,19 @@ pub fn siblings(mut at: impl FnMut(usize) -> Sibling) -> Vec<Sibling> {
 /// one trace of a rotation that was cut short, and it is repaired first.
 pub(crate) fn plan(log: &str, siblings: &[Sibling], keep: u32) -> VecDeque<Effect> {
     let keep = usize::try_from(keep).unwrap_or(usize::MAX);
+    let mut steps = VecDeque::new();
+    let mut siblings = siblings.to_vec();
+    without_copies(log, &mut siblings, &mut steps);
     let at = |n: usize| siblings.get(n - 1).copied().unwrap_or_default();
     let mut index: Vec<bool> = siblings.iter().map(|s| s.index).collect();
-    let mut steps = VecDeque::new();
     let path = |n: usize| rotated_path(log, n);
+    // Each file keeps its form.
+    let form = |n: usize, to: usize| if at(n).zip { zipped_path(&path(to)) } else { path(to) };
     let rename = |from: String, to: String| Effect::Rename { from, to };
     for n in 1..=siblings.len() {
-        if !at(n).log && at(n).index {
+        if !at(n).is_taken() && at(n).index {
             let above = at(n + 1);
-            if above.log && !above.index {
+            if above.is_taken() && !above.index {
                 steps.push_back(rename(index_path(&path(n)), index_path(&path(n + 1))));
                 index[n] = true;
             } else {
@@ -55,18 +79,18 @@ pub(crate) fn plan(log: &str, siblings: &[Sibling], keep: u32) -> VecDeque<Effec
             index[n - 1] = false;
         }
     }
-    let gap = (1..=siblings.len()).find(|n| !at(*n).log).unwrap_or(siblings.len() + 1);
-    for n in (1..=siblings.len()).rev().filter(|n| at(*n).log) {
+    let gap = (1..=siblings.len()).find(|n| !at(*n).is_taken()).unwrap_or(siblings.len() + 1);
+    for n in (1..=siblings.len()).rev().filter(|n| at(*n).is_taken()) {
         let has_index = index.get(n - 1).copied().unwrap_or_default();
         // Below the gap everything moves up by one, above it nothing moves.
         let moves = n < gap;
         if n + usize::from(moves) > keep {
-            steps.push_back(Effect::Remove { path: path(n) });
+            steps.push_back(Effect::Remove { path: form(n, n) });
             if has_index {
                 steps.push_back(Effect::Remove { path: index_path(&path(n)) });
             }
         } else if moves {
-            steps.push_back(rename(path(n), path(n + 1)));
+            steps.push_back(rename(form(n, n), form(n, n + 1)));
             if has_index {
                 steps.push_back(rename(index_path(&path(n)), index_path(&path(n + 1))));
             }
@@ -93,10 +117,12 @@ pub(crate) fn is_index_step(step: &Effect) -> bool {
 mod tests {
     use super::*;
 
-    const BOTH: Sibling = Sibling { log: true, index: true };
-    const LOG: Sibling = Sibling { log: true, index: false };
-    const INDEX: Sibling = Sibling { log: false, index: true };
-    const NONE: Sibling = Sibling { log: false, index: false };
+    const NONE: Sibling = Sibling { log: false, zip: false, index: false, inode: 0, written: model::Wall(0) };
+    const LOG: Sibling = Sibling { log: true, ..NONE };
+    const INDEX: Sibling = Sibling { index: true, ..NONE };
+    const BOTH: Sibling = Sibling { log: true, ..INDEX };
+    const ZIP: Sibling = Sibling { zip: true, ..INDEX };
+    const TWICE: Sibling = Sibling { zip: true, ..BOTH };
 
     fn check(siblings: &[Sibling], keep: u32, expected: &[&str]) {
         let words: Vec<String> = plan("l", siblings, keep)
@@ -135,6 +161,18 @@ mod tests {
         check(&[LOG, NONE, LOG, LOG], 3, &["-l.4", "l.1>l.2", "l>l.1", "l.idx>l.1.idx"]);
         // Place 1 is free: nothing else moves.
         check(&[INDEX, BOTH], 5, &["-l.1.idx", "l>l.1", "l.idx>l.1.idx"]);
+    }
+
+    #[test]
+    fn compressed_files_keep_their_form() {
+        let head = ["l.1>l.2", "l.1.idx>l.2.idx", "l>l.1", "l.idx>l.1.idx"];
+        check(&[BOTH, ZIP], 3, &[&["l.2.gz>l.3.gz", "l.2.idx>l.3.idx"][..], &head].concat());
+        check(&[BOTH, ZIP], 2, &[&["-l.2.gz", "-l.2.idx"][..], &head].concat());
+        check(&[ZIP], 0, &["-l.1.gz", "-l.1.idx", "l>l.1", "l.idx>l.1.idx", "-l.1", "-l.1.idx"]);
+        // A crash between the two steps of the commit: the copy goes before anything moves.
+        check(&[BOTH, TWICE], 3, &[&["-l.2.gz", "l.2>l.3", "l.2.idx>l.3.idx"][..], &head].concat());
+        // A crash within the moves: the index follows its log, whatever the form.
+        check(&[BOTH, INDEX, Sibling { zip: true, ..NONE }], 5, &[&["l.2.idx>l.3.idx"][..], &head].concat());
     }
 
     #[test]

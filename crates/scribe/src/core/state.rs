@@ -1,5 +1,7 @@
 //! The core's tables, its one entrance, and the order in which it does things.
 
+use super::care::{Care, Chore};
+use super::clear::Clearing;
 use super::effect::{Answer, Effect, FileKey, Happening, Interest, Now, StreamKey};
 use super::file::LogFile;
 use super::outbox::{Outbox, Said};
@@ -36,6 +38,7 @@ pub struct Core {
     pub(crate) open_files: usize,
     pub(crate) open_files_limit: usize,
     pub(crate) turns: u64,
+    pub(crate) care: Care,
 }
 
 /// What waits for a time.
@@ -43,6 +46,7 @@ pub struct Core {
 pub(crate) enum Due {
     Stream(StreamKey),
     Grew(FileKey),
+    Age(FileKey),
     Farewell,
 }
 
@@ -52,6 +56,8 @@ pub(crate) enum Job {
     None,
     Turn(Turn),
     Sending(Said),
+    Clearing(Clearing),
+    Care(Chore),
 }
 
 impl Core {
@@ -73,6 +79,7 @@ impl Core {
             open_files: 0,
             open_files_limit: open_files_limit.max(1),
             turns: 0,
+            care: Care::default(),
         }
     }
 
@@ -105,6 +112,8 @@ impl Core {
                     self.try_soon(key);
                 }
             }
+            Happening::Compressed { log, inode, result } => self.compressed(log, inode, result, now),
+            Happening::Surveyed { logs, elsewhere } => self.surveyed(logs, elsewhere, now),
             Happening::Due => {}
         }
         self.collect_due(now);
@@ -113,27 +122,42 @@ impl Core {
 
     /// When [`Happening::Due`] is to be said; `None` = there is nothing to wait for but the kernel.
     pub fn deadline(&self) -> Option<Tick> {
-        self.dues.first().map(|(at, _)| *at)
+        let due = self.dues.first().map(|(at, _)| *at);
+        due.into_iter().chain(self.care.deadline()).min()
+    }
+
+    /// Whether a stream writes this file at present.
+    pub fn has_file(&self, path: &str) -> bool {
+        self.by_path.contains_key(path)
+    }
+
+    /// Whether this stream is known.
+    pub fn has_stream(&self, id: StreamId) -> bool {
+        self.by_id.contains_key(&id)
     }
 
     fn answered(&mut self, answer: Answer, now: Now, out: &mut Vec<Effect>) {
         match std::mem::replace(&mut self.job, Job::None) {
             Job::None => {}
             Job::Sending(said) => self.sent(said, answer, out),
+            Job::Clearing(clearing) => self.clearing_answered(clearing, answer, out),
             Job::Turn(turn) => self.turn_answered(turn, answer, now, out),
+            Job::Care(chore) => self.chore_answered(chore, answer, now, out),
         }
     }
 
     fn pump(&mut self, now: Now, out: &mut Vec<Effect>) {
         loop {
-            if !matches!(self.job, Job::None) || self.send_next(out) {
+            if !matches!(self.job, Job::None) || self.send_next(out) || (self.care_has_waited() && self.care_next(now, out)) {
                 return;
             }
             if let Some(key) = self.tries.pop_front() {
                 if let Some(stream) = self.streams.get_mut(key.0) {
                     stream.queued = false;
-                    self.begin(key, out);
+                    self.begin(key, now, out);
                 }
+            } else if self.care_next(now, out) {
+                return;
             } else {
                 let all_said = self.outbox.queue.is_empty() || self.outbox.gone;
                 if self.finishing.is_some_and(|farewell| all_said || now.tick >= farewell) {
@@ -171,6 +195,7 @@ impl Core {
     }
 
     fn collect_due(&mut self, now: Now) {
+        self.care.collect_due(now);
         while let Some((at, due)) = self.dues.first().copied().filter(|(at, _)| *at <= now.tick) {
             self.dues.remove(&(at, due));
             match due {
@@ -187,6 +212,7 @@ impl Core {
                         self.hint_grew(key, now);
                     }
                 }
+                Due::Age(key) => self.age_is_due(key, now),
                 Due::Farewell => {}
             }
         }

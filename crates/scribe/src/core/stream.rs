@@ -1,7 +1,10 @@
 //! What the scribe knows of one stream.
 
+use super::drop::Gap;
 use super::effect::{Cause, FileKey, Interest, Now, TURN_BYTES};
-use model::{StreamId, Tick};
+use super::form::Lead;
+use model::{LogForm, LogOverflow, StreamId, Tick};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a stream waits for the end of a line, its own or another's, in a file that several write.
@@ -23,14 +26,23 @@ pub const TROUBLE_AGAIN: Duration = Duration::from_secs(60);
 /// One stream of one life, from `Open` to `Sealed`.
 ///
 /// It is *open* while its FIFO is. It *waits* (`patience_ends`) when a line is unfinished in a shared file; then it is reported by
-/// edges, since its bytes stay in the FIFO. It is *blocked* (`pause`) when the FIFO or the file is in trouble; then it is not reported
-/// at all and only its deadline wakes it. It is *sealed* when it is born and its FIFO reads as ended; what is left then are the facts
+/// edges, since its bytes stay in the FIFO. A stream with a form (`lead`) waits so for the end of its own line too, without a deadline. It
+/// is *blocked* (`pause`) when the FIFO or the file is in trouble; then it is not reported
+/// at all and only its deadline wakes it. One that may drop is not blocked but *gapes* (`gap`): what comes is discarded and counted, until
+/// the time has come to try its file again. It is *sealed* when it is born and its FIFO reads as ended; what is left then are the facts
 /// for answering a repeated `Open`, in a bounded number of streams.
 #[derive(Debug)]
 pub(crate) struct Stream {
     pub id: StreamId,
     pub fifo: String,
     pub file: FileKey,
+    /// How its lines stand in the file; `None` = as they are.
+    pub lead: Option<Arc<Lead>>,
+    /// It may be discarded while the file is in trouble.
+    pub drops: bool,
+    pub gap: Option<Gap>,
+    /// Bytes that were discarded.
+    pub dropped: u64,
     pub born: bool,
     pub open: bool,
     pub capacity: u64,
@@ -65,6 +77,7 @@ pub(crate) struct Facts {
     pub size: u64,
     pub bytes: u64,
     pub partial: bool,
+    pub dropped: u64,
 }
 
 /// What the steward is still to be told of a stream: flags instead of a queue, so that a full link costs no memory.
@@ -72,16 +85,21 @@ pub(crate) struct Facts {
 pub(crate) struct Notes {
     pub opened: bool,
     pub trouble: Option<(String, Cause)>,
+    pub dropped: Option<(u64, Cause)>,
     pub resumed: bool,
     pub sealed: bool,
 }
 
 impl Stream {
-    pub fn new(id: StreamId, fifo: String, file: FileKey, born: bool) -> Stream {
+    pub fn new(id: StreamId, fifo: String, file: FileKey, form: &LogForm, born: bool) -> Stream {
         Stream {
             id,
             fifo,
             file,
+            lead: Lead::new(form, id).map(Arc::new),
+            drops: form.overflow == LogOverflow::Drop,
+            gap: None,
+            dropped: 0,
             born,
             open: false,
             capacity: TURN_BYTES,
@@ -102,6 +120,15 @@ impl Stream {
             noted: false,
             rounds: 0,
         }
+    }
+
+    /// Takes another form; what is in the file already stays as it is.
+    pub fn reform(&mut self, form: &LogForm) {
+        let lead = Lead::new(form, self.id);
+        if self.lead.as_deref() != lead.as_ref() {
+            self.lead = lead.map(Arc::new);
+        }
+        self.drops = form.overflow == LogOverflow::Drop;
     }
 
     /// Whether it may write its file now or soon.
@@ -144,6 +171,6 @@ impl Stream {
 
 impl Notes {
     pub fn is_empty(&self) -> bool {
-        !self.opened && self.trouble.is_none() && !self.resumed && !self.sealed
+        !self.opened && self.trouble.is_none() && self.dropped.is_none() && !self.resumed && !self.sealed
     }
 }

@@ -2,7 +2,10 @@
 
 use super::cut::Cut;
 use super::effect::{Answer, Cause, Effect, FileKey, Interest, Now, StreamKey, TURN_BYTES};
+use super::file::flags_of;
 use super::file::{INDEX_EVERY, LogFile, Tail};
+use super::form::Rest;
+use super::formed::Outlook;
 use super::rotate::{index_path, rotated_path};
 use super::state::{Core, Job};
 use super::stream::REST;
@@ -25,6 +28,10 @@ pub(crate) struct Turn {
     pub careful: bool,
     pub ends_line: bool,
     pub part: bool,
+    /// In a form: what becomes of an unfinished line.
+    pub rest: Rest,
+    /// What is known of its writers.
+    pub outlook: Outlook,
     /// The record that is being written.
     pub record: Option<IndexRecord>,
     pub sealing: bool,
@@ -39,6 +46,7 @@ pub(crate) enum Step {
     FirstLook,
     OpenLog,
     OpenIndex,
+    Age,
     StaleLook,
     StaleRename,
     StaleReset,
@@ -51,12 +59,15 @@ pub(crate) enum Step {
     Move,
     Record,
     PartRecord,
+    Writers,
+    Discard,
+    Gap,
     LookAround,
     Renamed,
 }
 
 impl Core {
-    pub(crate) fn begin(&mut self, key: StreamKey, out: &mut Vec<Effect>) {
+    pub(crate) fn begin(&mut self, key: StreamKey, now: Now, out: &mut Vec<Effect>) {
         let Some(stream) = self.streams.get(key.0).filter(|stream| stream.sealed.is_none()) else { return };
         let turn = Turn {
             stream: key,
@@ -68,13 +79,17 @@ impl Core {
             careful: false,
             ends_line: false,
             part: false,
+            rest: Rest::Stay,
+            outlook: Outlook::Unknown,
             record: None,
             sealing: false,
             idle: false,
         };
         self.turns += 1;
         let turns = self.turns;
-        if stream.open {
+        if stream.open && stream.gap.is_some_and(|gap| now.tick < gap.until) {
+            self.ask(turn, Step::Discard, Effect::Discard { stream: key, len: TURN_BYTES }, out);
+        } else if stream.open {
             self.log_mut(turn).used = turns;
             self.enter(turn, out);
         } else {
@@ -99,6 +114,8 @@ impl Core {
     pub(crate) fn enter(&mut self, turn: Turn, out: &mut Vec<Effect>) {
         if self.log(turn).open {
             self.ask(turn, Step::Stat, Effect::Stat { file: turn.file }, out);
+        } else if self.has_gap(turn) {
+            self.open_log(turn, true, out);
         } else {
             self.ask(turn, Step::FirstLook, Effect::Peek { stream: turn.stream, budget: 0 }, out);
         }
@@ -141,24 +158,30 @@ impl Core {
                     self.choose(turn, now, out);
                 }
             }
+            (Step::Writers, answer) => self.writers_answered(turn, &answer, now, out),
+            (Step::Discard, answer) => self.discarded(turn, answer, now, out),
+            (Step::Gap, Answer::Done) => self.gap_written(turn, now, out),
+            (Step::Gap, _) if turn.sealing => self.sealed(turn, turn.part, out),
             (Step::FirstLook | Step::Look | Step::Move, Answer::Empty) => self.quiet(turn, now, out),
             (Step::FirstLook | Step::Look | Step::Move, Answer::End) => self.stream_ended(turn, now, out),
             (Step::OpenFifo | Step::FirstLook | Step::Look, Answer::Failed(cause)) => self.fifo_trouble(turn, cause, now, out),
 
             (Step::OpenLog, Answer::Log { size }) => self.log_opened(turn, size, out),
             (Step::OpenLog, Answer::Missing) => {
-                self.log_mut(turn).rotate_wanted = false;
+                let log = self.log_mut(turn);
+                (log.rotate_wanted, log.age_wanted) = (false, false);
                 if turn.sealing {
                     self.sealed(turn, false, out);
                 }
             }
             (Step::OpenLog, Answer::Failed(_)) if turn.sealing => self.sealed(turn, false, out),
             (Step::OpenIndex, Answer::Index { last }) => self.index_opened(turn, last, now, out),
-            (Step::OpenIndex, _) => self.proceed(turn, now, out),
+            (Step::OpenIndex, _) => self.log_known(turn, now, out),
+            (Step::Age, answer) => self.age_told(turn, &answer, now, out),
             (Step::StaleLook, Answer::Siblings(found)) => {
                 // A rotation was cut short after its first rename: the index belongs to the file that has none.
                 let first = found.first().copied().unwrap_or_default();
-                if self.log(turn).size == 0 && first.log && !first.index {
+                if self.log(turn).size == 0 && first.is_taken() && !first.index {
                     let path = &self.log(turn).path;
                     let (from, to) = (index_path(path), index_path(&rotated_path(path, 1)));
                     self.ask(turn, Step::StaleRename, Effect::Rename { from, to }, out);
@@ -174,7 +197,7 @@ impl Core {
             }
             (Step::StaleReset, _) => {
                 self.log_mut(turn).last = None;
-                self.proceed(turn, now, out);
+                self.log_known(turn, now, out);
             }
 
             (Step::Stat, Answer::Size(size)) => {
@@ -212,12 +235,13 @@ impl Core {
 
             (Step::Claim, answer) => {
                 self.recorded(turn, &answer, now);
-                self.move_bytes(turn, out);
+                if self.has_gap(turn) { self.put_gap(turn, now, out) } else { self.move_bytes(turn, now, out) }
             }
-            (Step::Move, Answer::Moved(bytes)) => self.moved(turn, bytes, now, out),
-            (Step::Move, Answer::Failed(Cause("EINVAL"))) if !self.log(turn).by_copy => {
+            (Step::Move, Answer::Moved(bytes)) => self.moved(turn, bytes, bytes, now, out),
+            (Step::Move, Answer::Formed { taken, written, part }) => self.moved(Turn { part, ..turn }, taken, written, now, out),
+            (Step::Move, Answer::Failed(Cause("EINVAL"))) if !self.log(turn).by_copy && !self.is_formed(turn) => {
                 self.log_mut(turn).by_copy = true;
-                self.move_bytes(turn, out);
+                self.move_bytes(turn, now, out);
             }
             (Step::Record, answer) => self.recorded(turn, &answer, now),
 
@@ -225,7 +249,7 @@ impl Core {
                 self.recorded(turn, &answer, now);
                 self.rotation_look(turn, out);
             }
-            (Step::LookAround, Answer::Siblings(found)) => self.rotation_begins(turn, &found, out),
+            (Step::LookAround, Answer::Siblings(found)) => self.rotation_begins(turn, &found, now, out),
             (Step::Renamed, answer) => self.rotation_stepped(turn, answer, now, out),
             (Step::LookAround, Answer::Failed(cause)) => self.rotation_failed(turn, cause, now, out),
             (_, Answer::Failed(cause)) => self.file_trouble(turn, cause, now, out),
@@ -239,21 +263,26 @@ impl Core {
         if turn.sealing {
             self.seal_tail(turn, now, out);
         } else if turn.idle {
-            self.rotate_idle(turn, out);
+            self.rotate_idle(turn, now, out);
+        } else if self.has_gap(turn) {
+            self.write_gap(turn, now, out);
         } else if turn.cut.len > 0 {
             self.choose(turn, now, out);
         } else {
             let log = self.log(turn);
             let budget = log.budget(now.tick);
-            if self.is_claimed(turn) && budget >= TURN_BYTES && !self.is_shared(turn) {
-                self.move_bytes(Turn { len: TURN_BYTES, careful: false, ..turn }, out);
+            if !self.is_formed(turn) && self.is_claimed(turn) && budget >= TURN_BYTES && !self.is_shared(turn) {
+                self.move_bytes(Turn { len: TURN_BYTES, careful: false, ..turn }, now, out);
             } else {
                 self.ask(turn, Step::Look, Effect::Peek { stream: turn.stream, budget }, out);
             }
         }
     }
 
-    pub(crate) fn move_bytes(&mut self, turn: Turn, out: &mut Vec<Effect>) {
+    pub(crate) fn move_bytes(&mut self, turn: Turn, now: Now, out: &mut Vec<Effect>) {
+        if let Some(lead) = self.streams.get(turn.stream.0).and_then(|stream| stream.lead.clone()) {
+            return self.move_formed(turn, lead, now, out);
+        }
         let (stream, file, len) = (turn.stream, turn.file, turn.len);
         let (at, by_copy) = (self.log(turn).size, self.log(turn).by_copy);
         let turn = Turn { at, ..turn };
@@ -264,29 +293,31 @@ impl Core {
         }
     }
 
-    fn moved(&mut self, turn: Turn, bytes: u64, now: Now, out: &mut Vec<Effect>) {
-        let size = turn.at + bytes;
+    /// `taken` bytes of the stream are `written` bytes of the file.
+    fn moved(&mut self, turn: Turn, taken: u64, written: u64, now: Now, out: &mut Vec<Effect>) {
+        let size = turn.at + written;
+        let formed = self.is_formed(turn);
         let log = self.log_mut(turn);
         log.size = size;
-        log.tail = match (turn.careful && bytes == turn.len, turn.ends_line) {
+        log.tail = match (turn.careful && taken == turn.len || formed, turn.ends_line || formed) {
             (true, true) => Tail::Line,
             (true, false) => Tail::Mid,
             (false, _) => Tail::Unknown,
         };
-        let crosses = turn.careful && !turn.ends_line && log.budget(now.tick) == 0;
-        log.over = if crosses { log.over + bytes } else { 0 };
+        let crosses = turn.careful && !turn.ends_line && !formed && log.budget(now.tick) == 0;
+        log.over = if crosses { log.over + taken } else { 0 };
         if log.tail == Tail::Line && log.writers.len() > 1 {
             self.wake_waiting(turn);
         }
         self.hint_grew(turn.file, now);
         let finishing = self.finishing.is_some();
         let Some(stream) = self.streams.get_mut(turn.stream.0) else { return };
-        let rests = stream.moves(bytes, now);
+        let rests = stream.moves(taken, now);
         let sure = stream.sure;
         let record_due = stream.indexed.is_none_or(|last| now.tick.since(last) >= INDEX_EVERY);
         let again = finishing && stream.rounds > 0;
         stream.rounds = stream.rounds.saturating_sub(1);
-        let instance = stream.id.instance;
+        let id = stream.id;
         let interest = if rests && sure && !finishing { Interest::Off } else { Interest::Level };
         self.at_ease(turn, interest, out);
         if again {
@@ -297,10 +328,10 @@ impl Core {
         } else if interest == Interest::Off {
             self.set_due(turn.stream, Some(now.tick + REST));
         }
-        let flags = IndexFlags { partial: turn.part, our_newline: false, ..IndexFlags::default() };
+        let flags = IndexFlags { partial: turn.part, ..flags_of(id) };
         let offset = if turn.part { size } else { turn.at };
         if turn.part || record_due {
-            let record = IndexRecord { offset, wall: now.wall, tick: now.tick, instance, flags };
+            let record = IndexRecord { offset, wall: now.wall, tick: now.tick, instance: id.instance, flags };
             let turn = Turn { record: Some(record), ..turn };
             if self.log(turn).has_index {
                 self.ask(turn, Step::Record, Effect::AppendIndex { file: turn.file, record }, out);

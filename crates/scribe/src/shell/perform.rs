@@ -1,7 +1,10 @@
 //! Effects made real.
 
-use super::logs::{Log, cause, siblings};
-use super::run::{LINK, STREAMS};
+use super::forms::{Fifo, Forms};
+use super::lanes::Lanes;
+use super::logs::{Log, beside, cause, siblings};
+use super::run::{STREAMS, WORKER};
+use super::worker::{Task, Worker};
 use crate::core::{Answer, Cause, Cut, Effect, Interest, StreamKey, TURN_BYTES};
 use model::FromScribe;
 use std::io::{self, ErrorKind, Write};
@@ -18,17 +21,49 @@ pub(super) struct Hands {
     /// Asked for at start; `None` = there was no `/proc`, and no rescue is possible.
     pub keeper_exe: Option<PathBuf>,
     pub poller: Poller,
-    pub keeper: OwnedFd,
+    /// `None` = a lane, which knows nobody but the main loop.
+    pub keeper: Option<OwnedFd>,
     pub link: OwnedFd,
     pub scratch: Scratch,
+    pub forms: Forms,
+    pub worker: Option<Worker>,
+    /// The other loops; `None` = this is one of them.
+    pub lanes: Option<Lanes>,
+    /// Whether the home's own folder for logs is ours to count.
+    pub own_logs: bool,
+    /// The core waits for room in the link.
+    pub core_waits: bool,
+    /// The poller tells of room in the link.
+    pub link_watched: bool,
     pub lock: Option<RoleLock>,
-    pub fifos: Vec<Option<OwnedFd>>,
+    pub fifos: Vec<Option<Fifo>>,
     pub logs: Vec<Option<Log>>,
 }
 
-const EBADF: Cause = Cause("EBADF");
+pub(super) const EBADF: Cause = Cause("EBADF");
 
 impl Hands {
+    /// The hands of a loop that has nothing but its link.
+    pub fn new(home: PathBuf, poller: Poller, link: OwnedFd) -> io::Result<Hands> {
+        Ok(Hands {
+            home,
+            keeper_exe: None,
+            poller,
+            keeper: None,
+            link,
+            scratch: Scratch::new()?,
+            forms: Forms::default(),
+            worker: None,
+            lanes: None,
+            own_logs: false,
+            core_waits: false,
+            link_watched: false,
+            lock: None,
+            fifos: Vec::new(),
+            logs: Vec::new(),
+        })
+    }
+
     /// Performs one effect; the answer, for those that ask.
     pub fn perform(&mut self, effect: Effect) -> Option<Answer> {
         match effect {
@@ -41,7 +76,7 @@ impl Hands {
                 None
             }
             Effect::Watch { stream, interest } => {
-                if let Some(fifo) = self.fifos.get(stream.0 as usize).and_then(Option::as_ref) {
+                if let Some(fifo) = self.fifos.get(stream.0 as usize).and_then(Option::as_ref).map(|fifo| &fifo.end) {
                     let changed = match interest {
                         // A hang-up is told even to who asks for nothing, so the stream has to leave.
                         Interest::Off => self.poller.remove(fifo),
@@ -58,6 +93,14 @@ impl Hands {
             Effect::Copy { stream, file, at, len } => {
                 Some(answer(self.with_both(stream, file.0, |fifo, log, scratch| scratch.copy(fifo, log.handle.file(), at, len))))
             }
+            Effect::Form { stream, file, at, len, room, rest, wall, lead } => {
+                Some(answer(self.form(stream, file.0, at, |bytes, out| {
+                    let len = usize::try_from(len).unwrap_or(bytes.len()).min(bytes.len());
+                    (len, lead.lay(&bytes[..len], rest, wall, room, out))
+                })))
+            }
+            Effect::Writers { stream } => Some(answer(self.fifo(stream).and_then(Fifo::writers))),
+            Effect::Discard { stream, len } => Some(answer(self.discard(stream, len))),
             Effect::OpenLog { file, path, create } => Some(match LogHandle::open(Path::new(&path), create) {
                 Ok(Some((handle, size))) => {
                     put(&mut self.logs, file.0, Log::new(handle));
@@ -83,23 +126,41 @@ impl Hands {
                 Some(answer(self.log(file.0).and_then(|log| log.last_byte(size)).map(Answer::Tail)))
             }
             Effect::PutNewline { file, at } => Some(done(self.log(file.0).and_then(|log| log.put_newline(at)))),
+            Effect::Put { file, at, line } => Some(done(self.log(file.0).and_then(|log| log.put(at, &line)))),
             Effect::AppendIndex { file, record } => Some(done(self.log(file.0).and_then(|log| log.append(&record)))),
             Effect::ResetIndex { file } => Some(done(self.log(file.0).and_then(Log::reset_index))),
+            Effect::Begun { file } => Some(answer(self.log(file.0).and_then(|log| log.begun()).map(Answer::Begun))),
+            Effect::Compress { log, from, inode } => {
+                self.give(Task::Compress { log, from, inode });
+                None
+            }
+            Effect::Survey { files } => {
+                self.give(Task::Survey { files, home: self.own_logs });
+                None
+            }
             Effect::Siblings { path } => Some(Answer::Siblings(siblings(&path))),
             Effect::Rename { from, to } => Some(done(std::fs::rename(from, to).map_err(|error| cause(&error)))),
             Effect::Remove { path } => Some(match std::fs::remove_file(path) {
                 Err(error) if error.kind() != ErrorKind::NotFound => Answer::Failed(cause(&error)),
                 _ => Answer::Done,
             }),
+            Effect::Beside { path } => Some(match beside(&path) {
+                Ok(paths) => Answer::Beside(paths),
+                Err(error) => Answer::Failed(cause(&error)),
+            }),
+            Effect::Truncate { path } => Some(match stream::truncate(Path::new(&path)) {
+                Ok(()) | Err("ENOENT") => Answer::Done,
+                Err(word) => Answer::Failed(Cause(word)),
+            }),
             Effect::Send(message) => Some(self.send(&message)),
             Effect::WatchLink { writable } => {
-                let interest = poll::Interest { read: true, write: writable, edge: false };
-                complain("failed to watch the steward's link", self.poller.change(&self.link, LINK, interest));
+                self.core_waits = writable;
+                self.watch_link();
                 None
             }
             Effect::HelloKeeper => {
                 // Two lines into an empty socket: it has room, or nobody is there.
-                if let Err(word) = stream::send(&self.keeper, b"dialect\t2\nhello\n") {
+                if let Some(Err(word)) = self.keeper.as_ref().map(|keeper| stream::send(keeper, b"dialect\t2\nhello\n")) {
                     log_line(&format!("failed to greet the keeper: {word}"));
                 }
                 None
@@ -108,10 +169,25 @@ impl Hands {
                 self.rescue();
                 None
             }
-            Effect::Exit => {
-                self.lock = None;
-                None
+            Effect::Exit => None,
+        }
+    }
+
+    /// Gives the background something to do; the thread is there from the first time on. If there can be none, the core waits for an
+    /// answer that never comes: nothing is compressed or counted, and logs go on.
+    fn give(&mut self, task: Task) {
+        if self.worker.is_none() {
+            let started = Worker::start().and_then(|worker| {
+                self.poller.add(worker.wakes(), WORKER, poll::Interest { read: true, ..poll::Interest::default() })?;
+                Ok(worker)
+            });
+            match started {
+                Ok(worker) => self.worker = Some(worker),
+                Err(error) => log_line(&format!("failed to start a thread that compresses: {error}")),
             }
+        }
+        if !self.worker.as_ref().is_some_and(|worker| worker.give(task)) {
+            log_line("the thread that compresses takes nothing");
         }
     }
 
@@ -124,14 +200,18 @@ impl Hands {
         if let Err(error) = watch(&self.poller, &fifo, stream, Interest::Level) {
             return Answer::Failed(cause(&error));
         }
-        put(&mut self.fifos, stream.0, fifo);
+        put(&mut self.fifos, stream.0, Fifo { end: fifo, path: path.into() });
         Answer::Fifo { capacity }
     }
 
     fn peek(&mut self, stream: StreamKey, budget: u64) -> Result<Answer, Cause> {
-        let fifo = self.fifos.get(stream.0 as usize).and_then(Option::as_ref).ok_or(EBADF)?;
+        let fifo = &self.fifos.get(stream.0 as usize).and_then(Option::as_ref).ok_or(EBADF)?.end;
+        self.forms.peeked = None;
         Ok(match self.scratch.peek(fifo, TURN_BYTES).map_err(Cause)? {
-            Flow::Bytes(count) => Answer::Peeked(Cut::of(self.scratch.seen(count), budget)),
+            Flow::Bytes(count) => {
+                self.forms.peeked = Some((stream, count));
+                Answer::Peeked(Cut::of(self.scratch.seen(count), budget))
+            }
             Flow::Empty => Answer::Empty,
             Flow::End => Answer::End,
         })
@@ -143,7 +223,7 @@ impl Hands {
         file: u32,
         act: impl FnOnce(&OwnedFd, &Log, &mut Scratch) -> Result<Flow, stream::Word>,
     ) -> Result<Answer, Cause> {
-        let fifo = self.fifos.get(stream.0 as usize).and_then(Option::as_ref).ok_or(EBADF)?;
+        let fifo = &self.fifos.get(stream.0 as usize).and_then(Option::as_ref).ok_or(EBADF)?.end;
         let log = self.logs.get(file as usize).and_then(Option::as_ref).ok_or(EBADF)?;
         Ok(match act(fifo, log, &mut self.scratch).map_err(Cause)? {
             Flow::Bytes(count) => Answer::Moved(count as u64),
@@ -152,11 +232,21 @@ impl Hands {
         })
     }
 
+    fn fifo(&self, stream: StreamKey) -> Result<&Fifo, Cause> {
+        self.fifos.get(stream.0 as usize).and_then(Option::as_ref).ok_or(EBADF)
+    }
+
     fn log(&mut self, file: u32) -> Result<&mut Log, Cause> {
         self.logs.get_mut(file as usize).and_then(Option::as_mut).ok_or(EBADF)
     }
 
-    fn send(&self, message: &FromScribe) -> Answer {
+    fn send(&mut self, message: &FromScribe) -> Answer {
+        if let (FromScribe::Did { ask, failed }, Some(lanes)) = (message, self.lanes.as_mut())
+            && !lanes.home_did(*ask, failed)
+        {
+            self.lanes_go_on();
+            return Answer::Done;
+        }
         let Ok(text) = serde_json::to_vec(message) else { return Answer::Done };
         match stream::send(&self.link, &text) {
             Ok(true) => Answer::Done,
@@ -201,7 +291,7 @@ fn done(result: Result<(), Cause>) -> Answer {
     answer(result.map(|()| Answer::Done))
 }
 
-fn complain(what: &str, result: io::Result<()>) {
+pub(super) fn complain(what: &str, result: io::Result<()>) {
     if let Err(error) = result {
         log_line(&format!("{what}: {error}"));
     }

@@ -1,7 +1,9 @@
 //! Log files that others touch, that are full, that are not files.
 
 use super::house::{House, id, never, print, until};
-use model::{FromScribe, IndexFlags, LogPolicy, ToScribe};
+use super::lines::printed;
+use model::{FromScribe, IndexFlags, LogFormat, LogPolicy, ToScribe};
+use std::fs::File;
 use std::io::Write;
 use std::process::Command;
 
@@ -38,6 +40,44 @@ pub fn removed_renamed_truncated() {
     assert_eq!((mode("logs"), mode(FILE), mode("logs/web-0.out.log.idx")), (0o700, 0o600, 0o600));
 }
 
+/// Row 18: whatever is done to the file, nobody waits, no hole is made, no line is torn, and the last word arrives.
+pub fn removed_renamed_truncated_in_a_loop() {
+    for format in [LogFormat::Raw, LogFormat::Text, LogFormat::Json] {
+        let mut house = House::of(format);
+        let mut app = house.app(1);
+        house.open(1, FILE, never(), true);
+        let writer = std::thread::spawn(move || {
+            (0..60_000).for_each(|n| print(&mut app, &format!("line {n}\n")));
+            app
+        });
+        let path = house.path(FILE);
+        let mut rounds = 0;
+        while !writer.is_finished() {
+            // What is not there just now cannot be touched.
+            let _ = match rounds % 3 {
+                0 => std::fs::remove_file(&path),
+                1 => std::fs::rename(&path, house.path("logs/elsewhere")),
+                _ => File::options().write(true).open(&path).and_then(|file| file.set_len(0)),
+            };
+            rounds += 1;
+        }
+        let mut app = writer.join().expect("writer");
+        assert!(rounds > 20, "{rounds}");
+        print(&mut app, "sync\n");
+        until("it has caught up", || {
+            printed(format, &std::fs::read(&path).unwrap_or_default()).is_ok_and(|all| all.ends_with(b"sync\n"))
+        });
+        std::fs::remove_file(&path).expect("remove");
+        print(&mut app, "the end\n");
+        drop(app);
+        assert_eq!(house.hear_sealed(1).1, (0..60_000).map(|n| format!("line {n}\n").len() as u64).sum::<u64>() + 13);
+        assert_eq!(printed(format, &std::fs::read(&path).expect("a log")).expect("lines"), b"the end\n");
+        // A file that was cut while a turn was on its way to its end may have a hole there, raw; see the notes on `splice`.
+        let elsewhere = std::fs::read(house.path("logs/elsewhere")).unwrap_or_default();
+        assert!(format == LogFormat::Raw || !elsewhere.contains(&0), "{format:?}");
+    }
+}
+
 pub fn partial_last_line() {
     let mut house = House::new();
     let mut app = house.app(1);
@@ -58,7 +98,25 @@ pub fn partial_last_line() {
     assert_eq!(house.index(FILE).last().map(|last| (last.offset, last.instance.0)), Some((16, 2)));
 }
 
-struct Disk<'a>(&'a std::path::Path);
+/// A small disk, unmounted when dropped.
+pub struct Disk<'a>(&'a std::path::Path);
+
+impl Disk<'_> {
+    /// `None` = it is not allowed here, which is said.
+    pub fn mount(path: &std::path::Path) -> Option<Disk<'_>> {
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=256k", "tmpfs"]).arg(path).output();
+        if !mounted.as_ref().is_ok_and(|done| done.status.success()) {
+            println!("skipped: no tmpfs can be mounted: {mounted:?}");
+            return None;
+        }
+        Some(Disk(path))
+    }
+
+    pub fn resize(&self, size: &str) {
+        let done = Command::new("mount").args(["-o", &format!("remount,size={size}")]).arg(self.0).status().expect("mount");
+        assert!(done.success());
+    }
+}
 
 impl Drop for Disk<'_> {
     fn drop(&mut self) {
@@ -70,12 +128,7 @@ pub fn full_disk() {
     let mut house = House::new();
     let disk_path = house.path("disk");
     std::fs::create_dir(&disk_path).expect("mkdir");
-    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=256k", "tmpfs"]).arg(&disk_path).output();
-    if !mounted.as_ref().is_ok_and(|done| done.status.success()) {
-        println!("skipped: files::full_disk: no tmpfs can be mounted: {mounted:?}");
-        return;
-    }
-    let _disk = Disk(&disk_path);
+    let Some(disk) = Disk::mount(&disk_path) else { return };
     let (mut app, mut other) = (house.app(1), house.app(2));
     house.open(1, "disk/full.log", never(), true);
     house.open(2, FILE, never(), true);
@@ -87,8 +140,7 @@ pub fn full_disk() {
     print(&mut other, "not concerned\n");
     house.until_reads(FILE, "not concerned\n");
     assert!(!pouring.is_finished() && house.heard().iter().all(|one| !matches!(one, FromScribe::Trouble { .. })));
-    let grown = Command::new("mount").args(["-o", "remount,size=16m"]).arg(&disk_path).status().expect("mount");
-    assert!(grown.success());
+    disk.resize("16m");
     house.hear("resumed", |message| *message == FromScribe::Resumed { id: id(1) });
     pouring.join().expect("writer");
     house.hear_sealed(1);

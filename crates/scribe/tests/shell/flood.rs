@@ -8,10 +8,10 @@ use std::path::Path;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-const FILE: &str = "logs/web-0.out.log";
+pub const FILE: &str = "logs/web-0.out.log";
 
 /// Writes `count` numbered lines, one write each, as writer `who`.
-fn writer(fifo: &Path, who: &'static str, count: u32) -> JoinHandle<()> {
+pub fn writer(fifo: &Path, who: &'static str, count: u32) -> JoinHandle<()> {
     let mut app = hold(fifo);
     std::thread::spawn(move || (0..count).for_each(|n| print(&mut app, &line(who, n))))
 }
@@ -22,7 +22,7 @@ fn line(who: &str, n: u32) -> String {
 }
 
 /// Every line of every writer, whole and in order.
-fn check(text: &str, expected: &[(&str, u32)]) {
+pub fn check(text: &str, expected: &[(&str, u32)]) {
     let mut next: BTreeMap<&str, u32> = expected.iter().map(|(who, _)| (*who, 0)).collect();
     for (at, have) in text.split_inclusive('\n').enumerate() {
         let who = have.split(' ').next().expect("a word");
@@ -33,7 +33,7 @@ fn check(text: &str, expected: &[(&str, u32)]) {
     assert_eq!(next, expected.iter().copied().collect());
 }
 
-fn check_index(records: &[IndexRecord], size: u64, lives: &[u64]) {
+pub fn check_index(records: &[IndexRecord], size: u64, lives: &[u64]) {
     assert!(!records.is_empty());
     for pair in records.windows(2) {
         assert!(pair[0].offset <= pair[1].offset && pair[0].tick <= pair[1].tick, "{pair:?}");
@@ -58,7 +58,7 @@ pub fn every_line_arrives() {
 }
 
 /// Kills the scribe `times` times, each time after the log has moved on a little, and tells each new one to open the lives again.
-fn kill_while(house: &mut House, times: u32, policy: &LogPolicy, lives: &[u64], moved: impl Fn(&House) -> u64) {
+pub fn kill_while(house: &mut House, times: u32, policy: &LogPolicy, lives: &[u64], moved: impl Fn(&House) -> u64) {
     let mut seed = 7u64;
     for _ in 0..times {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);

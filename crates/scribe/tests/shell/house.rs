@@ -1,6 +1,6 @@
 //! A home with a scribe in it; the test plays keeper, steward and apps.
 
-use model::{FromScribe, INDEX_RECORD_BYTES, IndexRecord, InstanceId, LogForm, LogPolicy, Stream, StreamId, ToScribe};
+use model::{FromScribe, INDEX_RECORD_BYTES, IndexRecord, InstanceId, LogForm, LogFormat, LogPolicy, Stream, StreamId, ToScribe};
 use std::cell::RefCell;
 use std::fs::File;
 use std::io::Write;
@@ -26,6 +26,8 @@ pub struct House {
     link_theirs: OwnedFd,
     pub exe: PathBuf,
     heard: Vec<FromScribe>,
+    /// What is said of every stream that is opened.
+    pub form: LogForm,
     /// The keeper's reading ends, without which what an app printed last could be lost with its FIFO.
     ends: RefCell<Vec<OwnedFd>>,
 }
@@ -71,6 +73,7 @@ impl House {
             link_theirs,
             exe: std::env::current_exe().expect("own path"),
             heard: Vec::new(),
+            form: LogForm { app: "web".to_owned(), slot: "web-0".to_owned(), ..LogForm::default() },
             ends: RefCell::new(Vec::new()),
         }
     }
@@ -172,6 +175,13 @@ impl House {
         hold(&path)
     }
 
+    /// A home of which streams are opened in this form.
+    pub fn of(format: LogFormat) -> House {
+        let mut house = House::new();
+        house.form.format = format;
+        house
+    }
+
     pub fn open(&self, instance: u64, file: &str, policy: LogPolicy, born: bool) {
         let fifo = self.fifo(instance);
         self.say(&ToScribe::Open {
@@ -179,7 +189,7 @@ impl House {
             fifo,
             file: file.to_owned(),
             policy,
-            form: LogForm::default(),
+            form: self.form.clone(),
             born,
             ended: false,
         });

@@ -9,7 +9,7 @@ use std::time::Duration;
 const FILE: &str = "logs/web-0.out.log";
 
 /// Times it went to sleep, and processor time used: who spins never sleeps.
-fn wake_ups(pid: u32) -> (u64, Duration) {
+pub fn wake_ups(pid: u32) -> (u64, Duration) {
     (switches(pid), cpu(pid))
 }
 

@@ -2,8 +2,13 @@
 
 mod files;
 mod flood;
+mod forms;
+mod gaps;
 mod house;
+mod keep;
+mod lanes;
 mod life;
+mod lines;
 
 use std::process::ExitCode;
 
@@ -23,6 +28,28 @@ const TESTS: &[Test] = &[
     ("files::wrong_kinds", files::wrong_kinds),
     ("files::torn_index", files::torn_index),
     ("files::rotation_by_hand_and_count", files::rotation_by_hand_and_count),
+    ("files::removed_renamed_truncated_in_a_loop", files::removed_renamed_truncated_in_a_loop),
+    ("forms::random_bytes", forms::random_bytes),
+    ("forms::killed_forty_times", forms::killed_forty_times),
+    ("forms::a_line_of_a_gigabyte", forms::a_line_of_a_gigabyte),
+    ("forms::a_full_fifo_of_few_bytes", forms::a_full_fifo_of_few_bytes),
+    ("forms::two_streams_in_one_file", forms::two_streams_in_one_file),
+    ("forms::closed_and_handed_on", forms::closed_and_handed_on),
+    ("forms::ended_while_nobody_looked", forms::ended_while_nobody_looked),
+    ("gaps::full_disk", gaps::full_disk),
+    ("gaps::full_disk_forms", gaps::full_disk_forms),
+    ("gaps::reopen_and_clear", gaps::reopen_and_clear),
+    ("keep::compressed_under_flood", keep::compressed_under_flood),
+    ("keep::compressed_while_killed", keep::compressed_while_killed),
+    ("keep::backlog_and_leftovers", keep::backlog_and_leftovers),
+    ("keep::no_room_to_compress", keep::no_room_to_compress),
+    ("keep::by_age", keep::by_age),
+    ("keep::budget", keep::budget),
+    ("lanes::a_disk_that_hangs", lanes::a_disk_that_hangs),
+    ("lanes::finish_while_it_hangs", lanes::finish_while_it_hangs),
+    ("lanes::as_if_it_were_one", lanes::as_if_it_were_one),
+    ("lanes::nobody_listens", lanes::nobody_listens),
+    ("lanes::a_stream_moves", lanes::a_stream_moves),
     ("life::idle_means_no_wake_ups", life::idle_means_no_wake_ups),
     ("life::signals_end_it_with_zero", life::signals_end_it_with_zero),
     ("life::keeper_gone", life::keeper_gone),
@@ -33,7 +60,8 @@ const TESTS: &[Test] = &[
 ];
 
 /// Run when asked for by name only.
-const BENCHES: &[Test] = &[("bench::against_cat", flood::bench_against_cat), ("bench::many", flood::bench_many)];
+const BENCHES: &[Test] =
+    &[("bench::against_cat", flood::bench_against_cat), ("bench::many", flood::bench_many), ("bench::forms", forms::bench)];
 
 fn main() -> ExitCode {
     if std::env::var_os(house::CHILD).is_some() {

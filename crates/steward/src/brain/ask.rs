@@ -2,10 +2,28 @@
 
 use super::Brain;
 use crate::call::Call;
-use crate::logfile::Source;
+use crate::fill::log_files;
+use crate::logfile::sources_of;
 use crate::select::{includes, resolve};
+use crate::store::Store;
 use api::Problem;
-use model::{AppName, SlotRef, Stream};
+use logs::Source;
+use model::{AppName, LogFormat, LogSpec, SlotRef, Stream};
+use std::collections::BTreeSet;
+
+/// The log files of a slot as its app has them now; below the home for an app that nobody knows any more.
+pub(super) fn log_files_of(store: &Store, slot: &SlotRef, home: &str) -> [Option<String>; 2] {
+    match store.state().app(&slot.app) {
+        Some(app) => log_files(&app.definition.spec.log, slot, home),
+        None => log_files(&LogSpec::default(), slot, home),
+    }
+}
+
+/// The logs of a slot, to be read.
+pub(super) fn logs_of(store: &Store, slot: &SlotRef, home: &str) -> Vec<Source> {
+    let format = store.state().app(&slot.app).map_or(LogFormat::default(), |app| app.definition.spec.log.format);
+    sources_of(slot, format, log_files_of(store, slot, home))
+}
 
 impl Brain {
     /// Answers. Somebody who has gone away meanwhile needs no answer.
@@ -30,15 +48,19 @@ impl Brain {
                 });
                 _ = reply.send(answer);
             }
+            Call::Errand { errand, actor, key, reply } => self.errand(errand, actor, key, reply),
             Call::Events { reply } => _ = reply.send(Ok(self.journal.follow())),
         }
     }
 
-    fn sources(&self, select: &str, stream: Option<Stream>) -> Result<Vec<Source>, Problem> {
+    pub(super) fn sources(&self, select: &str, stream: Option<Stream>) -> Result<Vec<Source>, Problem> {
         let targets = resolve(select, &self.known())?;
         let slots = self.engine.slots().into_iter().map(|view| view.slot).filter(|slot| includes(&targets, slot));
-        let meant = |source: &Source| stream.is_none_or(|stream| source.stream == stream);
-        Ok(slots.flat_map(|slot: SlotRef| Source::both(&slot)).filter(meant).collect())
+        let meant = |source: &Source| stream.is_none_or(|stream| source.stream.is_none_or(|of| of == stream));
+        let all = slots.flat_map(|slot: SlotRef| logs_of(&self.store, &slot, &self.me.home));
+        // Slots that share a file are read once.
+        let mut seen = BTreeSet::new();
+        Ok(all.filter(meant).filter(|source| seen.insert(source.path.clone())).collect())
     }
 
     pub(super) fn app_of(&self, name: &str) -> Result<AppName, Problem> {

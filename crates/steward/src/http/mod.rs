@@ -1,6 +1,7 @@
 //! The door: HTTP/1.1 and JSON on the local socket. Nothing is decided here; questions and wishes go to the brain.
 
 mod guard;
+mod logs;
 mod reply;
 mod routes;
 mod server;

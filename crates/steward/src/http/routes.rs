@@ -1,9 +1,10 @@
 //! Every route. Types stand in `api`.
 
+use super::logs::{logs, logs_from};
 use super::reply::{Answer, Refused, invalid, json, read};
 use super::server::Client;
 use super::streams;
-use crate::call::{Call, Door, Followed, Verb, Wish};
+use crate::call::{Call, Door, Errand, Followed, Verb, Wish};
 use crate::journal::{Wanted, here};
 use crate::logfile::last_words;
 use crate::preflight;
@@ -15,7 +16,7 @@ use axum::extract::{Extension, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
-use model::{Definition, SlotRef, Stream};
+use model::{Definition, Stream};
 use serde::Deserialize;
 use std::sync::Arc;
 use tokio::task::spawn_blocking;
@@ -24,7 +25,7 @@ use tokio::task::spawn_blocking;
 const BODY: usize = 1 << 20;
 /// Body of a whole file of apps.
 const APPLY_BODY: usize = 8 << 20;
-/// Lines of logs and events, unless asked for otherwise; and at most.
+/// Events, unless asked for otherwise; and at most.
 const LINES: (usize, usize) = (100, 10_000);
 /// Lines and events in the detail of an app.
 const DETAIL: (usize, usize) = (5, 10);
@@ -60,7 +61,8 @@ pub(crate) fn router(house: House) -> Router {
         .route("/apps/{app}/start", post(start))
         .route("/apps/{app}/stop", post(stop))
         .route("/apps/{app}/restart", post(restart))
-        .route("/apps/{app}/logs", get(logs))
+        .route("/apps/{app}/logs", get(logs).post(logs_from).delete(clear))
+        .route("/logs/reopen", post(reopen))
         .route("/apply", post(apply))
         .route("/operations/{id}", get(operation))
         .route("/events", get(events))
@@ -96,12 +98,12 @@ async fn rows(State(house): State<House>, query: Asking) -> Answer {
 
 async fn detail(State(house): State<House>, Path(app): Path<String>) -> Answer {
     let mut detail = house.door.ask(|reply| Call::Detail { app, reply }).await?;
+    let select = detail.app.clone();
+    let (sources, _) = house.door.ask(|reply| Call::Logs { select, stream: None, follow: false, reply }).await?;
     let filled = spawn_blocking(move || {
         for slot in &mut detail.slots {
-            let index = slot.row.slot.rsplit_once('-').and_then(|(_, index)| index.parse().ok());
-            if let (Ok(app), Some(index)) = (slot.row.app.parse(), index) {
-                slot.last_lines = last_words(&SlotRef { app, index }, None, DETAIL.0);
-            }
+            let of = sources.iter().filter(|source| source.slot.to_string() == slot.row.slot);
+            slot.last_lines = last_words(of.cloned().collect(), None, DETAIL.0);
         }
         detail.last_events = here(&Wanted { lines: DETAIL.1, since: None, app: Some(detail.app.clone()) });
         detail
@@ -181,13 +183,36 @@ async fn upgrade(State(house): State<House>, Extension(client): Extension<Client
     wish(&house, client, &headers, follow, Wish::Upgrade).await
 }
 
+async fn clear(parts: Write) -> Answer {
+    let (State(house), Extension(client), Path(select), headers, query) = parts;
+    let stream = asked(query)?.stream;
+    errand(&house, client, &headers, Errand::Clear { select, stream }).await
+}
+
+async fn reopen(State(house): State<House>, Extension(client): Extension<Client>, headers: HeaderMap) -> Answer {
+    errand(&house, client, &headers, Errand::Reopen).await
+}
+
+/// Has something done by the scribe; answers once it is done.
+async fn errand(house: &House, client: Client, headers: &HeaderMap, errand: Errand) -> Answer {
+    let key = key(headers)?;
+    let actor = format!("uid {}", client.0.uid);
+    let done = house.door.ask(|reply| Call::Errand { errand, actor, key, reply }).await?;
+    Ok(json(StatusCode::OK, &done))
+}
+
+/// What makes a write safe to send twice.
+fn key(headers: &HeaderMap) -> Result<Option<String>, Refused> {
+    match headers.get("idempotency-key").map(|key| key.to_str()) {
+        None => Ok(None),
+        Some(Ok(key)) if key.len() <= 128 => Ok(Some(key.to_owned())),
+        Some(_) => Err(invalid(400, "an Idempotency-Key has at most 128 printable characters")),
+    }
+}
+
 /// Hands a wish to the brain; answers once it is written.
 async fn wish(house: &House, client: Client, headers: &HeaderMap, follow: bool, wish: Wish) -> Answer {
-    let key = match headers.get("idempotency-key").map(|key| key.to_str()) {
-        None => None,
-        Some(Ok(key)) if key.len() <= 128 => Some(key.to_owned()),
-        Some(_) => return Err(invalid(400, "an Idempotency-Key has at most 128 printable characters")),
-    };
+    let key = key(headers)?;
     let actor = format!("uid {}", client.0.uid);
     let followed = house.door.ask(|reply| Call::Wish { wish: Box::new(wish), actor, key, reply }).await?;
     Ok(followed_or_now(followed, follow))
@@ -210,13 +235,6 @@ async fn operation(State(house): State<House>, Path(id): Path<String>, query: As
     }
     let now = followed.borrow().clone();
     Ok(json(StatusCode::OK, &*now))
-}
-
-async fn logs(State(house): State<House>, Path(select): Path<String>, query: Asking) -> Answer {
-    let asked = asked(query)?;
-    let (stream, follow, lines) = (asked.stream, asked.follow, asked.lines());
-    let (sources, grown) = house.door.ask(|reply| Call::Logs { select, stream, follow, reply }).await?;
-    Ok(streams::logs(sources, lines, grown))
 }
 
 async fn events(State(house): State<House>, query: Asking) -> Answer {

@@ -1,9 +1,8 @@
 //! Answers that go on: one JSON object a line.
 
 use super::reply::line;
-use crate::call::{Followed, Grown};
+use crate::call::Followed;
 use crate::journal::{Wanted, here};
-use crate::logfile::{Follower, Source, backlog};
 use api::{EventLine, OperationState};
 use axum::body::{Body, Bytes};
 use axum::http::{StatusCode, header};
@@ -32,7 +31,12 @@ impl hyper::body::Body for Lines {
 }
 
 fn answer(status: StatusCode, lines: mpsc::Receiver<Bytes>) -> Response {
-    let head = [(header::CONTENT_TYPE, "application/x-ndjson"), (header::CACHE_CONTROL, "no-store")];
+    answer_as("application/x-ndjson", status, lines)
+}
+
+/// An answer of this type that goes on.
+pub(super) fn answer_as(kind: &'static str, status: StatusCode, lines: mpsc::Receiver<Bytes>) -> Response {
+    let head = [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-store")];
     (status, head, Body::new(Lines(lines))).into_response()
 }
 
@@ -102,55 +106,4 @@ fn lagged(seq: u64, missed: u64) -> EventLine {
         actor: "abide".to_owned(),
         data: serde_json::json!({ "missed": missed }),
     }
-}
-
-/// Lines of logs, and then those that come.
-pub(super) fn logs(sources: Vec<Source>, count: usize, grown: Option<Grown>) -> Response {
-    let (out, lines) = mpsc::channel(WAITING);
-    tokio::spawn(async move {
-        let follow = grown.is_some();
-        let first = spawn_blocking(move || {
-            let followers: Vec<Follower> = sources.iter().cloned().map(Follower::from_end).collect();
-            let ends: Vec<u64> = followers.iter().map(Follower::offset).collect();
-            let known = backlog(&sources, count, follow.then_some(&ends[..]));
-            (known, followers)
-        });
-        let Ok((known, mut followers)) = first.await else { return };
-        for entry in known {
-            if out.send(line(&entry)).await.is_err() {
-                return;
-            }
-        }
-        let Some(mut grown) = grown else { return };
-        loop {
-            let read = spawn_blocking(move || {
-                let mut found = Vec::new();
-                let mut more = false;
-                for follower in &mut followers {
-                    more |= follower.read(&mut found);
-                }
-                (followers, found, more)
-            });
-            let Ok((back, found, more)) = read.await else { return };
-            followers = back;
-            for entry in found {
-                if out.send(line(&entry)).await.is_err() {
-                    return;
-                }
-            }
-            if more {
-                continue;
-            }
-            tokio::select! {
-                // A hint that was lost is a hint too.
-                hint = grown.recv() => if matches!(hint, Err(broadcast::error::RecvError::Closed)) { return },
-                () = out.closed() => return,
-            }
-            // Many hints at once need one look.
-            while !matches!(grown.try_recv(), Err(broadcast::error::TryRecvError::Empty | broadcast::error::TryRecvError::Closed))
-            {
-            }
-        }
-    });
-    answer(StatusCode::OK, lines)
 }

@@ -43,6 +43,10 @@ fn house() -> (House, tokio::task::JoinHandle<Vec<String>>) {
                     });
                     _ = reply.send(Ok(followed));
                 }
+                Call::Errand { errand, actor, key, reply } => {
+                    heard.push(format!("{errand:?} by {actor} key {key:?}"));
+                    _ = reply.send(Ok(api::LogsDone { what: "clear".to_owned(), files: Vec::new() }));
+                }
                 other => panic!("{other:?} was not expected"),
             }
         }
@@ -75,8 +79,13 @@ async fn routes_reach_the_brain() {
     let (status, text) = ask(&house, Method::DELETE, "/api/v1/apps/all?follow=true", None, "").await;
     let states: Vec<bool> = text.lines().map(|line| line.contains("\"done\"")).collect();
     assert!(status == 202 && states.last() == Some(&true) && text.ends_with('\n'), "{text}");
+    let (status, text) = ask(&house, Method::DELETE, "/api/v1/apps/web/logs?stream=err", None, "").await;
+    assert!(status == 200 && text == r#"{"what":"clear","files":[]}"#, "{text}");
+    assert_eq!(ask(&house, Method::POST, "/api/v1/logs/reopen", None, "").await.0, 200);
     drop(house);
     let heard = brain.await.expect("brain");
+    assert_eq!(heard[4], "Clear { select: \"web\", stream: Some(Err) } by uid 42 key Some(\"k\")");
+    assert_eq!(heard[5], "Reopen by uid 42 key Some(\"k\")");
     assert_eq!(heard[0], "rows Some(\"web,api\")");
     assert_eq!(heard[2], "Stop web,api-* by uid 42 key Some(\"k\")");
     assert_eq!(heard[3], "Delete all by uid 42 key Some(\"k\")");

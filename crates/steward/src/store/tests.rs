@@ -23,7 +23,11 @@ fn define(app: &str, id: u32, run: bool) -> Act {
     let definition = Definition { spec, session_env: BTreeMap::new(), umask: 0o22, source: None };
     let slot_ids = BTreeMap::from([(0, SlotId(id))]);
     let (definition, generation) = (Arc::new(definition), Generation(1));
-    Act::Define { apps: vec![Defined { definition, generation, run, slot_ids, slot_wishes: BTreeMap::new() }], start: Vec::new() }
+    Act::Define {
+        apps: vec![Defined { definition, generation, run, slot_ids, slot_wishes: BTreeMap::new() }],
+        start: Vec::new(),
+        daemon: model::DaemonSettings::default(),
+    }
 }
 
 fn wish(app: &str, slots: Option<Vec<u32>>, run: bool) -> Act {
@@ -302,4 +306,27 @@ fn a_lives_journal_that_could_not_be_written_is_written_whole_later() {
         journal.note(life(2)).expect("written");
     }
     assert!(fs::metadata(folder.path().join("lives")).expect("there").len() < 300 << 10);
+}
+
+#[test]
+fn the_managers_settings_outlive_compaction_and_older_records_have_none() {
+    let folder = tempfile::tempdir().expect("tempdir");
+    let settings = |max| model::DaemonSettings { log_total_max: Some(max), ..model::DaemonSettings::default() };
+    let set = |daemon| Act::Define { apps: Vec::new(), start: Vec::new(), daemon };
+    let mut store = open(folder.path());
+    save(&mut store, set(model::DaemonSettings { log_max_files: Some(3), ..settings(7) }));
+    save(&mut store, define("a", 0, true));
+    save(&mut store, set(settings(9)));
+    let want = model::DaemonSettings { log_max_files: Some(3), ..settings(9) };
+    assert_eq!(store.state().daemon, want);
+    let mut again = State::default();
+    store.state().records(0).iter().for_each(|record| again.apply(record));
+    assert_eq!(again.daemon, want);
+    drop(store);
+    assert_eq!(open(folder.path()).state().daemon, want);
+    let older = r#"{"v":1,"op":1,"at":0,"actor":"x","do":{"base":{"next_slot_id":1,"reserve":2}}}"#;
+    let record: Record = serde_json::from_str(older).expect("read");
+    let mut state = State::default();
+    state.apply(&record);
+    assert!(state.daemon.is_empty());
 }

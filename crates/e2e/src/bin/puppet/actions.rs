@@ -1,5 +1,6 @@
 //! Doing it.
 
+use crate::output;
 use crate::script::Action;
 use crate::signals;
 use e2e::Pause;
@@ -15,7 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// The exit code of a puppet whose output was closed under it.
-const BROKEN_OUTPUT: i32 = 97;
+pub const BROKEN_OUTPUT: i32 = 97;
 
 /// Carries out a script; at its end the puppet exits with 0.
 pub fn perform(script: &[Action]) {
@@ -40,6 +41,9 @@ fn step(action: &Action, children: &mut Vec<Child>) {
             }
         }
         Action::Lines { count, rate, out, err } => lines(*count, *rate, *out, *err),
+        Action::Flood { count, rate, pauses } => output::flood(*count, *rate, pauses.as_deref()),
+        Action::Noise { count, seed } => output::noise(*count, *seed),
+        Action::Wall(count) => output::wall(*count),
         Action::Print { text, err } => say(text, !err, *err),
         Action::Env(name) => match std::env::var_os(name) {
             Some(value) => say(&format!("{name}={}", value.to_string_lossy()), true, false),

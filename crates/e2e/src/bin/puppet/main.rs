@@ -3,6 +3,7 @@
 //! It ends by itself when the test that it belongs to (`E2E_GUARD`, `pid:start`) has been gone for 120 seconds.
 
 mod actions;
+mod output;
 mod script;
 mod signals;
 

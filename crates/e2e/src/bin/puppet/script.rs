@@ -14,6 +14,13 @@ pub enum Action {
     Need(PathBuf, i32),
     /// `lines:COUNT:RATE[:err|:both]`: prints `line 1` … `line COUNT` (0 = for ever), RATE a second (0 = flat out).
     Lines { count: u64, rate: u64, out: bool, err: bool },
+    /// `flood:COUNT[:RATE[:FILE]]`: so many numbered lines of 100 bytes, RATE a second (0 = flat out), in pieces of 8 KiB; the longest time
+    /// that one write took goes to the file.
+    Flood { count: u64, rate: u64, pauses: Option<PathBuf> },
+    /// `noise:COUNT:SEED`: so many bytes of chance, every value among them; the seed says which.
+    Noise { count: u64, seed: u64 },
+    /// `wall:COUNT`: so many times `w`, and no line feed.
+    Wall(u64),
     /// `print:TEXT`, `eprint:TEXT`: a line to stdout, to stderr.
     Print { text: String, err: bool },
     /// `env:NAME`: prints `NAME=value`, or `NAME is unset`.
@@ -78,6 +85,17 @@ pub fn parse(args: &[String]) -> Result<Vec<Action>, String> {
                 let to = parts.get(2).copied().unwrap_or("out");
                 Action::Lines { count, rate, out: to != "err", err: to != "out" }
             }
+            "flood" => {
+                let mut parts = value.splitn(3, ':');
+                let mut next = || parts.next().unwrap_or("0");
+                let (count, rate) = (number(next())?, number(next())?);
+                Action::Flood { count, rate, pauses: parts.next().map(PathBuf::from) }
+            }
+            "noise" => {
+                let (count, seed) = value.split_once(':').ok_or_else(wrong)?;
+                Action::Noise { count: number(count)?, seed: number(seed)? }
+            }
+            "wall" => Action::Wall(number(value)?),
             "print" | "eprint" => Action::Print { text: value.to_owned(), err: name == "eprint" },
             "env" => Action::Env(value.to_owned()),
             "ignore" => Action::Ignore,

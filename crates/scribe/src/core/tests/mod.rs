@@ -1,5 +1,10 @@
 //! The core in a world of memory, where everything can be cut short.
 
 mod crashes;
+mod drops;
+mod forms;
+mod keep;
+mod kernel;
+mod lines;
 mod scenes;
 mod world;

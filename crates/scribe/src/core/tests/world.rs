@@ -1,58 +1,76 @@
 //! FIFOs, files and a steward in memory. Pulling the plug between any two effects leaves what a kernel would leave.
 
 use crate::core::*;
-use model::{FromScribe, INDEX_RECORD_BYTES, IndexRecord, InstanceId, LogPolicy, Stream, StreamId, Tick, ToScribe, Wall};
+use model::{
+    FromScribe, INDEX_RECORD_BYTES, IndexRecord, InstanceId, LogForm, LogPolicy, Stream, StreamId, Tick, ToScribe, Wall,
+};
 use std::collections::{BTreeMap, VecDeque};
+
+mod background;
 
 pub const FILE: &str = "log";
 
 #[derive(Debug, Default)]
-struct Fifo {
-    bytes: VecDeque<u8>,
-    writers: u32,
+pub struct Fifo {
+    pub bytes: VecDeque<u8>,
+    pub writers: u32,
     /// News since the last report, for `Edge`.
-    news: bool,
+    pub news: bool,
 }
 
 #[derive(Debug)]
-struct Opened {
-    path: String,
-    interest: Interest,
+pub struct Opened {
+    pub path: String,
+    pub interest: Interest,
     /// A reader that came after the writers is never told of their end.
-    tells_hangup: bool,
+    pub tells_hangup: bool,
 }
 
 pub struct World {
-    core: Core,
-    now: Now,
-    fifos: BTreeMap<String, Fifo>,
-    names: BTreeMap<String, u64>,
-    inodes: BTreeMap<u64, Vec<u8>>,
-    next_inode: u64,
-    streams: BTreeMap<StreamKey, Opened>,
-    logs: BTreeMap<FileKey, (String, u64)>,
+    pub(super) core: Core,
+    pub(super) now: Now,
+    pub(super) fifos: BTreeMap<String, Fifo>,
+    pub(super) names: BTreeMap<String, u64>,
+    pub(super) inodes: BTreeMap<u64, Vec<u8>>,
+    pub(super) next_inode: u64,
+    pub(super) streams: BTreeMap<StreamKey, Opened>,
+    pub(super) logs: BTreeMap<FileKey, (String, u64)>,
     /// What the steward says to every new scribe.
-    opens: BTreeMap<StreamId, ToScribe>,
+    pub(super) opens: BTreeMap<StreamId, ToScribe>,
     pub heard: Vec<FromScribe>,
     pub link_room: usize,
     pub max_files: u32,
+    /// What is said of streams that are opened.
+    pub form: LogForm,
     /// After a crash so many are wanted.
     pub later_max_files: Option<u32>,
     /// Answers given instead of the effect, by the effect's first word.
     pub faults: BTreeMap<&'static str, Cause>,
     /// Effects until the plug is pulled.
     pub plug: Option<u64>,
-    /// A kill within a splice: so many of its bytes have been moved.
+    /// A kill within a move: so many of its bytes have been moved, or written and not consumed.
     pub torn: u64,
     /// Effects after that until it is pulled again.
     pub second_plug: Option<u64>,
     pub effects: u64,
+    /// What is being compressed: log, path, inode.
+    pub(super) background: Option<(String, String, u64)>,
+    /// When a file was written last, by inode.
+    pub(super) written: BTreeMap<u64, Wall>,
+    pub surveys: u64,
+    nanos: u64,
+    /// What every `Open` says, but for sizes and counts.
+    pub policy: LogPolicy,
     pub done: Vec<String>,
-    exited: bool,
+    pub(super) exited: bool,
 }
 
-pub fn id(instance: u64) -> StreamId {
-    StreamId { instance: InstanceId(instance), stream: Stream::Out }
+/// From here on numbers mean the standard errors of lives.
+pub const ERR: u64 = 10_000;
+
+pub fn id(number: u64) -> StreamId {
+    let stream = if number < ERR { Stream::Out } else { Stream::Err };
+    StreamId { instance: InstanceId(number % ERR), stream }
 }
 
 fn fifo_path(instance: u64) -> String {
@@ -74,12 +92,18 @@ impl World {
             heard: Vec::new(),
             link_room: usize::MAX,
             max_files: 1000,
+            form: LogForm { app: "web".to_owned(), slot: "web-0".to_owned(), ..LogForm::default() },
             later_max_files: None,
             faults: BTreeMap::new(),
             plug: None,
             torn: 0,
             second_plug: None,
             effects: 0,
+            background: None,
+            written: BTreeMap::new(),
+            surveys: 0,
+            nanos: 0,
+            policy: LogPolicy::plain(0, 0),
             done: Vec::new(),
             exited: false,
         };
@@ -93,8 +117,8 @@ impl World {
             id: id(instance),
             fifo: fifo_path(instance),
             file: file.to_owned(),
-            policy: LogPolicy::plain(max_size, self.max_files),
-            form: model::LogForm::default(),
+            policy: LogPolicy { max_size, max_files: self.max_files, ..self.policy.clone() },
+            form: self.form.clone(),
             born,
             ended: false,
         };
@@ -129,7 +153,7 @@ impl World {
     /// Lets time pass to a deadline, if there is one.
     pub fn wait(&mut self) -> bool {
         let Some(at) = self.core.deadline() else { return false };
-        self.now.tick = self.now.tick.max(at);
+        self.advance(at);
         self.happen(Happening::Due);
         self.settle();
         true
@@ -149,7 +173,7 @@ impl World {
         for _ in 0..10_000 {
             // Rests are not worth a scene.
             while let Some(at) = self.core.deadline().filter(|at| *at <= self.now.tick + REST_WITHIN) {
-                self.now.tick = self.now.tick.max(at);
+                self.advance(at);
                 self.happen(Happening::Due);
             }
             let ready = self.streams.iter().find_map(|(key, opened)| {
@@ -180,11 +204,7 @@ impl World {
             assert!(asking.is_none_or(|at| at + 1 == out.len()), "only the last may ask: {out:?}");
             for effect in out {
                 if self.plug.is_some_and(|plug| self.effects >= plug) {
-                    if let Effect::Splice { stream, file, at, len } = effect
-                        && self.torn > 0
-                    {
-                        self.perform(Effect::Splice { stream, file, at, len: len.min(self.torn) });
-                    }
+                    self.tear(effect);
                     self.plug = self.second_plug.take().map(|later| self.effects + later);
                     return self.restart();
                 }
@@ -197,11 +217,12 @@ impl World {
         }
     }
 
-    fn restart(&mut self) {
+    pub fn restart(&mut self) {
         self.done.push("--- crash ---".to_owned());
         self.core = Core::new(1);
         self.streams.clear();
         self.logs.clear();
+        self.background = None;
         self.happen(Happening::Started { pid: 2 });
         self.max_files = self.later_max_files.unwrap_or(self.max_files);
         for message in self.opens.values_mut() {
@@ -214,148 +235,6 @@ impl World {
             self.happen(Happening::Said(message));
             self.settle();
         }
-    }
-
-    fn perform(&mut self, effect: Effect) -> Option<Answer> {
-        let words = format!("{effect:?}");
-        let first = words.split([' ', '(']).next().unwrap_or_default().to_owned();
-        self.done.push(words);
-        if let Some(cause) = self.faults.get(first.as_str()) {
-            return Some(Answer::Failed(*cause));
-        }
-        Some(match effect {
-            Effect::OpenFifo { stream, path } => match self.fifos.get(&path) {
-                Some(fifo) => {
-                    let tells_hangup = fifo.writers > 0;
-                    self.streams.insert(stream, Opened { path, interest: Interest::Level, tells_hangup });
-                    Answer::Fifo { capacity: TURN_BYTES }
-                }
-                None => Answer::Missing,
-            },
-            Effect::CloseFifo { stream } => {
-                self.streams.remove(&stream).expect("open");
-                return None;
-            }
-            Effect::Watch { stream, interest } => {
-                let opened = self.streams.get_mut(&stream).expect("open");
-                opened.interest = interest;
-                // Setting it anew reports what is there.
-                self.fifos.get_mut(&opened.path).expect("a fifo").news = true;
-                return None;
-            }
-            Effect::Peek { stream, budget } => {
-                let fifo = &self.fifos[&self.streams[&stream].path];
-                let bytes: Vec<u8> = fifo.bytes.iter().copied().take(TURN_BYTES as usize).collect();
-                self.or_empty(stream, !bytes.is_empty(), |_| Answer::Peeked(Cut::of(&bytes, budget)))
-            }
-            Effect::Splice { stream, file, at, len } | Effect::Copy { stream, file, at, len } => {
-                let path = self.streams[&stream].path.clone();
-                let has = !self.fifos[&path].bytes.is_empty();
-                self.or_empty(stream, has, |world| {
-                    let fifo = world.fifos.get_mut(&path).expect("a fifo");
-                    let count = (len as usize).min(fifo.bytes.len());
-                    let bytes: Vec<u8> = fifo.bytes.drain(..count).collect();
-                    world.write(file, at, &bytes);
-                    Answer::Moved(count as u64)
-                })
-            }
-            Effect::OpenLog { file, path, create } => {
-                if !create && !self.names.contains_key(&path) {
-                    return Some(Answer::Missing);
-                }
-                assert!(self.logs.is_empty(), "one file at a time is open");
-                let inode = self.make(&path);
-                self.logs.insert(file, (path, inode));
-                Answer::Log { size: self.inodes[&inode].len() as u64 }
-            }
-            Effect::OpenIndex { file } => {
-                let inode = self.make(&index_path(&self.logs[&file].0.clone()));
-                let bytes = &self.inodes[&inode];
-                Answer::Index {
-                    last: bytes.len().checked_sub(INDEX_RECORD_BYTES).and_then(|at| IndexRecord::decode(&bytes[at..])),
-                }
-            }
-            Effect::CloseLog { file } => {
-                self.logs.remove(&file).expect("open");
-                return None;
-            }
-            Effect::Stat { file } => {
-                let (path, inode) = &self.logs[&file];
-                match self.names.get(path) == Some(inode) {
-                    true => Answer::Size(self.inodes[inode].len() as u64),
-                    false => Answer::Missing,
-                }
-            }
-            Effect::LastByte { file, size } => Answer::Tail(self.inodes[&self.logs[&file].1][size as usize - 1]),
-            Effect::PutNewline { file, at } => {
-                self.write(file, at, b"\n");
-                Answer::Done
-            }
-            Effect::AppendIndex { file, record } => {
-                let inode = self.make(&index_path(&self.logs[&file].0.clone()));
-                self.inodes.get_mut(&inode).expect("made").extend(record.encode());
-                Answer::Done
-            }
-            Effect::ResetIndex { file } => {
-                let inode = self.make(&index_path(&self.logs[&file].0.clone()));
-                self.inodes.get_mut(&inode).expect("made").clear();
-                Answer::Done
-            }
-            Effect::Siblings { path } => {
-                let exists = |path: &str| self.names.contains_key(path);
-                let at =
-                    |n| Sibling { log: exists(&rotated_path(&path, n)), index: exists(&index_path(&rotated_path(&path, n))) };
-                Answer::Siblings(siblings(at))
-            }
-            Effect::Rename { from, to } => match self.names.remove(&from) {
-                Some(inode) => {
-                    self.names.insert(to, inode);
-                    Answer::Done
-                }
-                None => Answer::Failed(Cause("ENOENT")),
-            },
-            Effect::Remove { path } => {
-                self.names.remove(&path);
-                Answer::Done
-            }
-            Effect::Send(message) => {
-                if self.link_room == 0 {
-                    return Some(Answer::Full);
-                }
-                self.link_room -= 1;
-                self.heard.push(message);
-                Answer::Done
-            }
-            Effect::WatchLink { .. } | Effect::HelloKeeper | Effect::Rescue => return None,
-            Effect::Exit => {
-                self.exited = true;
-                return None;
-            }
-        })
-    }
-
-    fn or_empty(&mut self, stream: StreamKey, has: bool, then: impl FnOnce(&mut World) -> Answer) -> Answer {
-        match has {
-            true => then(self),
-            false if self.fifos[&self.streams[&stream].path].writers > 0 => Answer::Empty,
-            false => Answer::End,
-        }
-    }
-
-    fn make(&mut self, path: &str) -> u64 {
-        if let Some(inode) = self.names.get(path) {
-            return *inode;
-        }
-        self.next_inode += 1;
-        self.names.insert(path.to_owned(), self.next_inode);
-        self.inodes.insert(self.next_inode, Vec::new());
-        self.next_inode
-    }
-
-    fn write(&mut self, file: FileKey, at: u64, bytes: &[u8]) {
-        let data = self.inodes.get_mut(&self.logs[&file].1).expect("open");
-        assert_eq!(at, data.len() as u64, "every write is at the end");
-        data.extend(bytes);
     }
 
     pub fn remove(&mut self, path: &str) {
@@ -390,6 +269,11 @@ impl World {
 
     pub fn exited(&self) -> bool {
         self.exited
+    }
+
+    /// Bytes in a FIFO.
+    pub fn waiting(&self, number: u64) -> usize {
+        self.fifos[&fifo_path(number)].bytes.len()
     }
 
     pub fn stop(&mut self) {

@@ -1,0 +1,120 @@
+//! Log files that somebody else takes away.
+
+use crate::SOON;
+use e2e::{App, Dice, House, Pause, app_file, wait_until};
+use std::collections::BTreeSet;
+use std::fs::{self, OpenOptions};
+use std::path::Path;
+use std::time::Duration;
+
+const LAST: u64 = 3000;
+
+/// An app that prints numbered lines for some seconds.
+fn printing(house: &House) -> App {
+    App::puppet("web", &house.puppet(), &format!("lines:{LAST}:1500 hang")).with("log_max_size = 0")
+}
+
+/// The numbers of the lines in a file; each line must be whole. `truncated` = a first line may have lost its head.
+fn numbers(path: &Path) -> Vec<u64> {
+    let text = String::from_utf8(fs::read(path).unwrap_or_default()).expect("digits");
+    let number = |line: &str| line.strip_prefix("line ").and_then(|n| n.parse().ok()).unwrap_or_else(|| panic!("torn: {line:?}"));
+    text.lines().map(number).collect()
+}
+
+/// In the order of the file, without one twice.
+fn in_order(numbers: &[u64]) -> bool {
+    numbers.windows(2).all(|pair| pair[0] < pair[1])
+}
+
+#[test]
+fn row_18_moved_again_and_again() {
+    let (house, mut dice) = (House::new(), Dice::new());
+    house.up(&app_file(&[printing(&house)]));
+    let (file, mut moved) = (house.log_file("web-0", "out"), Vec::new());
+    wait_until(SOON, "it prints to its end", || {
+        Pause::measure(dice.span(Duration::from_millis(50)));
+        let to = house.file(&format!("moved{}", moved.len()));
+        let end = fs::read_to_string(&file).is_ok_and(|text| text.ends_with(&format!("line {LAST}\n")));
+        if !end && fs::rename(&file, &to).is_ok() {
+            moved.push(to);
+        }
+        end.then_some(())
+    });
+    // What was moved kept its lines, and a new file took the next: nothing is lost at all.
+    let mut found: Vec<u64> = moved.iter().chain([&file]).flat_map(|path| numbers(path)).collect();
+    eprintln!("moved {} times", moved.len());
+    assert!(moved.len() > 5, "{}", moved.len());
+    assert!(in_order(&found), "order across files");
+    found.dedup();
+    assert_eq!(found, (1..=LAST).collect::<Vec<_>>());
+}
+
+#[test]
+fn row_18_removed_again_and_again() {
+    let (house, mut dice) = (House::new(), Dice::new());
+    house.up(&app_file(&[printing(&house)]));
+    let (file, mut removed) = (house.log_file("web-0", "out"), 0);
+    wait_until(SOON, "it prints to its end", || {
+        Pause::measure(dice.span(Duration::from_millis(50)));
+        let found = numbers(&file);
+        assert!(in_order(&found), "{found:?}");
+        let end = found.last() == Some(&LAST);
+        removed += usize::from(!end && fs::remove_file(&file).is_ok());
+        end.then_some(())
+    });
+    assert!(removed > 5, "{removed}");
+    // The folder too.
+    fs::remove_dir_all(house.home().join("logs")).expect("our own folder");
+    house.abide(["restart", "web"]).ok();
+    house.until_logged("web-0", "out", "line 1\n", SOON);
+    assert_eq!(house.slot("web-0").status.word(), "running");
+}
+
+#[test]
+fn row_18_truncated_again_and_again() {
+    let (house, mut dice) = (House::new(), Dice::new());
+    house.up(&app_file(&[printing(&house)]));
+    let (file, mut cut, mut seen) = (house.log_file("web-0", "out"), 0, BTreeSet::new());
+    wait_until(SOON, "it prints to its end", || {
+        Pause::measure(dice.span(Duration::from_millis(50)));
+        let text = fs::read(&file).unwrap_or_default();
+        assert!(!text.contains(&0), "a hole: written far behind the end");
+        let text = String::from_utf8(text).expect("digits");
+        // The truncation may fall between two halves of a line that was moved in two turns; no other line is torn.
+        let found: Vec<u64> = text.lines().skip(1).filter_map(|line| line.strip_prefix("line ")?.parse().ok()).collect();
+        assert!(in_order(&found), "{found:?}");
+        seen.extend(found.iter().copied());
+        let end = found.last() == Some(&LAST);
+        let emptied = !end && OpenOptions::new().write(true).truncate(true).open(&file).is_ok();
+        cut += usize::from(emptied);
+        end.then_some(())
+    });
+    eprintln!("truncated {cut} times, {} of {LAST} lines seen before they went", seen.len());
+    assert!(cut > 5, "{cut}");
+    assert_eq!(house.slot("web-0").restarts, 0);
+    assert_eq!(house.logs("web", 5).last().map(|line| line.line.clone()), Some(format!("line {LAST}")));
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let house = House::new();
+    house.up(&app_file(&[App::puppet("web", &house.puppet(), "lines:50000 hang")]));
+    house.until_logged("web-0", "out", "line 50000\n", SOON);
+    for more in ["", "--json", "--raw", "-f"] {
+        let abide = house.bins().path("abide");
+        let script = format!(
+            "'{}' --home '{}' logs web -n 50000 {more} | head -n 1; echo \"${{PIPESTATUS[0]}}\"",
+            abide.display(),
+            house.home().display()
+        );
+        let mut command = house.plain("bash");
+        command.args(["-c", &script]);
+        let done = e2e::run(command, SOON).ok();
+        let last = done.out.lines().last().unwrap_or_default();
+        assert!(matches!(last, "0" | "141"), "{more:?}: {done:#?}");
+        assert!(!done.err.contains("panicked") && done.out.lines().count() == 2, "{more:?}: {done:#?}");
+    }
+    // The manager has not noticed.
+    house.roles(SOON);
+    assert_eq!(house.slot("web-0").status.word(), "running");
+}

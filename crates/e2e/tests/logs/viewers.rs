@@ -1,0 +1,141 @@
+//! `abide logs` on real logs: rotated, compressed, followed while we are killed.
+
+use crate::{SOON, flooded, flooding};
+use e2e::{App, Dice, House, Pause, app_file, wait_until};
+use std::fs::{self, File};
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+/// `abide logs … ` in the background, its output in a file. Dropped, it ends.
+struct Follower<'a> {
+    house: &'a House,
+    child: Child,
+    name: &'static str,
+}
+
+impl<'a> Follower<'a> {
+    fn new(house: &'a House, name: &'static str, args: &[&str]) -> Follower<'a> {
+        let out = File::create(house.file(name)).expect("a file in our own folder");
+        let err = File::create(house.file(&format!("{name}.err"))).expect("a file in our own folder");
+        let mut command = house.command(args);
+        let child = command.stdin(Stdio::null()).stdout(out).stderr(err).spawn().expect("abide can be run");
+        Follower { house, child, name }
+    }
+
+    fn text(&self) -> String {
+        self.house.read(self.name)
+    }
+
+    #[track_caller]
+    fn until(&mut self, line: &str) -> String {
+        let end = format!("{line}\n");
+        wait_until(SOON, &format!("the follower has seen {line:?}"), || {
+            let over = self.child.try_wait().expect("our own child");
+            assert!(over.is_none(), "it ended: {over:?}: {}", self.house.read(&format!("{}.err", self.name)));
+            let text = self.text();
+            text.ends_with(&end).then_some(text)
+        })
+    }
+}
+
+impl Drop for Follower<'_> {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// After the first, which says that all is ready, the lines 1 to `count`, each once and in order.
+#[track_caller]
+fn check_lines(text: &str, count: u64) {
+    let wrong = text.lines().skip(1).zip(1..).find(|(line, n)| *line != format!("line {n}"));
+    assert_eq!(wrong, None, "lost, doubled or torn");
+    assert_eq!(text.lines().count() as u64, count + 1);
+}
+
+#[test]
+fn following_across_rotation() {
+    let house = House::new();
+    let web =
+        App::puppet("web", &house.puppet(), &format!("print:ready until:{} lines:20000:8000 hang", house.file("go").display()));
+    // Twelve bytes a line: a rotation for every thousand lines or so.
+    house.up(&app_file(&[web.with("log_max_size = \"16K\"\nlog_max_files = 100")]));
+    let mut follower = Follower::new(&house, "seen", &["logs", "web", "--raw", "-f"]);
+    follower.until("ready");
+    house.write("go", "");
+    check_lines(&follower.until("line 20000"), 20_000);
+}
+
+#[test]
+fn following_while_the_steward_is_killed() {
+    let (house, mut dice) = (House::new(), Dice::new());
+    let web =
+        App::puppet("web", &house.puppet(), &format!("print:ready until:{} lines:6000:2000 hang", house.file("go").display()));
+    house.up(&app_file(&[web.with("log_max_size = \"16K\"\nlog_max_files = 100")]));
+    let mut follower = Follower::new(&house, "seen", &["logs", "web", "--raw", "-f"]);
+    follower.until("ready");
+    house.write("go", "");
+    for _ in 0..15 {
+        let victim = wait_until(SOON, "it runs", || house.role("abide-steward").pop());
+        assert!(victim.kill());
+        Pause::measure(dice.span(Duration::from_millis(250)));
+    }
+    house.roles(SOON);
+    check_lines(&follower.until("line 6000"), 6000);
+}
+
+#[test]
+fn following_while_the_scribe_is_killed() {
+    let (house, mut dice) = (House::new(), Dice::new());
+    let web =
+        App::puppet("web", &house.puppet(), &format!("print:ready until:{} lines:6000:2000 hang", house.file("go").display()));
+    house.up(&app_file(&[web.with("log_max_size = \"16K\"\nlog_max_files = 100")]));
+    let mut follower = Follower::new(&house, "seen", &["logs", "web", "--raw", "-f"]);
+    follower.until("ready");
+    house.write("go", "");
+    for _ in 0..15 {
+        let victim = wait_until(SOON, "it runs", || house.role("abide-scribe").pop());
+        assert!(victim.kill());
+        Pause::measure(dice.span(Duration::from_millis(250)));
+    }
+    check_lines(&follower.until("line 6000"), 6000);
+}
+
+#[test]
+fn following_from_life_to_life() {
+    let house = House::new();
+    let starts = house.file("starts");
+    let web = App::puppet("web", &house.puppet(), &format!("note:{} print:born hang", starts.display()));
+    house.up(&app_file(&[web]));
+    house.until_logged("web-0", "out", "born\n", SOON);
+    let mut follower = Follower::new(&house, "seen", &["logs", "web", "--json", "-f", "-n", "100"]);
+    for _ in 0..5 {
+        house.abide(["restart", "web"]).ok();
+    }
+    let lives = wait_until(SOON, "six births", || {
+        assert!(follower.child.try_wait().expect("our own child").is_none());
+        let text = follower.text();
+        let lines: Vec<api::LogLine> =
+            text.split_inclusive('\n').filter(|l| l.ends_with('\n')).map(|l| serde_json::from_str(l).expect("JSON")).collect();
+        (lines.len() == 6).then_some(lines)
+    });
+    let mut instances: Vec<_> = lives.iter().filter_map(|line| line.instance.clone()).collect();
+    instances.sort();
+    instances.dedup();
+    assert_eq!(instances.len(), 6, "each line has its own life: {lives:#?}");
+}
+
+#[test]
+fn the_last_lines_lie_in_rotated_files_too() {
+    let house = House::new();
+    let count = 30_000;
+    house.up(&app_file(&[flooding(&house, "flood", count).with("log_max_size = \"256K\"\nlog_max_files = 100")]));
+    house.write("go", "");
+    flooded(&house, "flood");
+    wait_until(SOON, "the last line is there", || {
+        fs::read(house.log_file("flood-0", "out")).is_ok_and(|bytes| bytes.ends_with(&e2e::flood_line(count))).then_some(())
+    });
+    let shown = house.abide(["logs", "flood", "--raw", "-n", "10000"]).ok().out;
+    let expected: Vec<u8> = (count - 9999..=count).flat_map(e2e::flood_line).collect();
+    assert!(shown.as_bytes() == expected, "{} lines of 10000", shown.lines().count());
+}

@@ -1,0 +1,145 @@
+//! What comes, whatever becomes of the file.
+
+use super::*;
+use crate::{Cursor, LAG_BYTES};
+
+fn more(merge: &mut Merge) -> Vec<String> {
+    merge.wake(None);
+    let (lines, notes) = drain(merge);
+    assert_eq!(notes, []);
+    texts(&lines)
+}
+
+fn begun() -> (Scene, Merge) {
+    let mut scene = Scene::new();
+    scene.write(b"before\n", Some(1));
+    let mut merge = Merge::new(vec![scene.source()], &following());
+    assert!(more(&mut merge).is_empty());
+    (scene, merge)
+}
+
+#[test]
+fn across_rotation_the_rest_comes_first() {
+    let (mut scene, mut merge) = begun();
+    scene.write(b"one\ntw", Some(2));
+    assert_eq!(more(&mut merge), ["one"]);
+    scene.write(b"o\nrest\n", Some(3));
+    scene.rotate();
+    scene.write(b"middle\n", Some(4));
+    scene.rotate();
+    scene.write(b"three\n", Some(5));
+    assert_eq!(more(&mut merge), ["two", "rest", "middle", "three"]);
+    scene.rotate();
+    assert!(more(&mut merge).is_empty());
+    scene.write(b"four\n", None);
+    assert_eq!(more(&mut merge), ["four"]);
+}
+
+#[test]
+fn across_compression() {
+    let (mut scene, mut merge) = begun();
+    scene.write(b"one\n", Some(2));
+    scene.rotate();
+    scene.write(b"two\n", Some(3));
+    scene.rotate();
+    scene.compress(2);
+    scene.compress(1);
+    scene.write(b"three\n", Some(4));
+    assert_eq!(more(&mut merge), ["one", "two", "three"]);
+}
+
+#[test]
+fn clearing_is_told_and_reading_goes_on() {
+    let (mut scene, mut merge) = begun();
+    scene.clear();
+    scene.write(b"longer than what was there before\n", Some(9));
+    merge.wake(None);
+    let (lines, notes) = drain(&mut merge);
+    assert_eq!((texts(&lines), notes), (vec!["longer than what was there before".to_owned()], vec![Note::Cleared]));
+    fs::remove_file(scene.path()).expect("remove");
+    fs::remove_file(scene.path() + ".idx").expect("remove");
+    assert!(more(&mut merge).is_empty());
+    scene.write(b"anew\n", Some(10));
+    assert_eq!(more(&mut merge), ["anew"]);
+}
+
+#[test]
+fn a_file_that_is_removed_leaves_older_ones_alone() {
+    let mut scene = Scene::new();
+    scene.write(b"old\n", Some(1));
+    scene.rotate();
+    scene.write(b"now\n", Some(2));
+    let mut merge = Merge::new(vec![scene.source()], &following());
+    fs::remove_file(scene.path()).expect("remove");
+    fs::remove_file(scene.path() + ".idx").expect("remove");
+    assert!(more(&mut merge).is_empty());
+    scene.write(b"new\n", Some(3));
+    assert_eq!(more(&mut merge), ["new"]);
+}
+
+#[test]
+fn a_log_that_appears_later() {
+    let mut scene = Scene::new();
+    let mut merge = Merge::new(Vec::new(), &following());
+    merge.add(scene.source());
+    assert!(more(&mut merge).is_empty());
+    scene.write(b"first\n", Some(1));
+    assert_eq!(more(&mut merge), ["first"]);
+    merge.add(scene.source());
+    scene.write(b"second\n", Some(2));
+    assert_eq!(more(&mut merge), ["second"]);
+}
+
+#[test]
+fn who_is_far_behind_is_told_how_far() {
+    let (mut scene, mut merge) = begun();
+    let count = LAG_BYTES / 16 + 1000;
+    scene.write(&b"0123456789abcde\n".repeat(count as usize), Some(2));
+    let kept = |merge: &mut Merge| {
+        merge.wake(None);
+        let (lines, notes) = drain(merge);
+        let [Note::Skipped(skipped)] = notes[..] else { panic!("{notes:?}") };
+        (lines.len() as u64, skipped)
+    };
+    let (seen, skipped) = kept(&mut merge);
+    assert!(seen > 1000 && seen + skipped == count, "{seen} + {skipped} = {count}");
+    scene.rotate();
+    for _ in 0..3 {
+        scene.write(&b"0123456789abcde\n".repeat(count as usize / 2), Some(3));
+        scene.rotate();
+        scene.compress(1);
+    }
+    scene.write(b"end\n", Some(4));
+    let (seen, skipped) = kept(&mut merge);
+    assert_eq!(seen + skipped, count / 2 * 3 + 1);
+    let calm = Merge::new(vec![scene.source()], &Query { follow: true, ..Query::default() });
+    assert_eq!(lines(calm).len() as u64, count + count / 2 * 3 + 2, "who asks for what was is shown all of it");
+}
+
+#[test]
+fn another_goes_on_at_the_cursor() {
+    let (mut scene, mut merge) = begun();
+    scene.write(b"one\ntwo\n", Some(2));
+    merge.wake(None);
+    let (_, found) = merge.next().expect("a line");
+    assert!(matches!(found, Found::Line(line) if line.bytes == b"one"));
+    let word = merge.cursor().to_string();
+    drop(merge);
+    let resumed = |scene: &Scene| {
+        let cursor: Cursor = word.parse().expect("ours");
+        lines(Merge::resume(vec![scene.source()], &cursor, &following()))
+    };
+    assert_eq!(texts(&resumed(&scene)), ["two"]);
+    scene.rotate();
+    scene.write(b"three\n", Some(3));
+    scene.rotate();
+    scene.compress(2);
+    scene.write(b"four\n", Some(4));
+    assert_eq!(texts(&resumed(&scene)), ["two", "three", "four"]);
+    // Where it stood is gone; what is older than that has been read.
+    fs::remove_file(scene.place(2) + ".gz").expect("remove");
+    fs::remove_file(scene.place(2) + ".idx").expect("remove");
+    let cursor: Cursor = word.parse().expect("ours");
+    let (left, notes) = drain(&mut Merge::resume(vec![scene.source()], &cursor, &following()));
+    assert_eq!((texts(&left), notes), (vec!["three".to_owned(), "four".to_owned()], vec![Note::Gone]));
+}
