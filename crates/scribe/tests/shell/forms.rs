@@ -59,6 +59,8 @@ pub fn random_bytes() {
     }
 }
 
+const LINES: u32 = 100_000;
+
 /// Nothing is lost, and after a kill at most one turn comes twice.
 pub fn killed_forty_times() {
     for format in [LogFormat::Text, LogFormat::Json] {
@@ -68,12 +70,14 @@ pub fn killed_forty_times() {
         let fifo = house.path(&house.fifo(1));
         let writers = ["a", "b"].map(|who| {
             let mut app = hold(&fifo);
-            std::thread::spawn(move || (0..60_000).for_each(|n| print(&mut app, &format!("{who} {n}\n"))))
+            std::thread::spawn(move || (0..LINES).for_each(|n| print(&mut app, &format!("{who} {n}\n"))))
         });
         let mut dice = Dice(7);
-        for _ in 0..40 {
+        let mut kills = 0;
+        while kills < 40 && !writers.iter().any(std::thread::JoinHandle::is_finished) {
+            kills += 1;
             let goal = house.size(FILE) + dice.next() % 60_000 + 1;
-            until("the log moves on", || house.size(FILE) >= goal);
+            until("the log moves on", || house.size(FILE) >= goal || writers.iter().any(std::thread::JoinHandle::is_finished));
             house.kill();
             house.start();
             house.open(1, FILE, never(), true);
@@ -99,8 +103,9 @@ pub fn killed_forty_times() {
             back += u32::from(n < *next);
             *next = n + 1;
         }
-        assert_eq!(next, BTreeMap::from([("a", 60_000), ("b", 60_000)]), "{format:?}");
-        assert!(back <= 80 && torn <= 40, "{format:?}: {back} returns, {torn} torn lines");
+        assert_eq!(next, BTreeMap::from([("a", LINES), ("b", LINES)]), "{format:?}");
+        assert!(kills > 10 && back <= 2 * kills && torn <= kills, "{format:?}: {kills} kills, {back} returns, {torn} torn lines");
+        println!("{format:?}: {kills} kills, {back} returns, {torn} torn lines");
     }
 }
 
@@ -128,11 +133,13 @@ pub fn a_line_of_a_gigabyte() {
         let grown = memory(house.pid()) - before;
         assert!(grown < 1 << 20, "{format:?}: {grown} bytes more");
         assert!(house.path(&format!("{FILE}.2")).exists() && house.size(&format!("{FILE}.1")) < (8 << 20) + 70_000);
-        let last = std::fs::read(house.path(FILE)).expect("a log");
+        let mut last = std::fs::read(house.path(&format!("{FILE}.1"))).expect("a log");
+        last.extend(std::fs::read(house.path(FILE)).expect("a log"));
         assert!(printed(format, &last).expect("lines").ends_with(b"y\nnext\n"), "{format:?}");
         if format != LogFormat::Raw {
             let parts = last.split(|byte| *byte == b'\n').filter_map(|raw| line(format, raw)).filter(|line| line.part);
-            assert!(parts.map(|part| part.bytes.len()).all(|len| len == 64 * 1024), "{format:?}");
+            let lengths: Vec<usize> = parts.map(|part| part.bytes.len()).filter(|len| *len != 64 * 1024).collect();
+            assert!(lengths.is_empty(), "{format:?} {lengths:?}");
         }
     }
 }
