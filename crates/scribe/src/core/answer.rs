@@ -1,4 +1,4 @@
-//! What comes back from the effects that ask.
+//! What comes back from an effect: plain data.
 
 use super::cut::Cut;
 use super::effect::Cause;

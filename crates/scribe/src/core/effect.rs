@@ -1,5 +1,6 @@
 //! What goes into the core and what comes out of it: plain data.
 
+pub use super::answer::{Answer, Sibling};
 use super::budget::Tally;
 use super::form::{Lead, Rest};
 use model::{FromScribe, IndexRecord, Tick, ToScribe, Wall};

@@ -61,10 +61,10 @@ fn next_special(bytes: &[u8], mut from: usize) -> Option<usize> {
         // above one that was found, so they cost a second look, never a miss.
         let zero = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
         let small = eight.wrapping_sub(ONES * 0x20) & !eight & HIGHS;
-        if small | zero(eight ^ (ONES * 0x22)) | zero(eight ^ (ONES * 0x5c)) | zero(eight ^ (ONES * 0x7f)) != 0 {
-            if let Some(at) = bytes[from..from + 8].iter().position(|byte| is_special(*byte)) {
-                return Some(from + at);
-            }
+        if small | zero(eight ^ (ONES * 0x22)) | zero(eight ^ (ONES * 0x5c)) | zero(eight ^ (ONES * 0x7f)) != 0
+            && let Some(at) = bytes[from..from + 8].iter().position(|byte| is_special(*byte))
+        {
+            return Some(from + at);
         }
         from += 8;
     }

@@ -174,15 +174,15 @@ pub fn two_lives_while_killed() {
 /// Nobody listens while two thousand streams have two messages each to be told: the link is full, and nothing is lost.
 pub fn two_thousand_streams() {
     let mut house = House::new();
-    let apps: Vec<File> = (0..2000).map(|n| house.app(n)).collect();
-    for n in 0..2000 {
+    let apps: Vec<File> = (1..=2000).map(|n| house.app(n)).collect();
+    for n in 1..=2000 {
         house.open(n, &format!("logs/app-{n}.log"), never(), true);
     }
-    for (n, mut app) in apps.into_iter().enumerate() {
+    for (n, mut app) in (1..).zip(apps) {
         print(&mut app, &format!("hello from {n}\n"));
     }
-    (0..2000).for_each(|n| until("every log is written", || house.size(&format!("logs/app-{n}.log")) > 0));
-    for n in 0..2000u64 {
+    (1..=2000).for_each(|n| until("every log is written", || house.size(&format!("logs/app-{n}.log")) > 0));
+    for n in 1..=2000u64 {
         house.hear("opened", |message| matches!(message, FromScribe::Opened { .. }));
         house.hear("sealed", |message| matches!(message, FromScribe::Sealed { id: theirs, .. } if *theirs == id(n)));
         assert_eq!(house.read(&format!("logs/app-{n}.log")), format!("hello from {n}\n"));
@@ -234,7 +234,7 @@ fn bench(how: &str, block: &str, times: usize) {
 pub fn bench_many() {
     let mut house = House::new();
     let begun = Instant::now();
-    let writers: Vec<JoinHandle<()>> = (0..20)
+    let writers: Vec<JoinHandle<()>> = (1..=20)
         .map(|n| {
             let mut app = house.app(n);
             house.open(n, &format!("logs/app-{n}.log"), LogPolicy::default(), true);
@@ -243,7 +243,7 @@ pub fn bench_many() {
         })
         .collect();
     writers.into_iter().for_each(|one| one.join().expect("writer"));
-    (0..20).for_each(|n| assert_eq!(house.hear_sealed(n), (10_000_000, 10_000_000, false)));
+    (1..=20).for_each(|n| assert_eq!(house.hear_sealed(n), (10_000_000, 10_000_000, false)));
     println!("20 x 100,000 lines: {:?} cpu {:?}", begun.elapsed(), cpu(house.pid()));
 
     let mut house = House::new();

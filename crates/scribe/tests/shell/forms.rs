@@ -236,7 +236,7 @@ pub fn closed_and_handed_on() {
         print(&mut child, "from the child\nand again");
         until_idle(&house);
         drop(child);
-        assert_eq!(house.hear_sealed(2).2, true);
+        assert!(house.hear_sealed(2).2);
         let file = std::fs::read(house.path("logs/two.log")).expect("a log");
         let text = String::from_utf8(printed(format, &file).expect("lines")).expect("utf-8");
         assert_eq!(text.trim_end(), "from the leader, from the child\nand again");
