@@ -65,7 +65,7 @@ fn the_scribe_is_killed_sixty_times_in_each_form() {
     let count = sized(200_000, 1_000_000);
     for (form, keys) in KEYS {
         let (house, _) = flood_while_killed("abide-scribe", 1, |house, name| {
-            flooding_at(house, name, count, 50_000).with(keys).with("log_max_size = 0")
+            flooding_at(house, name, count, 20_000).with(keys).with("log_max_size = 0")
         });
         let again = repeated(form, &to_the_end(&house, count), count);
         eprintln!("{form}: {again} lines twice after 60 kills");
