@@ -93,7 +93,8 @@ fn both_streams_in_one_file() {
     let expected = ("one three".to_owned(), "two four".to_owned());
     assert_eq!(read("raw").len(), "one\ntwo\nthree\nfour\n".len());
     let text = read("text");
-    let lines = text.lines().filter_map(|line| line.split_once(' ')?.1.split_once(' ')).map(|(s, l)| (s.to_owned(), l.to_owned()));
+    let lines =
+        text.lines().filter_map(|line| line.split_once(' ')?.1.split_once(' ')).map(|(s, l)| (s.to_owned(), l.to_owned()));
     assert_eq!(streams(lines.collect()), expected, "{text}");
     let lines = read("json");
     let lines = lines.lines().map(|line| serde_json::from_str::<api::LogLine>(line).expect("JSON"));

@@ -34,13 +34,22 @@ fn times_and_words_in_compressed_files() {
     assert!(all.windows(2).all(|pair| time(&pair[0]) <= time(&pair[1])), "times go on");
     // From a time in the middle on, and up to one: together, everything; the borders as the lines' own times say.
     let (early, late) = (time(&all[10_000]), time(&all[30_000]));
-    let expected = |good: &dyn Fn(&str) -> bool| numbers(&all).into_iter().zip(&all).filter(|(_, line)| good(&time(line))).map(|(n, _)| n).collect::<Vec<_>>();
+    let expected = |good: &dyn Fn(&str) -> bool| {
+        numbers(&all).into_iter().zip(&all).filter(|(_, line)| good(&time(line))).map(|(n, _)| n).collect::<Vec<_>>()
+    };
     assert_eq!(numbers(&shown(&house, &["--since", &early])), expected(&|t| *t >= *early));
     let until = numbers(&shown(&house, &["--until", &late, "-n", "100000"]));
     assert!(until == expected(&|t| *t <= *late) || until == expected(&|t| *t < *late), "{} lines", until.len());
     let both = numbers(&shown(&house, &["--since", &early, "--until", &late]));
-    assert!(both == expected(&|t| *t >= *early && *t <= *late) || both == expected(&|t| *t >= *early && *t < *late), "{}", both.len());
-    assert_eq!(numbers(&shown(&house, &["--grep", "^0000[0-9]*77 ", "-n", "100000"])), (1..=COUNT).filter(|n| n % 100 == 77).collect::<Vec<_>>());
+    assert!(
+        both == expected(&|t| *t >= *early && *t <= *late) || both == expected(&|t| *t >= *early && *t < *late),
+        "{}",
+        both.len()
+    );
+    assert_eq!(
+        numbers(&shown(&house, &["--grep", "^0000[0-9]*77 ", "-n", "100000"])),
+        (1..=COUNT).filter(|n| n % 100 == 77).collect::<Vec<_>>()
+    );
     assert_eq!(numbers(&shown(&house, &["--grep", "77 ", "-n", "3"])), [COUNT - 223, COUNT - 123, COUNT - 23]);
     let stamped = house.abide(["logs", "flood", "--timestamps", "-n", "1"]).ok().out;
     assert!(stamped.contains(&format!("{COUNT:09} ")) && stamped.contains(':'), "{stamped:?}");
