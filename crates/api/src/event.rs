@@ -1,5 +1,6 @@
 //! Journals and the manager itself.
 
+use model::DaemonSettings;
 use serde::{Deserialize, Serialize};
 
 /// One entry of the event journal: a line of `events --json`, of `GET /api/v1/events`, and of the files under `events/`.
@@ -63,6 +64,9 @@ pub struct DaemonStatus {
     /// The keeper is the one of before the last upgrade, started again because the new one broke.
     #[serde(default)]
     pub recovered: bool,
+    /// The manager's own settings, each with the value that holds.
+    #[serde(default)]
+    pub settings: DaemonSettings,
     /// Set while the store cannot be written: why.
     pub read_only: Option<String>,
 }

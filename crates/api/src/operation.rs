@@ -1,6 +1,6 @@
 //! Wishes and how they come true.
 
-use model::Definition;
+use model::{DaemonSettings, Definition};
 use serde::{Deserialize, Serialize};
 
 /// `POST /api/v1/apps`: define one app and start it. An existing app of the same name with the same specification is
@@ -17,6 +17,9 @@ pub struct StartRequest {
 pub struct ApplyRequest {
     /// The apps in the order of the file.
     pub definitions: Vec<Definition>,
+    /// The manager's own settings; what is not set stays as it is.
+    #[serde(skip_serializing_if = "DaemonSettings::is_empty", default)]
+    pub daemon: DaemonSettings,
 }
 
 /// What an apply comes to; also the first line of its stream.
@@ -26,6 +29,9 @@ pub struct ApplyReply {
     pub changed: Vec<String>,
     /// Apps that were as wished and run.
     pub unchanged: Vec<String>,
+    /// Whether the manager's own settings have changed.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub daemon: bool,
 }
 
 /// What was asked for.

@@ -85,8 +85,8 @@ pub struct SlotDetail {
     pub next_restart_at: Option<i64>,
     /// The last lines of its log, both streams, oldest first; escaped for a terminal.
     pub last_lines: Vec<String>,
-    /// Its log files.
-    pub log_files: Vec<String>,
+    /// The log files of its standard output and its standard error; `null` where a stream goes nowhere, the same twice where one file takes both.
+    pub log_files: Vec<Option<String>>,
 }
 
 impl From<&model::End> for ExitView {

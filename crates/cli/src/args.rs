@@ -86,7 +86,8 @@ pub enum Command {
     /// Show what apps say
     #[command(
         after_help = "Examples:\n  abide logs                  the last lines of every app\n  abide logs web -f           and \
-                            go on as they come\n  abide logs web-0 --err -n 500\n  abide logs web --raw > web.log"
+                            go on as they come\n  abide logs web-0 --err -n 500\n  abide logs web --raw > web.log\n  abide logs web --clear      \
+                            empty its log files"
     )]
     Logs(Logs),
     /// Show what happened: who did what, every end and why
@@ -208,6 +209,12 @@ pub struct Logs {
     /// The lines alone and as they were written, control characters included; not on a terminal
     #[arg(long, conflicts_with = "json")]
     pub raw: bool,
+    /// Empty these log files and remove their rotated ones, instead of showing them; asks nothing
+    #[arg(long, conflicts_with_all = ["follow", "lines", "raw", "reopen"])]
+    pub clear: bool,
+    /// Have every log file opened anew, instead of showing them: for a logrotate of your own
+    #[arg(long, conflicts_with_all = ["selectors", "follow", "lines", "out", "err", "raw"])]
+    pub reopen: bool,
 }
 
 /// `events`.
@@ -294,6 +301,9 @@ mod tests {
             &["reload", "x"],
             &["daemon", "upgrade", "now"],
             &["logs", "--raw", "--json"],
+            &["logs", "--clear", "-f"],
+            &["logs", "web", "--reopen"],
+            &["logs", "--clear", "-n", "5"],
             &["stop", "--no-wait", "--timeout", "1", "x"],
             &["status"],
             &["stop"],

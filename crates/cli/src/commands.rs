@@ -1,5 +1,6 @@
 //! The commands: each asks the house and renders what it answers.
 
+mod care;
 mod change;
 mod daemon;
 mod keeper;

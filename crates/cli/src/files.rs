@@ -6,7 +6,7 @@ use crate::failure::{Exit, Failure};
 use crate::screen::Screen;
 use crate::session::Session;
 use config::{Diagnostic, Surroundings};
-use model::{AppSpec, Definition};
+use model::{AppSpec, DaemonSettings, Definition};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -25,6 +25,8 @@ pub struct Project {
     pub path: Option<PathBuf>,
     /// Its apps in order.
     pub apps: Vec<AppSpec>,
+    /// The manager's own settings in it.
+    pub daemon: DaemonSettings,
     /// What is odd about it.
     pub warnings: Vec<Finding>,
 }
@@ -165,7 +167,12 @@ pub fn load_stdin() -> Result<Project, Invalid> {
 fn load_text(path: &Path, text: &str) -> Result<Project, Invalid> {
     let loaded =
         config::load(path, text, &System).map_err(|found| Invalid { errors: found.0.iter().map(Finding::from).collect() })?;
-    Ok(Project { path: None, apps: loaded.apps, warnings: loaded.warnings.iter().map(Finding::from).collect() })
+    Ok(Project {
+        path: None,
+        apps: loaded.apps,
+        daemon: loaded.daemon,
+        warnings: loaded.warnings.iter().map(Finding::from).collect(),
+    })
 }
 
 /// An app from the words and flags of `start`.
@@ -181,6 +188,25 @@ pub fn from_flags(words: &[String], flags: &AppFlags) -> Result<AppSpec, Failure
         let next = wrong.help.clone().unwrap_or_else(|| "`abide start --help` shows every flag".to_owned());
         Failure::new(Exit::Usage, wrong.message).next(next)
     })
+}
+
+/// The manager's own settings of all projects together.
+///
+/// # Errors
+/// Two files that set a key to different values.
+pub fn settings(projects: &[Project]) -> Result<DaemonSettings, Failure> {
+    let mut all = DaemonSettings::default();
+    for (at, project) in projects.iter().enumerate() {
+        let place = |project: &Project| project.path.as_deref().map_or("standard input".to_owned(), shown_path);
+        for other in &projects[..at] {
+            if let Some(key) = project.daemon.differs(&other.daemon) {
+                let text = format!("{} and {} set `{key}` of [daemon] to different values", place(other), place(project));
+                return Err(Failure::new(Exit::Config, text).next("there is one manager: set it in one of them"));
+            }
+        }
+        all = project.daemon.over(&all);
+    }
+    Ok(all)
 }
 
 /// The definitions of projects in order, each with the session.

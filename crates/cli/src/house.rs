@@ -142,6 +142,8 @@ impl House {
             }
             if !patience.wait() {
                 let path = self.home.path.display();
+                // Neither a scribe nor a steward may be there to write down what was said.
+                let _ = sys::own_log::rescue(&self.home.path, b"");
                 return Err(Failure::new(
                     Exit::Unreachable,
                     format!("no manager answers in {path} for {}", model::format_span(PATIENCE)),

@@ -50,10 +50,26 @@ pub struct StartFlags {
     pub shell: bool,
     /// `--success-exit-codes`, separated by commas.
     pub success_exit_codes: Option<String>,
+    /// `--log-format`.
+    pub log_format: Option<String>,
+    /// `--log-file`.
+    pub log_file: Option<String>,
+    /// `--out-file`.
+    pub out_file: Option<String>,
+    /// `--err-file`.
+    pub err_file: Option<String>,
+    /// `--merge-logs`.
+    pub merge_logs: bool,
     /// `--log-max-size`.
     pub log_max_size: Option<String>,
     /// `--log-max-files`.
     pub log_max_files: Option<String>,
+    /// `--log-max-age`.
+    pub log_max_age: Option<String>,
+    /// `--log-compress`.
+    pub log_compress: Option<String>,
+    /// `--log-overflow`.
+    pub log_overflow: Option<String>,
     /// `--no-autostart`.
     pub no_autostart: bool,
 }
@@ -161,6 +177,14 @@ fn layer(flags: &StartFlags) -> Layer {
     set("stop_timeout", "--stop-timeout", text(&flags.stop_timeout));
     set("namespace", "--namespace", text(&flags.namespace));
     set("success_exit_codes", "--success-exit-codes", text(&flags.success_exit_codes));
+    set("log_format", "--log-format", text(&flags.log_format));
+    set("log_file", "--log-file", text(&flags.log_file));
+    set("out_file", "--out-file", text(&flags.out_file));
+    set("err_file", "--err-file", text(&flags.err_file));
+    set("log_max_age", "--log-max-age", text(&flags.log_max_age));
+    set("log_compress", "--log-compress", text(&flags.log_compress));
+    set("log_overflow", "--log-overflow", text(&flags.log_overflow));
+    set("merge_logs", "--merge-logs", flags.merge_logs.then_some(Value::Bool(true)));
     set("log_max_size", "--log-max-size", text(&flags.log_max_size));
     set("log_max_files", "--log-max-files", text(&flags.log_max_files));
     set("autostart", "--no-autostart", flags.no_autostart.then_some(Value::Bool(false)));

@@ -11,6 +11,8 @@ pub enum Scope {
     App,
     /// In the table `backoff`.
     Backoff,
+    /// In `[daemon]`.
+    Daemon,
 }
 
 /// Which suffixes a key also takes.
@@ -65,12 +67,13 @@ const fn key(
 }
 
 const KEYS: &[KeyDoc] = {
-    use Scope::{App, Backoff, Top};
+    use Scope::{App, Backoff, Daemon, Top};
     use Unit::{None, Size, Span};
     &[
         key(Top, None, "version", &[], "integer", "1", "version of this format; only 1 exists"),
         key(Top, None, "name", &[], "string", "the folder's name", "name of the group of apps in this file"),
         key(Top, None, "defaults", &[], "table", "none", "values of app keys for every app that does not set them"),
+        key(Top, None, "daemon", &[], "table", "none", "the manager's own settings"),
         key(Top, None, "apps", &[], "table of tables, or list of tables with `name`", "none", "the apps"),
         key(App, None, "cmd", &["command"], "string or list", "required", "what to run: split as a shell splits words, or argv"),
         key(App, None, "args", &[], "list", "none", "arguments appended to `cmd`"),
@@ -104,8 +107,34 @@ const KEYS: &[KeyDoc] = {
         key(App, Span, "stop_timeout", &["kill_timeout"], "duration", "10s", "time to end before SIGKILL to its whole tree"),
         key(App, Span, "start_delay", &[], "duration", "0s", "pause before the first start"),
         key(App, None, "success_exit_codes", &[], "list of integers", "[0]", "exit codes that are no failure"),
+        key(
+            App,
+            None,
+            "log_format",
+            &[],
+            "\"raw\", \"text\" or \"json\"",
+            "\"raw\"",
+            "what stands in a log file: bytes as written, or each line with its time and stream, or as a JSON object",
+        ),
+        key(App, None, "log_file", &[], "path or \"none\"", "none", "one file for both streams"),
+        key(App, None, "out_file", &[], "path or \"none\"", "below the home", "file of standard output; \"none\" discards it"),
+        key(App, None, "err_file", &[], "path or \"none\"", "below the home", "file of standard error; \"none\" discards it"),
+        key(App, None, "merge_logs", &[], "boolean", "false", "standard error goes to where standard output goes"),
         key(App, Size, "log_max_size", &[], "size", "20M", "size at which a log file is rotated; 0 = never"),
         key(App, None, "log_max_files", &[], "integer", "5", "rotated log files that are kept"),
+        key(App, Span, "log_max_age", &[], "duration or \"none\"", "14d", "age at which a rotated log file is removed"),
+        key(App, Span, "log_rotate_every", &[], "duration or \"none\"", "\"none\"", "age at which a log file is rotated"),
+        key(App, None, "log_compress", &[], "\"gzip\" or \"none\"", "\"gzip\"", "how rotated log files are compressed"),
+        key(
+            App,
+            None,
+            "log_overflow",
+            &[],
+            "\"block\" or \"drop\"",
+            "\"block\"",
+            "when a log file cannot take more: the app waits, or what it prints is discarded and counted",
+        ),
+        key(App, Size, "log_total_max", &[], "size", "0", "what all log files of the app may have together; 0 = no limit"),
         key(App, None, "namespace", &[], "string", "\"default\"", "label and selector (`ns:NAME`)"),
         key(Backoff, Span, "min", &[], "duration", "500ms", "pause before the second restart of a streak"),
         key(Backoff, Span, "max", &[], "duration", "60s", "longest pause"),
@@ -121,6 +150,11 @@ const KEYS: &[KeyDoc] = {
             "window in which failures are counted",
         ),
         key(Backoff, None, "threshold", &[], "integer", "5", "more failures than this in the window = given up; 0 = never"),
+        key(Daemon, Size, "log_max_size", &[], "size", "20M", "size at which the manager's own log is rotated; 0 = never"),
+        key(Daemon, None, "log_max_files", &[], "integer", "5", "rotated files of it that are kept"),
+        key(Daemon, Span, "log_max_age", &[], "duration or \"none\"", "14d", "age at which a rotated file of it is removed"),
+        key(Daemon, None, "log_compress", &[], "\"gzip\" or \"none\"", "\"gzip\"", "how rotated files of it are compressed"),
+        key(Daemon, Size, "log_total_max", &[], "size", "5G", "what all log files of the home may have together; 0 = no limit"),
     ]
 };
 
@@ -148,6 +182,14 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("exp_backoff_restart_delay", "backoff"),
     ("app", "apps"),
     ("default", "defaults"),
+    ("stdout", "out_file"),
+    ("stderr", "err_file"),
+    ("stdout_logfile", "out_file"),
+    ("stderr_logfile", "err_file"),
+    ("error_file", "err_file"),
+    ("redirect_stderr", "merge_logs"),
+    ("combine_logs", "merge_logs"),
+    ("max_log_size", "log_max_size"),
 ];
 
 /// Every key that this version knows.
@@ -229,6 +271,7 @@ fn suggest(scope: Scope, written: &str) -> Option<String> {
         Scope::Top => format!("`{}` stands at the top of the file, before the first table", elsewhere.name),
         Scope::App => format!("`{}` belongs to an app: put it into [apps.NAME] or [defaults]", elsewhere.name),
         Scope::Backoff => format!("write `backoff = {{ {lower} = … }}`"),
+        Scope::Daemon => format!("`{}` belongs to the manager: put it into [daemon]", elsewhere.name),
     })
 }
 
@@ -252,7 +295,7 @@ mod tests {
 
     #[test]
     fn no_spelling_means_two_keys() {
-        for scope in [Scope::Top, Scope::App, Scope::Backoff] {
+        for scope in [Scope::Top, Scope::App, Scope::Backoff, Scope::Daemon] {
             let mut all: Vec<String> =
                 KEYS.iter().filter(|k| k.scope == scope).flat_map(KeyDoc::spellings).map(|(text, _)| text).collect();
             let count = all.len();

@@ -3,7 +3,7 @@
 
 use crate::keys::Scope;
 
-const TOP: &[&str] = &["include", "profiles", "daemon", "groups", "schema"];
+const TOP: &[&str] = &["include", "profiles", "groups", "schema"];
 
 /// Durations and sizes stand with every suffix because [`is_later`] takes suffixes off.
 const APP: &[&str] = &[
@@ -84,25 +84,20 @@ const APP: &[&str] = &[
     "seccomp",
     // logs
     "log",
-    "log_format",
-    "log_file",
-    "out_file",
-    "err_file",
-    "merge_logs",
-    "log_max_age",
-    "log_rotate_every",
-    "log_compress",
-    "log_overflow",
     // events outward
     "hooks",
     "otel",
 ];
+
+const DAEMON: &[&str] =
+    &["http", "tls_cert", "tls_key", "metrics", "otel_endpoint", "history", "log_format", "log_overflow", "log_rotate_every"];
 
 /// The names of later keys in a scope.
 pub(crate) fn names(scope: Scope) -> impl Iterator<Item = &'static str> {
     let list = match scope {
         Scope::Top => TOP,
         Scope::App => APP,
+        Scope::Daemon => DAEMON,
         Scope::Backoff => &[],
     };
     list.iter().copied()

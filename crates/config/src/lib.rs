@@ -9,7 +9,7 @@
 //! 2. `keys`, `later`, `layer`: each key is recognised, refused as not yet supported, or unknown.
 //! 3. `resolve`: built-in default < `[defaults]` < `[apps.A]`; `env` and `backoff` merge by key.
 //! 4. `template`, `env`, `texts`: `${…}` is expanded, once; `braces` guards what is filled at birth.
-//! 5. `typed`, `command`, `paths`: text becomes durations, signals, argv, absolute paths.
+//! 5. `typed`, `command`, `paths`, `logs`: text becomes durations, signals, argv, absolute paths.
 //! 6. `fault`, `source`, `diagnostic`: all that is wrong, by place, with what to do about it.
 
 mod base;
@@ -24,6 +24,7 @@ mod keys;
 mod later;
 mod layer;
 mod load;
+mod logs;
 mod paths;
 mod read;
 mod resolve;

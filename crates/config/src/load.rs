@@ -6,13 +6,14 @@ use crate::env::Env;
 use crate::fault::{Fault, Faults, Place};
 use crate::keys::Scope;
 use crate::layer::{self, Entry, Item, Layer, Member, Value};
+use crate::logs;
 use crate::read;
 use crate::resolve;
 use crate::source::Source;
 use crate::surroundings::Surroundings;
 use crate::template;
 use crate::texts::Texts;
-use model::{AppName, AppSpec, SlotRef};
+use model::{AppName, AppSpec, DaemonSettings, SlotRef};
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -32,6 +33,8 @@ pub struct Loaded {
     pub apps: Vec<AppSpec>,
     /// The name of the group: as written, else the name of the file's folder (where it has one).
     pub name: Option<String>,
+    /// The manager's own settings, as far as the file has any.
+    pub daemon: DaemonSettings,
     /// What is odd but no error.
     pub warnings: Vec<Diagnostic>,
 }
@@ -60,6 +63,7 @@ pub fn load(path: &Path, text: &str, around: &dyn Surroundings) -> Result<Loaded
     };
     let defaults = defaults(top.remove("defaults"), &base, &mut faults);
     let drafts = drafts(top.remove("apps"), &base, &mut faults);
+    let daemon = logs::daemon(top.remove("daemon"), &base, &mut faults);
     let mut apps = Vec::new();
     for (name, place, layer) in &drafts {
         apps.extend(resolve::app(name.clone(), place, &[&defaults, layer], &base, &mut faults));
@@ -69,11 +73,11 @@ pub fn load(path: &Path, text: &str, around: &dyn Surroundings) -> Result<Loaded
         return Err(diagnostics(&source, faults));
     }
     let mut warnings = Vec::new();
-    if apps.is_empty() {
+    if apps.is_empty() && daemon.is_empty() {
         let fault = Fault::new(&Place::Whole, "the file defines no app").help("add one: [apps.NAME] with `cmd = \"…\"`");
         warnings.push(source.diagnostic(Severity::Warning, &fault));
     }
-    Ok(Loaded { apps, name, warnings })
+    Ok(Loaded { apps, name, daemon, warnings })
 }
 
 fn diagnostics(source: &Source<'_>, faults: Faults) -> Diagnostics {

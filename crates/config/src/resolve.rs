@@ -8,6 +8,7 @@ use crate::env::{self, Env, Variable};
 use crate::envfile;
 use crate::fault::{Fault, Faults, Place};
 use crate::layer::{Entry, Item, Layer, Member, Value};
+use crate::logs;
 use crate::paths;
 use crate::template;
 use crate::texts::{Texts, malformed};
@@ -102,8 +103,7 @@ pub(crate) fn settings(spec: &mut AppSpec, layers: &[&Layer], base: &Base<'_>, t
     set(key("stop_timeout"), &mut spec.stop_timeout, |e| t.span(e));
     set(key("start_delay"), &mut spec.start_delay, |e| t.span(e));
     set(key("success_exit_codes"), &mut spec.success_exit_codes, |e| t.codes(e));
-    set(key("log_max_size"), &mut spec.log.policy.max_size, |e| t.size(e));
-    set(key("log_max_files"), &mut spec.log.policy.max_files, |e| t.small(e));
+    logs::settings(&mut spec.log, layers, base, t);
     let key = |name| top_backoff(layers, name);
     set(key("min"), &mut spec.backoff.min, |e| t.span(e));
     set(key("max"), &mut spec.backoff.max, |e| t.span(e));

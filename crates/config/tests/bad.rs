@@ -33,7 +33,7 @@ fn keys() {
             "[apps.a]\ncmd = 'x'\ncommand = 'y'\nstop_timeout = '1s'\nkill_timeout_ms = 5\n",
             "[apps.a]\ncmd = 'x'\nbackoff = { min_ms = 1, min = '2s', mix = 3 }\n",
             "include = ['b.toml']\n[profiles.prod.env]\nA = '1'\n[daemon]\nhttp = 'x'\n[apps.a]\ncmd='x'\n",
-            "[apps.a]\ncmd='x'\nready = { tcp = '127.0.0.1:1' }\nmax_memory_mb = 5\nlog_format = 'json'\nprofile = 'prod'\n",
+            "[apps.a]\ncmd='x'\nready = { tcp = '127.0.0.1:1' }\nmax_memory_mb = 5\nlog = 'file'\nprofile = 'prod'\n",
             "[apps.a]\nscript = 'x'\nzebra_crossing = 1\n",
             "[apps.a]\ncmd='x'\nbackoff = 5\nenv = ['A=1']\n",
         ]
@@ -83,6 +83,38 @@ fn values() {
             "args = 'a b'",
             "args = [['a']]",
             "namespace = ''\nargs = { a = 1 }",
+        ]
+    ));
+}
+
+#[test]
+fn logs() {
+    insta::assert_snapshot!(lines(
+        &World::default(),
+        &[
+            "log_format = 'jsonl'\nlog_overflow = 'dorp'\nlog_compress = true",
+            "log_file = 'a.log'\nout_file = 'b.log'",
+            "log_file = 'a.log'\nerr_file = 'b.log'\nmerge_logs = false",
+            "merge_logs = true\nerr_file = 'b.log'",
+            "out_file = 'logs/'\nerr_file = '..'",
+            "out_file = ''\nerr_file = 5",
+            "out_file = '{{port}}.log'\nerr_file = '~bob/x.log'",
+            "out_file = \"a\\u001b.log\"",
+            "log_max_age = 14\nlog_rotate_every = '10ms'\nlog_total_max = 'much'",
+            "stdout = 'x'\nlog_formt = 'json'",
+        ]
+    ));
+}
+
+#[test]
+fn the_managers_own() {
+    insta::assert_snapshot!(report(
+        &World::default(),
+        &[
+            "[daemon]\nhttp = '127.0.0.1:1'\nlog_format = 'json'\nlog_max_sise = 1\n",
+            "daemon = 5\n",
+            "[daemon]\nlog_max_size = 'big'\nlog_max_age = true\nlog_compress = 'zstd'\nlog_total_max = -1\nlog_max_files = '${X}'\n",
+            "log_total_max = '1G'\n[apps.a]\ncmd = 'x'\n",
         ]
     ));
 }

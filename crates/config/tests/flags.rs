@@ -38,6 +38,9 @@ fn every_flag() {
         success_exit_codes: text("0, 143"),
         log_max_size: text("1M"),
         log_max_files: text("2"),
+        log_format: text("text"),
+        out_file: text("o-{{slot}}.log"),
+        merge_logs: true,
         no_autostart: true,
         ..command(&["node server.js --x 'a b'"])
     };
@@ -51,6 +54,8 @@ fn every_flag() {
     assert_eq!((spec.stop_signal, spec.namespace.as_str()), (Signal::INT, "ns"));
     assert_eq!((spec.success_exit_codes.as_slice(), spec.autostart), ([0, 143].as_slice(), false));
     assert_eq!((spec.log.policy.max_size, spec.log.policy.max_files), (1 << 20, 2));
+    assert_eq!((spec.log.format, spec.log.merge), (model::LogFormat::Text, true));
+    assert_eq!(spec.log.out, model::LogTarget::File("/work/o-{{slot}}.log".to_owned()));
     assert_eq!(spec.origins["instances"], Origin::Flag);
     assert_eq!(spec.origins["env.A"], Origin::Flag);
 }
@@ -133,6 +138,11 @@ fn errors_name_the_flag() {
     ] {
         assert_eq!(start(&World::default(), &flags).expect_err("bad"), said, "{flags:?}");
     }
+    let wrong =
+        from_flags(&StartFlags { log_file: text("a"), err_file: text("b"), ..base() }, Path::new("/work"), &World::default());
+    let wrong = wrong.expect_err("bad");
+    assert_eq!(wrong.flag.as_deref(), Some("--err-file"));
+    assert_eq!(wrong.message, "`--err-file`: `--log-file` says already where both streams go");
     let wrong = from_flags(&StartFlags { log_max_size: text("big"), ..base() }, Path::new("/work"), &World::default());
     assert_eq!(wrong.expect_err("bad").flag.as_deref(), Some("--log-max-size"));
     let world = World::default().file("/work/bad.env", "A=1\noops");

@@ -2,7 +2,7 @@
 
 mod support;
 
-use model::{Origin, Restart, Signal};
+use model::{LogFormat, LogOverflow, LogPolicy, LogTarget, Origin, Restart, Signal, Stream};
 use std::path::Path;
 use std::time::Duration;
 use support::World;
@@ -294,4 +294,73 @@ fn every_known_key_is_documented() {
     for key in config::known_keys() {
         assert!(!key.kind.is_empty() && !key.default.is_empty() && !key.doc.is_empty(), "{}", key.name);
     }
+}
+
+/// Where both streams of an app with these lines go.
+fn targets(world: &World, defaults: &str, lines: &str) -> [String; 2] {
+    let log = world.app(&format!("[defaults]\n{defaults}\n[apps.a]\ncmd = 'x'\n{lines}")).log;
+    Stream::BOTH.map(|stream| match log.target(stream) {
+        LogTarget::Home if log.merge => "home, merged".to_owned(),
+        LogTarget::Home => "home".to_owned(),
+        LogTarget::Nowhere => "nowhere".to_owned(),
+        LogTarget::File(path) => format!("{path}{}", if log.merge { ", merged" } else { "" }),
+    })
+}
+
+#[test]
+fn where_streams_go() {
+    let world = World::default().var("DIR", "/var/{{slot}}");
+    let merged = |path: &str| [format!("{path}, merged"), format!("{path}, merged")];
+    let apart = |out: &str, err: &str| [out.to_owned(), err.to_owned()];
+    for (defaults, lines, want) in [
+        ("", "", apart("home", "home")),
+        ("", "merge_logs = true", merged("home")),
+        ("", "log_file = 'a.log'", merged("/srv/shop/a.log")),
+        ("", "log_file = './logs//a.log'\nmerge_logs = true", merged("/srv/shop/logs/a.log")),
+        ("", "out_file = '~/a.log'", apart("/home/u/a.log", "home")),
+        ("", "out_file = '/l/{{slot}}.{{app}}'\nerr_file = '{{home}}/x/../e'", apart("/l/{{slot}}.{{app}}", "{{home}}/x/../e")),
+        ("", "out_file = 'none'", apart("nowhere", "home")),
+        ("", "err_file = 'none'", apart("home", "nowhere")),
+        ("", "log_file = 'none'", apart("nowhere", "nowhere")),
+        ("", "out_file = './none'", apart("/srv/shop/none", "home")),
+        ("", "out_file = 'x'\nmerge_logs = true", merged("/srv/shop/x")),
+        ("", "out_file = 'x'\nerr_file = './x'", merged("/srv/shop/x")),
+        ("", "out_file = '${DIR}/a'", apart("/var/{{{{slot}}/a", "home")),
+        ("log_file = 'all'", "", merged("/srv/shop/all")),
+        ("log_file = 'all'", "out_file = 'x'", apart("/srv/shop/x", "home")),
+        ("log_file = 'all'", "merge_logs = false", apart("home", "home")),
+        ("merge_logs = true", "log_file = 'all'", merged("/srv/shop/all")),
+        ("merge_logs = true", "err_file = 'e'", apart("home", "/srv/shop/e")),
+        ("merge_logs = true", "out_file = 'o'", merged("/srv/shop/o")),
+        ("err_file = 'e'", "merge_logs = true", merged("home")),
+        ("out_file = 'o'\nerr_file = 'e'", "log_file = 'all'", merged("/srv/shop/all")),
+    ] {
+        assert_eq!(targets(&world, defaults, lines), want, "{defaults:?} then {lines:?}");
+    }
+}
+
+#[test]
+fn how_logs_are_kept() {
+    let log = World::default()
+        .lines(
+            "log_format = 'json'\nlog_overflow = 'drop'\nlog_compress = 'none'\nlog_max_age = '2h'\nlog_rotate_every_secs = 60\n\
+             log_total_max_mb = 3\nlog_max_size = 0\nlog_max_files = 0",
+        )
+        .log;
+    let policy = LogPolicy { max_age: Some(ms(7_200_000)), rotate_every: Some(ms(60_000)), ..LogPolicy::plain(0, 0) };
+    assert_eq!((log.format, log.overflow, log.policy, log.total_max), (LogFormat::Json, LogOverflow::Drop, policy, 3 << 20));
+    let never = World::default().lines("log_max_age = 'none'\nlog_rotate_every = '0s'").log.policy;
+    assert_eq!((never.max_age, never.rotate_every), (None, None));
+}
+
+#[test]
+fn the_managers_own_settings() {
+    let world = World::default().var("SIZE", "7M");
+    let load = |text: &str| world.load(text).expect("good");
+    let loaded = load("[daemon]\nlog_max_size = '${SIZE}'\nlog_max_age = 'none'\nlog_compress = 'none'\nlog_total_max = '1G'\n");
+    assert!(loaded.warnings.is_empty() && loaded.apps.is_empty());
+    let (settings, policy) = (&loaded.daemon, loaded.daemon.policy());
+    assert_eq!((policy.max_size, policy.max_files, policy.max_age, policy.compress), (7 << 20, 5, None, false));
+    assert_eq!((settings.log_max_files, settings.total_max()), (None, 1 << 30));
+    assert!(load("[apps.a]\ncmd = 'x'\n").daemon.is_empty());
 }

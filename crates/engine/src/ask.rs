@@ -152,7 +152,8 @@ impl Engine {
     fn redefined(&mut self, slot: &SlotRef, renewed: bool, run: bool, now: Tick, out: &mut Vec<Effect>) {
         let Some(app) = self.apps.get_mut(&slot.app) else { return };
         let (generation, retiring) = (app.generation, app.is_retiring(slot.index));
-        let (stop_signal, stop_timeout) = (app.definition.spec.stop_signal, app.definition.spec.stop_timeout);
+        let definition = app.definition.clone();
+        let spec = &definition.spec;
         let Some(kept) = app.slots.get_mut(&slot.index) else { return };
         if run || retiring {
             kept.wish = None;
@@ -169,10 +170,19 @@ impl Engine {
         match life.and_then(|instance| self.lives.get_mut(&instance)) {
             Some(life) => {
                 // How a life is stopped may change while it runs.
-                life.record.stop_signal = stop_signal;
-                life.record.stop_timeout = stop_timeout;
+                life.record.stop_signal = spec.stop_signal;
+                life.record.stop_timeout = spec.stop_timeout;
                 let old = life.record.generation != generation;
                 let instance = life.id();
+                // So may what becomes of its output; a life of another generation keeps what it was born with.
+                if !old && life.record.log != spec.log {
+                    life.record.log = spec.log.clone();
+                    out.push(Effect::Record(LifeNote::Life(Box::new(life.record.clone()))));
+                    // One that is still looked for has its streams opened when it is found.
+                    if !matches!(life.phase, Phase::Sought { .. } | Phase::Over) {
+                        out.push(Effect::OpenStreams { life: Box::new(life.record.clone()) });
+                    }
+                }
                 let wanted = self.apps.get(&slot.app).is_some_and(|app| app.wants(slot.index));
                 if !wanted {
                     // Defined not to run: what a new steward would stop is stopped now.

@@ -14,7 +14,7 @@ pub(crate) struct Life {
     pub phase: Phase,
     /// When its program began to run, as far as we know.
     pub since: Option<Tick>,
-    /// Which streams are sealed, out and err.
+    /// Which streams are sealed, out and err. One that goes nowhere is so from the beginning.
     pub sealed: [bool; 2],
     /// Whether its streams are drained even if no process of it was ever seen: one may have lived unseen.
     pub drains: bool,
@@ -88,11 +88,12 @@ pub(crate) enum Phase {
 impl Life {
     /// A life that begins now.
     pub(crate) fn begun(record: LifeRecord) -> Life {
+        let sealed = unkept(&record);
         Life {
             record,
             phase: Phase::Begun,
             since: None,
-            sealed: [false; 2],
+            sealed,
             drains: false,
             kept: true,
             looks: (0, 0),
@@ -104,17 +105,8 @@ impl Life {
     /// A life that is only remembered.
     pub(crate) fn recalled(record: LifeRecord) -> Life {
         let phase = if record.ended.is_some() { Phase::Over } else { Phase::Sought { wish: None } };
-        Life {
-            record,
-            phase,
-            since: None,
-            sealed: [false; 2],
-            drains: false,
-            kept: false,
-            looks: (0, 0),
-            alarm: None,
-            stuck: None,
-        }
+        let sealed = unkept(&record);
+        Life { record, phase, since: None, sealed, drains: false, kept: false, looks: (0, 0), alarm: None, stuck: None }
     }
 
     pub(crate) fn id(&self) -> InstanceId {
@@ -149,4 +141,9 @@ impl Life {
         let asked = self.record.stopping.map_or(now, |(at, _)| at);
         asked + self.record.stop_timeout
     }
+}
+
+/// Streams of which nothing will ever be heard.
+fn unkept(record: &LifeRecord) -> [bool; 2] {
+    record.log.kept().map(|kept| !kept)
 }

@@ -52,7 +52,14 @@ impl Engine {
 
     /// Takes a life from the journal. It fills its slot if it is not over; of several, which cannot be, the newest does and
     /// the others are stopped once found.
-    fn remember(&mut self, record: LifeRecord) {
+    fn remember(&mut self, mut record: LifeRecord) {
+        // How its logs are kept may have been changed by a steward that did not live to write it here.
+        if let Some(app) = self.apps.get(&record.slot.app) {
+            let log = &app.definition.spec.log;
+            if app.generation == record.generation && log.kept() == record.log.kept() {
+                record.log = log.clone();
+            }
+        }
         self.next_instance = self.next_instance.max(record.instance.0 + 1);
         let instance = record.instance;
         let slot = record.slot.clone();

@@ -109,6 +109,11 @@ impl LogSpec {
         }
     }
 
+    /// Which streams are kept at all, standard output first: the others are `/dev/null` for the app.
+    pub fn kept(&self) -> [bool; 2] {
+        Stream::BOTH.map(|stream| *self.target(stream) != LogTarget::Nowhere)
+    }
+
     /// The log file of a stream of a slot, relative to the home or absolute; `None` = it goes nowhere. `fill` fills the names into a path.
     pub fn file(&self, slot: &SlotRef, stream: Stream, fill: impl FnOnce(&str) -> String) -> Option<String> {
         match self.target(stream) {
@@ -145,6 +150,7 @@ mod tests {
         spec.out = LogTarget::File("/var/log/web-{{slot}}.log".to_owned());
         assert_eq!(files(&spec), [some("/var/log/web-0.log"), some("/var/log/web-0.log")]);
         (spec.merge, spec.err) = (false, LogTarget::Nowhere);
+        assert_eq!(spec.kept(), [true, false]);
         assert_eq!(files(&spec), [some("/var/log/web-0.log"), None]);
     }
 }

@@ -1,6 +1,6 @@
 //! What the user wrote, with no option left open.
 
-use crate::{AppName, LogSpec, Signal};
+use crate::{AppName, LogSpec, Signal, Stream};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::hash::Hasher;
@@ -151,10 +151,11 @@ impl AppSpec {
         }
     }
 
-    /// Whether a running life of `self` also serves `other`: same program, directory and variables. Only a change of these
-    /// needs another life; everything else is applied to lives that run.
+    /// Whether a running life of `self` also serves `other`: same program, directory and variables, and the same streams that go nowhere
+    /// (which a life gets as `/dev/null` for good). Only a change of these needs another life; everything else is applied to lives that run.
     pub fn same_process(&self, other: &AppSpec) -> bool {
-        self.argv == other.argv && self.cwd == other.cwd && self.env == other.env
+        let same = self.argv == other.argv && self.cwd == other.cwd && self.env == other.env;
+        same && self.log.kept() == other.log.kept()
     }
 
     /// A digest of what shapes the process, for the lives journal. FNV-1a, 64 bit: it tells versions apart, it protects nothing.
@@ -170,6 +171,11 @@ impl AppSpec {
             hash.write(key.as_bytes());
             hash.write_u8(0);
             hash.write(value.as_bytes());
+        }
+        // Nothing for what older versions had, so that their lives are known again.
+        for (stream, _) in Stream::BOTH.into_iter().zip(self.log.kept()).filter(|(_, kept)| !kept) {
+            hash.write_u8(2);
+            hash.write(stream.word().as_bytes());
         }
         hash.finish()
     }

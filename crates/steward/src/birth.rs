@@ -50,6 +50,7 @@ pub(crate) fn lines(bear: &Bear, home: &str, boot: &str) -> Result<Vec<Request>,
         env: env.into_iter().map(|(key, value)| format!("{key}={value}")).collect(),
         cwd: bear.definition.spec.cwd.to_string_lossy().into_owned(),
         umask: bear.definition.umask,
+        kept: life.log.kept(),
         service,
     })
 }
@@ -71,9 +72,9 @@ pub(crate) fn slot_in(tags: &[String]) -> Option<SlotRef> {
     Some(SlotRef { app: value("app")?.parse().ok()?, index: value("slot")?.parse().ok()? })
 }
 
-/// Makes the two FIFOs, 0600. What an earlier try has left is replaced.
-pub(crate) fn make_fifos(handles: &Handles) -> io::Result<()> {
-    for path in &handles.fifos {
+/// Makes the FIFOs of the streams that are kept, 0600. What an earlier try has left is replaced.
+pub(crate) fn make_fifos(handles: &Handles, kept: [bool; 2]) -> io::Result<()> {
+    for (path, _) in handles.fifos.iter().zip(kept).filter(|(_, kept)| *kept) {
         let make = || make_fifo(Path::new(path));
         match make() {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
@@ -139,8 +140,8 @@ mod tests {
         let mut handles = wire::handles("i1");
         handles.fifos = [at("out"), at("err")];
         handles.lock_path = at("lock");
-        make_fifos(&handles).expect("first");
-        make_fifos(&handles).expect("again");
+        make_fifos(&handles, [true; 2]).expect("first");
+        make_fifos(&handles, [true, false]).expect("again");
         remove_files(&handles);
         assert_eq!(std::fs::read_dir(folder.path()).expect("there").count(), 0);
     }

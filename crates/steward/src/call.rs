@@ -1,7 +1,7 @@
 //! What the API asks of the brain.
 
 use crate::logfile::Source;
-use api::{AppDetail, ApplyRequest, DaemonStatus, EventLine, Operation, Problem, SlotRow, StartRequest};
+use api::{AppDetail, ApplyRequest, DaemonStatus, EventLine, LogsDone, Operation, Problem, SlotRow, StartRequest};
 use model::Stream;
 use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -67,6 +67,17 @@ pub(crate) enum Call {
         /// The answer.
         reply: Reply<(Vec<Source>, Option<Grown>)>,
     },
+    /// Something about log files that the scribe does at once.
+    Errand {
+        /// What.
+        errand: Errand,
+        /// Who.
+        actor: String,
+        /// The `Idempotency-Key`.
+        key: Option<String>,
+        /// The answer, once it is done.
+        reply: Reply<LogsDone>,
+    },
     /// The event journal from now on.
     Events {
         /// The answer.
@@ -88,6 +99,20 @@ pub(crate) enum Wish {
     Shutdown,
     /// `POST /daemon/upgrade`.
     Upgrade,
+}
+
+/// Something about log files that the scribe does at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Errand {
+    /// `DELETE /apps/{selector}/logs`.
+    Clear {
+        /// The selector.
+        select: String,
+        /// One stream only.
+        stream: Option<Stream>,
+    },
+    /// `POST /logs/reopen`.
+    Reopen,
 }
 
 /// What is wished of known apps.

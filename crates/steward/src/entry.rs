@@ -51,6 +51,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             say!("ends: {error}");
+            log::last_words();
             eprintln!("abide-steward: {error}");
             ExitCode::FAILURE
         }
@@ -82,7 +83,7 @@ fn run(args: &Args) -> io::Result<ExitCode> {
     std::env::set_current_dir(&args.home).map_err(failed("enter the home"))?;
     rustix::process::umask(rustix::fs::Mode::from_bits_truncate(0o077));
     home::make_folders().map_err(failed("make the folders of the home"))?;
-    log::begin(PathBuf::from(home::LOG), args.foreground);
+    log::begin(args.foreground);
     // Until here nothing was read: an older steward may still be at work.
     let lock = RoleLock::wait(Path::new(home::LOCK)).map_err(failed("lock the steward's role"))?;
     let keeper_pid = rustix::process::getppid().map_or(0, |pid| pid.as_raw_nonzero().get().unsigned_abs());
@@ -102,6 +103,9 @@ fn run(args: &Args) -> io::Result<ExitCode> {
         .thread_keep_alive(Duration::from_secs(1))
         .build()?;
     let leave = runtime.block_on(live(me, keeper, scribe))?;
+    if leave == Leave::Stopped {
+        log::last_words();
+    }
     // A task that hangs on a dead disk is not waited for.
     runtime.shutdown_background();
     let orphaned = leave == Leave::Orphaned && !Path::new(home::STOPPED).exists();

@@ -1,4 +1,6 @@
-//! `{{app}}` and its kin, filled at each birth.
+//! `{{app}}` and its kin, filled at each birth, and what they make of the paths of log files.
+
+use model::{LogSpec, SlotRef, Stream};
 
 /// What the names stand for.
 #[derive(Debug, Clone, Copy)]
@@ -11,6 +13,13 @@ pub(crate) struct Names<'a> {
     pub(crate) instance: &'a str,
     /// `{{home}}`.
     pub(crate) home: &'a str,
+}
+
+/// The log files of a slot, standard output first, as the scribe is told: relative to the home or absolute. `None` = the stream goes nowhere.
+pub(crate) fn log_files(log: &LogSpec, slot: &SlotRef, home: &str) -> [Option<String>; 2] {
+    let (number, name) = (slot.index.to_string(), slot.to_string());
+    let names = Names { app: slot.app.as_str(), slot: &number, instance: &name, home };
+    Stream::BOTH.map(|stream| log.file(slot, stream, |path| fill(path, &names)))
 }
 
 /// Fills the names into a text; `{{{{` becomes `{{`, every other brace stays.
@@ -45,6 +54,17 @@ pub(crate) fn fill(text: &str, names: &Names<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use model::LogTarget;
+
+    #[test]
+    fn log_files_of_a_slot() {
+        let slot = SlotRef { app: "web".parse().expect("name"), index: 2 };
+        let mut log = LogSpec::default();
+        let some = |path: &str| Some(path.to_owned());
+        assert_eq!(log_files(&log, &slot, "/h"), [some("logs/web-2.out.log"), some("logs/web-2.err.log")]);
+        (log.out, log.err) = (LogTarget::File("{{home}}/{{app}}/{{slot}}.{{instance}}".to_owned()), LogTarget::Nowhere);
+        assert_eq!(log_files(&log, &slot, "/h"), [some("/h/web/2.web-2"), None]);
+    }
 
     #[test]
     fn names_are_filled_and_other_braces_stay() {

@@ -13,8 +13,6 @@ pub(crate) const SOCKET: &str = "run/abide.sock";
 pub(crate) const STORE: &str = "store";
 /// One file a day.
 pub(crate) const EVENTS: &str = "events";
-/// The steward's own log.
-pub(crate) const LOG: &str = "daemon.log";
 /// There while the manager is stopped by wish.
 pub(crate) const STOPPED: &str = "stopped";
 /// FIFOs.
@@ -27,11 +25,6 @@ pub(crate) fn make_folders() -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true).mode(0o700);
     [IO, LIVES, STORE, EVENTS, "logs"].into_iter().try_for_each(|folder| builder.create(folder))
-}
-
-/// Log files of a slot, standard output first, as the scribe is told.
-pub(crate) fn log_files(slot: &model::SlotRef) -> [String; 2] {
-    model::Stream::BOTH.map(|stream| format!("logs/{slot}.{stream}.log"))
 }
 
 /// Removes FIFOs and locks that lives of another boot have left: nothing of them can be alive.

@@ -12,6 +12,7 @@ mod entry;
 mod fill;
 mod home;
 mod http;
+mod hush;
 mod journal;
 mod keeper_link;
 mod log;

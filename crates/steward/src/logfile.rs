@@ -36,11 +36,11 @@ pub(crate) struct Line {
 }
 
 impl Source {
-    /// Both streams of a slot.
-    pub(crate) fn both(slot: &SlotRef) -> [Source; 2] {
-        let [out, err] = crate::home::log_files(slot);
-        let source = |stream, path| Source { slot: slot.clone(), stream, path };
-        [source(Stream::Out, out), source(Stream::Err, err)]
+    /// The files of a slot (see `fill::log_files`): one, where it takes both streams; none, where they go nowhere.
+    pub(crate) fn of(slot: &SlotRef, files: [Option<String>; 2]) -> Vec<Source> {
+        let merged = files[0] == files[1];
+        let streams = Stream::BOTH.into_iter().zip(files).take(if merged { 1 } else { 2 });
+        streams.filter_map(|(stream, path)| Some(Source { slot: slot.clone(), stream, path: path? })).collect()
     }
 
     /// As clients see a line.
@@ -73,9 +73,9 @@ pub(crate) fn backlog(sources: &[Source], lines: usize, ends: Option<&[u64]>) ->
 }
 
 /// The last lines that one life (or, without, any) wrote to the logs of a slot, both streams by time, escaped for a terminal.
-pub(crate) fn last_words(slot: &SlotRef, instance: Option<InstanceId>, lines: usize) -> Vec<String> {
+pub(crate) fn last_words(sources: &[Source], instance: Option<InstanceId>, lines: usize) -> Vec<String> {
     let name = instance.map(|instance| instance.to_string());
-    let mut found = backlog(&Source::both(slot), lines, None);
+    let mut found = backlog(sources, lines, None);
     found.retain(|line| name.is_none() || line.instance.is_none() || line.instance == name);
     let skip = found.len().saturating_sub(lines);
     found.into_iter().skip(skip).map(|line| escaped(&line.line)).collect()

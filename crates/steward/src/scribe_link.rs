@@ -36,6 +36,10 @@ pub(crate) struct ScribeLink {
     streams: BTreeMap<StreamId, Wished>,
     owed: BTreeMap<StreamId, Owed>,
     closing: BTreeSet<StreamId>,
+    /// Questions without an answer, and whether this scribe has been asked.
+    questions: BTreeMap<u64, (ToScribe, bool)>,
+    budget: Option<ToScribe>,
+    budget_owed: bool,
     watched: bool,
     watch_owed: bool,
     finish_owed: bool,
@@ -55,6 +59,9 @@ impl ScribeLink {
             streams: BTreeMap::new(),
             owed: BTreeMap::new(),
             closing: BTreeSet::new(),
+            questions: BTreeMap::new(),
+            budget: None,
+            budget_owed: false,
             watched: false,
             watch_owed: false,
             finish_owed: false,
@@ -107,6 +114,25 @@ impl ScribeLink {
         Stream::BOTH.into_iter().any(|stream| self.streams.contains_key(&StreamId { instance, stream }))
     }
 
+    /// Asks (`Reopen`, `Clear`), and asks every new scribe again until [`ScribeLink::answered`].
+    pub(crate) fn ask(&mut self, number: u64, question: ToScribe) {
+        self.questions.insert(number, (question, false));
+    }
+
+    /// The question needs no answer any more.
+    pub(crate) fn answered(&mut self, number: u64) {
+        self.questions.remove(&number);
+    }
+
+    /// How much all log files may have together (`Budget`). Whether that is new.
+    pub(crate) fn budget(&mut self, budget: ToScribe) -> bool {
+        let new = self.budget.as_ref() != Some(&budget);
+        if new {
+            (self.budget, self.budget_owed) = (Some(budget), true);
+        }
+        new
+    }
+
     /// Somebody follows a log, or nobody does any more.
     pub(crate) fn watch(&mut self, on: bool) {
         if self.watched != on {
@@ -124,12 +150,16 @@ impl ScribeLink {
     pub(crate) fn say_all_again(&mut self) {
         self.owed.clear();
         self.owed.extend(self.streams.keys().map(|id| (*id, Owed { open: true, ..Owed::default() })));
+        self.questions.values_mut().for_each(|(_, told)| *told = false);
+        self.budget_owed = self.budget.is_some();
         self.watch_owed |= self.watched;
     }
 
     /// Waits until there is something to read, or room for what is owed.
     pub(crate) async fn ready(&self) -> io::Result<()> {
-        let owing = !self.owed.is_empty() || !self.closing.is_empty() || self.watch_owed || self.finish_owed;
+        let asking = self.questions.values().any(|(_, told)| !told);
+        let owing = !self.owed.is_empty() || !self.closing.is_empty() || asking;
+        let owing = owing || self.budget_owed || self.watch_owed || self.finish_owed;
         let interest =
             if owing && !self.resting && !self.broken { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
         self.socket.ready(interest).await.map(drop)
@@ -168,6 +198,21 @@ impl ScribeLink {
             } else {
                 self.owed.insert(id, left);
             }
+        }
+        if self.budget_owed {
+            let Some(budget) = self.budget.clone() else { return };
+            if !self.tell(&budget) {
+                return;
+            }
+            self.budget_owed = false;
+        }
+        let asked: Vec<u64> = self.questions.iter().filter(|(_, (_, told))| !told).map(|(number, _)| *number).collect();
+        for number in asked {
+            let Some((question, _)) = self.questions.get(&number).cloned() else { continue };
+            if !self.tell(&question) {
+                return;
+            }
+            self.questions.insert(number, (question, true));
         }
         if self.watch_owed && self.tell(&ToScribe::Watch { on: self.watched }) {
             self.watch_owed = false;
@@ -273,6 +318,26 @@ mod tests {
         link.say_all_again();
         link.flush();
         assert!(matches!(told(&far)[..], [ToScribe::Close { .. }, ToScribe::Close { .. }]));
+    }
+
+    #[tokio::test]
+    async fn questions_are_asked_until_they_are_answered() {
+        let (mut link, far) = pair();
+        link.socket.writable().await.expect("room");
+        let budget = ToScribe::Budget { total: 5, apps: Vec::new() };
+        assert!(link.budget(budget.clone()) && !link.budget(budget.clone()));
+        link.ask(7, ToScribe::Reopen { ask: 7 });
+        link.flush();
+        assert_eq!(told(&far), [budget.clone(), ToScribe::Reopen { ask: 7 }]);
+        link.flush();
+        assert_eq!(told(&far), []);
+        link.say_all_again();
+        link.flush();
+        assert_eq!(told(&far), [budget.clone(), ToScribe::Reopen { ask: 7 }]);
+        link.answered(7);
+        link.say_all_again();
+        link.flush();
+        assert_eq!(told(&far), [budget]);
     }
 
     #[tokio::test]

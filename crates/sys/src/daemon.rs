@@ -139,7 +139,11 @@ pub fn keep_home(home: &Path, foreground: bool) -> Result<Kept, NotKept> {
     }
     for tries in 0..LOCK_TRIES {
         match RoleLock::try_take(Path::new("run/lock")) {
-            Ok(Some(lock)) => return Ok(Kept { lock, home }),
+            Ok(Some(lock)) => {
+                // What we and our roles say from now on is for the manager's own log. Without a way into it the house stands all the same.
+                let _ = crate::own_log::enter(&home).and_then(|way| crate::own_log::take_stderr(&way));
+                return Ok(Kept { lock, home });
+            }
             Ok(None) if tries + 1 < LOCK_TRIES => std::thread::sleep(std::time::Duration::from_millis(LOCK_PAUSE_MS)),
             Ok(None) => break,
             Err(error) => return Err(enter("lock", error)),

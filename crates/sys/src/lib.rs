@@ -26,6 +26,8 @@ pub mod last;
 pub mod lives;
 /// File locks that say who is at work.
 pub mod lock;
+/// The way into the manager's own log.
+pub mod own_log;
 /// What is mounted where, told without touching any of it.
 pub mod mounts;
 /// The other end of a local socket, and long socket paths.

@@ -17,6 +17,8 @@ pub struct Birth {
     pub cwd: String,
     /// File mode mask.
     pub umask: u32,
+    /// Which streams are kept, standard output first; the others are `/dev/null`.
+    pub kept: [bool; 2],
 }
 
 /// Names and paths of what the keeper holds for a life.
@@ -49,7 +51,7 @@ pub fn handles(service: &str) -> Handles {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TooLong(pub String);
 
-/// The lines that define and start a life. The FIFOs must exist.
+/// The lines that define and start a life. The FIFOs of streams that are kept must exist.
 ///
 /// # Errors
 /// An argument list or one variable that does not fit into a line of 64 KiB.
@@ -71,12 +73,13 @@ pub fn birth(birth: &Birth) -> Result<Vec<Request>, TooLong> {
     lines.push(env);
     lines.push(Request::new("service.cwd").field(name).field(&birth.cwd));
     lines.push(Request::new("service.umask").field(name).field(format!("{:03o}", birth.umask)));
-    for at in 0..2 {
+    for at in (0..2).filter(|at| birth.kept[*at]) {
         lines.push(Request::new("fd.open").field(&held.writers[at]).field("read,write,handoff").field(&held.fifos[at]));
         lines.push(Request::new("fd.open").field(&held.readers[at]).field("read,nonblock").field(&held.fifos[at]));
     }
     lines.push(Request::new("fd.open").field(&held.lock).field("read,write,create,lock,handoff").field(&held.lock_path));
-    let fds = ["null", &held.writers[0], &held.writers[1], &format!("100={}", held.lock)];
+    let end = |at: usize| if birth.kept[at] { held.writers[at].as_str() } else { "null" };
+    let fds = ["null", end(0), end(1), &format!("100={}", held.lock)];
     lines.push(fds.into_iter().fold(Request::new("service.fds").field(name), Request::field));
     lines.push(Request::new("service.start").field(name));
     match lines.iter().find(|l| l.len() > DIALECT2_LINE) {
@@ -86,10 +89,10 @@ pub fn birth(birth: &Birth) -> Result<Vec<Request>, TooLong> {
 }
 
 /// The lines by which a keeper takes charge of a process that another keeper bore, and holds its streams again.
-pub fn adopt(service: &str, tags: &[String], pid: u32, ident: u64) -> Vec<Request> {
+pub fn adopt(service: &str, tags: &[String], pid: u32, ident: u64, kept: [bool; 2]) -> Vec<Request> {
     let held = handles(service);
     let mut lines = vec![tags.iter().fold(Request::new("service.tags").field(service), Request::field)];
-    for at in 0..2 {
+    for at in (0..2).filter(|at| kept[*at]) {
         lines.push(Request::new("fd.open").field(&held.readers[at]).field("read,nonblock").field(&held.fifos[at]));
     }
     lines.push(Request::new("service.adopt").field(service).field(pid.to_string()).field(ident.to_string()));
@@ -97,6 +100,7 @@ pub fn adopt(service: &str, tags: &[String], pid: u32, ident: u64) -> Vec<Reques
 }
 
 /// The lines that let go of a life's streams, once they are sealed.
-pub fn release(service: &str) -> Vec<Request> {
-    handles(service).readers.iter().map(|name| Request::new("fd.delete").field(name)).collect()
+pub fn release(service: &str, kept: [bool; 2]) -> Vec<Request> {
+    let held = handles(service).readers.into_iter().zip(kept).filter(|(_, kept)| *kept);
+    held.map(|(name, _)| Request::new("fd.delete").field(name)).collect()
 }

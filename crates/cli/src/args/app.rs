@@ -45,12 +45,36 @@ pub struct AppFlags {
     /// Run the command through /bin/sh -c
     #[arg(long)]
     pub shell: bool,
+    /// What stands in log files: raw, text or json [default: raw]
+    #[arg(long, value_name = "WORD")]
+    pub log_format: Option<String>,
+    /// One log file for both streams; none discards them
+    #[arg(long, value_name = "FILE")]
+    pub log_file: Option<String>,
+    /// Log file of standard output; none discards it [default: below the home]
+    #[arg(long, value_name = "FILE")]
+    pub out_file: Option<String>,
+    /// Log file of standard error; none discards it [default: below the home]
+    #[arg(long, value_name = "FILE")]
+    pub err_file: Option<String>,
+    /// Send standard error to where standard output goes
+    #[arg(long)]
+    pub merge_logs: bool,
     /// Rotate a log file at this size, for example 20M; 0 = never [default: 20M]
     #[arg(long, value_name = "SIZE")]
     pub log_max_size: Option<String>,
     /// Keep so many rotated log files [default: 5]
     #[arg(long, value_name = "N")]
     pub log_max_files: Option<String>,
+    /// Remove rotated log files at this age; none = never [default: 14d]
+    #[arg(long, value_name = "SPAN")]
+    pub log_max_age: Option<String>,
+    /// How rotated log files are compressed: gzip or none [default: gzip]
+    #[arg(long, value_name = "WORD")]
+    pub log_compress: Option<String>,
+    /// When a log cannot take more: block (the app waits) or drop [default: block]
+    #[arg(long, value_name = "WORD")]
+    pub log_overflow: Option<String>,
 }
 
 impl AppFlags {
@@ -70,8 +94,16 @@ impl AppFlags {
             stop_timeout,
             namespace,
             shell,
+            log_format,
+            log_file,
+            out_file,
+            err_file,
+            merge_logs,
             log_max_size,
             log_max_files,
+            log_max_age,
+            log_compress,
+            log_overflow,
         } = self;
         [
             ("--name", name.is_some()),
@@ -87,8 +119,16 @@ impl AppFlags {
             ("--stop-timeout", stop_timeout.is_some()),
             ("--namespace", namespace.is_some()),
             ("--shell", *shell),
+            ("--log-format", log_format.is_some()),
+            ("--log-file", log_file.is_some()),
+            ("--out-file", out_file.is_some()),
+            ("--err-file", err_file.is_some()),
+            ("--merge-logs", *merge_logs),
             ("--log-max-size", log_max_size.is_some()),
             ("--log-max-files", log_max_files.is_some()),
+            ("--log-max-age", log_max_age.is_some()),
+            ("--log-compress", log_compress.is_some()),
+            ("--log-overflow", log_overflow.is_some()),
         ]
         .into_iter()
         .filter_map(|(flag, given)| given.then_some(flag))
@@ -115,6 +155,14 @@ impl AppFlags {
             shell: flags.shell,
             log_max_size: flags.log_max_size,
             log_max_files: flags.log_max_files,
+            merge_logs: flags.merge_logs,
+            log_format: flags.log_format,
+            log_file: flags.log_file,
+            out_file: flags.out_file,
+            err_file: flags.err_file,
+            log_max_age: flags.log_max_age,
+            log_compress: flags.log_compress,
+            log_overflow: flags.log_overflow,
             ..StartFlags::default()
         }
     }

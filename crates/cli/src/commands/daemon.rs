@@ -140,6 +140,7 @@ mod tests {
             scribe: None,
             keeper: ProcessRef { pid: 1, version: Some("0.1.0".into()) },
             recovered: false,
+            settings: model::DaemonSettings::default(),
             read_only: Some("ENOSPC".into()),
         };
         assert_eq!(

@@ -85,6 +85,9 @@ impl Batch<'_> {
 /// # Errors
 /// [`Failure`].
 pub fn logs(house: &House, screen: &Screen, args: &Logs) -> Result<(), Failure> {
+    if args.reopen {
+        return super::care::reopen(house, screen);
+    }
     if args.raw && screen.out_tty {
         return Err(Failure::new(Exit::Usage, "--raw would let a log drive your terminal")
             .next("send it elsewhere: abide logs … --raw | less"));
@@ -95,6 +98,9 @@ pub fn logs(house: &House, screen: &Screen, args: &Logs) -> Result<(), Failure> 
         (_, true) => Some("err"),
         _ => None,
     };
+    if args.clear {
+        return super::care::clear(house, screen, &selector, stream);
+    }
     print_logs(house, screen, LogForm::of(screen, args.raw), &selector, stream, args.lines, args.follow)
 }
 

@@ -21,6 +21,8 @@ const ATTACH_LINES: u64 = 10;
 struct UpReport<'a> {
     changed: Vec<String>,
     unchanged: Vec<String>,
+    /// Whether the manager's own settings have changed.
+    settings: bool,
     operation: &'a Operation,
     slots: Vec<SlotRow>,
 }
@@ -32,7 +34,7 @@ struct UpReport<'a> {
 pub fn up(house: &House, screen: &Screen, args: &Up) -> Result<(), Failure> {
     let projects = crate::files::load_all(&crate::files::find(&args.files)?, screen)?;
     let apps = apply(house, screen, projects, Waiting::For(args.wait_timeout))?;
-    if args.attach {
+    if args.attach && !apps.is_empty() {
         screen.say("following the logs; Ctrl-C ends that, the apps run on");
         print_logs(house, screen, LogForm::of(screen, false), &apps, None, ATTACH_LINES, true)?;
     }
@@ -46,21 +48,26 @@ pub fn up(house: &House, screen: &Screen, args: &Up) -> Result<(), Failure> {
 pub fn apply(house: &House, screen: &Screen, projects: Vec<Project>, waiting: Waiting) -> Result<String, Failure> {
     let session = Session::capture(house.home.own);
     session.warn(screen);
+    let daemon = crate::files::settings(&projects)?;
     let definitions = crate::files::definitions(projects, &session)?;
-    if definitions.is_empty() {
+    if definitions.is_empty() && daemon.is_empty() {
         return Err(Failure::new(Exit::Config, "no app is described there").next("add one: [apps.web] with cmd = \"…\""));
     }
     let names: Vec<&str> = definitions.iter().map(|definition| definition.spec.name.as_str()).collect();
     let apps = names.join(",");
-    let body = ApplyRequest { definitions };
+    let body = ApplyRequest { definitions, daemon };
     let operation = carry_out(house, screen, path().segment("apply"), Request::post, Some(&body), waiting)?;
     explain(screen, &operation);
-    let slots = rows_of(house, &apps)?;
+    let settings = operation.apply.as_ref().is_some_and(|reply| reply.daemon);
+    if settings {
+        screen.say("the manager's own settings have changed; `abide daemon status --json` shows them");
+    }
+    let slots = if apps.is_empty() { Vec::new() } else { rows_of(house, &apps)? };
     if screen.json {
         let (changed, unchanged) =
             operation.apply.clone().map_or_else(Default::default, |reply| (reply.changed, reply.unchanged));
-        screen.print_json(&UpReport { changed, unchanged, operation: &operation, slots })?;
-    } else {
+        screen.print_json(&UpReport { changed, unchanged, settings, operation: &operation, slots })?;
+    } else if !slots.is_empty() {
         show_rows(screen, &slots)?;
     }
     match operation.state {

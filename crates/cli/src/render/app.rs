@@ -53,10 +53,7 @@ fn slot_block(text: &mut String, slot: &SlotDetail, now_ms: i64, zone: &TimeZone
         ("health", row.health.as_deref().map(shown)),
         ("last exit", row.exit.as_ref().map(exit_text)),
         ("next restart", slot.next_restart_at.map(|at| local_due(at, now_ms, zone))),
-        (
-            "logs",
-            (!slot.log_files.is_empty()).then(|| slot.log_files.iter().map(|file| shown(file)).collect::<Vec<_>>().join(", ")),
-        ),
+        ("logs", files_text(&slot.log_files)),
     ];
     for (key, value) in optional {
         if let Some(value) = value {
@@ -106,6 +103,16 @@ fn spec_fields(spec: &Value) -> Vec<(&'static str, String)> {
     .collect()
 }
 
+/// Log files in words: each once.
+fn files_text(files: &[Option<String>]) -> Option<String> {
+    let text = |file: &Option<String>| file.as_deref().map_or("none".to_owned(), shown);
+    match files {
+        [] => None,
+        [out, err] if out == err => Some(text(out)),
+        files => Some(files.iter().map(text).collect::<Vec<_>>().join(", ")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,6 +120,20 @@ mod tests {
     use crate::render::table::tests::row;
     use api::{ExitView, SlotRow};
     use model::Status;
+
+    #[test]
+    fn log_files_in_words() {
+        let some = |path: &str| Some(path.to_owned());
+        for (files, want) in [
+            (vec![], None),
+            (vec![some("/a"), some("/b")], some("/a, /b")),
+            (vec![some("/a"), None], some("/a, none")),
+            (vec![some("/a"), some("/a")], some("/a")),
+            (vec![None, None], some("none")),
+        ] {
+            assert_eq!(files_text(&files), want, "{files:?}");
+        }
+    }
 
     #[test]
     fn a_whole_app() {
@@ -125,7 +146,7 @@ mod tests {
             why: Some("restart 4 is due".to_owned()),
             next_restart_at: Some(90_000),
             last_lines: (1..=7).map(|n| format!("line {n}\u{7}")).collect(),
-            log_files: vec!["/h/logs/web-0.out.log".into(), "/h/logs/web-0.err.log".into()],
+            log_files: vec![Some("/h/logs/web-0.out.log".into()), Some("/h/logs/web-0.err.log".into())],
         };
         let detail = AppDetail {
             app: "web".to_owned(),

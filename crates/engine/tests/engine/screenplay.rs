@@ -312,3 +312,46 @@ fn the_house_closes_in_reverse_order_and_bears_no_more() {
          > farewell",
     );
 }
+
+#[test]
+fn what_goes_nowhere_is_not_waited_for() {
+    check(
+        "@+0 define web nowhere=err
+         > bear i1 in web-0
+         @+1ms up i1
+         @+1s stop web
+         > signal i1 SIGTERM
+         @+0 end i1 SIGTERM
+         > look for i1
+         @+0 swept i1 0
+         > forget i1
+         @+0 sealed i1 out
+         > close i1",
+    );
+    check(
+        "@+0 define web nowhere=out,err restart=never
+         > bear i1 in web-0
+         @+1ms up i1
+         @+0 end i1 0
+         > look for i1
+         @+0 swept i1 0
+         > forget i1
+         > close i1
+         = web-0 completed",
+    );
+}
+
+#[test]
+fn other_log_files_reach_a_life_that_runs() {
+    check(
+        "@+0 define web
+         > bear i1 in web-0
+         @+1ms up i1
+         @+1s define web log=/l/a
+         > open i1 /l/a
+         = web-0 running
+         @+1s define web log=/l/a
+         @+1s define web log=/l/b cmd=other
+         > signal i1 SIGTERM",
+    );
+}

@@ -5,8 +5,8 @@
 
 use engine::{Ask, Effect, Engine, Event, FactState, Finding, KeeperFact, Recalled, RecalledApp, StoreNote, Target};
 use model::{
-    AppName, AppSpec, Backoff, Definition, End, Generation, InstanceId, LifeRecord, Restart, Signal, SlotId, SlotRef, Stage,
-    Stream, Tick, Verdict,
+    AppName, AppSpec, Backoff, Definition, End, Generation, InstanceId, LifeRecord, LogTarget, Restart, Signal, SlotId, SlotRef,
+    Stage, Stream, Tick, Verdict,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -163,6 +163,13 @@ impl Play {
                 "stop_timeout" => spec.stop_timeout = span(),
                 "start_delay" => spec.start_delay = span(),
                 "run" => run = value == "true",
+                "log" => spec.log.out = LogTarget::File(value.into()),
+                "nowhere" => {
+                    renewed = 1;
+                    for word in value.split(',') {
+                        *(if word == "out" { &mut spec.log.out } else { &mut spec.log.err }) = LogTarget::Nowhere;
+                    }
+                }
                 "cmd" => (spec.argv, renewed) = (vec![value.into()], 1),
                 _ => panic!("no such setting: {key}"),
             }
@@ -218,13 +225,17 @@ fn short(effect: &Effect) -> Option<String> {
         Effect::Forget { instance } => format!("forget {instance}"),
         Effect::Inspect { life } => format!("inspect {}", life.instance),
         Effect::Close { instance } => format!("close {instance}"),
+        // Which file is said only where a test gave one.
+        Effect::OpenStreams { life } => match &life.log.out {
+            LogTarget::File(path) => format!("open {} {path}", life.instance),
+            _ => return None,
+        },
         Effect::Persist(StoreNote::Errored { slot, .. }) => format!("errored {slot}"),
         Effect::Persist(StoreNote::Gone { app }) => format!("gone {app}"),
         Effect::Farewell => "farewell".into(),
         Effect::Persist(StoreNote::Reserve { .. })
         | Effect::Record(_)
         | Effect::Journal(_)
-        | Effect::OpenStreams { .. }
         | Effect::StreamsBorn { .. }
         | Effect::StreamsEnded { .. } => return None,
     })

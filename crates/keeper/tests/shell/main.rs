@@ -214,6 +214,7 @@ fn a_birth_by_script() {
             .collect(),
         cwd: "/".into(),
         umask: 0o22,
+        kept: [true; 2],
     };
     let lines = birth(&wish).expect("fits");
     assert!(lines.len() > 11, "the environment takes several lines");
@@ -233,7 +234,7 @@ fn a_birth_by_script() {
     // A new keeper adopts it and holds its streams again.
     drop(std::mem::replace(&mut k.process, Command::new("true").spawn().expect("true")).kill());
     let mut second = Keeper::start();
-    second.send_all(&absolute(adopt("i1", &wish.tags, pid, ident)));
+    second.send_all(&absolute(adopt("i1", &wish.tags, pid, ident, [true; 2])));
     assert_eq!(second.up("i1"), (pid, ident));
     second.send(&["service.signal", "i1", "KILL", "group"]);
     // Its parent is whoever adopts orphans here; that one reaps it, sooner or later or never.

@@ -5,7 +5,7 @@ use super::perform::{Hands, log_line};
 use super::relay::Sums;
 use super::worker::Worker;
 use crate::core::{Core, Effect, Happening, Now, StreamKey};
-use model::{LINK_MESSAGE_LIMIT, Tick, ToScribe, Wall};
+use model::{InstanceId, LINK_MESSAGE_LIMIT, LogForm, LogPolicy, Stream, StreamId, Tick, ToScribe, Wall};
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -52,6 +52,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err((what, error)) => {
             log_line(&format!("failed to {what}: {error}"));
+            // What nobody moves any more; if another scribe is at work, it does.
+            let _ = sys::own_log::rescue(Path::new(&home), b"");
             ExitCode::from(70)
         }
     }
@@ -73,6 +75,9 @@ fn run(home: &Path) -> Result<(), Fault> {
     let link = sys::peer::inherited(LINK_FD).map_err(to("take descriptor 4"))?;
     let home: PathBuf = std::path::absolute(home).map_err(to("find the home"))?;
     std::env::set_current_dir(&home).map_err(to("enter the home"))?;
+    // Held as long as we live: so its stream never ends.
+    let way = sys::own_log::enter(&home);
+    let _ = way.as_ref().map(sys::own_log::take_stderr);
     sys::process::raise_nofile();
     let open_files = sys::process::nofile().0;
     // Before the lock, which may be long in coming: until then a signal just ends us.
@@ -113,6 +118,19 @@ pub(super) fn lane(home: PathBuf, link: OwnedFd, at: usize, sums: Arc<Sums>, own
     Scribe { core, hands, effects: Vec::new(), ended: false, finishing: false, at, sums }.live().map_err(to("go on"))
 }
 
+/// The manager's own log, by the rules that hold until a steward says which.
+fn own_log() -> ToScribe {
+    ToScribe::Open {
+        id: StreamId { instance: InstanceId(0), stream: Stream::Out },
+        fifo: sys::own_log::FIFO.to_owned(),
+        file: sys::own_log::FILE.to_owned(),
+        policy: LogPolicy::default(),
+        form: LogForm::default(),
+        born: true,
+        ended: false,
+    }
+}
+
 struct Scribe {
     core: Core,
     hands: Hands,
@@ -134,6 +152,8 @@ impl Scribe {
         let mut ready: Vec<Ready> = Vec::new();
         let mut message = vec![0; LINK_MESSAGE_LIMIT];
         self.happened(Happening::Started { pid: std::process::id() });
+        // Before any steward says so, and whether or not one comes: the manager's own log tells why none does.
+        self.happened(Happening::Said(own_log()));
         while !self.ended {
             let lanes_due = self.hands.lanes.as_ref().and_then(Lanes::deadline);
             let due = self.core.deadline().map(|at| at.0).into_iter().chain(lanes_due).min();

@@ -24,7 +24,7 @@ impl Steward {
             }
             Heard::Error(text) => tell!(kernel, "steward p{}: - error {text:?}", self.pid),
             Heard::Other(words) if words[0].starts_with("bear-") || words[0].starts_with("adopt-") => {
-                self.after(&words[0], kernel)
+                self.after(&words[0], kernel, home)
             }
             Heard::Other(words) if words[0] == "fd.state" && self.stage == Stage::Asking => {
                 self.handles.extend(words.into_iter().nth(1))
@@ -52,7 +52,7 @@ impl Steward {
     }
 
     /// The barrier after the lines of a birth or an adoption: a service that does not even try has been refused.
-    fn after(&mut self, barrier: &str, kernel: &mut Kernel) {
+    fn after(&mut self, barrier: &str, kernel: &mut Kernel, home: &Home) {
         let Some((verb, name)) = barrier.split_once('-') else { return };
         let Ok(instance) = name.parse::<InstanceId>() else { return };
         let refused = matches!(self.services.get(name), None | Some(ServiceState::Down));
@@ -71,7 +71,9 @@ impl Steward {
         let end = End::NotBorn { stage: Step::Prepare, errno: "EIO".to_owned() };
         self.events.push_back(Event::Ended { instance, end, at: Tick(kernel.now) });
         let held = wire::handles(name);
-        for handle in held.writers.iter().chain([&held.lock]) {
+        let kept = home.lives.get(&instance).map_or([true; 2], |life| life.log.kept());
+        let writers = held.writers.iter().zip(kept).filter(|(_, kept)| *kept).map(|(name, _)| name);
+        for handle in writers.chain([&held.lock]) {
             self.say(&Request::new("fd.delete").field(handle));
         }
     }

@@ -92,7 +92,7 @@ impl Steward {
             },
             Effect::Adopt { instance, pid, ident } => {
                 if let Some(life) = home.lives.get(&instance) {
-                    for line in wire::adopt(&instance.to_string(), &tags(life), pid, ident) {
+                    for line in wire::adopt(&instance.to_string(), &tags(life), pid, ident, life.log.kept()) {
                         self.say(&line);
                     }
                     self.say(&Request::new("echo").field(format!("adopt-{instance}")));
@@ -105,7 +105,8 @@ impl Steward {
                 let name = instance.to_string();
                 let handles = wire::handles(&name);
                 self.scribe.close(instance);
-                let mut acts = vec![Act::Lines(wire::release(&name))];
+                let kept = home.lives.get(&instance).map_or([true; 2], |life| life.log.kept());
+                let mut acts = vec![Act::Lines(wire::release(&name, kept))];
                 if !kernel.checks.has(Sabotage::Litter) {
                     acts.extend(handles.fifos.into_iter().chain([handles.lock_path]).map(Act::Unlink));
                 }
@@ -141,12 +142,13 @@ impl Steward {
             env: vec!["ABIDE_HOME=/h".to_owned(), format!("ABIDE_INSTANCE={name}")],
             cwd: "/".to_owned(),
             umask: bear.definition.umask,
+            kept: bear.life.log.kept(),
         };
-        let [out, err] = wire::handles(&name).fifos;
+        let fifos = wire::handles(&name).fifos.into_iter().zip(bear.life.log.kept());
         let mut lines = wire::birth(&birth).unwrap_or_default();
         lines.push(Request::new("echo").field(format!("bear-{name}")));
-        let mut acts =
-            vec![Act::MakeFifo(out), Act::MakeFifo(err), Act::OpenStreams(Box::new(bear.life.clone())), Act::Lines(lines)];
+        let mut acts: Vec<Act> = fifos.filter(|(_, kept)| *kept).map(|(path, _)| Act::MakeFifo(path)).collect();
+        acts.extend([Act::OpenStreams(Box::new(bear.life.clone())), Act::Lines(lines)]);
         if kernel.checks.has(Sabotage::SecondLife) {
             let second = InstanceId(bear.life.instance.0 + 500_000);
             let mut life = bear.life.clone();

@@ -2,10 +2,20 @@
 
 use super::Brain;
 use crate::call::Call;
+use crate::fill::log_files;
 use crate::logfile::Source;
 use crate::select::{includes, resolve};
+use crate::store::Store;
 use api::Problem;
-use model::{AppName, SlotRef, Stream};
+use model::{AppName, LogSpec, SlotRef, Stream};
+
+/// The log files of a slot as its app has them now; below the home for an app that nobody knows any more.
+pub(super) fn log_files_of(store: &Store, slot: &SlotRef, home: &str) -> [Option<String>; 2] {
+    match store.state().app(&slot.app) {
+        Some(app) => log_files(&app.definition.spec.log, slot, home),
+        None => log_files(&LogSpec::default(), slot, home),
+    }
+}
 
 impl Brain {
     /// Answers. Somebody who has gone away meanwhile needs no answer.
@@ -30,15 +40,21 @@ impl Brain {
                 });
                 _ = reply.send(answer);
             }
+            Call::Errand { errand, actor, key, reply } => self.errand(errand, actor, key, reply),
             Call::Events { reply } => _ = reply.send(Ok(self.journal.follow())),
         }
     }
 
-    fn sources(&self, select: &str, stream: Option<Stream>) -> Result<Vec<Source>, Problem> {
+    pub(super) fn sources(&self, select: &str, stream: Option<Stream>) -> Result<Vec<Source>, Problem> {
         let targets = resolve(select, &self.known())?;
         let slots = self.engine.slots().into_iter().map(|view| view.slot).filter(|slot| includes(&targets, slot));
         let meant = |source: &Source| stream.is_none_or(|stream| source.stream == stream);
-        Ok(slots.flat_map(|slot: SlotRef| Source::both(&slot)).filter(meant).collect())
+        Ok(slots.flat_map(|slot: SlotRef| Source::of(&slot, self.log_files(&slot))).filter(meant).collect())
+    }
+
+    /// The log files of a slot as its app has them now.
+    pub(super) fn log_files(&self, slot: &SlotRef) -> [Option<String>; 2] {
+        log_files_of(&self.store, slot, &self.me.home)
     }
 
     pub(super) fn app_of(&self, name: &str) -> Result<AppName, Problem> {

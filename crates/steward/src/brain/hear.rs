@@ -1,8 +1,9 @@
 //! What keeper and scribe say.
 
-use super::run::{Brain, Ending};
+use super::run::{Brain, Ending, OWN};
+use crate::hush::Topic;
 use crate::journal::Entry;
-use crate::log::say;
+use crate::log::{self, say};
 use engine::Event;
 use model::{End, FromScribe, InstanceId, Signal, Stage, Tick, Verdict};
 use serde_json::json;
@@ -58,7 +59,23 @@ impl Brain {
         } else if name == "scribe" && matches!(self.ending, Ending::Draining(_)) && !matches!(state, ServiceState::Up { .. }) {
             self.ending = Ending::Over;
         }
+        if name == "scribe" && self.ending == Ending::Not {
+            self.take_scribes_end(&state);
+        }
         self.services.insert(name, state);
+    }
+
+    /// While no scribe is there, somebody else moves the manager's own log, which says why.
+    fn take_scribes_end(&self, state: &ServiceState) {
+        match state {
+            ServiceState::Up { .. } => {}
+            state => {
+                if let Some((end, _)) = end_of(state) {
+                    say!("the scribe ended ({end}); the keeper starts another");
+                }
+                log::attended(false);
+            }
+        }
     }
 
     fn take_life(&mut self, instance: InstanceId, state: &ServiceState) {
@@ -109,7 +126,8 @@ impl Brain {
             self.not_born(instance, refusal.unwrap_or("EIO"), crate::time::now());
             let held = wire::handles(&name);
             self.keeper.say(&Request::new("service.delete").field(&name));
-            for handle in held.writers.iter().chain([&held.lock]) {
+            let writers = held.writers.iter().zip(self.kept(instance)).filter(|(_, kept)| *kept).map(|(name, _)| name);
+            for handle in writers.chain([&held.lock]) {
                 self.keeper.say(&Request::new("fd.delete").field(handle));
             }
         }
@@ -165,9 +183,12 @@ impl Brain {
             match message {
                 FromScribe::Hello { pid } => {
                     say!("a scribe has begun, pid {pid}");
+                    log::attended(true);
                     self.scribe.say_all_again();
                     self.take_scribe(pid);
                 }
+                // The manager's own log never ends.
+                FromScribe::Sealed { id: OWN, .. } => {}
                 FromScribe::Sealed { id, .. } => {
                     self.scribe.sealed(id);
                     self.happenings.push_back(Event::Sealed { instance: id.instance, stream: id.stream });
@@ -182,17 +203,26 @@ impl Brain {
                     self.note_stream(id, "log.trouble", reason, json!({ "path": path, "errno": errno }));
                 }
                 FromScribe::Resumed { id } => self.note_stream(id, "log.resumed", None, serde_json::Value::Null),
-                FromScribe::Dropped { .. } | FromScribe::Removed { .. } | FromScribe::Did { .. } | FromScribe::Opened { .. } => {}
+                FromScribe::Dropped { id, bytes, errno } => self.note_loss(Topic::Dropped(id), bytes, errno),
+                FromScribe::Removed { file, bytes } => self.note_loss(Topic::Removed, bytes, file),
+                FromScribe::Did { ask, failed } => self.take_answer(ask, failed),
+                FromScribe::Opened { .. } => {}
             }
         }
     }
 
-    fn note_stream(&mut self, id: model::StreamId, event: &'static str, reason: Option<String>, data: serde_json::Value) {
+    pub(super) fn note_stream(
+        &mut self,
+        id: model::StreamId,
+        event: &'static str,
+        reason: Option<String>,
+        data: serde_json::Value,
+    ) {
         let slot = self.lives.remembered().lives.get(&id.instance).map(|life| life.slot.clone());
         let entry = Entry {
             app: slot.as_ref().map(|slot| slot.app.to_string()),
             slot: slot.map(|slot| slot.to_string()),
-            instance: Some(id.instance.to_string()),
+            instance: (id != OWN).then(|| id.instance.to_string()),
             event,
             reason,
             actor: None,

@@ -1,7 +1,9 @@
 //! The shell around the engine: what it is ([`Brain`]), how it starts, hears, performs, takes wishes, and answers.
 
 mod ask;
+mod errand;
 mod hear;
+mod keeping;
 mod perform;
 mod run;
 mod show;

@@ -2,7 +2,7 @@
 
 use super::run::{Brain, Ending, LAST_WORDS};
 use crate::birth;
-use crate::home::log_files;
+use crate::fill::log_files;
 use crate::log::say;
 use crate::note::entry;
 use crate::scribe_link::Wished;
@@ -45,7 +45,7 @@ impl Brain {
             Effect::Close { instance } => {
                 let name = instance.to_string();
                 self.scribe.close(instance);
-                wire::release(&name).iter().for_each(|request| self.keeper.say(request));
+                wire::release(&name, self.kept(instance)).iter().for_each(|request| self.keeper.say(request));
                 birth::remove_files(&wire::handles(&name));
             }
             Effect::Farewell => self.farewell(),
@@ -68,6 +68,7 @@ impl Brain {
     }
 
     fn persist(&mut self, note: StoreNote) {
+        let gone = matches!(note, StoreNote::Gone { .. });
         let act = match note {
             StoreNote::Errored { slot, why } => Act::Errored { slot, why },
             StoreNote::Reserve { until } => Act::Reserve { until },
@@ -76,12 +77,16 @@ impl Brain {
         if let Err(error) = self.store.note(act, wall_ms()) {
             say!("{error}; it is written with the next save");
         }
+        // Its files count no more.
+        if gone {
+            self.say_budget();
+        }
     }
 
     fn bear(&mut self, bear: &Bear) {
         let instance = bear.life.instance;
         let name = instance.to_string();
-        if let Err(error) = birth::make_fifos(&wire::handles(&name)) {
+        if let Err(error) = birth::make_fifos(&wire::handles(&name), bear.life.log.kept()) {
             say!("failed to make the streams of {name}: {error}");
             return self.not_born(instance, sys::errno::name_of(&error), now());
         }
@@ -103,10 +108,11 @@ impl Brain {
     fn open_streams(&mut self, life: &LifeRecord) {
         let handles = wire::handles(&life.instance.to_string());
         let born = life.pid.is_some() || matches!(life.ended, Some(End::Exited(_)));
-        let files = log_files(&life.slot);
+        let files = log_files(&life.log, &life.slot, &self.me.home);
         let (app, slot) = (life.slot.app.to_string(), life.slot.to_string());
         let form = LogForm { format: life.log.format, overflow: life.log.overflow, app, slot };
         for ((stream, fifo), file) in Stream::BOTH.into_iter().zip(handles.fifos).zip(files) {
+            let Some(file) = file else { continue };
             if self.lives.remembered().sealed.contains(&(life.instance, stream)) {
                 continue;
             }
@@ -114,6 +120,11 @@ impl Brain {
                 Wished { fifo, file, policy: life.log.policy.clone(), form: form.clone(), born, ended: life.ended.is_some() };
             self.scribe.open(StreamId { instance: life.instance, stream }, wished);
         }
+    }
+
+    /// Which streams of a life are kept at all. Of one that nobody remembers: both, which is so of nearly all.
+    pub(super) fn kept(&self, instance: InstanceId) -> [bool; 2] {
+        self.lives.remembered().lives.get(&instance).map_or([true; 2], |life| life.log.kept())
     }
 
     fn signal(&mut self, instance: InstanceId, signal: Signal) {
@@ -161,7 +172,7 @@ impl Brain {
     fn adopt(&mut self, instance: InstanceId, pid: u32, ident: u64) {
         let name = instance.to_string();
         let tags = self.lives.remembered().lives.get(&instance).map(|life| birth::tags(life, &self.me.boot)).unwrap_or_default();
-        wire::adopt(&name, &tags, pid, ident).iter().for_each(|request| self.keeper.say(request));
+        wire::adopt(&name, &tags, pid, ident, self.kept(instance)).iter().for_each(|request| self.keeper.say(request));
         self.keeper.say(&Request::new("echo").field(format!("adopt-{name}")));
         self.adopting += 1;
     }

@@ -3,8 +3,10 @@
 //! Wait for a happening, step the engine, perform its effects in order; failures come back as happenings. Nothing in here waits for
 //! anybody: what takes time is a state with a deadline.
 
+use super::errand::Errands;
 use super::upgrade::{Upgrade, copied};
 use crate::call::Call;
+use crate::hush::Hush;
 use crate::journal::Journal;
 use crate::keeper_link::KeeperLink;
 use crate::log::say;
@@ -15,7 +17,7 @@ use crate::time::{instant, now};
 use crate::track::Tracker;
 use crate::usage::Samples;
 use engine::{Effect, Engine, Event};
-use model::{InstanceId, SlotRef, Tick};
+use model::{InstanceId, SlotRef, Stream, StreamId, Tick};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::path::PathBuf;
@@ -32,6 +34,9 @@ pub(super) const LAST_WORDS: Duration = Duration::from_secs(2);
 pub(super) const RECONCILE: Duration = Duration::from_secs(2);
 /// Idempotency keys that are remembered.
 pub(super) const KEYS: usize = 256;
+
+/// The manager's own log among the scribe's streams: a life that is nobody's.
+pub(super) const OWN: StreamId = StreamId { instance: InstanceId(0), stream: Stream::Out };
 
 /// What the steward is, for itself and its clients.
 #[derive(Debug)]
@@ -69,6 +74,8 @@ pub(crate) struct Brain {
     pub(super) samples: Samples,
     /// The last life of each slot that ended.
     pub(super) last_ended: BTreeMap<SlotRef, InstanceId>,
+    pub(super) errands: Errands,
+    pub(super) hush: Hush,
     pub(super) grew: broadcast::Sender<Arc<str>>,
     pub(super) keeper_version: Option<String>,
     /// Descriptors that the keeper held when it was asked.
@@ -206,7 +213,13 @@ impl Brain {
     }
 
     fn update_operations(&mut self) {
-        let world = super::wishes::Here { engine: &self.engine, scribe: &self.scribe, last_ended: &self.last_ended };
+        let world = super::wishes::Here {
+            engine: &self.engine,
+            scribe: &self.scribe,
+            store: &self.store,
+            home: &self.me.home,
+            last_ended: &self.last_ended,
+        };
         self.tracker.update(&world, now());
     }
 
@@ -216,8 +229,10 @@ impl Brain {
             Ending::Not | Ending::Over => None,
         };
         let upgrade = self.upgrade_deadline();
+        let logs = [self.errands.deadline(), self.hush.deadline()];
         [self.engine.deadline(), self.searches.deadline(), self.tracker.deadline(), ending, self.reconciling, upgrade]
             .into_iter()
+            .chain(logs)
             .flatten()
             .min()
     }
@@ -227,6 +242,8 @@ impl Brain {
         if self.engine.deadline().is_some_and(|at| at <= now) {
             self.happenings.push_back(Event::TimePassed);
         }
+        self.late_errands(now);
+        self.say_losses();
         self.upgrade_time();
         if matches!(self.ending, Ending::Draining(until) if until <= now) {
             say!("the scribe did not end in time; it is left to itself");

@@ -1,13 +1,14 @@
 //! What clients see.
 
 use super::Brain;
-use crate::home::log_files;
+use crate::fill::log_files;
 use crate::select::{includes, resolve};
 use crate::time::{now, wall_of};
 use api::{AppDetail, DaemonStatus, ExitView, Problem, ProcessRef, SlotDetail, SlotRow};
 use engine::SlotView;
 use model::{Tick, Wall};
 use serde_json::Value;
+use std::path::Path;
 use sys::clock::wall_ms;
 use wire::ServiceState;
 
@@ -30,6 +31,7 @@ impl Brain {
     pub(super) fn detail(&mut self, app: &str) -> Result<AppDetail, Problem> {
         let name = self.app_of(app)?;
         let stored = self.store.state().app(&name).ok_or_else(|| Problem::new(404, "unknown_app", format!("no app `{name}`")))?;
+        let log = &stored.definition.spec.log;
         let spec = masked(serde_json::to_value(&stored.definition.spec).unwrap_or_default());
         let (now, wall) = (now(), Wall(wall_ms()));
         let samples = &mut self.samples;
@@ -38,7 +40,9 @@ impl Brain {
             next_restart_at: view.next_at.map(|at| wall_of(at, now, wall)),
             why: view.why,
             last_lines: Vec::new(),
-            log_files: log_files(&view.slot).map(|file| format!("{}/{file}", self.me.home)).to_vec(),
+            log_files: log_files(log, &view.slot, &self.me.home)
+                .map(|file| file.map(|file| absolute(&self.me.home, &file)))
+                .to_vec(),
         };
         let slots: Vec<SlotDetail> = self.engine.slots().into_iter().filter(|view| view.slot.app == name).map(detail).collect();
         let next_restart_at = slots.iter().filter_map(|slot| slot.next_restart_at).min();
@@ -60,6 +64,7 @@ impl Brain {
             scribe,
             keeper: ProcessRef { pid: self.me.keeper_pid, version: self.keeper_version.clone() },
             recovered: crate::previous::is_at_work(self.me.keeper_pid),
+            settings: self.store.state().daemon.effective(),
             read_only: self.store.read_only().or(damaged),
         }
     }
@@ -85,6 +90,10 @@ fn row(view: &SlotView<'_>, samples: &mut crate::usage::Samples, now: Tick) -> S
         health: None,
         exit: view.exit.map(ExitView::from),
     }
+}
+
+fn absolute(home: &str, file: &str) -> String {
+    Path::new(home).join(file).to_string_lossy().into_owned()
 }
 
 fn masked(mut spec: Value) -> Value {

@@ -1,11 +1,13 @@
 //! The start: what was wished, what lived, what the keeper says. Cold start, crash and upgrade take this one path.
 
+use super::errand::Errands;
 use super::run::{Brain, Ending, Identity, RECONCILE};
 use crate::birth::slot_in;
 use crate::home::{EVENTS, STOPPED, STORE, clear_stale_lives};
+use crate::hush::Hush;
 use crate::journal::{Entry, Journal};
 use crate::keeper_link::KeeperLink;
-use crate::log::say;
+use crate::log::{self, say};
 use crate::scribe_link::ScribeLink;
 use crate::store::{LivesJournal, Remembered, Store, StoredApp};
 use crate::sweep::Searches;
@@ -66,6 +68,8 @@ impl Brain {
             keys: VecDeque::new(),
             samples: Samples::default(),
             last_ended: BTreeMap::new(),
+            errands: Errands::new(epoch),
+            hush: Hush::default(),
             grew: broadcast::channel(GROWN).0,
             keeper_version: None,
             refusal: None,
@@ -80,7 +84,10 @@ impl Brain {
             adopting: 0,
             reconciling: Some(now() + RECONCILE),
         };
+        brain.open_own_log();
+        brain.say_budget();
         let Some((tags, later)) = brain.await_dump(&barrier).await? else { return Ok(None) };
+        log::attended(matches!(brain.services.get("scribe"), Some(ServiceState::Up { .. })));
         brain.reconcile(&tags);
         brain.settle();
         for said in later {

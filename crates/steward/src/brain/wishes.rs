@@ -5,14 +5,14 @@ use crate::call::{Followed, Verb, Wish};
 use crate::home::mark_stopped;
 use crate::journal::Entry;
 use crate::log::say;
-use crate::logfile::last_words;
+use crate::logfile::{Source, last_words};
 use crate::scribe_link::ScribeLink;
 use crate::select::{Known, resolve};
-use crate::store::{Act, Defined, Goal, SaveError, StoredApp, StoredTarget, Track};
+use crate::store::{Act, Defined, Goal, SaveError, Store, StoredApp, StoredTarget, Track};
 use crate::track::{World, floor_of_start};
-use api::{ApplyReply, OperationKind, Problem};
+use api::{ApplyReply, ApplyRequest, OperationKind, Problem};
 use engine::{Ask, Engine, Event, SlotView, Target};
-use model::{AppName, AppSpec, Definition, Generation, InstanceId, SlotId, SlotRef, Status};
+use model::{AppName, AppSpec, DaemonSettings, Definition, Generation, InstanceId, SlotId, SlotRef, Status};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -27,6 +27,8 @@ const TAIL_LINES: usize = 20;
 pub(super) struct Here<'a> {
     pub(super) engine: &'a Engine,
     pub(super) scribe: &'a ScribeLink,
+    pub(super) store: &'a Store,
+    pub(super) home: &'a str,
     pub(super) last_ended: &'a BTreeMap<SlotRef, InstanceId>,
 }
 
@@ -41,7 +43,10 @@ impl World for Here<'_> {
 
     fn log_tail(&self, slot: &SlotRef) -> Vec<String> {
         match self.last_ended.get(slot) {
-            Some(instance) => last_words(slot, Some(*instance), TAIL_LINES),
+            Some(instance) => {
+                let sources = Source::of(slot, super::ask::log_files_of(self.store, slot, self.home));
+                last_words(&sources, Some(*instance), TAIL_LINES)
+            }
             None => Vec::new(),
         }
     }
@@ -73,7 +78,7 @@ impl Brain {
         self.refuse_during_upgrade()?;
         let plan = match wish {
             Wish::Define(request) => self.plan_define(request.definition)?,
-            Wish::Apply(request) => self.plan_apply(request.definitions)?,
+            Wish::Apply(request) => self.plan_apply(request)?,
             Wish::About(verb, selector) => self.plan_verb(verb, &selector)?,
             Wish::Shutdown | Wish::Upgrade => unreachable!("answered above"),
         };
@@ -87,6 +92,7 @@ impl Brain {
 
     fn carry_out(&mut self, plan: Plan, actor: &str, key: Option<String>) -> Result<Followed, Problem> {
         let Plan { kind, act, asks, goals, apply } = plan;
+        let settings = apply.as_ref().is_some_and(|apply| apply.daemon);
         let track = Track { kind, slots: goals, apply };
         let wall = wall_ms();
         let apps: BTreeSet<String> = asks.iter().filter_map(app_of).map(ToString::to_string).collect();
@@ -104,6 +110,10 @@ impl Brain {
             if self.keys.len() > KEYS {
                 self.keys.pop_front();
             }
+        }
+        self.say_budget();
+        if settings {
+            self.open_own_log();
         }
         // Told before it is followed, so that the operation is judged by what comes of it and not by what was.
         self.happenings.extend(asks.into_iter().map(Event::Asked));
@@ -169,14 +179,17 @@ impl Brain {
         let asks = vec![ask_define(&defined)];
         Ok(Plan {
             kind: OperationKind::Start,
-            act: Act::Define { apps: vec![defined], start: Vec::new() },
+            act: Act::Define { apps: vec![defined], start: Vec::new(), daemon: DaemonSettings::default() },
             asks,
             goals,
             apply: None,
         })
     }
 
-    fn plan_apply(&self, definitions: Vec<Definition>) -> Result<Plan, Problem> {
+    fn plan_apply(&self, request: ApplyRequest) -> Result<Plan, Problem> {
+        let ApplyRequest { definitions, daemon } = request;
+        let known_settings = &self.store.state().daemon;
+        let settings_changed = daemon.over(known_settings) != *known_settings;
         self.check_names(&definitions)?;
         let mut next_id = self.store.state().next_slot_id;
         let next = self.engine.next_instance();
@@ -212,8 +225,8 @@ impl Brain {
                 }));
             }
         }
-        let apply = Some(ApplyReply { changed, unchanged });
-        Ok(Plan { kind: OperationKind::Apply, act: Act::Define { apps, start }, asks, goals, apply })
+        let apply = Some(ApplyReply { changed, unchanged, daemon: settings_changed });
+        Ok(Plan { kind: OperationKind::Apply, act: Act::Define { apps, start, daemon }, asks, goals, apply })
     }
 
     /// Whether an `up` has to start something of the app: stopped, given up, or in a pause after a crash.

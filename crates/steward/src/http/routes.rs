@@ -3,9 +3,9 @@
 use super::reply::{Answer, Refused, invalid, json, read};
 use super::server::Client;
 use super::streams;
-use crate::call::{Call, Door, Followed, Verb, Wish};
+use crate::call::{Call, Door, Errand, Followed, Verb, Wish};
 use crate::journal::{Wanted, here};
-use crate::logfile::last_words;
+use crate::logfile::{Source, last_words};
 use crate::preflight;
 use api::{ApplyRequest, StartRequest, VersionInfo};
 use axum::Router;
@@ -60,7 +60,8 @@ pub(crate) fn router(house: House) -> Router {
         .route("/apps/{app}/start", post(start))
         .route("/apps/{app}/stop", post(stop))
         .route("/apps/{app}/restart", post(restart))
-        .route("/apps/{app}/logs", get(logs))
+        .route("/apps/{app}/logs", get(logs).delete(clear))
+        .route("/logs/reopen", post(reopen))
         .route("/apply", post(apply))
         .route("/operations/{id}", get(operation))
         .route("/events", get(events))
@@ -99,8 +100,9 @@ async fn detail(State(house): State<House>, Path(app): Path<String>) -> Answer {
     let filled = spawn_blocking(move || {
         for slot in &mut detail.slots {
             let index = slot.row.slot.rsplit_once('-').and_then(|(_, index)| index.parse().ok());
-            if let (Ok(app), Some(index)) = (slot.row.app.parse(), index) {
-                slot.last_lines = last_words(&SlotRef { app, index }, None, DETAIL.0);
+            if let (Ok(app), Some(index), [out, err]) = (slot.row.app.parse(), index, slot.log_files.as_slice()) {
+                let sources = Source::of(&SlotRef { app, index }, [out.clone(), err.clone()]);
+                slot.last_lines = last_words(&sources, None, DETAIL.0);
             }
         }
         detail.last_events = here(&Wanted { lines: DETAIL.1, since: None, app: Some(detail.app.clone()) });
@@ -181,13 +183,36 @@ async fn upgrade(State(house): State<House>, Extension(client): Extension<Client
     wish(&house, client, &headers, follow, Wish::Upgrade).await
 }
 
+async fn clear(parts: Write) -> Answer {
+    let (State(house), Extension(client), Path(select), headers, query) = parts;
+    let stream = asked(query)?.stream;
+    errand(&house, client, &headers, Errand::Clear { select, stream }).await
+}
+
+async fn reopen(State(house): State<House>, Extension(client): Extension<Client>, headers: HeaderMap) -> Answer {
+    errand(&house, client, &headers, Errand::Reopen).await
+}
+
+/// Has something done by the scribe; answers once it is done.
+async fn errand(house: &House, client: Client, headers: &HeaderMap, errand: Errand) -> Answer {
+    let key = key(headers)?;
+    let actor = format!("uid {}", client.0.uid);
+    let done = house.door.ask(|reply| Call::Errand { errand, actor, key, reply }).await?;
+    Ok(json(StatusCode::OK, &done))
+}
+
+/// What makes a write safe to send twice.
+fn key(headers: &HeaderMap) -> Result<Option<String>, Refused> {
+    match headers.get("idempotency-key").map(|key| key.to_str()) {
+        None => Ok(None),
+        Some(Ok(key)) if key.len() <= 128 => Ok(Some(key.to_owned())),
+        Some(_) => Err(invalid(400, "an Idempotency-Key has at most 128 printable characters")),
+    }
+}
+
 /// Hands a wish to the brain; answers once it is written.
 async fn wish(house: &House, client: Client, headers: &HeaderMap, follow: bool, wish: Wish) -> Answer {
-    let key = match headers.get("idempotency-key").map(|key| key.to_str()) {
-        None => None,
-        Some(Ok(key)) if key.len() <= 128 => Some(key.to_owned()),
-        Some(_) => return Err(invalid(400, "an Idempotency-Key has at most 128 printable characters")),
-    };
+    let key = key(headers)?;
     let actor = format!("uid {}", client.0.uid);
     let followed = house.door.ask(|reply| Call::Wish { wish: Box::new(wish), actor, key, reply }).await?;
     Ok(followed_or_now(followed, follow))

@@ -1,6 +1,6 @@
 //! What the store writes down.
 
-use model::{AppName, Definition, Generation, InstanceId, SlotId, SlotRef};
+use model::{AppName, DaemonSettings, Definition, Generation, InstanceId, SlotId, SlotRef};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -46,6 +46,9 @@ pub(crate) enum Act {
         next_slot_id: u32,
         /// Instance numbers below this may have been used.
         reserve: u64,
+        /// The manager's own settings.
+        #[serde(skip_serializing_if = "DaemonSettings::is_empty", default)]
+        daemon: DaemonSettings,
     },
     /// These apps are defined, or defined anew; those are started.
     Define {
@@ -54,6 +57,9 @@ pub(crate) enum Act {
         /// Known apps that are only started.
         #[serde(skip_serializing_if = "Vec::is_empty", default)]
         start: Vec<StoredTarget>,
+        /// Settings of the manager that came with them; what is not set stays as it is.
+        #[serde(skip_serializing_if = "DaemonSettings::is_empty", default)]
+        daemon: DaemonSettings,
     },
     /// These are wished to run, or not to.
     Wish {

@@ -1,7 +1,7 @@
 //! What the records come to.
 
 use super::record::{Act, Defined, Record, StoredTarget, Track, VERSION};
-use model::{AppName, Definition, Generation, Rest, SlotId, SlotMemo, SlotRef};
+use model::{AppName, DaemonSettings, Definition, Generation, Rest, SlotId, SlotMemo, SlotRef};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -21,6 +21,8 @@ pub(crate) struct State {
     pub(crate) next_slot_id: u32,
     /// Instance numbers below this may have been used.
     pub(crate) reserve: u64,
+    /// The manager's own settings.
+    pub(crate) daemon: DaemonSettings,
     /// The newest operations.
     pub(crate) recent: VecDeque<Recent>,
 }
@@ -81,11 +83,13 @@ impl State {
             }
         }
         match &record.act {
-            Act::Base { next_slot_id, reserve } => {
+            Act::Base { next_slot_id, reserve, daemon } => {
+                self.daemon = daemon.over(&self.daemon);
                 self.next_slot_id = self.next_slot_id.max(*next_slot_id);
                 self.reserve = self.reserve.max(*reserve);
             }
-            Act::Define { apps, start } => {
+            Act::Define { apps, start, daemon } => {
+                self.daemon = daemon.over(&self.daemon);
                 apps.iter().for_each(|defined| self.define(defined));
                 start.iter().for_each(|target| self.wish(target, true));
             }
@@ -154,7 +158,8 @@ impl State {
     /// Records that replay to this state.
     pub(super) fn records(&self, at: i64) -> Vec<Record> {
         let record = |act| Record { v: VERSION, op: self.op, at, actor: "abide".to_owned(), key: None, track: None, act };
-        let mut all = vec![record(Act::Base { next_slot_id: self.next_slot_id, reserve: self.reserve })];
+        let mut all =
+            vec![record(Act::Base { next_slot_id: self.next_slot_id, reserve: self.reserve, daemon: self.daemon.clone() })];
         for app in &self.apps {
             let defined = Defined {
                 definition: app.definition.clone(),
@@ -163,7 +168,7 @@ impl State {
                 slot_ids: app.slot_ids.clone(),
                 slot_wishes: app.slot_wishes.clone(),
             };
-            all.push(record(Act::Define { apps: vec![defined], start: Vec::new() }));
+            all.push(record(Act::Define { apps: vec![defined], start: Vec::new(), daemon: DaemonSettings::default() }));
             if app.deleting {
                 all.push(record(Act::Delete { apps: vec![app.name().clone()] }));
             }

@@ -23,7 +23,11 @@ fn define(app: &str, id: u32, run: bool) -> Act {
     let definition = Definition { spec, session_env: BTreeMap::new(), umask: 0o22, source: None };
     let slot_ids = BTreeMap::from([(0, SlotId(id))]);
     let (definition, generation) = (Arc::new(definition), Generation(1));
-    Act::Define { apps: vec![Defined { definition, generation, run, slot_ids, slot_wishes: BTreeMap::new() }], start: Vec::new() }
+    Act::Define {
+        apps: vec![Defined { definition, generation, run, slot_ids, slot_wishes: BTreeMap::new() }],
+        start: Vec::new(),
+        daemon: model::DaemonSettings::default(),
+    }
 }
 
 fn wish(app: &str, slots: Option<Vec<u32>>, run: bool) -> Act {

@@ -1,0 +1,190 @@
+//! Keys about logs: of an app, and of the manager.
+//!
+//! `log_file`, `out_file`, `err_file` and `merge_logs` together say where two streams go. Within one table they may not contradict each other;
+//! between tables the higher one wins, so that an app may have its own `out_file` although `[defaults]` has a `log_file`.
+
+use crate::base::Base;
+use crate::braces;
+use crate::command::bad_path;
+use crate::diagnostic::clip;
+use crate::fault::{Fault, Faults};
+use crate::keys::{Scope, nearest};
+use crate::layer::{self, Entries, Entry, Layer, Value};
+use crate::paths;
+use crate::texts::{Scalar, Texts};
+use model::{DaemonSettings, LogFormat, LogOverflow, LogSpec, LogTarget};
+use std::path::Path;
+use std::time::Duration;
+
+/// The longest path of a log file. Systems take 4095 bytes, and names are still to be filled in.
+const MAX_PATH: usize = 3500;
+
+/// Files are not rotated more often than this.
+const LEAST_EVERY: Duration = Duration::from_secs(1);
+
+/// What ends a path that no file can have.
+const FOLDER_ENDS: [&str; 3] = ["/", "/.", "/.."];
+
+/// Everything about the logs of an app.
+pub(crate) fn settings(log: &mut LogSpec, layers: &[&Layer], base: &Base<'_>, t: &mut Texts<'_, '_>) {
+    let key = |name| layers.iter().rev().find_map(|layer| layer.keys.get(name));
+    let policy = &mut log.policy;
+    set(key("log_max_size"), &mut policy.max_size, |e| t.size(e));
+    set(key("log_max_files"), &mut policy.max_files, |e| t.small(e));
+    set(key("log_max_age"), &mut policy.max_age, |e| age(e, t));
+    set(key("log_rotate_every"), &mut policy.rotate_every, |e| every(e, t));
+    set(key("log_compress"), &mut policy.compress, |e| compress(e, t));
+    set(key("log_format"), &mut log.format, |e| {
+        choice(e, t, &[("raw", LogFormat::Raw), ("text", LogFormat::Text), ("json", LogFormat::Json)])
+    });
+    set(key("log_overflow"), &mut log.overflow, |e| choice(e, t, &[("block", LogOverflow::Block), ("drop", LogOverflow::Drop)]));
+    set(key("log_total_max"), &mut log.total_max, |e| t.size(e));
+    targets(log, layers, base, t);
+}
+
+/// `[daemon]`.
+pub(crate) fn daemon(entry: Option<Entry>, base: &Base<'_>, faults: &mut Faults) -> DaemonSettings {
+    let mut settings = DaemonSettings::default();
+    let Some(entry) = entry else { return settings };
+    let Value::Table(members) = entry.item.value else {
+        let fault = Fault::new(&entry.item.place, format!("`daemon` is a table, found {}", entry.item.value.kind()));
+        faults.push(fault.help("write [daemon] and its keys below"));
+        return settings;
+    };
+    let keys: Entries = layer::entries(Scope::Daemon, "daemon.", members, faults);
+    let t = &mut Texts { env: crate::env::Env::new(base.around), faults };
+    settings.log_max_size = keys.get("log_max_size").and_then(|e| t.size(e));
+    settings.log_max_files = keys.get("log_max_files").and_then(|e| t.small(e));
+    settings.log_max_age = keys.get("log_max_age").and_then(|e| age(e, t)).map(Option::unwrap_or_default);
+    settings.log_compress = keys.get("log_compress").and_then(|e| compress(e, t));
+    settings.log_total_max = keys.get("log_total_max").and_then(|e| t.size(e));
+    settings
+}
+
+fn set<T>(entry: Option<&Entry>, target: &mut T, read: impl FnOnce(&Entry) -> Option<T>) {
+    if let Some(value) = entry.and_then(read) {
+        *target = value;
+    }
+}
+
+/// A duration; `"none"` or nought = never.
+fn age(entry: &Entry, t: &mut Texts<'_, '_>) -> Option<Option<Duration>> {
+    match &entry.item.value {
+        Value::Text(text) | Value::Verbatim(text) if text == "none" => Some(None),
+        _ => t.span(entry).map(|span| Some(span).filter(|span| !span.is_zero())),
+    }
+}
+
+fn every(entry: &Entry, t: &mut Texts<'_, '_>) -> Option<Option<Duration>> {
+    match age(entry, t)? {
+        Some(span) if span < LEAST_EVERY => t.refuse(entry, "a file cannot be rotated more often than once a second", None),
+        span => Some(span),
+    }
+}
+
+fn compress(entry: &Entry, t: &mut Texts<'_, '_>) -> Option<bool> {
+    choice(entry, t, &[("gzip", true), ("none", false)])
+}
+
+/// One of a few words.
+fn choice<T: Copy>(entry: &Entry, t: &mut Texts<'_, '_>, words: &[(&str, T)]) -> Option<T> {
+    let quoted: Vec<String> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
+    let wanted = match quoted.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => quoted.concat(),
+    };
+    let scalar = t.scalar(&entry.item, &entry.written, &wanted)?;
+    let Scalar::Text { text, .. } = &scalar else { return t.mismatch(&entry.item, &entry.written, &wanted, &scalar) };
+    if let Some((_, value)) = words.iter().find(|(word, _)| word == text) {
+        return Some(*value);
+    }
+    let near = nearest(&text.to_ascii_lowercase(), words.iter(), |(word, _)| word);
+    let help = near.map(|(word, _)| format!("did you mean \"{word}\"?"));
+    t.refuse(entry, format!("`{}` is not understood; there are {wanted}", clip(text)), help)
+}
+
+/// Where the two streams go.
+fn targets(log: &mut LogSpec, layers: &[&Layer], base: &Base<'_>, t: &mut Texts<'_, '_>) {
+    // The topmost entry of a key, and how high it stands.
+    let top = |name| layers.iter().enumerate().rev().find_map(|(at, layer)| Some((at, layer.keys.get(name)?)));
+    let (whole, out, err, merge) = (top("log_file"), top("out_file"), top("err_file"), top("merge_logs"));
+    let merged = merge.and_then(|(at, entry)| Some((at, entry, t.boolean(entry)?)));
+    if let Some((high, whole)) = whole {
+        for (_, other) in [out, err].into_iter().flatten().filter(|(at, _)| *at == high) {
+            let message = format!("`{}` says already where both streams go", whole.written);
+            t.refuse::<()>(other, message, Some(format!("keep `{}`, or write both `out_file` and `err_file`", whole.written)));
+        }
+        if let Some((_, entry, false)) = merged.filter(|(at, ..)| *at == high) {
+            let message = format!("`{}` writes both streams to one file", whole.written);
+            t.refuse::<()>(entry, message, Some("to keep them apart write `out_file` and `err_file`".to_owned()));
+        }
+        let higher = [out, err].into_iter().flatten().map(|(at, _)| at).chain(merged.map(|(at, ..)| at)).any(|at| at > high);
+        if !higher {
+            set(Some(whole), &mut log.out, |e| target(e, base, t));
+            log.merge = true;
+            return;
+        }
+    }
+    if let (Some((at, _, true)), Some((high, entry))) = (merged, err)
+        && at == high
+    {
+        let message = "standard error goes to where standard output goes, because of `merge_logs`";
+        t.refuse::<()>(entry, message, Some("remove `err_file`, or `merge_logs`".to_owned()));
+    }
+    // What stands below a `log_file` has been replaced by it.
+    let floor = whole.map(|(at, _)| at);
+    let above = |found: Option<(usize, &'_ Entry)>| {
+        found.filter(|(at, _)| floor.is_none_or(|floor| *at > floor)).map(|(_, entry)| entry.clone())
+    };
+    set(above(out).as_ref(), &mut log.out, |e| target(e, base, t));
+    let own = err.map(|(at, _)| at);
+    log.merge = merged.is_some_and(|(at, _, on)| on && own.is_none_or(|own| own <= at));
+    if !log.merge {
+        set(above(err).as_ref(), &mut log.err, |e| target(e, base, t));
+    }
+    // One file under two names of keys is one file with both streams in it.
+    if !log.merge && matches!(log.out, LogTarget::File(_)) && log.out == log.err {
+        (log.merge, log.err) = (true, LogTarget::Home);
+    }
+}
+
+/// A path in the form that is filled at birth, or `"none"`.
+fn target(entry: &Entry, base: &Base<'_>, t: &mut Texts<'_, '_>) -> Option<LogTarget> {
+    if !matches!(entry.item.value, Value::Text(_) | Value::Verbatim(_)) {
+        let found = entry.item.value.kind();
+        t.refuse::<()>(entry, format!("expected a path or \"none\", found {found}"), None);
+        return None;
+    }
+    let text = t.word(&entry.item, &entry.written)?;
+    match text.as_str() {
+        "none" => return Some(LogTarget::Nowhere),
+        "" => return t.refuse(entry, "a path is missing", Some("write \"none\" to discard the stream".to_owned())),
+        _ => {}
+    }
+    if text.contains(|c: char| c.is_control()) {
+        return t.refuse(entry, "the path of a log file has no control characters", None);
+    }
+    if matches!(text.as_str(), "." | ".." | "~" | "{{home}}") || FOLDER_ENDS.iter().any(|end| text.ends_with(end)) {
+        let help = format!("name a file in it, for example \"{}/app.log\"", clip(text.trim_end_matches('/')));
+        return t.refuse(entry, format!("`{}` is a folder", clip(&text)), Some(help));
+    }
+    let path = if text.starts_with("{{home}}/") {
+        paths::tidy(Path::new(&text))
+    } else {
+        let protected = |path: &Path| path.to_str().map(braces::protect);
+        let Some(folder) = protected(base.folder) else {
+            return t.refuse(entry, "the folder that the path is taken from is not UTF-8", None);
+        };
+        let home = base.around.home_dir().as_deref().and_then(protected);
+        match paths::resolve(&text, Path::new(&folder), home.map(Into::into)) {
+            Ok(path) if path.is_absolute() => path,
+            Ok(_) => return t.refuse(entry, "the path is not absolute, and there is no folder to take it from", None),
+            Err(wrong) => return bad_path(wrong, entry, t),
+        }
+    };
+    let path = path.to_string_lossy().into_owned();
+    if path.len() > MAX_PATH {
+        return t.refuse(entry, format!("the path has {} bytes, more than {MAX_PATH}", path.len()), None);
+    }
+    Some(LogTarget::File(path))
+}
