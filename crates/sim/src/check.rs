@@ -59,6 +59,10 @@ pub struct Checks {
     /// How often the rarer things happened: a check that nothing reaches shows nothing.
     pub reached: BTreeMap<&'static str, u64>,
     spoiled: u64,
+    /// Scribes that there have been.
+    pub scribes: u64,
+    /// Bytes that scribes have said to be dropped.
+    pub told_dropped: u64,
 }
 
 impl Checks {
@@ -189,11 +193,16 @@ impl Kernel {
     /// I9: what is in the log files is what was written, once, in order, in whole lines.
     pub fn check_logs(&mut self) {
         let mut wrong = Vec::new();
+        let mut repeats = 0;
         let mut next: BTreeMap<usize, u64> = BTreeMap::new();
         for (path, files) in self.disk.chains() {
             // The stream in whose line the file stands.
             let mut open: Option<usize> = None;
+            let mut half: Option<usize> = None;
             for (at, file) in files.iter().enumerate() {
+                if let Some(fifo) = half.take() {
+                    wrong.push(format!("I9: {path} was rotated within a write of {}", self.fifos[fifo].path));
+                }
                 if at > 0
                     && let Some(fifo) = open
                     && !self.fifos[fifo].slow
@@ -203,6 +212,17 @@ impl Kernel {
                 }
                 for piece in &self.disk.logs[*file].pieces {
                     let fifo = piece.source.map(|(fifo, _)| fifo);
+                    // Half a write, after which we were killed, is ended by a line feed of ours; it stands for nothing.
+                    if let Some(before) = half.take()
+                        && fifo.is_some()
+                        && fifo != Some(before)
+                    {
+                        wrong.push(format!("I9: {path}: another's bytes within a write of {}", self.fifos[before].path));
+                    }
+                    if piece.formed && piece.raw == 0 {
+                        half = fifo;
+                        continue;
+                    }
                     if let Some(before) = open.filter(|before| fifo != Some(*before))
                         && !self.fifos[before].slow
                         && !self.is_over(before, next.get(&before).copied())
@@ -212,23 +232,38 @@ impl Kernel {
                     }
                     if let Some((fifo, from)) = piece.source {
                         let want = next.entry(fifo).or_default();
-                        if *want != from {
+                        if piece.formed && from < *want {
+                            // Written, not consumed, killed.
+                            repeats += 1;
+                        } else if *want != from && self.fifos[fifo].kept_from(*want) != from {
                             wrong.push(format!(
                                 "I9: {path}: byte {want} of {} is wanted, {from} stands there",
                                 self.fifos[fifo].path
                             ));
                         }
-                        *want = from + piece.len;
+                        *want = from + piece.raw;
                     }
                     open = fifo.filter(|_| !piece.ends_line);
                 }
             }
         }
         for (at, fifo) in self.fifos.iter().enumerate() {
-            let got = next.get(&at).copied().unwrap_or(0);
-            if got != fifo.taken {
+            let got = fifo.kept_from(next.get(&at).copied().unwrap_or(0));
+            // Lines that were written, and we were killed, and then the FIFO was gone with what was to be consumed.
+            let unconsumed = fifo.formed && got > fifo.taken && got <= fifo.taken + fifo.lost;
+            if got != fifo.taken && !unconsumed {
                 wrong.push(format!("I9: {} bytes were taken from {} and {got} are in files", fifo.taken, fifo.path));
             }
+        }
+        if repeats > self.checks.scribes {
+            wrong.push(format!("I9: {repeats} turns came twice, and there were {} scribes", self.checks.scribes));
+        }
+        let discarded: u64 = self.fifos.iter().flat_map(|fifo| &fifo.dropped).map(|(_, len)| len).sum();
+        if self.checks.told_dropped > discarded {
+            wrong.push(format!("I9: {} bytes are said to be dropped, {discarded} were", self.checks.told_dropped));
+        }
+        if repeats > 0 {
+            self.checks.reach("a turn that came twice");
         }
         for what in wrong {
             self.checks.fail(what);
@@ -237,7 +272,13 @@ impl Kernel {
 
     /// I9: who says that a stream is sealed has all of it.
     pub(crate) fn check_sealed(&mut self, message: &FromScribe) {
-        let FromScribe::Sealed { id, .. } = message else { return };
+        let FromScribe::Sealed { id, .. } = message else {
+            if let FromScribe::Dropped { bytes, .. } = message {
+                self.checks.told_dropped += bytes;
+                self.checks.reach("a gap that was told");
+            }
+            return;
+        };
         let path = format!("run/io/{}.{}", id.instance, id.stream);
         let Some(Node::Fifo(fifo)) = self.paths.get(&path) else { return };
         let fifo = &self.fifos[*fifo];
@@ -247,8 +288,8 @@ impl Kernel {
         }
     }
 
-    /// Whether no byte of this FIFO comes after this one.
+    /// Whether no byte of this FIFO comes after this one, or the next ones were discarded.
     fn is_over(&self, fifo: usize, at: Option<u64>) -> bool {
-        self.fifos[fifo].taken == at.unwrap_or(0)
+        self.fifos[fifo].taken == at.unwrap_or(0) || self.fifos[fifo].kept_from(at.unwrap_or(0)) != at.unwrap_or(0)
     }
 }

@@ -3,7 +3,7 @@
 use crate::dice::Dice;
 use crate::home::{Home, Op};
 use engine::Target;
-use model::{AppName, AppSpec, Backoff, LogPolicy, LogSpec, LogTarget, Restart};
+use model::{AppName, AppSpec, Backoff, LogFormat, LogOverflow, LogPolicy, LogSpec, LogTarget, Restart};
 use std::time::Duration;
 
 /// Programs, the quiet ones more often.
@@ -26,6 +26,9 @@ fn spec(dice: &mut Dice, name: AppName) -> AppSpec {
     spec.log = LogSpec::with(LogPolicy::plain(dice.pick(&[0, 20_000, 200_000]), dice.between(0, 3) as u32));
     // A part of what makes a process: a file that changes in the middle of a life is more than the checks can follow.
     spec.log.merge = spec.argv[2] == "2";
+    let number = PROGRAMS.iter().position(|program| *program == spec.argv[1]).unwrap_or(0) + usize::from(spec.argv[2] == "1");
+    spec.log.format = [LogFormat::Raw, LogFormat::Text, LogFormat::Raw, LogFormat::Json][number % 4];
+    spec.log.overflow = if spec.argv[2] == "0" { LogOverflow::Drop } else { LogOverflow::Block };
     for target in [&mut spec.log.out, &mut spec.log.err] {
         if dice.once_in(6) {
             *target = LogTarget::Nowhere;

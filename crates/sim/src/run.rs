@@ -137,7 +137,7 @@ impl World {
                 wrong.push(format!("convergence: {path} is left over"));
             }
             if let Node::Fifo(fifo) = node
-                && !self.kernel.fifos[*fifo].queue.is_empty()
+                && !self.kernel.fifos[*fifo].is_carried()
             {
                 wrong.push(format!("I9: {} bytes of {path} are not in the log", self.kernel.fifos[*fifo].queue.len()));
             }

@@ -1,5 +1,8 @@
 //! The scribe's shell over the fake kernel, after the contract of `scribe::core`. One call does one thing.
 
+mod writing;
+
+use self::writing::Writing;
 use crate::check::Sabotage;
 use crate::kernel::{Ending, Flow, HandleId, Kernel, Message, Why};
 use crate::trace::tell;
@@ -26,6 +29,7 @@ pub struct Scribe {
     core: Option<Core>,
     effects: VecDeque<Effect>,
     answer: Option<Answer>,
+    writing: Option<Writing>,
     fifos: BTreeMap<u32, Open>,
     logs: BTreeMap<u32, (String, usize, Option<usize>)>,
     watches_link: bool,
@@ -41,6 +45,7 @@ impl Scribe {
         let extra = kernel.procs.get(&pid)?.extra.clone();
         let [keeper, link] = extra[..] else { return None };
         let role_lock = kernel.open_lock(pid, "run/scribe.lock");
+        kernel.checks.scribes += 1;
         Some(Scribe {
             pid,
             keeper,
@@ -49,6 +54,7 @@ impl Scribe {
             core: None,
             effects: VecDeque::new(),
             answer: None,
+            writing: None,
             fifos: BTreeMap::new(),
             logs: BTreeMap::new(),
             watches_link: false,
@@ -79,6 +85,10 @@ impl Scribe {
         }
         if let Some(answer) = self.answer.take() {
             return self.step(kernel, Happening::Answer(answer));
+        }
+        if let Some(writing) = self.writing.take() {
+            self.write_on(kernel, writing);
+            return true;
         }
         if let Some(effect) = self.effects.pop_front() {
             tell!(kernel, "scribe p{}: {effect:?}", self.pid);
@@ -174,6 +184,20 @@ impl Scribe {
                     _ => Answer::Failed(Cause("EBADF")),
                 }
             }
+            Effect::Form { .. } => return self.begin_writing(kernel, effect),
+            Effect::Writers { stream } => match self.fifos.get(&stream.0).and_then(|open| kernel.prospect(open.handle)) {
+                Some((0, _)) => Answer::End,
+                Some((_, room)) if room < 4096 => Answer::Full,
+                Some(_) => Answer::Empty,
+                None => Answer::Failed(Cause("EBADF")),
+            },
+            Effect::Discard { stream, len } => match self.flow(kernel, stream) {
+                Some(handle) => Answer::Moved(kernel.discard(handle, len as usize).unwrap_or(0)),
+                None => self.dry(kernel, stream),
+            },
+            // Nobody here asks for a log to be emptied.
+            Effect::Beside { .. } => Answer::Beside(Vec::new()),
+            Effect::Truncate { .. } => Answer::Done,
             Effect::OpenLog { file, path, create } => match kernel.disk.open_log(&path, create) {
                 Some(log) => {
                     self.logs.insert(file.0, (path, log, None));
@@ -205,6 +229,13 @@ impl Scribe {
                 Some((_, log, _)) => {
                     kernel.checks.reach("a line feed of ours");
                     done(kernel, |kernel| kernel.disk.append(*log, at, b"\n", None))
+                }
+                None => Answer::Failed(Cause("EBADF")),
+            },
+            Effect::Put { file, at, line } => match self.logs.get(&file.0) {
+                Some((_, log, _)) => {
+                    kernel.checks.reach("a line about a gap");
+                    done(kernel, |kernel| kernel.disk.append(*log, at, &line, None))
                 }
                 None => Answer::Failed(Cause("EBADF")),
             },

@@ -5,7 +5,7 @@ use sim::{Settings, play};
 use std::collections::BTreeMap;
 
 /// What a thousand seeds are sure to reach. Where one of these is missing, the checks behind it show nothing.
-const REACHED: [&str; 17] = [
+const REACHED: [&str; 20] = [
     "a deletion",
     "a failed fork",
     "a failed open",
@@ -14,11 +14,14 @@ const REACHED: [&str; 17] = [
     "a full FIFO",
     "a full disk",
     "a full link",
+    "a gap that was told",
     "a gap among rotated files",
     "a kill between fork and exec of an app",
     "a kill of a tree",
+    "a line about a gap",
     "a line feed of ours",
     "a rotation",
+    "a turn that came twice",
     "an adoption",
     "an adoption refused",
     "an end unseen",

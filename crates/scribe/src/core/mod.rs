@@ -15,6 +15,7 @@
 //! counted in memory only: a crash forgets the count of a gap that has not been written.
 
 mod age;
+mod answer;
 mod budget;
 mod care;
 mod careful;

@@ -104,6 +104,10 @@ pub fn a_disk_that_hangs() {
     assert!(slowest < Duration::from_secs(2), "{slowest:?}");
     drop(home);
     assert!(!house.hear_sealed(2).2);
+    // What everybody is asked is answered for who cannot.
+    house.say(&ToScribe::Reopen { ask: 7 });
+    let did = house.hear("an answer", |message| matches!(message, FromScribe::Did { ask: 7, .. }));
+    assert!(matches!(&did, FromScribe::Did { failed: Some((_, errno)), .. } if errno == "ETIMEDOUT"), "{did:?}");
     // And a new stream elsewhere is opened at once.
     let fresh = house.app(4);
     house.open(4, "logs/fresh.log", never(), true);
@@ -168,6 +172,13 @@ pub fn as_if_it_were_one() {
     house.hear("it grew", |message| *message == FromScribe::Grew { file: file.to_owned(), size: 4 });
     house.say(&ToScribe::Rotate { file: file.to_owned() });
     until("rotated", || house.read("disk/web-0.out.log.1") == "one\n");
+    print(&mut app, "two\n");
+    house.until_reads(file, "two\n");
+    for (ask, message) in [(8, ToScribe::Reopen { ask: 8 }), (9, ToScribe::Clear { ask: 9, file: file.to_owned() })] {
+        house.say(&message);
+        house.hear("an answer", |message| *message == FromScribe::Did { ask, failed: None });
+    }
+    assert!(house.size(file) == 0 && !house.path("disk/web-0.out.log.1").exists());
     print(&mut app, "two\n");
     house.until_reads(file, "two\n");
     // An absolute name of the same place, for another file.

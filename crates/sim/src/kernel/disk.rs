@@ -6,10 +6,14 @@ use std::collections::BTreeMap;
 /// Bytes of a log file that came together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Piece {
-    /// From which FIFO and which place in it; `None` = a line feed of ours.
+    /// From which FIFO and which place in it; `None` = a line feed of ours, or a line about a gap.
     pub source: Option<(usize, u64)>,
     /// How many.
     pub len: u64,
+    /// How many bytes of the FIFO they stand for; 0 = the first half of a write, of which the other has not come.
+    pub raw: u64,
+    /// Whether they are lines in a form.
+    pub formed: bool,
     /// Whether the last of them is a line feed.
     pub ends_line: bool,
 }
@@ -80,13 +84,33 @@ impl Disk {
         }
         file.size += bytes.len() as u64;
         file.last = *last;
-        let piece = Piece { source, len: bytes.len() as u64, ends_line: *last == b'\n' };
+        let len = bytes.len() as u64;
+        let piece = Piece { source, len, raw: len, formed: false, ends_line: *last == b'\n' };
         match file.pieces.last_mut() {
-            Some(before) if source.is_some() && before.source.map(|(fifo, from)| (fifo, from + before.len)) == source => {
+            Some(before)
+                if !before.formed
+                    && source.is_some()
+                    && before.source.map(|(fifo, from)| (fifo, from + before.len)) == source =>
+            {
                 before.len += piece.len;
+                before.raw += piece.raw;
                 before.ends_line = piece.ends_line;
             }
             _ => file.pieces.push(piece),
+        }
+        Ok(())
+    }
+
+    /// Writes lines in a form, which stand for so many bytes of a FIFO, at the end of a log file.
+    ///
+    /// # Errors
+    /// In words, when that is not the end.
+    pub fn append_formed(&mut self, log: usize, at: u64, bytes: &[u8], source: (usize, u64), raw: u64) -> Result<(), String> {
+        let pieces = self.logs[log].pieces.len();
+        // Without a source it is not joined with what stands before it.
+        self.append(log, at, bytes, None)?;
+        if let Some(piece) = self.logs[log].pieces.get_mut(pieces) {
+            (piece.source, piece.raw, piece.formed) = (Some(source), raw, true);
         }
         Ok(())
     }

@@ -28,6 +28,10 @@ pub struct Fifo {
     pub lost: u64,
     /// Some line was written in two parts with time in between: it may be cut.
     pub slow: bool,
+    /// Its lines are written in a form: an unfinished one waits here.
+    pub formed: bool,
+    /// What was read and discarded: place and count.
+    pub dropped: Vec<(u64, u64)>,
 }
 
 /// What a reader meets.
@@ -64,7 +68,24 @@ impl Fifo {
             taken: 0,
             lost: 0,
             slow: false,
+            formed: false,
+            dropped: Vec::new(),
         }
+    }
+
+    /// Whether all of it is in its log, but for a line that is to be written in a form and is not finished.
+    pub fn is_carried(&self) -> bool {
+        self.queue.is_empty() || (self.formed && !self.queue.contains(&b'\n'))
+    }
+
+    /// Where the next byte is to be found that was not discarded, from this place on.
+    pub fn kept_from(&self, mut place: u64) -> u64 {
+        for (from, len) in &self.dropped {
+            if *from == place {
+                place += len;
+            }
+        }
+        place
     }
 
     /// Bytes that may be written now without waiting; a short write waits until all of it fits.
@@ -137,6 +158,28 @@ impl Kernel {
         pipe.queue.extend(&bytes[..count]);
         pipe.written += count as u64;
         Some(count)
+    }
+
+    /// Which FIFO this reader reads, and how much has been taken from it.
+    pub fn place(&self, id: HandleId) -> Option<(usize, u64)> {
+        self.fifo_of(id).map(|(fifo, _)| (fifo, self.fifos[fifo].taken))
+    }
+
+    /// What a writer of this reader's FIFO meets; it is known from now on that lines wait in it.
+    pub fn prospect(&mut self, id: HandleId) -> Option<(u32, usize)> {
+        let (fifo, _) = self.fifo_of(id)?;
+        let fifo = &mut self.fifos[fifo];
+        fifo.formed = true;
+        // A reader that came late is told of the end once a writer has come and gone.
+        fifo.came += 1;
+        Some((fifo.writers, CAPACITY - fifo.queue.len()))
+    }
+
+    /// Reads and forgets.
+    pub fn discard(&mut self, id: HandleId, most: usize) -> Option<u64> {
+        let read = self.take(id, most)?;
+        self.fifos[read.fifo].dropped.push((read.from, read.bytes.len() as u64));
+        Some(read.bytes.len() as u64)
     }
 
     /// Notes that a line was written in parts.
