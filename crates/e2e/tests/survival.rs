@@ -127,9 +127,10 @@ fn sealed_log(house: &House, app: &str) -> String {
     })
 }
 
-/// FIFOs that are not sealed yet.
+/// FIFOs of apps that are not sealed yet. (`daemon` is that of the manager's own log.)
 fn fifos(house: &House) -> usize {
-    std::fs::read_dir(house.home().join("run/io")).into_iter().flatten().count()
+    let entries = std::fs::read_dir(house.home().join("run/io")).into_iter().flatten().flatten();
+    entries.filter(|entry| entry.file_name() != "daemon").count()
 }
 
 fn storm(kills: usize, apps: usize, strokes: &[Stroke], most_pause: Duration) {

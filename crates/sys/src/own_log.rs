@@ -11,7 +11,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 /// The FIFO, relative to the home.
-pub const FIFO: &str = "run/io/daemon";
+pub const FIFO: &str = "run/daemon-log";
 /// The log, relative to the home.
 pub const FILE: &str = "daemon.log";
 /// The lock of who moves streams, relative to the home.

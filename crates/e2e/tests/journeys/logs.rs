@@ -111,7 +111,10 @@ fn the_managers_settings_are_kept() {
     house.up("[daemon]\nlog_total_max = '1G'\nlog_max_age = 'none'\n");
     house.up("[daemon]\nlog_max_files = 3\n");
     let want = settings();
-    assert_eq!((want.log_total_max, want.log_max_files, want.log_max_age), (Some(1 << 30), Some(3), Some(SOON * 0)));
+    assert_eq!(
+        (want.log_total_max, want.log_max_files, want.log_max_age),
+        (Some(1 << 30), Some(3), Some(std::time::Duration::ZERO))
+    );
     house.abide(["daemon", "stop"]).ok();
     house.abide(["daemon", "start"]).ok();
     assert_eq!(settings(), want);

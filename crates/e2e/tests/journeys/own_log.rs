@@ -29,7 +29,7 @@ fn rotated_under_load() {
     let house = House::new();
     house.up("[daemon]\nlog_max_size = '64K'\nlog_max_files = 99\nlog_compress = 'none'\n");
     // As our own processes do, but waiting for room: what is written fast then comes as fast as it is moved.
-    let mut way = OpenOptions::new().write(true).open(house.home().join("run/io/daemon")).expect("the FIFO");
+    let mut way = OpenOptions::new().write(true).open(house.home().join("run/daemon-log")).expect("the FIFO");
     let count = 20_000;
     for n in 0..count {
         writeln!(way, "line {n:06} {}", "x".repeat(40)).expect("written");

@@ -65,7 +65,7 @@ fn the_scribe_is_killed_sixty_times_in_each_form() {
     let count = sized(200_000, 1_000_000);
     for (form, keys) in KEYS {
         let (house, _) = flood_while_killed("abide-scribe", 1, |house, name| {
-            flooding_at(house, name, count, 50_000).with(keys).with("log_max_size = 0")
+            flooding_at(house, name, count, 20_000).with(keys).with("log_max_size = 0")
         });
         let again = repeated(form, &to_the_end(&house, count), count);
         eprintln!("{form}: {again} lines twice after 60 kills");
@@ -93,7 +93,8 @@ fn both_streams_in_one_file() {
     let expected = ("one three".to_owned(), "two four".to_owned());
     assert_eq!(read("raw").len(), "one\ntwo\nthree\nfour\n".len());
     let text = read("text");
-    let lines = text.lines().filter_map(|line| line.split_once(' ')?.1.split_once(' ')).map(|(s, l)| (s.to_owned(), l.to_owned()));
+    let lines =
+        text.lines().filter_map(|line| line.split_once(' ')?.1.split_once(' ')).map(|(s, l)| (s.to_owned(), l.to_owned()));
     assert_eq!(streams(lines.collect()), expected, "{text}");
     let lines = read("json");
     let lines = lines.lines().map(|line| serde_json::from_str::<api::LogLine>(line).expect("JSON"));

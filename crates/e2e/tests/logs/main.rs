@@ -8,6 +8,7 @@ mod floods;
 mod forms;
 mod kills;
 mod rotation;
+mod times;
 mod viewers;
 
 use e2e::{App, House, wait_until};

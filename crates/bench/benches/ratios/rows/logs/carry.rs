@@ -8,9 +8,9 @@ use crate::proc::processor;
 use crate::report::{Report, ratio};
 use crate::stamps::Stamps;
 use crate::stats::Samples;
-use std::fs;
-use std::io;
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
 
 const LINES: u64 = 1_000_000;
 const BYTES: u64 = LINES * 100;
@@ -18,20 +18,30 @@ const TURNS: usize = 9;
 /// Not counted: they make the machine's memory warm.
 const WARM: usize = 2;
 
-/// Waits until the files hold that many bytes together; the moment. Both sides are looked at in the same way, five thousand times a second.
-fn filled(files: &[PathBuf], bytes: u64) -> io::Result<u64> {
+/// Waits until the files hold all lines together; the moment. A line may be longer than what was printed, but all are of one length. Both sides
+/// are looked at in the same way, five thousand times a second.
+fn filled(files: &[PathBuf]) -> io::Result<u64> {
     let deadline = sys::clock::now() + LIMIT.as_nanos() as u64;
+    let mut line = None;
     loop {
         let size: u64 = files.iter().filter_map(|file| fs::metadata(file).ok()).map(|found| found.len()).sum();
         let now = sys::clock::now();
-        if size >= bytes {
+        line = line.or_else(|| files.iter().find_map(|file| first_line(file)));
+        if line.is_some_and(|line| size >= line * LINES) {
             return Ok(now);
         }
         if now > deadline {
-            return Err(io::Error::other(format!("{size} of {bytes} bytes after {LIMIT:?}")));
+            return Err(io::Error::other(format!("{size} bytes after {LIMIT:?}")));
         }
         std::thread::sleep(std::time::Duration::from_micros(200));
     }
+}
+
+/// Bytes of the first line of a file, as soon as there is one.
+fn first_line(file: &Path) -> Option<u64> {
+    let mut line = Vec::new();
+    BufReader::new(File::open(file).ok()?).read_until(b'\n', &mut line).ok()?;
+    line.ends_with(b"\n").then_some(line.len() as u64)
 }
 
 /// What one turn cost, in nanoseconds.
@@ -53,7 +63,7 @@ fn cats(ground: &Ground, stamps: &mut Stamps, apps: usize) -> io::Result<Cost> {
         cats.push(cat);
     }
     let begun = stamps.take(apps, SOON)?.iter().map(|stamp| stamp.ns).min().unwrap_or(0);
-    let full = filled(&files, BYTES);
+    let full = filled(&files);
     let used: io::Result<u64> = cats.iter().map(Cat::processor).sum();
     for mut writer in writers {
         if full.is_err() {
@@ -71,12 +81,10 @@ fn carried(house: &House<'_>, stamps: &mut Stamps, prefix: &str, apps: usize, ro
     let logs: Vec<PathBuf> = (0..apps).map(|at| house.home().join(format!("logs/{prefix}{at}-0.out.log"))).collect();
     let old = |log: &PathBuf| (1..=rotated).map(|at| log.with_extension(format!("log.{at}"))).collect::<Vec<_>>();
     let files: Vec<PathBuf> = logs.iter().flat_map(|log| old(log).into_iter().chain([log.clone()])).collect();
-    let names: Vec<String> = (0..apps).map(|at| format!("{prefix}{at}")).collect();
     let before = processor(scribe)?;
-    let words: Vec<&str> = ["start"].into_iter().chain(names.iter().map(String::as_str)).chain(["--no-wait"]).collect();
-    house.run(&words)?;
+    house.run(&["start", &format!("{prefix}*"), "--no-wait"])?;
     let begun = stamps.take(apps, SOON)?.iter().map(|stamp| stamp.ns).min().unwrap_or(0);
-    let full = filled(&files, BYTES)?;
+    let full = filled(&files)?;
     let used = processor(scribe)? - before;
     // Sealed by now. Gone, as the cat's file is: memory that the kernel has handed out before costs less than memory that it has not.
     settle(50);
