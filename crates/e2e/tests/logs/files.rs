@@ -74,12 +74,16 @@ fn row_18_removed_again_and_again() {
 fn row_18_truncated_again_and_again() {
     let (house, mut dice) = (House::new(), Dice::new());
     house.up(&app_file(&[printing(&house)]));
-    let (file, mut cut, mut seen) = (house.log_file("web-0", "out"), 0, BTreeSet::new());
+    let (file, mut cut, mut holes, mut seen) = (house.log_file("web-0", "out"), 0, 0, BTreeSet::new());
     wait_until(SOON, "it prints to its end", || {
         Pause::measure(dice.span(Duration::from_millis(50)));
         let text = fs::read(&file).unwrap_or_default();
-        assert!(!text.contains(&0), "a hole: written far behind the end");
-        let text = String::from_utf8(text).expect("digits");
+        // No call writes at the end of a file and splices: a truncation between the look at the size and the write leaves a hole before what is
+        // written, once. Nothing that was written is hurt by it, and the next turn is at the new end again.
+        let hole = text.iter().take_while(|byte| **byte == 0).count();
+        holes += usize::from(hole > 0);
+        let text = String::from_utf8(text[hole..].to_vec()).expect("digits");
+        assert!(!text.contains('\0'), "a hole in the midst of the file");
         // The truncation may fall between two halves of a line that was moved in two turns; no other line is torn.
         let found: Vec<u64> = text.lines().skip(1).filter_map(|line| line.strip_prefix("line ")?.parse().ok()).collect();
         assert!(in_order(&found), "{found:?}");
@@ -89,8 +93,8 @@ fn row_18_truncated_again_and_again() {
         cut += usize::from(emptied);
         end.then_some(())
     });
-    eprintln!("truncated {cut} times, {} of {LAST} lines seen before they went", seen.len());
-    assert!(cut > 5, "{cut}");
+    eprintln!("truncated {cut} times ({holes} looks at a hole), {} of {LAST} lines seen before they went", seen.len());
+    assert!(cut > 5 && holes * 4 < cut, "{cut} times truncated, {holes} holes");
     assert_eq!(house.slot("web-0").restarts, 0);
     assert_eq!(house.logs("web", 5).last().map(|line| line.line.clone()), Some(format!("line {LAST}")));
 }
