@@ -140,9 +140,10 @@ fn a_home_is_kept() {
     assert_eq!(parent(steward), keeper);
     // It stands in its home, holds nothing of ours, leads no terminal, and is nobody's.
     assert_eq!(link(keeper, "cwd"), house.home());
-    for standard in 0..3 {
+    for standard in 0..2 {
         assert_eq!(link(keeper, &format!("fd/{standard}")), Path::new("/dev/null"));
     }
+    assert_eq!(link(keeper, "fd/2"), house.home().join("run/daemon-log"));
     assert_ne!(stat(keeper, 5), stat(std::process::id(), 5));
     assert_ne!(parent(keeper), std::process::id());
     for folder in ["", "run", "run/io", "run/lives", "logs", "store", "events"] {

@@ -48,6 +48,7 @@ fn plan(keeper: &mut Keeper) -> UnixStream {
     keeper.say(&format!(
         "fd.socket\tdoor\tunix,stream,bind,listen=4\tdoor\nservice.fds\tporter\tdoor\tnull\tnull\nservice.args\tporter\t{puppet}\tserve:unix"
     ));
+    keeper.barrier();
     keeper.signal(Signal::USR1);
     keeper.wait_for("#<int>\tsignal\tSIGUSR1\t<int>\t1");
     UnixStream::connect(keeper.file("door")).expect("the socket listens")
