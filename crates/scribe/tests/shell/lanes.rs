@@ -215,16 +215,16 @@ pub fn nobody_listens() {
     std::fs::create_dir(&path).expect("mkdir");
     let Some(disk) = Disk::mount(&path) else { return };
     disk.resize("16m");
-    let apps: Vec<File> = (0..1500).map(|n| house.app(n)).collect();
+    let apps: Vec<File> = (1..=1500).map(|n| house.app(n)).collect();
     let folder = |n: u64| if n.is_multiple_of(2) { "disk" } else { "logs" };
-    for n in 0..1500 {
+    for n in 1..=1500 {
         house.open(n, &format!("{}/app-{n}.log", folder(n)), never(), true);
     }
-    for (n, mut app) in apps.into_iter().enumerate() {
+    for (n, mut app) in (1..).zip(apps) {
         print(&mut app, &format!("hello from {n}\n"));
     }
-    (0..1500).for_each(|n| until("every log is written", || house.size(&format!("{}/app-{n}.log", folder(n))) > 0));
-    for n in 0..1500u64 {
+    (1..=1500).for_each(|n| until("every log is written", || house.size(&format!("{}/app-{n}.log", folder(n))) > 0));
+    for n in 1..=1500u64 {
         house.hear_opened(n);
         house.hear_sealed(n);
         assert_eq!(house.read(&format!("{}/app-{n}.log", folder(n))), format!("hello from {n}\n"));
