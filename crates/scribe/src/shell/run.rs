@@ -153,7 +153,10 @@ impl Scribe {
         let mut message = vec![0; LINK_MESSAGE_LIMIT];
         self.happened(Happening::Started { pid: std::process::id() });
         // Before any steward says so, and whether or not one comes: the manager's own log tells why none does.
-        self.happened(Happening::Said(own_log()));
+        // Lanes have no part in it: one file, one loop.
+        if self.at == 0 {
+            self.happened(Happening::Said(own_log()));
+        }
         while !self.ended {
             let lanes_due = self.hands.lanes.as_ref().and_then(Lanes::deadline);
             let due = self.core.deadline().map(|at| at.0).into_iter().chain(lanes_due).min();

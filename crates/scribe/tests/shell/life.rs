@@ -141,9 +141,9 @@ pub fn sealed_again() {
     house.say(&ToScribe::Close { id: id(2) });
     house.open(3, FILE, never(), true);
     house.hear_sealed(3);
-    // The manager's own stream is opened by every scribe.
-    let heard: Vec<FromScribe> = house.heard();
-    assert!(heard.iter().all(|one| matches!(one, FromScribe::Opened { id } if id.instance.0 == 0)), "{heard:?}");
+    // Life 0 is the manager itself, whose log the scribe opens unasked.
+    let heard: Vec<FromScribe> = house.heard().into_iter().filter(|one| *one != FromScribe::Opened { id: id(0) }).collect();
+    assert!(heard.is_empty(), "{heard:?}");
 }
 
 pub fn nonsense_is_ignored() {
