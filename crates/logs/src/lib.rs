@@ -13,6 +13,7 @@ mod cursor;
 mod cut;
 mod file;
 mod form;
+mod hold;
 mod index;
 mod lag;
 mod line;

@@ -3,6 +3,7 @@
 use crate::chain::{Entry, Identity, Opened, look, regular};
 use crate::cursor::Position;
 use crate::cut::Cutter;
+use crate::hold::Held;
 use crate::index::{Index, Walk};
 use crate::lag;
 use crate::line::{Found, Note, Source};
@@ -47,6 +48,7 @@ pub(crate) struct Open {
     high: u64,
     /// Nothing more comes to this file.
     over: bool,
+    pub(crate) held: Option<Held>,
 }
 
 /// What there is at the end of a file.
@@ -211,7 +213,7 @@ impl Reader {
         };
         let (_, high) = entry.index().bounds(None, self.query.filter.until, self.slack());
         self.older = older.iter().map(|entry| entry.id).collect();
-        self.open = Some(Open { id: entry.id, opened, cutter: Cutter::new(at), high, over: false });
+        self.open = Some(Open { id: entry.id, opened, cutter: Cutter::new(at), high, over: false, held: None });
         Ok(())
     }
 
@@ -232,6 +234,9 @@ impl Reader {
                 self.live = true;
                 return None;
             };
+            if open.is_held() {
+                return None;
+            }
             if open.cutter.at >= open.high {
                 (open.over, open.cutter) = (true, Cutter::new(open.cutter.at));
             }
@@ -252,6 +257,11 @@ impl Reader {
                 }
             }
         }
+    }
+
+    /// Whether it has read lines that it holds back for a moment: it should be asked again without anything having happened.
+    pub fn is_holding(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| open.held.is_some())
     }
 
     fn over(&mut self) {
@@ -279,10 +289,18 @@ impl Reader {
         if most == 0 {
             return Edge::Over;
         }
+        let end = open.cutter.end();
         match open.opened.bytes.read(open.cutter.room(), most as usize) {
             Ok(0) if self.query.follow && open.opened.bytes.plain().is_some() => self.look_on(),
             Ok(0) => Edge::Over,
-            Ok(_) => Edge::More,
+            Ok(got) => {
+                open.opened.walk.refresh();
+                // Where there is still more to be read, the records of this have been written long since.
+                if self.live && self.query.follow && (got as u64) < most && open.opened.bytes.plain().is_some() {
+                    open.hold(end, self.source.format);
+                }
+                Edge::More
+            }
             Err(error) => {
                 self.notes.push_back(Note::Unreadable(self.source.path.clone(), error.to_string()));
                 Edge::Over
@@ -330,7 +348,10 @@ impl Reader {
         // What was written between the last look and the renaming.
         let Some(open) = &mut self.open else { return Edge::Over };
         match open.opened.bytes.read(open.cutter.room(), self.chunk) {
-            Ok(1..) => Edge::More,
+            Ok(1..) => {
+                open.opened.walk.refresh();
+                Edge::More
+            }
             _ => Edge::Over,
         }
     }

@@ -1,9 +1,8 @@
 //! Logs of slots, as the crate `logs` reads them and as clients see them.
 
 use crate::time::rfc3339;
-use api::LogLine;
 use logs::{Filter, Found, Line, Merge, Note, Query, Source};
-use model::{InstanceId, LogFormat, SlotRef, Stream};
+use model::{InstanceId, LogFormat, SlotRef, Stream, Wall};
 use std::collections::BTreeSet;
 
 /// Bytes of lines that are handed over at once.
@@ -18,21 +17,6 @@ pub(crate) fn sources_of(slot: &SlotRef, format: LogFormat, files: [Option<Strin
     }
     let streams = Stream::BOTH.into_iter().zip([out, err]);
     streams.filter_map(|(stream, path)| Some(source(Some(stream), path?))).collect()
-}
-
-/// A line as clients see it.
-pub(crate) fn view(source: &Source, line: Line) -> LogLine {
-    let bytes = std::str::from_utf8(&line.bytes).is_err().then(|| model::base64::encode(&line.bytes));
-    LogLine {
-        time: line.time.map(|time| rfc3339(time.0)),
-        app: source.slot.app.to_string(),
-        slot: line.slot.unwrap_or_else(|| source.slot.to_string()),
-        instance: line.instance.map(|instance| instance.to_string()),
-        stream: line.stream.word().to_owned(),
-        line: text(line.bytes),
-        partial: line.partial,
-        bytes,
-    }
 }
 
 fn text(bytes: Vec<u8>) -> String {
@@ -76,14 +60,78 @@ pub(crate) enum Grew {
     Any,
 }
 
+/// An `api::LogLine` up to its text.
+#[derive(serde::Serialize)]
+struct Head<'a> {
+    time: Option<&'a str>,
+    app: &'a str,
+    slot: String,
+    instance: Option<String>,
+    stream: &'static str,
+}
+
+/// Writes lines as JSON objects (`api::LogLine`). What stands before the text of one is mostly the same for the next one, and kept.
+#[derive(Debug, Default)]
+struct Writer {
+    head: Vec<u8>,
+    /// Of which log, time, life and stream the head is.
+    of: Option<(String, Option<Wall>, Option<InstanceId>, Stream)>,
+    time: Option<(Wall, String)>,
+}
+
+impl Writer {
+    fn put(&mut self, out: &mut Vec<u8>, source: &Source, line: &Line) {
+        let is_same = |(path, time, instance, stream): &(String, _, _, _)| {
+            *path == source.path && *time == line.time && *instance == line.instance && *stream == line.stream && line.slot.is_none()
+        };
+        if !self.of.as_ref().is_some_and(is_same) {
+            self.begin(source, line);
+        }
+        out.extend_from_slice(&self.head);
+        let exact = std::str::from_utf8(&line.bytes);
+        // Plain data has a JSON form, and memory takes it.
+        _ = match exact {
+            Ok(text) => serde_json::to_writer(&mut *out, text),
+            Err(_) => serde_json::to_writer(&mut *out, &String::from_utf8_lossy(&line.bytes)),
+        };
+        out.extend_from_slice(if line.partial { b",\"partial\":true" } else { b",\"partial\":false" });
+        if exact.is_err() {
+            out.extend_from_slice(b",\"bytes\":\"");
+            out.extend_from_slice(model::base64::encode(&line.bytes).as_bytes());
+            out.push(b'"');
+        }
+        out.extend_from_slice(b"}\n");
+    }
+
+    fn begin(&mut self, source: &Source, line: &Line) {
+        if let Some(time) = line.time.filter(|time| self.time.as_ref().is_none_or(|(known, _)| known != time)) {
+            self.time = Some((time, rfc3339(time.0)));
+        }
+        let head = Head {
+            time: line.time.and(self.time.as_ref()).map(|(_, text)| text.as_str()),
+            app: source.slot.app.as_str(),
+            slot: line.slot.clone().unwrap_or_else(|| source.slot.to_string()),
+            instance: line.instance.map(|instance| instance.to_string()),
+            stream: line.stream.word(),
+        };
+        self.head.clear();
+        _ = serde_json::to_writer(&mut self.head, &head);
+        self.head.pop();
+        self.head.extend_from_slice(b",\"line\":");
+        self.of = line.slot.is_none().then(|| (source.path.clone(), line.time, line.instance, line.stream));
+    }
+}
+
 /// The next lines, as many as are handed over at once, and whether there are more. Blocking.
 pub(crate) fn batch(merge: &mut Merge, grew: &Grew, form: Form, must_say_where: bool) -> (Vec<u8>, bool) {
+    merge.wake_holding();
     match grew {
         Grew::Nothing => {}
         Grew::These(files) => files.iter().for_each(|file| merge.wake(Some(file))),
         Grew::Any => merge.wake(None),
     }
-    let mut out = Vec::new();
+    let mut out = Vec::with_capacity(BATCH + BATCH / 8);
+    let mut writer = Writer::default();
     let mut more = true;
     while out.len() < BATCH {
         let Some((source, found)) = merge.next() else {
@@ -91,10 +139,10 @@ pub(crate) fn batch(merge: &mut Merge, grew: &Grew, form: Form, must_say_where: 
             break;
         };
         match (form, found) {
-            (Form::Json { .. }, Found::Line(line)) => put(&mut out, &view(source, line)),
+            (Form::Json { .. }, Found::Line(line)) => writer.put(&mut out, source, &line),
             (Form::Json { .. }, Found::Note(note)) => put(&mut out, &remark(source, &note)),
             (Form::Text, Found::Line(line)) => {
-                out.extend_from_slice(text(line.bytes).as_bytes());
+                out.extend_from_slice(String::from_utf8_lossy(&line.bytes).as_bytes());
                 out.push(b'\n');
             }
             (Form::Text, Found::Note(note)) => out.extend_from_slice(format!("[abide: {}]\n", words(source, &note)).as_bytes()),

@@ -106,13 +106,19 @@ pub fn lines(mut merge: Merge) -> Vec<Line> {
 
 pub fn drain(merge: &mut Merge) -> (Vec<Line>, Vec<Note>) {
     let (mut lines, mut notes) = (Vec::new(), Vec::new());
-    while let Some((_, found)) = merge.next() {
-        match found {
-            Found::Line(line) => lines.push(line),
-            Found::Note(note) => notes.push(note),
+    loop {
+        while let Some((_, found)) = merge.next() {
+            match found {
+                Found::Line(line) => lines.push(line),
+                Found::Note(note) => notes.push(note),
+            }
         }
+        // For 20 ms at most.
+        if !merge.is_holding() {
+            return (lines, notes);
+        }
+        merge.wake_holding();
     }
-    (lines, notes)
 }
 
 pub fn texts(lines: &[Line]) -> Vec<String> {

@@ -24,6 +24,8 @@ const LINES: usize = 100;
 const WAITING: usize = 2;
 /// How often to look at the files though nobody says that they grew: hints may be lost, and who empties or removes a file says nothing.
 const LOOK: Duration = Duration::from_secs(2);
+/// Lines that have just been written are looked at again after this, when it was not known yet who wrote them.
+const HOLD: Duration = Duration::from_millis(2);
 /// The longest cursor in a body: some hundred thousand logs.
 const CURSOR: usize = 16 << 20;
 
@@ -178,6 +180,10 @@ impl Task {
                 continue;
             }
             let Some(grown) = &mut grown else { return };
+            if merge.is_holding() {
+                tokio::time::sleep(HOLD).await;
+                continue;
+            }
             grew = tokio::select! {
                 hint = grown.recv() => match hint {
                     Ok(file) => Grew::These([file].into()),
