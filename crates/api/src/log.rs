@@ -111,7 +111,9 @@ impl LogReader {
 
     /// Takes the text out of a line that is like the one before it in everything else; false = it is not, or not plainly.
     fn takes(&mut self, bytes: &[u8]) -> bool {
-        let Some(line) = self.line.as_mut().filter(|_| !self.head.is_empty() && bytes.starts_with(&self.head)) else { return false };
+        let Some(line) = self.line.as_mut().filter(|_| !self.head.is_empty() && bytes.starts_with(&self.head)) else {
+            return false;
+        };
         let Some(text) = bytes[self.head.len()..].strip_suffix(AFTER_TEXT) else { return false };
         if memchr::memchr2(b'\\', b'"', text).is_none() {
             let Ok(text) = std::str::from_utf8(text) else { return false };
@@ -170,10 +172,11 @@ mod tests {
     fn many_lines_are_read_as_each_alone() {
         let head = r#"{"time":"2026-11-21T07:08:50.123Z","app":"web","slot":"web-0","instance":"i91","stream":"out","line":"#;
         let end = r#","partial":false}"#;
-        let mut all: Vec<String> = ["", "plain", "\t tab", r#"quoted \" and \\"#, "\u{1b}[31m", r#"","partial":false}"#, r#"ünï,"line":""#]
-            .iter()
-            .map(|text| format!("{head}{}{end}", serde_json::to_string(text).expect("JSON")))
-            .collect();
+        let mut all: Vec<String> =
+            ["", "plain", "\t tab", r#"quoted \" and \\"#, "\u{1b}[31m", r#"","partial":false}"#, r#"ünï,"line":""#]
+                .iter()
+                .map(|text| format!("{head}{}{end}", serde_json::to_string(text).expect("JSON")))
+                .collect();
         all.push(format!("{head}\"part\",\"partial\":true}}"));
         all.push(format!("{head}\"odd \u{fffd}\",\"partial\":false,\"bytes\":\"b2RkIP8=\"}}"));
         all.push(format!("{head}\"new\",\"more\":\"x\",\"partial\":false}}"));

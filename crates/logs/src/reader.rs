@@ -8,7 +8,6 @@ use crate::index::{Index, Walk};
 use crate::lag;
 use crate::line::{Found, Note, Source};
 use crate::query::Query;
-use crate::tail::{self, Wanted};
 use model::{LogFormat, Wall};
 use std::collections::VecDeque;
 use std::io;
@@ -21,14 +20,14 @@ const TRIES: u32 = 20;
 #[derive(Debug)]
 pub struct Reader {
     pub(crate) source: Source,
-    query: Query,
+    pub(crate) query: Query,
     /// So much is read at once.
     chunk: usize,
     pub(crate) open: Option<Open>,
     /// Files that have been read, as far as they were there when the present one was opened.
-    older: Vec<Identity>,
+    pub(crate) older: Vec<Identity>,
     /// Where reading stood when no file is open.
-    rest: Option<Position>,
+    pub(crate) rest: Option<Position>,
     /// Where reading ends: in this file, at this place.
     stop: Option<(Identity, u64)>,
     done: bool,
@@ -110,58 +109,6 @@ impl Reader {
         }
     }
 
-    fn begin(&mut self, chain: &[Entry]) -> io::Result<()> {
-        self.set_stop(chain);
-        let Some(newest) = chain.last() else { return Ok(()) };
-        let filter = self.query.filter.clone();
-        let mut need = self.query.lines.unwrap_or(0);
-        if self.query.lines == Some(0) {
-            return self.begin_at_end(chain, newest);
-        }
-        let mut chosen = None;
-        for (at, entry) in chain.iter().enumerate().rev() {
-            let mut index = entry.index();
-            let (low, high) = index.bounds(filter.since, filter.until, self.slack());
-            let is_old = index.count() == 0 && filter.since.is_some_and(|since| entry.changed < since.0);
-            if low == u64::MAX || is_old {
-                // So is everything before it.
-                break;
-            }
-            if self.query.lines.is_none() {
-                chosen = Some((at, low));
-            } else {
-                let unfinished = !self.query.follow || at + 1 < chain.len();
-                let wanted = Wanted { source: &self.source, filter: &filter, lines: need, low, high, unfinished };
-                // What cannot be read is told when its turn comes.
-                let (start, found) = match tail::find(entry, &wanted) {
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(error),
-                    other => other.unwrap_or((low, 0)),
-                };
-                chosen = Some((at, start));
-                need -= found;
-            }
-            if low > 0 || (self.query.lines.is_some() && need == 0) {
-                break;
-            }
-        }
-        match chosen {
-            Some((at, start)) => self.enter(&chain[..=at], start),
-            None => self.begin_at_end(chain, newest),
-        }
-    }
-
-    /// Nothing of what is there is wanted.
-    fn begin_at_end(&mut self, chain: &[Entry], newest: &Entry) -> io::Result<()> {
-        if newest.packed {
-            self.older = chain.iter().map(|entry| entry.id).collect();
-            self.rest = Some(Position { id: newest.id, offset: u64::MAX, time: None });
-            return Ok(());
-        }
-        let opened = newest.open(0)?;
-        let start = opened.bytes.plain().map_or(newest.size, |file| tail::unfinished(file, newest.size));
-        self.enter(chain, if self.query.follow { start } else { newest.size })
-    }
-
     fn go_on(&mut self, chain: &[Entry], position: Option<Position>) -> io::Result<()> {
         self.set_stop(chain);
         let Some(position) = position else { return Ok(()) };
@@ -184,7 +131,7 @@ impl Reader {
         }
     }
 
-    fn set_stop(&mut self, chain: &[Entry]) {
+    pub(crate) fn set_stop(&mut self, chain: &[Entry]) {
         if !self.query.follow {
             self.stop = chain.last().map(|newest| (newest.id, if newest.packed { u64::MAX } else { newest.size }));
             self.done = chain.is_empty();
@@ -193,7 +140,7 @@ impl Reader {
 
     /// So many records around a time may hold lines of it. One, since a record may stand in the middle of a line, whose rest then has a time
     /// before; and lines with times of their own are not exactly where the index has them.
-    fn slack(&self) -> u64 {
+    pub(crate) fn slack(&self) -> u64 {
         1 + u64::from(self.source.format != LogFormat::Raw)
     }
 

@@ -36,7 +36,7 @@ impl Scene {
 
     pub fn source_of(&self, format: LogFormat, stream: Option<Stream>) -> Source {
         let app: AppName = "web".parse().expect("a name");
-        Source { slot: SlotRef::new(&app, 0), stream, path: self.path(), format }
+        Source { slot: SlotRef::new(&app, 0), stream, path: self.path(), format, shared: false }
     }
 
     /// Appends bytes, with a record of this time unless it is `None`.
