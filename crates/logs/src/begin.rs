@@ -50,7 +50,7 @@ impl Reader {
             }
         }
         match chosen {
-            Some((at, start)) => self.enter(&chain[..=at], start),
+            Some((at, start)) => self.enter(chain, at, start),
             None => self.begin_at_end(chain, newest),
         }
     }
@@ -64,6 +64,6 @@ impl Reader {
         }
         let opened = newest.open(0)?;
         let start = opened.bytes.plain().map_or(newest.size, |file| tail::unfinished(file, newest.size));
-        self.enter(chain, if self.query.follow { start } else { newest.size })
+        self.enter(chain, chain.len() - 1, if self.query.follow { start } else { newest.size })
     }
 }

@@ -26,6 +26,8 @@ pub struct Reader {
     pub(crate) open: Option<Open>,
     /// Files that have been read, as far as they were there when the present one was opened.
     pub(crate) older: Vec<Identity>,
+    /// The file behind the present one, where there was one when that was opened.
+    after: Option<Identity>,
     /// Where reading stood when no file is open.
     pub(crate) rest: Option<Position>,
     /// Where reading ends: in this file, at this place.
@@ -48,6 +50,14 @@ pub(crate) struct Open {
     /// Nothing more comes to this file.
     over: bool,
     pub(crate) held: Option<Held>,
+}
+
+/// The file to go on with.
+struct Next {
+    chain: Vec<Entry>,
+    which: usize,
+    /// Whether others that came before it may be gone unread.
+    gone: bool,
 }
 
 /// What there is at the end of a file.
@@ -92,6 +102,7 @@ impl Reader {
             chunk,
             open: None,
             older: Vec::new(),
+            after: None,
             rest: None,
             stop: None,
             done: false,
@@ -116,9 +127,9 @@ impl Reader {
         match chain.iter().position(|entry| position.id.is(&entry.id)) {
             Some(at) if !chain[at].packed && chain[at].size < position.offset => {
                 self.notes.push_back(Note::Cleared);
-                self.enter(&chain[..=at], 0)
+                self.enter(chain, at, 0)
             }
-            Some(at) => self.enter(&chain[..=at], position.offset),
+            Some(at) => self.enter(chain, at, position.offset),
             None => {
                 if !chain.is_empty() {
                     self.notes.push_back(Note::Gone);
@@ -144,14 +155,15 @@ impl Reader {
         1 + u64::from(self.source.format != LogFormat::Raw)
     }
 
-    /// Opens the last of these files at a place.
-    pub(crate) fn enter(&mut self, chain: &[Entry], at: u64) -> io::Result<()> {
-        let Some((entry, older)) = chain.split_last() else { return Ok(()) };
+    /// Opens one of these files at a place.
+    pub(crate) fn enter(&mut self, chain: &[Entry], which: usize, at: u64) -> io::Result<()> {
+        let Some(entry) = chain.get(which) else { return Ok(()) };
+        let older = &chain[..which];
         let opened = match entry.open(at) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(error),
             Err(error) => {
                 self.notes.push_back(Note::Unreadable(entry.path.clone(), error.to_string()));
-                self.older = chain.iter().map(|entry| entry.id).collect();
+                self.older = chain[..=which].iter().map(|entry| entry.id).collect();
                 self.rest = Some(Position { id: entry.id, offset: at, time: self.last });
                 self.done |= self.stop.is_some_and(|(stop, _)| entry.id.is(&stop));
                 return Ok(());
@@ -160,6 +172,7 @@ impl Reader {
         };
         let (_, high) = entry.index().bounds(None, self.query.filter.until, self.slack());
         self.older = older.iter().map(|entry| entry.id).collect();
+        self.after = chain.get(which + 1).map(|entry| entry.id);
         self.open = Some(Open { id: entry.id, opened, cutter: Cutter::new(at), high, over: false, held: None });
         Ok(())
     }
@@ -273,7 +286,7 @@ impl Reader {
         self.notes.push_back(Note::Cleared);
         let chain = look(&self.source.path);
         // When even this fails the old one is looked at again next time.
-        _ = self.enter(&chain, 0);
+        _ = self.enter(&chain, chain.len().saturating_sub(1), 0);
         Edge::More
     }
 
@@ -303,16 +316,21 @@ impl Reader {
         }
     }
 
-    /// The files up to the one behind the present one.
-    fn newer(&self) -> Option<Vec<Entry>> {
-        let mut chain = look(&self.source.path);
-        let at = match self.position().and_then(|here| chain.iter().position(|entry| here.id.is(&entry.id))) {
-            Some(at) => at + 1,
+    /// The file behind the present one.
+    fn newer(&self) -> Option<Next> {
+        let chain = look(&self.source.path);
+        let which = match self.position().and_then(|here| chain.iter().position(|entry| here.id.is(&entry.id))) {
+            Some(at) => return (at + 1 < chain.len()).then_some(Next { chain, which: at + 1, gone: false }),
             // Ours is gone, and with it all before it; whatever is there and was not before ours is newer.
             None => chain.iter().position(|entry| !self.older.iter().any(|older| entry.id.is(older)))?,
         };
-        chain.truncate(at + 1);
-        (chain.len() > at).then_some(chain)
+        let gone = match self.after {
+            Some(after) => !after.is(&chain[which].id),
+            // Ours was the newest. Rotation removes the oldest first, so something was lost only if all that was older is gone as well, and
+            // there has been rotation since.
+            None => which == 0 && chain.len() > 1,
+        };
+        Some(Next { chain, which, gone })
     }
 
     /// From a file that is over to the next.
@@ -335,8 +353,13 @@ impl Reader {
 
     fn go_to_next(&mut self) -> bool {
         for _ in 0..TRIES {
-            let Some(chain) = self.newer() else { return false };
-            if self.enter(&chain, 0).is_ok() {
+            let Some(Next { chain, which, gone }) = self.newer() else { return false };
+            // Without an open file it has been told already.
+            let gone = gone && self.open.is_some();
+            if self.enter(&chain, which, 0).is_ok() {
+                if gone {
+                    self.notes.push_back(Note::Gone);
+                }
                 return true;
             }
         }

@@ -186,3 +186,41 @@ fn a_record_that_does_not_come_is_not_waited_for() {
     let (lines, _) = drain(&mut merge);
     assert_eq!((texts(&lines), lines[0].time), (vec!["one".to_owned()], Some(Wall(1))));
 }
+
+#[test]
+fn files_that_are_removed_before_they_are_read_are_told() {
+    let mut scene = Scene::new();
+    for (n, text) in ["one\n", "two\n", "three\n"].into_iter().enumerate() {
+        scene.write(text.as_bytes(), Some(n as i64));
+        scene.rotate();
+    }
+    let remove = |scene: &Scene, n: u32| {
+        for end in ["", ".idx"] {
+            fs::remove_file(scene.place(n) + end).expect("remove");
+        }
+    };
+    let reads = |merge: &mut Merge| {
+        let (lines, notes) = drain(merge);
+        (texts(&lines), notes)
+    };
+    let everything = Query { follow: true, ..Query::default() };
+    // What it reads may go, and nothing is lost.
+    let mut merge = Merge::new(vec![scene.source()], &everything);
+    remove(&scene, 3);
+    assert_eq!(reads(&mut merge), (vec!["one".to_owned(), "two".to_owned(), "three".to_owned()], vec![]));
+    // What comes after it may not.
+    let mut merge = Merge::new(vec![scene.source()], &everything);
+    scene.write(b"four\n", Some(4));
+    remove(&scene, 2);
+    remove(&scene, 1);
+    assert_eq!(reads(&mut merge), (vec!["two".to_owned(), "four".to_owned()], vec![Note::Gone]));
+    // At the end of the newest: everything that was, and more, is pushed out.
+    for text in ["five\n", "six\n", "seven\n"] {
+        scene.rotate();
+        scene.write(text.as_bytes(), Some(5));
+    }
+    remove(&scene, 3);
+    remove(&scene, 2);
+    merge.wake(None);
+    assert_eq!(reads(&mut merge), (vec!["six".to_owned(), "seven".to_owned()], vec![Note::Gone]));
+}
