@@ -222,9 +222,7 @@ fn words(source: &Source, note: &Note) -> String {
         Note::Skipped(1) => format!("{log}: 1 line skipped, the reader is too slow"),
         Note::Skipped(lines) => format!("{log}: {lines} lines skipped, the reader is too slow"),
         Note::Cleared => format!("{log}: the log was cleared"),
-        Note::Gone => format!(
-            "{log}: lines are missing, nobody knows how many: their files were removed before they were read"
-        ),
+        Note::Gone => format!("{log}: lines are missing, nobody knows how many: their files were removed before they were read"),
         Note::Unreadable(file, why) => format!("{log}: failed to read {file}: {why}"),
     }
 }

@@ -183,17 +183,15 @@ impl Task {
                 continue;
             }
             let Some(grown) = &mut grown else { return };
-            if merge.is_holding() {
-                tokio::time::sleep(HOLD).await;
-                continue;
-            }
+            // A log that is always written to may always hold something back; the others are heard all the same.
+            let (pause, then) = if merge.is_holding() { (HOLD, Grew::Nothing) } else { (LOOK, Grew::Any) };
             grew = tokio::select! {
                 hint = grown.recv() => match hint {
                     Ok(file) => Grew::These([file].into()),
                     Err(broadcast::error::RecvError::Lagged(_)) => Grew::Any,
                     Err(broadcast::error::RecvError::Closed) => return,
                 },
-                () = tokio::time::sleep(LOOK) => Grew::Any,
+                () = tokio::time::sleep(pause) => then,
                 () = out.closed() => return,
             };
             // Many hints at once need one look.
@@ -201,7 +199,8 @@ impl Task {
                 match (grown.try_recv(), &mut grew) {
                     (Ok(file), Grew::These(files)) => _ = files.insert(file),
                     (Err(broadcast::error::TryRecvError::Lagged(_)), _) => grew = Grew::Any,
-                    (Ok(_), Grew::Any | Grew::Nothing) => {}
+                    (Ok(file), Grew::Nothing) => grew = Grew::These([file].into()),
+                    (Ok(_), Grew::Any) => {}
                     (Err(broadcast::error::TryRecvError::Empty | broadcast::error::TryRecvError::Closed), _) => break,
                 }
             }
