@@ -22,7 +22,7 @@ pub fn read(ground: &Ground, report: &mut Report) -> io::Result<()> {
     house.run(&["up", &file.to_string_lossy()])?;
     stamps.take(1, SOON)?;
     let log = house.home().join("logs/web0-0.out.log");
-    filled(&[log.clone()])?;
+    filled(std::slice::from_ref(&log))?;
     settle(200);
     let steward = house.roles()?.into_iter().find(|(name, _)| *name == "steward").map_or(0, |(_, pid)| pid);
     let (mut floor, mut ours, mut used): (Samples, [Samples; 3], [Samples; 3]) = Default::default();
