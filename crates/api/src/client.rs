@@ -149,7 +149,7 @@ pub fn exchange<S: Read + Write>(mut stream: S, request: &Request) -> Result<Res
 
 fn read_head<S: Read>(mut stream: S) -> Result<Response<S>, ClientError> {
     let mut buffer: Vec<u8> = Vec::with_capacity(4096);
-    let mut got = body::fill(&mut stream, &mut buffer)?;
+    let mut got = body::fill(&mut stream, &mut buffer, HEAD_LIMIT)?;
     loop {
         let mut headers = [httparse::EMPTY_HEADER; 48];
         let mut head = httparse::Response::new(&mut headers);
@@ -167,7 +167,7 @@ fn read_head<S: Read>(mut stream: S) -> Result<Response<S>, ClientError> {
             }
             Ok(httparse::Status::Partial) if buffer.len() > HEAD_LIMIT => return Err(ClientError::TooLong(HEAD_LIMIT)),
             Ok(httparse::Status::Partial) if got == 0 => return Err(ClientError::Broken(io::ErrorKind::UnexpectedEof.into())),
-            Ok(httparse::Status::Partial) => got = body::fill(&mut stream, &mut buffer)?,
+            Ok(httparse::Status::Partial) => got = body::fill(&mut stream, &mut buffer, HEAD_LIMIT)?,
             Err(error) => return Err(ClientError::Garbage(format!("its head is no HTTP/1.1 ({error})"))),
         }
     }
@@ -213,9 +213,17 @@ impl<S: Read, T: DeserializeOwned> Lines<S, T> {
         loop {
             let Some(line) = self.body.read_line(LINE_LIMIT)? else { return Ok(None) };
             if !line.trim_ascii().is_empty() {
-                return serde_json::from_slice(&line).map(Some).map_err(|error| ClientError::Garbage(error.to_string()));
+                return serde_json::from_slice(line).map(Some).map_err(|error| ClientError::Garbage(error.to_string()));
             }
         }
+    }
+
+    /// The bytes of the next line as they are, for who reads very many and takes them apart himself; it may be empty.
+    ///
+    /// # Errors
+    /// As [`Lines::next_line`].
+    pub fn next_bytes(&mut self) -> Result<Option<&[u8]>, ClientError> {
+        self.body.read_line(LINE_LIMIT)
     }
 
     /// The stream below, to change its timeout.

@@ -10,7 +10,7 @@ mod slot;
 mod when;
 
 pub use event::{DaemonStatus, EventLine, ProcessRef, VersionInfo};
-pub use log::{LogItem, LogLine, LogRemark};
+pub use log::{LogItem, LogLine, LogRead, LogReader, LogRemark};
 pub use logs::{LogFileRef, LogsDone};
 pub use operation::{ApplyReply, ApplyRequest, Operation, OperationKind, OperationState, Outcome, SlotOutcome, StartRequest};
 pub use problem::Problem;

@@ -6,7 +6,12 @@ use std::fmt::Write as _;
 
 /// The text with every character escaped that could move the cursor, change colours, reorder what is read, or hide.
 pub fn shown(text: &str) -> String {
-    escape(text, |c| c == '\t').into_owned()
+    shown_text(text).into_owned()
+}
+
+/// As [`shown`], lent where nothing is escaped.
+pub fn shown_text(text: &str) -> Cow<'_, str> {
+    escape(text, |c| c == '\t')
 }
 
 /// As [`shown`], for a text of several lines, whose line feeds stay.
@@ -22,6 +27,9 @@ pub fn shown_word(text: &str) -> Cow<'_, str> {
 /// JSON that means the same, in which no character is left that could drive a terminal or turn around what is read: JSON itself lets DEL,
 /// C1, marks of direction and invisible ones stand as they are. They can stand in strings only, where an escape says the same.
 pub fn json(text: &str) -> Cow<'_, str> {
+    if text.bytes().all(|b| matches!(b, b' '..=b'~' | b'\n')) {
+        return Cow::Borrowed(text);
+    }
     let hostile = |c: char| !c.is_ascii_graphic() && is_hostile(c) && c != '\n';
     if !text.chars().any(hostile) {
         return Cow::Borrowed(text);
@@ -41,6 +49,10 @@ pub fn json(text: &str) -> Cow<'_, str> {
 }
 
 fn escape(text: &str, keep: impl Fn(char) -> bool) -> Cow<'_, str> {
+    // Most text is this plain, and that is quickly seen.
+    if text.bytes().all(|b| matches!(b, b' '..=b'~')) {
+        return Cow::Borrowed(text);
+    }
     let hostile = |c: char| is_hostile(c) && !keep(c);
     if !text.chars().any(hostile) {
         return Cow::Borrowed(text);

@@ -54,6 +54,11 @@ impl Index {
         (first.offset == 0).then(|| hash(&bytes))
     }
 
+    /// The newest record.
+    pub(crate) fn newest(&mut self) -> Option<IndexRecord> {
+        self.record(self.count.checked_sub(1)?)
+    }
+
     /// A record by number.
     pub(crate) fn record(&mut self, n: u64) -> Option<IndexRecord> {
         if n >= self.count {
@@ -134,11 +139,13 @@ impl Walk {
         self.current = self.next.checked_sub(1).and_then(|n| self.index.record(n));
     }
 
+    /// Looks for records that have been written meanwhile. To be called behind each reading of bytes, since theirs are written after them.
+    pub(crate) fn refresh(&mut self) {
+        self.index.refresh();
+    }
+
     /// The record of a place; places are asked for in order.
     pub(crate) fn of(&mut self, offset: u64) -> Option<IndexRecord> {
-        if self.next == self.index.count() {
-            self.index.refresh();
-        }
         while let Some(record) = self.index.record(self.next).filter(|record| record.offset <= offset) {
             self.current = Some(record);
             self.next += 1;

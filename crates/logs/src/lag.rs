@@ -33,6 +33,10 @@ pub(crate) fn is_far_behind(reader: &Reader) -> bool {
 fn newer(reader: &Reader) -> Vec<Entry> {
     let mut chain = look(&reader.source.path);
     let here = reader.position().and_then(|here| chain.iter().position(|entry| here.id.is(&entry.id)));
+    if here.is_none() {
+        // Ours is gone; what was before it has been read.
+        chain.retain(|entry| !reader.older.iter().any(|older| entry.id.is(older)));
+    }
     chain.split_off(here.map_or(0, |at| at + 1).min(chain.len()))
 }
 
@@ -78,7 +82,7 @@ pub(crate) fn jump(reader: &mut Reader) {
         let chain = look(&reader.source.path);
         let at = newer.last().and_then(|newest| chain.iter().position(|entry| entry.id.is(&newest.id)));
         // A file that was renamed in this moment is found at the next look.
-        if at.is_none_or(|at| reader.enter(&chain[..=at], target).is_err()) {
+        if at.is_none_or(|at| reader.enter(&chain, at, target).is_err()) {
             return;
         }
     }

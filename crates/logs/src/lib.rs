@@ -8,11 +8,13 @@
 //!
 //! A [`Cursor`] says where every reader of a merge stands. Another process goes on from there: nothing is missed, nothing said twice.
 
+mod begin;
 mod chain;
 mod cursor;
 mod cut;
 mod file;
 mod form;
+mod hold;
 mod index;
 mod lag;
 mod line;

@@ -13,6 +13,8 @@ pub struct Source {
     pub path: String,
     /// What stands in it.
     pub format: LogFormat,
+    /// Whether other slots write to the file too; then `slot` is the first of them.
+    pub shared: bool,
 }
 
 /// One line.

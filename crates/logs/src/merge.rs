@@ -87,6 +87,20 @@ impl Merge {
         }
     }
 
+    /// Whether lines are held back for a moment (of 20 ms at most) until it is known when they were written. Then [`Merge::wake_holding`] soon.
+    pub fn is_holding(&self) -> bool {
+        self.places.iter().any(|place| place.head.is_none() && place.reader.is_holding())
+    }
+
+    /// Looks again at logs whose lines are held back.
+    pub fn wake_holding(&mut self) {
+        for at in 0..self.places.len() {
+            if self.places[at].head.is_none() && self.places[at].reader.is_holding() {
+                self.refill(at);
+            }
+        }
+    }
+
     fn refill(&mut self, at: usize) {
         let place = &mut self.places[at];
         place.head = place.reader.next();

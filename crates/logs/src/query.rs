@@ -10,6 +10,9 @@ use std::fmt;
 pub struct Query {
     /// Only the last so many (of each log); `None` = all.
     pub lines: Option<usize>,
+    /// With `lines`: looks for them in so many bytes before the end of each log and no further, and in no compressed file. Those bytes are read
+    /// twice at most, so this bounds the time that it takes.
+    pub reach: Option<u64>,
     /// Which lines.
     pub filter: Filter,
     /// Whether to go on as they come. Otherwise reading ends where the file ended when it began.

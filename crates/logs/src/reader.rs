@@ -3,11 +3,11 @@
 use crate::chain::{Entry, Identity, Opened, look, regular};
 use crate::cursor::Position;
 use crate::cut::Cutter;
+use crate::hold::Held;
 use crate::index::{Index, Walk};
 use crate::lag;
 use crate::line::{Found, Note, Source};
 use crate::query::Query;
-use crate::tail::{self, Wanted};
 use model::{LogFormat, Wall};
 use std::collections::VecDeque;
 use std::io;
@@ -20,14 +20,16 @@ const TRIES: u32 = 20;
 #[derive(Debug)]
 pub struct Reader {
     pub(crate) source: Source,
-    query: Query,
+    pub(crate) query: Query,
     /// So much is read at once.
     chunk: usize,
     pub(crate) open: Option<Open>,
     /// Files that have been read, as far as they were there when the present one was opened.
-    older: Vec<Identity>,
+    pub(crate) older: Vec<Identity>,
+    /// The file behind the present one, where there was one when that was opened.
+    after: Option<Identity>,
     /// Where reading stood when no file is open.
-    rest: Option<Position>,
+    pub(crate) rest: Option<Position>,
     /// Where reading ends: in this file, at this place.
     stop: Option<(Identity, u64)>,
     done: bool,
@@ -47,6 +49,15 @@ pub(crate) struct Open {
     high: u64,
     /// Nothing more comes to this file.
     over: bool,
+    pub(crate) held: Option<Held>,
+}
+
+/// The file to go on with.
+struct Next {
+    chain: Vec<Entry>,
+    which: usize,
+    /// Whether others that came before it may be gone unread.
+    gone: bool,
 }
 
 /// What there is at the end of a file.
@@ -91,6 +102,7 @@ impl Reader {
             chunk,
             open: None,
             older: Vec::new(),
+            after: None,
             rest: None,
             stop: None,
             done: false,
@@ -108,58 +120,6 @@ impl Reader {
         }
     }
 
-    fn begin(&mut self, chain: &[Entry]) -> io::Result<()> {
-        self.set_stop(chain);
-        let Some(newest) = chain.last() else { return Ok(()) };
-        let filter = self.query.filter.clone();
-        let mut need = self.query.lines.unwrap_or(0);
-        if self.query.lines == Some(0) {
-            return self.begin_at_end(chain, newest);
-        }
-        let mut chosen = None;
-        for (at, entry) in chain.iter().enumerate().rev() {
-            let mut index = entry.index();
-            let (low, high) = index.bounds(filter.since, filter.until, self.slack());
-            let is_old = index.count() == 0 && filter.since.is_some_and(|since| entry.changed < since.0);
-            if low == u64::MAX || is_old {
-                // So is everything before it.
-                break;
-            }
-            if self.query.lines.is_none() {
-                chosen = Some((at, low));
-            } else {
-                let unfinished = !self.query.follow || at + 1 < chain.len();
-                let wanted = Wanted { source: &self.source, filter: &filter, lines: need, low, high, unfinished };
-                // What cannot be read is told when its turn comes.
-                let (start, found) = match tail::find(entry, &wanted) {
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(error),
-                    other => other.unwrap_or((low, 0)),
-                };
-                chosen = Some((at, start));
-                need -= found;
-            }
-            if low > 0 || (self.query.lines.is_some() && need == 0) {
-                break;
-            }
-        }
-        match chosen {
-            Some((at, start)) => self.enter(&chain[..=at], start),
-            None => self.begin_at_end(chain, newest),
-        }
-    }
-
-    /// Nothing of what is there is wanted.
-    fn begin_at_end(&mut self, chain: &[Entry], newest: &Entry) -> io::Result<()> {
-        if newest.packed {
-            self.older = chain.iter().map(|entry| entry.id).collect();
-            self.rest = Some(Position { id: newest.id, offset: u64::MAX, time: None });
-            return Ok(());
-        }
-        let opened = newest.open(0)?;
-        let start = opened.bytes.plain().map_or(newest.size, |file| tail::unfinished(file, newest.size));
-        self.enter(chain, if self.query.follow { start } else { newest.size })
-    }
-
     fn go_on(&mut self, chain: &[Entry], position: Option<Position>) -> io::Result<()> {
         self.set_stop(chain);
         let Some(position) = position else { return Ok(()) };
@@ -167,9 +127,9 @@ impl Reader {
         match chain.iter().position(|entry| position.id.is(&entry.id)) {
             Some(at) if !chain[at].packed && chain[at].size < position.offset => {
                 self.notes.push_back(Note::Cleared);
-                self.enter(&chain[..=at], 0)
+                self.enter(chain, at, 0)
             }
-            Some(at) => self.enter(&chain[..=at], position.offset),
+            Some(at) => self.enter(chain, at, position.offset),
             None => {
                 if !chain.is_empty() {
                     self.notes.push_back(Note::Gone);
@@ -182,7 +142,7 @@ impl Reader {
         }
     }
 
-    fn set_stop(&mut self, chain: &[Entry]) {
+    pub(crate) fn set_stop(&mut self, chain: &[Entry]) {
         if !self.query.follow {
             self.stop = chain.last().map(|newest| (newest.id, if newest.packed { u64::MAX } else { newest.size }));
             self.done = chain.is_empty();
@@ -191,18 +151,19 @@ impl Reader {
 
     /// So many records around a time may hold lines of it. One, since a record may stand in the middle of a line, whose rest then has a time
     /// before; and lines with times of their own are not exactly where the index has them.
-    fn slack(&self) -> u64 {
+    pub(crate) fn slack(&self) -> u64 {
         1 + u64::from(self.source.format != LogFormat::Raw)
     }
 
-    /// Opens the last of these files at a place.
-    pub(crate) fn enter(&mut self, chain: &[Entry], at: u64) -> io::Result<()> {
-        let Some((entry, older)) = chain.split_last() else { return Ok(()) };
+    /// Opens one of these files at a place.
+    pub(crate) fn enter(&mut self, chain: &[Entry], which: usize, at: u64) -> io::Result<()> {
+        let Some(entry) = chain.get(which) else { return Ok(()) };
+        let older = &chain[..which];
         let opened = match entry.open(at) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(error),
             Err(error) => {
                 self.notes.push_back(Note::Unreadable(entry.path.clone(), error.to_string()));
-                self.older = chain.iter().map(|entry| entry.id).collect();
+                self.older = chain[..=which].iter().map(|entry| entry.id).collect();
                 self.rest = Some(Position { id: entry.id, offset: at, time: self.last });
                 self.done |= self.stop.is_some_and(|(stop, _)| entry.id.is(&stop));
                 return Ok(());
@@ -211,7 +172,8 @@ impl Reader {
         };
         let (_, high) = entry.index().bounds(None, self.query.filter.until, self.slack());
         self.older = older.iter().map(|entry| entry.id).collect();
-        self.open = Some(Open { id: entry.id, opened, cutter: Cutter::new(at), high, over: false });
+        self.after = chain.get(which + 1).map(|entry| entry.id);
+        self.open = Some(Open { id: entry.id, opened, cutter: Cutter::new(at), high, over: false, held: None });
         Ok(())
     }
 
@@ -232,6 +194,9 @@ impl Reader {
                 self.live = true;
                 return None;
             };
+            if open.is_held() {
+                return None;
+            }
             if open.cutter.at >= open.high {
                 (open.over, open.cutter) = (true, Cutter::new(open.cutter.at));
             }
@@ -252,6 +217,11 @@ impl Reader {
                 }
             }
         }
+    }
+
+    /// Whether it has read lines that it holds back for a moment: it should be asked again without anything having happened.
+    pub fn is_holding(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| open.held.is_some())
     }
 
     fn over(&mut self) {
@@ -279,10 +249,18 @@ impl Reader {
         if most == 0 {
             return Edge::Over;
         }
+        let end = open.cutter.end();
         match open.opened.bytes.read(open.cutter.room(), most as usize) {
             Ok(0) if self.query.follow && open.opened.bytes.plain().is_some() => self.look_on(),
             Ok(0) => Edge::Over,
-            Ok(_) => Edge::More,
+            Ok(got) => {
+                open.opened.walk.refresh();
+                // Where there is still more to be read, the records of this have been written long since.
+                if self.live && self.query.follow && (got as u64) < most && open.opened.bytes.plain().is_some() {
+                    open.hold(end, self.source.format);
+                }
+                Edge::More
+            }
             Err(error) => {
                 self.notes.push_back(Note::Unreadable(self.source.path.clone(), error.to_string()));
                 Edge::Over
@@ -308,7 +286,7 @@ impl Reader {
         self.notes.push_back(Note::Cleared);
         let chain = look(&self.source.path);
         // When even this fails the old one is looked at again next time.
-        _ = self.enter(&chain, 0);
+        _ = self.enter(&chain, chain.len().saturating_sub(1), 0);
         Edge::More
     }
 
@@ -330,21 +308,29 @@ impl Reader {
         // What was written between the last look and the renaming.
         let Some(open) = &mut self.open else { return Edge::Over };
         match open.opened.bytes.read(open.cutter.room(), self.chunk) {
-            Ok(1..) => Edge::More,
+            Ok(1..) => {
+                open.opened.walk.refresh();
+                Edge::More
+            }
             _ => Edge::Over,
         }
     }
 
-    /// The files up to the one behind the present one.
-    fn newer(&self) -> Option<Vec<Entry>> {
-        let mut chain = look(&self.source.path);
-        let at = match self.position().and_then(|here| chain.iter().position(|entry| here.id.is(&entry.id))) {
-            Some(at) => at + 1,
+    /// The file behind the present one.
+    fn newer(&self) -> Option<Next> {
+        let chain = look(&self.source.path);
+        let which = match self.position().and_then(|here| chain.iter().position(|entry| here.id.is(&entry.id))) {
+            Some(at) => return (at + 1 < chain.len()).then_some(Next { chain, which: at + 1, gone: false }),
             // Ours is gone, and with it all before it; whatever is there and was not before ours is newer.
             None => chain.iter().position(|entry| !self.older.iter().any(|older| entry.id.is(older)))?,
         };
-        chain.truncate(at + 1);
-        (chain.len() > at).then_some(chain)
+        let gone = match self.after {
+            Some(after) => !after.is(&chain[which].id),
+            // Ours was the newest. Rotation removes the oldest first, so something was lost only if all that was older is gone as well, and
+            // there has been rotation since.
+            None => which == 0 && chain.len() > 1,
+        };
+        Some(Next { chain, which, gone })
     }
 
     /// From a file that is over to the next.
@@ -367,8 +353,13 @@ impl Reader {
 
     fn go_to_next(&mut self) -> bool {
         for _ in 0..TRIES {
-            let Some(chain) = self.newer() else { return false };
-            if self.enter(&chain, 0).is_ok() {
+            let Some(Next { chain, which, gone }) = self.newer() else { return false };
+            // Without an open file it has been told already.
+            let gone = gone && self.open.is_some();
+            if self.enter(&chain, which, 0).is_ok() {
+                if gone {
+                    self.notes.push_back(Note::Gone);
+                }
                 return true;
             }
         }

@@ -21,6 +21,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) lines: usize,
     /// Lines begin here or later …
     pub(crate) low: u64,
+    /// (which stands within a line that does not count)
+    pub(crate) torn: bool,
     /// … and before this.
     pub(crate) high: u64,
     /// Whether a last line that has no end yet counts.
@@ -43,8 +45,10 @@ fn backwards(entry: &Entry, wanted: &Wanted<'_>) -> io::Result<(u64, usize)> {
         let mut bytes = vec![0; (end - from) as usize];
         let got = read_up_to(&file, &mut bytes, from)?;
         bytes.truncate(got);
-        let begin = match begins(&bytes, from, wanted.low) {
+        let begin = match begins(&bytes, from, wanted) {
             Some(begin) => begin,
+            // The rest of a line, and nothing before it counts.
+            None if from == wanted.low => break,
             None if size < WINDOW_MOST => {
                 size *= 2;
                 continue;
@@ -71,12 +75,12 @@ fn backwards(entry: &Entry, wanted: &Wanted<'_>) -> io::Result<(u64, usize)> {
         // Who searches for what is rare reads large pieces.
         size = (size * 2).min(WINDOW_MOST);
     }
-    Ok((wanted.low, found))
+    Ok((if wanted.torn { end } else { wanted.low }, found))
 }
 
 /// The first place in these bytes at which a line begins, if any does before their end.
-fn begins(bytes: &[u8], from: u64, low: u64) -> Option<u64> {
-    if from == low {
+fn begins(bytes: &[u8], from: u64, wanted: &Wanted<'_>) -> Option<u64> {
+    if from == wanted.low && !wanted.torn {
         return Some(from);
     }
     let feed = memchr::memchr(b'\n', bytes)?;

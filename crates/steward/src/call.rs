@@ -1,5 +1,6 @@
 //! What the API asks of the brain.
 
+use crate::store::Writers;
 use api::{AppDetail, ApplyRequest, DaemonStatus, EventLine, LogsDone, Operation, Problem, SlotRow, StartRequest};
 use logs::Source;
 use model::Stream;
@@ -15,6 +16,17 @@ pub(crate) type Reply<T> = oneshot::Sender<Result<T, Problem>>;
 pub(crate) type Followed = watch::Receiver<Arc<Operation>>;
 /// Names of log files that grew.
 pub(crate) type Grown = broadcast::Receiver<Arc<str>>;
+
+/// Log files.
+#[derive(Debug, Default)]
+pub(crate) struct Logs {
+    /// Which.
+    pub(crate) sources: Vec<Source>,
+    /// What grows, asked for.
+    pub(crate) grown: Option<Grown>,
+    /// Who writes to those that are shared.
+    pub(crate) writers: Writers,
+}
 
 /// A question or a wish.
 #[derive(Debug)]
@@ -65,7 +77,7 @@ pub(crate) enum Call {
         /// Whether they are to be followed.
         follow: bool,
         /// The answer.
-        reply: Reply<(Vec<Source>, Option<Grown>)>,
+        reply: Reply<Logs>,
     },
     /// Something about log files that the scribe does at once.
     Errand {

@@ -34,14 +34,19 @@ pub(super) enum Chunk {
 #[derive(Debug)]
 pub(super) struct Body<S> {
     stream: S,
-    /// Bytes from the stream that are not taken apart yet.
+    /// Bytes from the stream. Those before `raw_at` have been taken apart; they are forgotten when more is read.
     raw: Vec<u8>,
-    /// Bytes of the body that nobody has taken yet.
+    raw_at: usize,
+    /// Bytes of the body; those before `ready_at` have been taken.
     ready: Vec<u8>,
-    /// How much of `ready` holds no line feed.
+    ready_at: usize,
+    /// Up to here `ready` holds no line feed that has not been taken.
     searched: usize,
     framing: Framing,
 }
+
+/// So much of a body is read at once.
+const BLOCK: usize = 64 << 10;
 
 impl Framing {
     pub(super) fn of(headers: &[httparse::Header<'_>], status: u16) -> Result<Framing, ClientError> {
@@ -73,27 +78,26 @@ impl Framing {
     }
 }
 
-/// Reads once and appends what came; 0 = the end.
-pub(super) fn fill(stream: &mut impl Read, buffer: &mut Vec<u8>) -> Result<usize, ClientError> {
-    let mut block = [0; 16 * 1024];
+/// Reads once, up to so many bytes, and appends what came; 0 = the end.
+pub(super) fn fill(stream: &mut impl Read, buffer: &mut Vec<u8>, most: usize) -> Result<usize, ClientError> {
+    let old = buffer.len();
+    buffer.resize(old + most, 0);
     loop {
-        match stream.read(&mut block) {
-            Ok(got) => {
-                buffer.extend_from_slice(&block[..got]);
-                return Ok(got);
-            }
-            Err(error) => match error.kind() {
-                io::ErrorKind::Interrupted => {}
-                io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => return Err(ClientError::NotYet),
-                _ => return Err(ClientError::Broken(error)),
-            },
+        let got = stream.read(&mut buffer[old..]);
+        if got.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::Interrupted) {
+            continue;
         }
+        buffer.truncate(old + got.as_ref().map_or(0, |got| *got));
+        return got.map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => ClientError::NotYet,
+            _ => ClientError::Broken(error),
+        });
     }
 }
 
 impl<S: Read> Body<S> {
     pub(super) fn new(stream: S, raw: Vec<u8>, framing: Framing) -> Body<S> {
-        Body { stream, raw, ready: Vec::new(), searched: 0, framing }
+        Body { stream, raw, raw_at: 0, ready: Vec::new(), ready_at: 0, searched: 0, framing }
     }
 
     pub(super) fn stream(&self) -> &S {
@@ -110,29 +114,37 @@ impl<S: Read> Body<S> {
         Ok(std::mem::take(&mut self.ready))
     }
 
-    /// The next line without its line feed; `None` at the end. A last line without one counts.
-    pub(super) fn read_line(&mut self, limit: usize) -> Result<Option<Vec<u8>>, ClientError> {
+    /// The next line without its line feed; `None` at the end. A last line without one counts. It stays where it is until the next call, so
+    /// that a line costs no allocation.
+    pub(super) fn read_line(&mut self, limit: usize) -> Result<Option<&[u8]>, ClientError> {
         loop {
-            if let Some(at) = self.ready[self.searched..].iter().position(|b| *b == b'\n') {
-                let mut line: Vec<u8> = self.ready.drain(..=self.searched + at).collect();
-                line.pop();
-                self.searched = 0;
-                return Ok(Some(line));
-            }
-            self.searched = self.ready.len();
-            if self.searched > limit {
-                return Err(ClientError::TooLong(limit));
-            }
-            if !self.more()? {
-                self.searched = 0;
-                let rest = std::mem::take(&mut self.ready);
-                return Ok(if rest.is_empty() { None } else { Some(rest) });
-            }
+            let rest = &self.ready[self.searched..];
+            let (begin, end) = match memchr::memchr(b'\n', rest) {
+                Some(at) => (self.ready_at, self.searched + at),
+                None => {
+                    self.searched = self.ready.len();
+                    if self.searched - self.ready_at > limit {
+                        return Err(ClientError::TooLong(limit));
+                    }
+                    if self.more()? {
+                        continue;
+                    }
+                    if self.ready_at == self.ready.len() {
+                        return Ok(None);
+                    }
+                    (self.ready_at, self.ready.len())
+                }
+            };
+            self.ready_at = (end + 1).min(self.ready.len());
+            self.searched = self.ready_at;
+            return Ok(Some(&self.ready[begin..end]));
         }
     }
 
     /// Brings more of the body into `ready`, or says that there is no more.
     fn more(&mut self) -> Result<bool, ClientError> {
+        self.ready.drain(..self.ready_at);
+        (self.searched, self.ready_at) = (self.searched - self.ready_at, 0);
         loop {
             let before = self.ready.len();
             if self.take_apart()? {
@@ -141,7 +153,9 @@ impl<S: Read> Body<S> {
             if self.ready.len() > before {
                 return Ok(true);
             }
-            if fill(&mut self.stream, &mut self.raw)? == 0 {
+            self.raw.drain(..self.raw_at);
+            self.raw_at = 0;
+            if fill(&mut self.stream, &mut self.raw, BLOCK)? == 0 {
                 return match self.framing {
                     Framing::UntilClose => Ok(false),
                     Framing::Length(_) | Framing::Chunked(_) => Err(ClientError::Broken(io::ErrorKind::UnexpectedEof.into())),
@@ -155,12 +169,15 @@ impl<S: Read> Body<S> {
         loop {
             match &mut self.framing {
                 Framing::UntilClose => {
-                    self.ready.append(&mut self.raw);
+                    self.ready.extend_from_slice(&self.raw[self.raw_at..]);
+                    self.raw_at = self.raw.len();
                     return Ok(false);
                 }
                 Framing::Length(left) | Framing::Chunked(Chunk::Data(left)) => {
-                    let take = usize::try_from(*left).unwrap_or(usize::MAX).min(self.raw.len());
-                    self.ready.extend(self.raw.drain(..take));
+                    let rest = &self.raw[self.raw_at..];
+                    let take = usize::try_from(*left).unwrap_or(usize::MAX).min(rest.len());
+                    self.ready.extend_from_slice(&rest[..take]);
+                    self.raw_at += take;
                     *left -= take as u64;
                     if *left > 0 {
                         return Ok(false);
@@ -172,14 +189,15 @@ impl<S: Read> Body<S> {
                 }
                 Framing::Chunked(Chunk::Over) => return Ok(true),
                 Framing::Chunked(at @ (Chunk::Size | Chunk::DataEnd | Chunk::Trailers)) => {
-                    let Some(end) = self.raw.iter().position(|b| *b == b'\n') else {
-                        if self.raw.len() > HEAD_LIMIT {
+                    let rest = &self.raw[self.raw_at..];
+                    let Some(end) = memchr::memchr(b'\n', rest) else {
+                        if rest.len() > HEAD_LIMIT {
                             return Err(ClientError::TooLong(HEAD_LIMIT));
                         }
                         return Ok(false);
                     };
-                    let line: Vec<u8> = self.raw.drain(..=end).collect();
-                    *at = after(*at, line.trim_ascii())?;
+                    *at = after(*at, rest[..end].trim_ascii())?;
+                    self.raw_at += end + 1;
                 }
             }
         }

@@ -20,7 +20,7 @@ use std::process::{Command, ExitCode};
 
 type Row = fn(&Ground, &mut Report) -> io::Result<()>;
 
-const ROWS: [(&str, Row); 13] = [
+const ROWS: [(&str, Row); 14] = [
     ("crash", rows::crash::crash),
     ("boot", rows::boot::boot),
     ("list", rows::command::list),
@@ -30,6 +30,7 @@ const ROWS: [(&str, Row); 13] = [
     ("memory", rows::rest::memory),
     ("idle", rows::rest::idle),
     ("logs", rows::log_rows),
+    ("logs-read", rows::logs::read),
     ("spawns", rows::keeper::spawns::spawns),
     ("ends", rows::keeper::ends::ends),
     ("kept", rows::keeper::rest::memory),

@@ -10,7 +10,7 @@ use crate::house::House;
 use crate::render::{LogPainter, RawLines};
 use crate::screen::Screen;
 use api::client::{ClientError, Request, path};
-use api::{LogItem, LogLine, LogRemark};
+use api::{LogLine, LogRead, LogReader, LogRemark};
 use std::time::Duration;
 
 /// A longer cursor goes into the body of the request.
@@ -43,7 +43,7 @@ impl LogForm {
                 out.push(b'\n');
             }
             LogForm::Raw(raw) => raw.put(line, out),
-            LogForm::Painted(painter) => out.extend_from_slice(painter.text(line).as_bytes()),
+            LogForm::Painted(painter) => painter.put(line, out),
         }
         Ok(())
     }
@@ -134,7 +134,8 @@ struct Batch {
 impl Batch {
     fn show(&mut self, screen: &Screen) -> Result<(), Failure> {
         if !self.text.is_empty() {
-            screen.print_bytes(&std::mem::take(&mut self.text))?;
+            screen.print_bytes(&self.text)?;
+            self.text.clear();
         }
         for remark in self.remarks.drain(..) {
             screen.warn(&crate::escape::shown(&remark.note));
@@ -152,7 +153,7 @@ pub fn print_logs(house: &House, screen: &Screen, mut form: LogForm, wanted: &Wa
     let mut breaks = Breaks::default();
     loop {
         let mut batch = Batch::default();
-        let mut lines = match house.stream::<LogItem>(&wanted.request(from.as_deref())?) {
+        let mut lines = match house.stream::<LogLine>(&wanted.request(from.as_deref())?) {
             // Whoever stops the manager ends those who follow.
             Err(_) if from.is_some() && house.is_stopped()? => return Ok(()),
             other => other?,
@@ -162,15 +163,19 @@ pub fn print_logs(house: &House, screen: &Screen, mut form: LogForm, wanted: &Wa
         }
         // A manager of an older version never says where reading stands.
         let mut says_where = false;
+        let mut reader = LogReader::default();
         let broken = loop {
-            match lines.next_line() {
-                Ok(Some(LogItem::Line(line))) => form.put(&line, &mut batch.text)?,
-                Ok(Some(LogItem::Remark(remark))) => batch.remarks.push(remark),
-                Ok(Some(LogItem::Cursor(cursor))) => {
-                    batch.show(screen)?;
-                    (from, says_where) = (Some(cursor), true);
-                    breaks.fruit();
-                }
+            match lines.next_bytes() {
+                Ok(Some(b"")) => {}
+                Ok(Some(bytes)) => match reader.read(bytes)? {
+                    LogRead::Line(line) => form.put(line, &mut batch.text)?,
+                    LogRead::Remark(remark) => batch.remarks.push(remark),
+                    LogRead::Cursor(cursor) => {
+                        batch.show(screen)?;
+                        (from, says_where) = (Some(cursor), true);
+                        breaks.fruit();
+                    }
+                },
                 Ok(None) if wanted.follow => break None,
                 Ok(None) => return batch.show(screen),
                 Err(ClientError::NotYet) => {

@@ -1,7 +1,7 @@
 //! Lines of streams: logs and events.
 
 use super::local_time;
-use crate::escape::{shown, shown_word};
+use crate::escape::{shown, shown_text, shown_word};
 use crate::screen::{DIM, RED, YELLOW, paint};
 use anstyle::{AnsiColor, Style};
 use api::{EventLine, LogLine};
@@ -33,16 +33,32 @@ pub struct LogPainter {
     colour: bool,
     zone: Option<TimeZone>,
     width: usize,
+    /// What stood before the last line, and of which time, slot and stream that was: mostly it is so for the next one too.
+    head: String,
+    of: (Option<String>, String, String),
 }
 
 impl LogPainter {
     /// With or without colours; with or without the time in the zone of whoever looks.
     pub fn new(colour: bool, timestamps: bool) -> LogPainter {
-        LogPainter { colour, zone: timestamps.then(TimeZone::system), width: 0 }
+        let zone = timestamps.then(TimeZone::system);
+        LogPainter { colour, zone, width: 0, head: String::new(), of: Default::default() }
     }
 
-    /// The line for people, with its line feed. Standard error has `!` instead of `|`.
-    pub fn text(&mut self, line: &LogLine) -> String {
+    /// Appends the line for people, with its line feed. Standard error has `!` instead of `|`.
+    pub fn put(&mut self, line: &LogLine, out: &mut Vec<u8>) {
+        let (time, slot, stream) = &self.of;
+        let is_same_time = self.zone.is_none() || *time == line.time;
+        if self.head.is_empty() || !is_same_time || *slot != line.slot || *stream != line.stream {
+            self.head = self.head_of(line);
+            self.of = (line.time.clone(), line.slot.clone(), line.stream.clone());
+        }
+        out.extend_from_slice(self.head.as_bytes());
+        out.extend_from_slice(shown_text(&line.line).as_bytes());
+        out.push(b'\n');
+    }
+
+    fn head_of(&mut self, line: &LogLine) -> String {
         let slot = shown_word(&line.slot);
         self.width = self.width.max(slot.chars().count());
         let name = paint(self.colour, colour_of(&line.app), &format!("{slot:<0$}", self.width));
@@ -51,7 +67,7 @@ impl LogPainter {
             let time = line.time.as_deref().map(|time| local_time(time, zone));
             paint(self.colour, DIM, &format!("{:<23}", time.unwrap_or_else(|| "-".to_owned()))) + " "
         });
-        format!("{}{name} {bar} {}\n", time.unwrap_or_default(), shown(&line.line))
+        format!("{}{name} {bar} ", time.unwrap_or_default())
     }
 }
 
@@ -65,13 +81,17 @@ pub struct RawLines {
 impl RawLines {
     /// Appends the bytes of a line.
     pub fn put(&mut self, line: &LogLine, out: &mut Vec<u8>) {
-        let whose = (line.slot.clone(), line.stream.clone(), line.instance.clone());
-        if self.open.take().is_some_and(|open| open != whose) {
+        if let Some((slot, stream, instance)) = self.open.take()
+            && (slot != line.slot || stream != line.stream || instance != line.instance)
+        {
             out.push(b'\n');
         }
-        out.extend_from_slice(&line.exact());
+        match &line.bytes {
+            None => out.extend_from_slice(line.line.as_bytes()),
+            Some(_) => out.extend_from_slice(&line.exact()),
+        }
         if line.partial {
-            self.open = Some(whose);
+            self.open = Some((line.slot.clone(), line.stream.clone(), line.instance.clone()));
         } else {
             out.push(b'\n');
         }
@@ -138,6 +158,14 @@ pub(super) mod tests {
         }
     }
 
+    impl LogPainter {
+        fn text(&mut self, line: &LogLine) -> String {
+            let mut out = Vec::new();
+            self.put(line, &mut out);
+            String::from_utf8(out).expect("text")
+        }
+    }
+
     #[test]
     fn lines_of_a_log() {
         let mut painter = LogPainter::new(false, false);
@@ -148,14 +176,14 @@ pub(super) mod tests {
 
     #[test]
     fn an_app_has_its_colour_and_a_line_its_time() {
-        let mut painter = LogPainter { colour: true, zone: Some(TimeZone::UTC), width: 0 };
+        let mut painter = LogPainter { zone: Some(TimeZone::UTC), ..LogPainter::new(true, true) };
         let first = painter.text(&line("a-0", "out", "x"));
         let time = "\u{1b}[2m2026-11-21 07:02:12.120\u{1b}[0m ";
         assert_eq!(first, format!("{time}{}a-0\u{1b}[0m \u{1b}[2m|\u{1b}[0m x\n", colour_of("a")));
         painter.text(&line("b-0", "err", "x"));
         assert_eq!(painter.text(&line("a-0", "out", "x")), first, "whoever else speaks");
         assert!(["a", "b", "c", "d", "e"].iter().any(|app| colour_of(app) != colour_of("a")));
-        painter.colour = false;
+        painter = LogPainter { zone: Some(TimeZone::UTC), ..LogPainter::new(false, true) };
         let unknown = LogLine { time: None, ..line("a-0", "err", "x") };
         assert_eq!(painter.text(&unknown), format!("{:<23} a-0 ! x\n", "-"));
     }

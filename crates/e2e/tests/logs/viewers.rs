@@ -1,6 +1,6 @@
 //! `abide logs` on real logs: rotated, compressed, followed while we are killed.
 
-use crate::{SOON, flooded, flooding};
+use crate::{SOON, at_rest, flooded, flooding, sized};
 use e2e::{App, Dice, House, Pause, app_file, wait_until};
 use std::fs::{self, File};
 use std::process::{Child, Stdio};
@@ -138,4 +138,52 @@ fn the_last_lines_lie_in_rotated_files_too() {
     let shown = house.abide(["logs", "flood", "--raw", "-n", "10000"]).ok().out;
     let expected: Vec<u8> = (count - 9999..=count).flat_map(e2e::flood_line).collect();
     assert!(shown.as_bytes() == expected, "{} lines of 10000", shown.lines().count());
+}
+
+/// All of a log that is rotated and compressed, byte for byte, and what is found in it. With `E2E_LOGS_FULL=1` it is a GiB.
+#[test]
+fn the_whole_of_a_compressed_log() {
+    let house = House::new();
+    let count = sized(300_000, 11_000_000);
+    house.up(&app_file(&[flooding(&house, "flood", count).with("log_max_size = \"4M\"\nlog_max_files = 1000")]));
+    house.write("go", "");
+    flooded(&house, "flood");
+    wait_until(SOON, "all of it stands in the log", || {
+        fs::read(house.log_file("flood-0", "out")).is_ok_and(|bytes| bytes.ends_with(&e2e::flood_line(count))).then_some(())
+    });
+    at_rest(&house, "flood-0", true);
+    let shown = house.abide(["logs", "flood", "--raw", "--out", "--since", "2020-01-01"]).ok().out;
+    let wrong = shown.as_bytes().chunks(e2e::FLOOD_LINE).zip(1..).find(|(line, n)| **line != e2e::flood_line(*n));
+    assert_eq!((shown.len() as u64, wrong), (count * e2e::FLOOD_LINE as u64, None));
+    let found = house.abide(["logs", "flood", "--raw", "--out", "--since", "2020-01-01", "--grep", "^[0-9]*777 "]).ok().out;
+    let expected: Vec<u8> = (1..=count).filter(|n| n % 1000 == 777).flat_map(e2e::flood_line).collect();
+    assert!(found.as_bytes() == expected, "{} lines found", found.lines().count());
+}
+
+#[test]
+fn slots_that_share_a_file_are_told_apart() {
+    let house = House::new();
+    let web = App::puppet("web", &house.puppet(), "env:INSTANCE_ID hang");
+    house.up(&app_file(&[web.with("instances = 2\nout_file = \"{{home}}/shared.log\"")]));
+    let told = |house: &House| {
+        let lines: Vec<api::LogLine> = house.abide(["logs", "web", "--json", "--out"]).ok().json_lines();
+        lines.into_iter().map(|line| (line.line, line.slot)).collect::<Vec<_>>()
+    };
+    // What each says is its own name.
+    let check = |house: &House, count: usize| {
+        let lines = wait_until(SOON, "every life has spoken", || Some(told(house)).filter(|lines| lines.len() == count));
+        for (said, slot) in &lines {
+            assert!(slot.ends_with(&format!("-{}", said.rsplit(['=', '-']).next().unwrap_or_default())), "{lines:?}");
+        }
+        for slot in ["web-0", "web-1"] {
+            assert_eq!(lines.iter().filter(|(_, of)| of == slot).count(), count / 2, "{lines:?}");
+        }
+    };
+    check(&house, 2);
+    house.abide(["restart", "web"]).ok();
+    check(&house, 4);
+    // Lives that are over are known to the next steward too.
+    let victim = wait_until(SOON, "it runs", || house.role("abide-steward").pop());
+    assert!(victim.kill());
+    check(&house, 4);
 }

@@ -121,6 +121,9 @@ fn another_goes_on_at_the_cursor() {
     let (mut scene, mut merge) = begun();
     scene.write(b"one\ntwo\n", Some(2));
     merge.wake(None);
+    while merge.is_holding() {
+        merge.wake_holding();
+    }
     let (_, found) = merge.next().expect("a line");
     assert!(matches!(found, Found::Line(line) if line.bytes == b"one"));
     let word = merge.cursor().to_string();
@@ -142,4 +145,82 @@ fn another_goes_on_at_the_cursor() {
     let cursor: Cursor = word.parse().expect("ours");
     let (left, notes) = drain(&mut Merge::resume(vec![scene.source()], &cursor, &following()));
     assert_eq!((texts(&left), notes), (vec!["three".to_owned(), "four".to_owned()], vec![Note::Gone]));
+}
+
+/// Row of issue 4: who reads between the bytes and their record is not told the time and the life of what stands before.
+#[test]
+fn lines_wait_for_the_record_of_theirs() {
+    let (mut scene, mut merge) = begun();
+    scene.write(b"one\n", None);
+    merge.wake(None);
+    assert!(merge.next().is_none() && merge.is_holding());
+    // Half a record is none.
+    let offset = b"before\n".len() as u64;
+    let wall = Wall(i64::MAX / 2);
+    let record = IndexRecord { offset, wall, tick: Tick(9), instance: InstanceId(9), flags: IndexFlags::default() };
+    let record = record.encode();
+    let (half, other) = record.split_at(TORN);
+    let index = scene.path() + ".idx";
+    append(&index, half);
+    merge.wake_holding();
+    if merge.is_holding() {
+        append(&index, other);
+        merge.wake_holding();
+        let found = merge.next().map(|(_, found)| found);
+        let Some(Found::Line(line)) = found else { panic!("{found:?}") };
+        assert_eq!((line.bytes.as_slice(), line.time, line.instance), (&b"one"[..], Some(wall), Some(InstanceId(9))));
+        assert!(!merge.is_holding());
+    }
+}
+
+#[test]
+fn a_record_that_does_not_come_is_not_waited_for() {
+    let (mut scene, mut merge) = begun();
+    scene.write(b"one\n", None);
+    merge.wake(None);
+    let begun = std::time::Instant::now();
+    while merge.is_holding() {
+        assert!(begun.elapsed() < std::time::Duration::from_secs(5), "held for ever");
+        merge.wake_holding();
+    }
+    let (lines, _) = drain(&mut merge);
+    assert_eq!((texts(&lines), lines[0].time), (vec!["one".to_owned()], Some(Wall(1))));
+}
+
+#[test]
+fn files_that_are_removed_before_they_are_read_are_told() {
+    let mut scene = Scene::new();
+    for (n, text) in ["one\n", "two\n", "three\n"].into_iter().enumerate() {
+        scene.write(text.as_bytes(), Some(n as i64));
+        scene.rotate();
+    }
+    let remove = |scene: &Scene, n: u32| {
+        for end in ["", ".idx"] {
+            fs::remove_file(scene.place(n) + end).expect("remove");
+        }
+    };
+    let reads = |merge: &mut Merge| {
+        let (lines, notes) = drain(merge);
+        (texts(&lines), notes)
+    };
+    let everything = Query { follow: true, ..Query::default() };
+    // What it reads may go, and nothing is lost.
+    let mut merge = Merge::new(vec![scene.source()], &everything);
+    remove(&scene, 3);
+    assert_eq!(reads(&mut merge), (vec!["one".to_owned(), "two".to_owned(), "three".to_owned()], vec![]));
+    // What comes after it may not.
+    let mut merge = Merge::new(vec![scene.source()], &everything);
+    scene.write(b"four\n", Some(4));
+    remove(&scene, 2);
+    remove(&scene, 1);
+    assert_eq!(reads(&mut merge), (vec!["two".to_owned(), "four".to_owned()], vec![Note::Gone]));
+    // At the end of the newest: everything that was, and more, is pushed out.
+    for text in ["five\n", "six\n", "seven\n"] {
+        scene.rotate();
+        scene.write(text.as_bytes(), Some(5));
+    }
+    remove(&scene, 3);
+    remove(&scene, 2);
+    merge.wake(None);
+    assert_eq!(reads(&mut merge), (vec!["six".to_owned(), "seven".to_owned()], vec![Note::Gone]));
 }

@@ -36,7 +36,7 @@ impl Scene {
 
     pub fn source_of(&self, format: LogFormat, stream: Option<Stream>) -> Source {
         let app: AppName = "web".parse().expect("a name");
-        Source { slot: SlotRef::new(&app, 0), stream, path: self.path(), format }
+        Source { slot: SlotRef::new(&app, 0), stream, path: self.path(), format, shared: false }
     }
 
     /// Appends bytes, with a record of this time unless it is `None`.
@@ -106,13 +106,19 @@ pub fn lines(mut merge: Merge) -> Vec<Line> {
 
 pub fn drain(merge: &mut Merge) -> (Vec<Line>, Vec<Note>) {
     let (mut lines, mut notes) = (Vec::new(), Vec::new());
-    while let Some((_, found)) = merge.next() {
-        match found {
-            Found::Line(line) => lines.push(line),
-            Found::Note(note) => notes.push(note),
+    loop {
+        while let Some((_, found)) = merge.next() {
+            match found {
+                Found::Line(line) => lines.push(line),
+                Found::Note(note) => notes.push(note),
+            }
         }
+        // For 20 ms at most.
+        if !merge.is_holding() {
+            return (lines, notes);
+        }
+        merge.wake_holding();
     }
-    (lines, notes)
 }
 
 pub fn texts(lines: &[Line]) -> Vec<String> {

@@ -66,7 +66,7 @@ fn times_choose_lines_in_plain_and_in_compressed_files() {
     scene.compress(3);
     let read = |since: i64, until: i64, lines: Option<usize>| {
         let filter = Filter { since: Some(Wall(since)), until: Some(Wall(until)), ..Filter::default() };
-        texts(&scene.read(&Query { lines, filter, follow: false }))
+        texts(&scene.read(&Query { lines, filter, ..Query::default() }))
     };
     assert_eq!(read(1000, 1030, None), ["100", "101", "102", "103"]);
     assert_eq!(read(995, 1001, None), ["100"]);
@@ -99,7 +99,7 @@ fn grep_finds_the_last_that_fit() {
         }
     }
     let filter = Filter::default().with_grep("^ra.e").expect("a pattern");
-    let found = texts(&scene.read(&Query { lines: Some(25), filter, follow: false }));
+    let found = texts(&scene.read(&Query { lines: Some(25), filter, ..Query::default() }));
     assert_eq!((found.len(), found[0].as_str(), found[24].as_str()), (25, "rare 5000", "rare 29000"));
     assert!(Filter::default().with_grep("(").is_err() && Filter::default().with_grep(&"x".repeat(5000)).is_err());
 }
@@ -195,4 +195,25 @@ fn only_regular_files_are_read_and_a_broken_one_is_told() {
     let (found, notes) = drain(&mut Merge::new(vec![scene.source()], &Query::default()));
     assert!(found.len() > 10_000 && texts(&found).last().is_some_and(|text| text == "new"), "{}", found.len());
     assert!(matches!(notes.as_slice(), [Note::Unreadable(..)]), "{notes:?}");
+}
+
+#[test]
+fn no_further_back_than_asked() {
+    let mut scene = Scene::new();
+    scene.write(&b"old\n".repeat(10), Some(1));
+    scene.rotate();
+    scene.compress(1);
+    scene.write(b"0123456\n", Some(2));
+    scene.rotate();
+    scene.write(b"one\ntwo\n", Some(3));
+    let near =
+        |lines: usize, reach: u64| texts(&scene.read(&Query { lines: Some(lines), reach: Some(reach), ..Query::default() }));
+    assert_eq!(near(9, 0), [""; 0]);
+    assert_eq!(near(9, 3), [""; 0]);
+    // What stands before the first line feed in reach may be a part of a line, and is none.
+    assert_eq!(near(9, 7), ["two"]);
+    assert_eq!(near(1, 1 << 20), ["two"]);
+    assert_eq!(near(9, 8), ["one", "two"]);
+    assert_eq!(near(9, 15), ["one", "two"]);
+    assert_eq!(near(9, 1 << 20), ["0123456", "one", "two"]);
 }

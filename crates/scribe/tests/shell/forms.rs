@@ -70,7 +70,7 @@ pub fn killed_forty_times() {
         let fifo = house.path(&house.fifo(1));
         let writers = ["a", "b"].map(|who| {
             let mut app = hold(&fifo);
-            std::thread::spawn(move || (0..LINES).for_each(|n| print(&mut app, &format!("{who} {n}\n"))))
+            std::thread::spawn(move || (0..LINES).for_each(|n| print(&mut app, &format!("{who} {n:06}\n"))))
         });
         let mut dice = Dice(7);
         let mut kills = 0;
@@ -94,7 +94,9 @@ pub fn killed_forty_times() {
             };
             let words = String::from_utf8(line.bytes).expect("utf-8");
             // A kill in the middle of a write leaves a line that is complete but for its end.
-            let Some((who, n)) = words.split_once(' ').and_then(|(who, n)| Some((who, n.parse::<u32>().ok()?))) else {
+            let Some((who, n)) =
+                words.split_once(' ').and_then(|(who, n)| Some((who, n.parse::<u32>().ok().filter(|_| n.len() == 6)?)))
+            else {
                 torn += 1;
                 continue;
             };

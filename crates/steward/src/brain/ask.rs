@@ -1,7 +1,7 @@
 //! Questions of the API, answered from memory.
 
 use super::Brain;
-use crate::call::Call;
+use crate::call::{Call, Logs};
 use crate::fill::log_files;
 use crate::logfile::sources_of;
 use crate::select::{includes, resolve};
@@ -9,7 +9,7 @@ use crate::store::Store;
 use api::Problem;
 use logs::Source;
 use model::{AppName, LogFormat, LogSpec, SlotRef, Stream};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The log files of a slot as its app has them now; below the home for an app that nobody knows any more.
 pub(super) fn log_files_of(store: &Store, slot: &SlotRef, home: &str) -> [Option<String>; 2] {
@@ -44,7 +44,7 @@ impl Brain {
                         self.scribe.watch(true);
                         self.grew.subscribe()
                     });
-                    (sources, grown)
+                    Logs { sources, grown, writers: self.lives.writers() }
                 });
                 _ = reply.send(answer);
             }
@@ -55,12 +55,21 @@ impl Brain {
 
     pub(super) fn sources(&self, select: &str, stream: Option<Stream>) -> Result<Vec<Source>, Problem> {
         let targets = resolve(select, &self.known())?;
-        let slots = self.engine.slots().into_iter().map(|view| view.slot).filter(|slot| includes(&targets, slot));
-        let meant = |source: &Source| stream.is_none_or(|stream| source.stream.is_none_or(|of| of == stream));
-        let all = slots.flat_map(|slot: SlotRef| logs_of(&self.store, &slot, &self.me.home));
+        let meant = |source: &Source| {
+            includes(&targets, &source.slot) && stream.is_none_or(|stream| source.stream.is_none_or(|of| of == stream))
+        };
+        let slots = self.engine.slots().into_iter().map(|view| view.slot);
+        let all: Vec<Source> = slots.flat_map(|slot: SlotRef| logs_of(&self.store, &slot, &self.me.home)).collect();
+        let mut writers: BTreeMap<String, (SlotRef, bool)> = BTreeMap::new();
+        for Source { path, slot, .. } in &all {
+            let (first, shared) = writers.entry(path.clone()).or_insert_with(|| (slot.clone(), false));
+            *shared |= *first != *slot;
+        }
         // Slots that share a file are read once.
         let mut seen = BTreeSet::new();
-        Ok(all.filter(meant).filter(|source| seen.insert(source.path.clone())).collect())
+        let once = all.into_iter().filter(meant).filter(|source| seen.insert(source.path.clone()));
+        let is_shared = |path: &str| writers.get(path).is_some_and(|(_, shared)| *shared);
+        Ok(once.map(|source| Source { shared: is_shared(&source.path), ..source }).collect())
     }
 
     pub(super) fn app_of(&self, name: &str) -> Result<AppName, Problem> {

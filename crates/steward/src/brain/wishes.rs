@@ -45,7 +45,7 @@ impl World for Here<'_> {
         match self.last_ended.get(slot) {
             Some(instance) => {
                 let sources = super::ask::logs_of(self.store, slot, self.home);
-                last_words(sources, Some(*instance), TAIL_LINES)
+                last_words(sources, *instance, TAIL_LINES)
             }
             None => Vec::new(),
         }

@@ -3,8 +3,9 @@
 use super::reply::{Answer, Refused, invalid};
 use super::routes::House;
 use super::streams::answer_as;
-use crate::call::{Call, Door, Grown};
+use crate::call::{Call, Door, Grown, Logs};
 use crate::logfile::{Form, Grew, batch};
+use crate::store::Writers;
 use api::{Problem, TIMES};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
@@ -24,6 +25,8 @@ const LINES: usize = 100;
 const WAITING: usize = 2;
 /// How often to look at the files though nobody says that they grew: hints may be lost, and who empties or removes a file says nothing.
 const LOOK: Duration = Duration::from_secs(2);
+/// Lines that have just been written are looked at again after this, when it was not known yet who wrote them.
+const HOLD: Duration = Duration::from_millis(2);
 /// The longest cursor in a body: some hundred thousand logs.
 const CURSOR: usize = 16 << 20;
 
@@ -77,9 +80,10 @@ async fn answer(State(house): State<House>, select: String, headers: &HeaderMap,
     };
     let (stream, follow) = (asked.stream, asked.follow);
     let query = wanted(asked)?;
-    let (sources, grown) = house.door.ask(|reply| Call::Logs { select: select.clone(), stream, follow, reply }).await?;
+    let Logs { sources, grown, writers } =
+        house.door.ask(|reply| Call::Logs { select: select.clone(), stream, follow, reply }).await?;
     let (out, lines) = mpsc::channel(WAITING);
-    let task = Task { door: house.door, select, stream, form, others: HashSet::new(), sources: Vec::new() };
+    let task = Task { door: house.door, select, stream, form, others: HashSet::new(), sources: Vec::new(), writers };
     tokio::spawn(task.run(sources, query, from, grown, out));
     let kind = if form == Form::Text { "text/plain; charset=utf-8" } else { "application/x-ndjson" };
     Ok(answer_as(kind, StatusCode::OK, lines))
@@ -110,7 +114,7 @@ fn wanted(asked: Asked) -> Result<logs::Query, Problem> {
         })?;
     }
     let lines = asked.lines.or((since.is_none()).then_some(LINES));
-    Ok(logs::Query { lines, filter, follow: asked.follow })
+    Ok(logs::Query { lines, filter, follow: asked.follow, reach: None })
 }
 
 /// What the client takes. Everybody is given JSON who does not like plain text better.
@@ -144,6 +148,7 @@ struct Task {
     others: HashSet<Arc<str>>,
     /// Logs that have appeared.
     sources: Vec<Source>,
+    writers: Writers,
 }
 
 impl Task {
@@ -163,10 +168,10 @@ impl Task {
         let mut grew = Grew::Nothing;
         let mut first = grown.is_some();
         loop {
-            let (form, new) = (self.form, std::mem::take(&mut self.sources));
+            let (form, new, writers) = (self.form, std::mem::take(&mut self.sources), self.writers.clone());
             let read = spawn_blocking(move || {
                 new.into_iter().for_each(|source| merge.add(source));
-                let (bytes, more) = batch(&mut merge, &grew, form, first);
+                let (bytes, more) = batch(&mut merge, &grew, form, first, &writers);
                 (merge, bytes, more)
             });
             let Ok((back, bytes, more)) = read.await else { return };
@@ -178,13 +183,15 @@ impl Task {
                 continue;
             }
             let Some(grown) = &mut grown else { return };
+            // A log that is always written to may always hold something back; the others are heard all the same.
+            let (pause, then) = if merge.is_holding() { (HOLD, Grew::Nothing) } else { (LOOK, Grew::Any) };
             grew = tokio::select! {
                 hint = grown.recv() => match hint {
                     Ok(file) => Grew::These([file].into()),
                     Err(broadcast::error::RecvError::Lagged(_)) => Grew::Any,
                     Err(broadcast::error::RecvError::Closed) => return,
                 },
-                () = tokio::time::sleep(LOOK) => Grew::Any,
+                () = tokio::time::sleep(pause) => then,
                 () = out.closed() => return,
             };
             // Many hints at once need one look.
@@ -192,7 +199,8 @@ impl Task {
                 match (grown.try_recv(), &mut grew) {
                     (Ok(file), Grew::These(files)) => _ = files.insert(file),
                     (Err(broadcast::error::TryRecvError::Lagged(_)), _) => grew = Grew::Any,
-                    (Ok(_), Grew::Any | Grew::Nothing) => {}
+                    (Ok(file), Grew::Nothing) => grew = Grew::These([file].into()),
+                    (Ok(_), Grew::Any) => {}
                     (Err(broadcast::error::TryRecvError::Empty | broadcast::error::TryRecvError::Closed), _) => break,
                 }
             }
@@ -212,7 +220,7 @@ impl Task {
         let (select, stream) = (self.select.clone(), self.stream);
         // An app that is deleted meanwhile has no new slots.
         let asked = self.door.ask(|reply| Call::Logs { select, stream, follow: false, reply }).await;
-        let (sources, _) = asked.unwrap_or_default();
+        let sources = asked.unwrap_or_default().sources;
         self.others.extend(unknown.into_iter().filter(|file| sources.iter().all(|source| source.path != **file)));
         self.sources = sources.into_iter().filter(|source| !merge.has(&source.path)).collect();
     }

@@ -4,9 +4,9 @@ use super::logs::{logs, logs_from};
 use super::reply::{Answer, Refused, invalid, json, read};
 use super::server::Client;
 use super::streams;
-use crate::call::{Call, Door, Errand, Followed, Verb, Wish};
+use crate::call::{Call, Door, Errand, Followed, Logs, Verb, Wish};
 use crate::journal::{Wanted, here};
-use crate::logfile::last_words;
+use crate::logfile::last_lines;
 use crate::preflight;
 use api::{ApplyRequest, StartRequest, VersionInfo};
 use axum::Router;
@@ -99,11 +99,11 @@ async fn rows(State(house): State<House>, query: Asking) -> Answer {
 async fn detail(State(house): State<House>, Path(app): Path<String>) -> Answer {
     let mut detail = house.door.ask(|reply| Call::Detail { app, reply }).await?;
     let select = detail.app.clone();
-    let (sources, _) = house.door.ask(|reply| Call::Logs { select, stream: None, follow: false, reply }).await?;
+    let Logs { sources, .. } = house.door.ask(|reply| Call::Logs { select, stream: None, follow: false, reply }).await?;
     let filled = spawn_blocking(move || {
         for slot in &mut detail.slots {
             let of = sources.iter().filter(|source| source.slot.to_string() == slot.row.slot);
-            slot.last_lines = last_words(of.cloned().collect(), None, DETAIL.0);
+            slot.last_lines = last_lines(of.cloned().collect(), DETAIL.0);
         }
         detail.last_events = here(&Wanted { lines: DETAIL.1, since: None, app: Some(detail.app.clone()) });
         detail

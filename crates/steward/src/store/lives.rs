@@ -2,6 +2,7 @@
 //! after a power cut nobody of it lives.
 
 use super::frame::{frame, scan};
+use super::writers::Writers;
 use engine::LifeNote;
 use model::{InstanceId, LifeRecord, Rest, SlotMemo, SlotRef, Stream};
 use serde::{Deserialize, Serialize};
@@ -51,6 +52,7 @@ pub(crate) struct LivesJournal {
     folder: PathBuf,
     boot: String,
     remembered: Remembered,
+    writers: Writers,
     file: Option<File>,
     bytes: u64,
     /// Size after the last rewriting.
@@ -65,6 +67,7 @@ impl LivesJournal {
         let mut remembered = Remembered::default();
         let mut before = None;
         let mut damaged = 0;
+        let writers = Writers::default();
         // What cannot be read cannot be known; the keeper's dump and the locks tell the rest.
         if let Ok(bytes) = fs::read(folder.join("lives")) {
             let found = scan(&bytes);
@@ -75,7 +78,12 @@ impl LivesJournal {
                         before = Some(boot);
                         remembered.next = remembered.next.max(next);
                     }
-                    Ok(line) => remembered.take(line),
+                    Ok(line) => {
+                        if let Line::Life(life) = &line {
+                            writers.note(life.instance, &life.slot);
+                        }
+                        remembered.take(line);
+                    }
                     Err(_) => damaged += 1,
                 }
             }
@@ -92,6 +100,7 @@ impl LivesJournal {
             folder: folder.to_owned(),
             boot: boot.to_owned(),
             remembered,
+            writers,
             file: None,
             bytes: 0,
             floor: 0,
@@ -107,6 +116,11 @@ impl LivesJournal {
         &self.remembered
     }
 
+    /// Who wrote what.
+    pub(crate) fn writers(&self) -> Writers {
+        self.writers.clone()
+    }
+
     /// Whether the journal came from another boot: then no life of it lives.
     pub(crate) fn is_of_other_boot(&self) -> bool {
         self.other_boot
@@ -120,7 +134,10 @@ impl LivesJournal {
     /// Appends. A failure is made good by the next append, which then writes the whole journal anew.
     pub(crate) fn note(&mut self, note: LifeNote) -> io::Result<()> {
         let line = match note {
-            LifeNote::Life(life) => Line::Life(life),
+            LifeNote::Life(life) => {
+                self.writers.note(life.instance, &life.slot);
+                Line::Life(life)
+            }
             LifeNote::Sealed { instance, stream } => Line::Sealed { instance, stream },
             LifeNote::Closed { instance } => Line::Closed { instance },
             LifeNote::Memo { slot, memo } => Line::Memo { slot, memo },

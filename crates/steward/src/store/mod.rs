@@ -10,11 +10,13 @@ mod frame;
 mod lives;
 mod record;
 mod state;
+mod writers;
 
 pub(crate) use disk::{SaveError, Store};
 pub(crate) use lives::{LivesJournal, Remembered};
 pub(crate) use record::{Act, Defined, Goal, StoredTarget, Track};
 pub(crate) use state::StoredApp;
+pub(crate) use writers::Writers;
 
 #[cfg(test)]
 mod tests;

@@ -12,15 +12,15 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
-const LINES: u64 = 1_000_000;
-const BYTES: u64 = LINES * 100;
+pub(super) const LINES: u64 = 1_000_000;
+pub(super) const BYTES: u64 = LINES * 100;
 const TURNS: usize = 9;
 /// Not counted: they make the machine's memory warm.
 const WARM: usize = 2;
 
 /// Waits until the files hold all lines together; the moment. A line may be longer than what was printed, but all are of one length. Both sides
 /// are looked at in the same way, five thousand times a second.
-fn filled(files: &[PathBuf]) -> io::Result<u64> {
+pub(super) fn filled(files: &[PathBuf]) -> io::Result<u64> {
     let deadline = sys::clock::now() + LIMIT.as_nanos() as u64;
     let mut line = None;
     loop {
@@ -92,7 +92,7 @@ fn carried(house: &House<'_>, stamps: &mut Stamps, prefix: &str, apps: usize, ro
     Ok(Cost { wall: full - begun, processor: used })
 }
 
-fn rate(took: u64) -> String {
+pub(super) fn rate(took: u64) -> String {
     format!("{:.1} M lines/s", LINES as f64 * 1e3 / took as f64)
 }
 
