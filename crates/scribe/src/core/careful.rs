@@ -93,7 +93,11 @@ impl Core {
             (Tail::Unknown | Tail::Mid, Owner::Unknown) => Ending::Mine,
             (Tail::Unknown | Tail::Mid, Owner::Stream(key)) if key == turn.stream => Ending::Mine,
             (Tail::Unknown | Tail::Mid, Owner::Stream(_)) => Ending::Theirs,
-            (Tail::Unknown | Tail::Mid, Owner::Life(life)) if id_of(&turn.stream) == Some(life) => Ending::Mine,
+            // Of a pair's line a part may be there that comes again.
+            (Tail::Unknown | Tail::Mid, Owner::Life(life)) if id_of(&turn.stream) == Some(life) => match self.is_paired(turn) {
+                true => Ending::Orphan,
+                false => Ending::Mine,
+            },
             (Tail::Unknown | Tail::Mid, Owner::Life(life)) if log.writers.iter().any(|key| id_of(key) == Some(life)) => {
                 Ending::Theirs
             }
