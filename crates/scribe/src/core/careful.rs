@@ -31,7 +31,8 @@ impl Core {
             size: log.size,
             budget: log.budget(now.tick),
             ending: self.ending(turn),
-            shared: self.is_shared(turn),
+            // After a crash a part of a pair's line would be ended by us (see `ending`), so that parts are to be rare.
+            shared: self.is_shared(turn) || self.is_paired(turn),
             patient: self.is_patient(turn, now),
             full: stream.is_full(turn.cut.len),
             over: log.over,
