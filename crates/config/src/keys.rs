@@ -116,7 +116,7 @@ const KEYS: &[KeyDoc] = {
             "\"raw\"",
             "what stands in a log file: bytes as written, or each line with its time and stream, or as a JSON object",
         ),
-        key(App, None, "log_file", &[], "path or \"none\"", "none", "one file for both streams"),
+        key(App, None, "log_file", &[], "path or \"none\"", "\"none\"", "a file that takes both streams, in addition to their own"),
         key(App, None, "out_file", &[], "path or \"none\"", "below the home", "file of standard output; \"none\" discards it"),
         key(App, None, "err_file", &[], "path or \"none\"", "below the home", "file of standard error; \"none\" discards it"),
         key(App, None, "merge_logs", &[], "boolean", "false", "standard error goes to where standard output goes"),
