@@ -136,7 +136,8 @@ fn targets(log: &mut LogSpec, layers: &[&Layer], base: &Base<'_>, t: &mut Texts<
                 t.refuse::<()>(entry, "both streams go to this file already, because they are merged", Some(help));
             }
             Some(stream) => {
-                let message = format!("standard {} goes to this file already", if stream == Stream::Out { "output" } else { "error" });
+                let message =
+                    format!("standard {} goes to this file already", if stream == Stream::Out { "output" } else { "error" });
                 let help = "name another file, which takes both streams in addition, or write `merge_logs = true` instead";
                 t.refuse::<()>(entry, message, Some(help.to_owned()));
             }

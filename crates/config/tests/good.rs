@@ -337,9 +337,7 @@ fn where_streams_go() {
 #[test]
 fn a_file_for_both_streams_in_addition() {
     let world = World::default();
-    let also = |defaults: &str, lines: &str| {
-        world.app(&format!("[defaults]\n{defaults}\n[apps.a]\ncmd = 'x'\n{lines}")).log.also
-    };
+    let also = |defaults: &str, lines: &str| world.app(&format!("[defaults]\n{defaults}\n[apps.a]\ncmd = 'x'\n{lines}")).log.also;
     for (defaults, lines, want) in [
         ("", "", None),
         ("", "log_file = 'none'", None),

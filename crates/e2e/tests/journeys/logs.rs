@@ -66,7 +66,11 @@ fn one_file_more_for_both_streams() {
     house.write("go1", "");
     wait_until(SOON, "a new scribe goes on", || (sorted("all.log") == "err two, out one, out three").then_some(()));
     let shown = house.abide(["logs", "web", "--raw"]).ok().out;
-    assert_eq!((shown.matches("one").count(), shown.matches("two").count(), shown.matches("three").count()), (1, 1, 1), "{shown}");
+    assert_eq!(
+        (shown.matches("one").count(), shown.matches("two").count(), shown.matches("three").count()),
+        (1, 1, 1),
+        "{shown}"
+    );
     let done: Value = house.abide(["logs", "web", "--clear", "--json"]).ok().json();
     assert_eq!(done["files"].as_array().map(Vec::len), Some(3), "{done}");
     assert_eq!((house.read("all.log").as_str(), house.slot("web-0").instance), ("", life.clone()));
@@ -100,7 +104,9 @@ fn another_file_for_a_life_that_runs_and_another_life_for_none() {
 #[test]
 fn what_goes_nowhere_is_waited_for_by_nobody() {
     let house = House::new();
-    house.up(&app_file(&[App::puppet("mute", &house.puppet(), "print:nothing hang").with("out_file = 'none'\nerr_file = 'none'")]));
+    house.up(&app_file(&[
+        App::puppet("mute", &house.puppet(), "print:nothing hang").with("out_file = 'none'\nerr_file = 'none'")
+    ]));
     let instance = house.slot("mute-0").instance.expect("it runs");
     let before = house.process("mute-0");
     let streams =

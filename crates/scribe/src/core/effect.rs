@@ -6,7 +6,6 @@ use super::form::{Lead, Rest};
 use model::{FromScribe, IndexRecord, Tick, ToScribe, Wall};
 use std::sync::Arc;
 
-
 /// Bytes moved in one turn at most, and the longest piece that is ever kept together: what a FIFO holds by default.
 pub const TURN_BYTES: u64 = 64 * 1024;
 

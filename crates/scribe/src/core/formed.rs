@@ -79,6 +79,11 @@ impl Core {
         let log = self.log(turn);
         let (at, room) = (log.size, log.budget(now.tick));
         let Turn { stream, file, len, rest, .. } = turn;
-        self.ask(Turn { at, ..turn }, Step::Move, Effect::Form { stream, file, at, keep, len, room, rest, wall: now.wall, lead }, out);
+        self.ask(
+            Turn { at, ..turn },
+            Step::Move,
+            Effect::Form { stream, file, at, keep, len, room, rest, wall: now.wall, lead },
+            out,
+        );
     }
 }

@@ -257,7 +257,11 @@ impl Core {
             (Step::Move, Answer::Moved(bytes)) => self.moved(turn, bytes, bytes, now, out),
             (Step::Move, Answer::Formed { taken, written, part }) => {
                 let turn = Turn { part: part || turn.part, after: After::Moved { taken, written }, ..turn };
-                if self.is_paired(turn) { self.advance(turn, taken, now, out) } else { self.moved(turn, taken, written, now, out) }
+                if self.is_paired(turn) {
+                    self.advance(turn, taken, now, out)
+                } else {
+                    self.moved(turn, taken, written, now, out)
+                }
             }
             (Step::Move, Answer::Failed(Cause("EINVAL"))) if !self.log(turn).by_copy && !self.is_formed(turn) => {
                 self.log_mut(turn).by_copy = true;
@@ -291,7 +295,12 @@ impl Core {
         } else {
             let log = self.log(turn);
             let budget = log.budget(now.tick);
-            if !self.is_formed(turn) && !self.is_paired(turn) && self.is_claimed(turn) && budget >= TURN_BYTES && !self.is_shared(turn) {
+            if !self.is_formed(turn)
+                && !self.is_paired(turn)
+                && self.is_claimed(turn)
+                && budget >= TURN_BYTES
+                && !self.is_shared(turn)
+            {
                 self.move_bytes(Turn { len: TURN_BYTES, careful: false, ..turn }, now, out);
             } else {
                 self.peek(turn, Step::Look, budget, out);

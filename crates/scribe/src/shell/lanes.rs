@@ -180,7 +180,14 @@ impl Lanes {
         None
     }
 
-    fn route_open(&mut self, id: StreamId, files: Vec<String>, message: ToScribe, poller: &Poller, core: &Core) -> Option<ToScribe> {
+    fn route_open(
+        &mut self,
+        id: StreamId,
+        files: Vec<String>,
+        message: ToScribe,
+        poller: &Poller,
+        core: &Core,
+    ) -> Option<ToScribe> {
         let at_home = files.iter().any(|file| core.has_file(file));
         let to = files.iter().find_map(|file| self.place_of(file, at_home, poller));
         // A stream whose file lies elsewhere from now on: whoever had it lets go of it first.

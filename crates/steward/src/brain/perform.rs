@@ -119,8 +119,7 @@ impl Brain {
             }
             // A stream without a file of its own has that one only.
             let form = LogForm { also: form.also.clone().filter(|also| *also != file), ..form.clone() };
-            let wished =
-                Wished { fifo, file, policy: life.log.policy.clone(), form, born, ended: life.ended.is_some() };
+            let wished = Wished { fifo, file, policy: life.log.policy.clone(), form, born, ended: life.ended.is_some() };
             self.scribe.open(StreamId { instance: life.instance, stream }, wished);
         }
     }
