@@ -86,6 +86,7 @@ pub struct SlotDetail {
     /// The last lines of its log, both streams, oldest first; escaped for a terminal.
     pub last_lines: Vec<String>,
     /// The log files of its standard output and its standard error; `null` where a stream goes nowhere, the same twice where one file takes both.
+    /// A third one takes both in addition.
     pub log_files: Vec<Option<String>>,
 }
 

@@ -1,7 +1,8 @@
 //! Keys about logs: of an app, and of the manager.
 //!
-//! `log_file`, `out_file`, `err_file` and `merge_logs` together say where two streams go. Within one table they may not contradict each other;
-//! between tables the higher one wins, so that an app may have its own `out_file` although `[defaults]` has a `log_file`.
+//! `out_file`, `err_file` and `merge_logs` together say where two streams go. Within one table they may not contradict each other; between
+//! tables the higher one wins, so that an app may have its own `err_file` although `[defaults]` has `merge_logs`. `log_file` takes both
+//! streams in addition, so it is none of these files.
 
 use crate::base::Base;
 use crate::braces;
@@ -12,7 +13,7 @@ use crate::keys::{Scope, nearest};
 use crate::layer::{self, Entries, Entry, Layer, Value};
 use crate::paths;
 use crate::texts::{Scalar, Texts};
-use model::{DaemonSettings, LogFormat, LogOverflow, LogSpec, LogTarget};
+use model::{DaemonSettings, LogFormat, LogOverflow, LogSpec, LogTarget, Stream};
 use std::path::Path;
 use std::time::Duration;
 
@@ -107,44 +108,51 @@ fn choice<T: Copy>(entry: &Entry, t: &mut Texts<'_, '_>, words: &[(&str, T)]) ->
 fn targets(log: &mut LogSpec, layers: &[&Layer], base: &Base<'_>, t: &mut Texts<'_, '_>) {
     // The topmost entry of a key, and how high it stands.
     let top = |name| layers.iter().enumerate().rev().find_map(|(at, layer)| Some((at, layer.keys.get(name)?)));
-    let (whole, out, err, merge) = (top("log_file"), top("out_file"), top("err_file"), top("merge_logs"));
+    let (both, out, err, merge) = (top("log_file"), top("out_file"), top("err_file"), top("merge_logs"));
     let merged = merge.and_then(|(at, entry)| Some((at, entry, t.boolean(entry)?)));
-    if let Some((high, whole)) = whole {
-        for (_, other) in [out, err].into_iter().flatten().filter(|(at, _)| *at == high) {
-            let message = format!("`{}` says already where both streams go", whole.written);
-            t.refuse::<()>(other, message, Some(format!("keep `{}`, or write both `out_file` and `err_file`", whole.written)));
-        }
-        if let Some((_, entry, false)) = merged.filter(|(at, ..)| *at == high) {
-            let message = format!("`{}` writes both streams to one file", whole.written);
-            t.refuse::<()>(entry, message, Some("to keep them apart write `out_file` and `err_file`".to_owned()));
-        }
-        let higher = [out, err].into_iter().flatten().map(|(at, _)| at).chain(merged.map(|(at, ..)| at)).any(|at| at > high);
-        if !higher {
-            set(Some(whole), &mut log.out, |e| target(e, base, t));
-            log.merge = true;
-            return;
-        }
-    }
     if let (Some((at, _, true)), Some((high, entry))) = (merged, err)
         && at == high
     {
         let message = "standard error goes to where standard output goes, because of `merge_logs`";
         t.refuse::<()>(entry, message, Some("remove `err_file`, or `merge_logs`".to_owned()));
     }
-    // What stands below a `log_file` has been replaced by it.
-    let floor = whole.map(|(at, _)| at);
-    let above = |found: Option<(usize, &'_ Entry)>| {
-        found.filter(|(at, _)| floor.is_none_or(|floor| *at > floor)).map(|(_, entry)| entry.clone())
-    };
-    set(above(out).as_ref(), &mut log.out, |e| target(e, base, t));
+    set(out.map(|(_, entry)| entry), &mut log.out, |e| target(e, base, t));
     let own = err.map(|(at, _)| at);
     log.merge = merged.is_some_and(|(at, _, on)| on && own.is_none_or(|own| own <= at));
     if !log.merge {
-        set(above(err).as_ref(), &mut log.err, |e| target(e, base, t));
+        set(err.map(|(_, entry)| entry), &mut log.err, |e| target(e, base, t));
     }
     // One file under two names of keys is one file with both streams in it.
     if !log.merge && matches!(log.out, LogTarget::File(_)) && log.out == log.err {
         (log.merge, log.err) = (true, LogTarget::Home);
+    }
+    if let Some((_, entry)) = both
+        && let Some(LogTarget::File(path)) = target(entry, base, t)
+    {
+        let taken = Stream::BOTH.into_iter().find(|stream| own_file(log, *stream).as_ref() == Some(&path));
+        match taken {
+            Some(_) if log.merge => {
+                let help = "remove it, or `merge_logs`, or name another file".to_owned();
+                t.refuse::<()>(entry, "both streams go to this file already, because they are merged", Some(help));
+            }
+            Some(stream) => {
+                let message =
+                    format!("standard {} goes to this file already", if stream == Stream::Out { "output" } else { "error" });
+                let help = "name another file, which takes both streams in addition, or write `merge_logs = true` instead";
+                t.refuse::<()>(entry, message, Some(help.to_owned()));
+            }
+            None => log.also = Some(path),
+        }
+    }
+}
+
+/// The file of a stream alone, as a path that is filled at birth.
+fn own_file(log: &LogSpec, stream: Stream) -> Option<String> {
+    let ending = if log.merge { String::new() } else { format!(".{stream}") };
+    match log.target(stream) {
+        LogTarget::Home => Some(format!("{{{{home}}}}/logs/{{{{instance}}}}{ending}.log")),
+        LogTarget::Nowhere => None,
+        LogTarget::File(path) => Some(path.clone()),
     }
 }
 

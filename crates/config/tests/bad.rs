@@ -93,8 +93,10 @@ fn logs() {
         &World::default(),
         &[
             "log_format = 'jsonl'\nlog_overflow = 'dorp'\nlog_compress = true",
-            "log_file = 'a.log'\nout_file = 'b.log'",
-            "log_file = 'a.log'\nerr_file = 'b.log'\nmerge_logs = false",
+            "log_file = 'a.log'\nout_file = './a.log'\nmerge_logs = true",
+            "merge_logs = true\nlog_file = '{{home}}/logs/{{instance}}.log'",
+            "out_file = 'none'\nerr_file = 'b.log'\nlog_file = 'b.log'",
+            "log_file = 'logs/'",
             "merge_logs = true\nerr_file = 'b.log'",
             "out_file = 'logs/'\nerr_file = '..'",
             "out_file = ''\nerr_file = 5",

@@ -139,10 +139,10 @@ fn errors_name_the_flag() {
         assert_eq!(start(&World::default(), &flags).expect_err("bad"), said, "{flags:?}");
     }
     let wrong =
-        from_flags(&StartFlags { log_file: text("a"), err_file: text("b"), ..base() }, Path::new("/work"), &World::default());
+        from_flags(&StartFlags { log_file: text("a"), err_file: text("./a"), ..base() }, Path::new("/work"), &World::default());
     let wrong = wrong.expect_err("bad");
-    assert_eq!(wrong.flag.as_deref(), Some("--err-file"));
-    assert_eq!(wrong.message, "`--err-file`: `--log-file` says already where both streams go");
+    assert_eq!(wrong.flag.as_deref(), Some("--log-file"));
+    assert_eq!(wrong.message, "`--log-file`: standard error goes to this file already");
     let wrong = from_flags(&StartFlags { log_max_size: text("big"), ..base() }, Path::new("/work"), &World::default());
     assert_eq!(wrong.expect_err("bad").flag.as_deref(), Some("--log-max-size"));
     let world = World::default().file("/work/bad.env", "A=1\noops");

@@ -315,27 +315,42 @@ fn where_streams_go() {
     for (defaults, lines, want) in [
         ("", "", apart("home", "home")),
         ("", "merge_logs = true", merged("home")),
-        ("", "log_file = 'a.log'", merged("/srv/shop/a.log")),
-        ("", "log_file = './logs//a.log'\nmerge_logs = true", merged("/srv/shop/logs/a.log")),
+        ("", "log_file = 'a.log'", apart("home", "home")),
         ("", "out_file = '~/a.log'", apart("/home/u/a.log", "home")),
         ("", "out_file = '/l/{{slot}}.{{app}}'\nerr_file = '{{home}}/x/../e'", apart("/l/{{slot}}.{{app}}", "{{home}}/x/../e")),
         ("", "out_file = 'none'", apart("nowhere", "home")),
         ("", "err_file = 'none'", apart("home", "nowhere")),
-        ("", "log_file = 'none'", apart("nowhere", "nowhere")),
         ("", "out_file = './none'", apart("/srv/shop/none", "home")),
         ("", "out_file = 'x'\nmerge_logs = true", merged("/srv/shop/x")),
         ("", "out_file = 'x'\nerr_file = './x'", merged("/srv/shop/x")),
         ("", "out_file = '${DIR}/a'", apart("/var/{{{{slot}}/a", "home")),
-        ("log_file = 'all'", "", merged("/srv/shop/all")),
-        ("log_file = 'all'", "out_file = 'x'", apart("/srv/shop/x", "home")),
-        ("log_file = 'all'", "merge_logs = false", apart("home", "home")),
-        ("merge_logs = true", "log_file = 'all'", merged("/srv/shop/all")),
+        ("merge_logs = true", "log_file = 'all'", merged("home")),
         ("merge_logs = true", "err_file = 'e'", apart("home", "/srv/shop/e")),
         ("merge_logs = true", "out_file = 'o'", merged("/srv/shop/o")),
         ("err_file = 'e'", "merge_logs = true", merged("home")),
-        ("out_file = 'o'\nerr_file = 'e'", "log_file = 'all'", merged("/srv/shop/all")),
+        ("out_file = 'o'\nerr_file = 'e'", "log_file = 'all'", apart("/srv/shop/o", "/srv/shop/e")),
     ] {
         assert_eq!(targets(&world, defaults, lines), want, "{defaults:?} then {lines:?}");
+    }
+}
+
+#[test]
+fn a_file_for_both_streams_in_addition() {
+    let world = World::default();
+    let also = |defaults: &str, lines: &str| world.app(&format!("[defaults]\n{defaults}\n[apps.a]\ncmd = 'x'\n{lines}")).log.also;
+    for (defaults, lines, want) in [
+        ("", "", None),
+        ("", "log_file = 'none'", None),
+        ("", "log_file = './logs//a.log'\nmerge_logs = true", Some("/srv/shop/logs/a.log")),
+        ("", "log_file = 'a'\nout_file = 'b'\nerr_file = 'none'", Some("/srv/shop/a")),
+        ("log_file = '/l/{{slot}}'", "out_file = 'o'", Some("/l/{{slot}}")),
+        ("log_file = 'a'", "log_file = 'b'", Some("/srv/shop/b")),
+        ("log_file = 'a'", "log_file = 'none'", None),
+        // Two of a file's names that mean another file here.
+        ("", "log_file = '{{home}}/logs/{{instance}}.log'", Some("{{home}}/logs/{{instance}}.log")),
+        ("", "err_file = 'none'\nlog_file = '{{home}}/logs/{{instance}}.err.log'", Some("{{home}}/logs/{{instance}}.err.log")),
+    ] {
+        assert_eq!(also(defaults, lines).as_deref(), want, "{defaults:?} then {lines:?}");
     }
 }
 

@@ -28,6 +28,8 @@ pub struct LogForm {
     pub app: String,
     /// The slot, as JSON lines name it.
     pub slot: String,
+    /// A second log file, which gets every line too: relative to the home or absolute.
+    pub also: Option<String>,
 }
 
 /// From the steward to the scribe.

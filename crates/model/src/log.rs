@@ -77,6 +77,8 @@ pub struct LogSpec {
     pub err: LogTarget,
     /// Whether standard error goes to where standard output goes (`err` then says nothing).
     pub merge: bool,
+    /// A file that takes both streams too, in addition: a path as in [`LogTarget::File`].
+    pub also: Option<String>,
     /// Bytes that all log files of the app may have together; 0 = no limit but that of the home.
     pub total_max: u64,
 }
@@ -111,13 +113,14 @@ impl LogSpec {
 
     /// Which streams are kept at all, standard output first: the others are `/dev/null` for the app.
     pub fn kept(&self) -> [bool; 2] {
-        Stream::BOTH.map(|stream| *self.target(stream) != LogTarget::Nowhere)
+        Stream::BOTH.map(|stream| self.also.is_some() || *self.target(stream) != LogTarget::Nowhere)
     }
 
     /// The log file of a stream of a slot, relative to the home or absolute; `None` = it goes nowhere. `fill` fills the names into a path.
+    /// A stream without a file of its own has the one for both, if there is one.
     pub fn file(&self, slot: &SlotRef, stream: Stream, fill: impl FnOnce(&str) -> String) -> Option<String> {
         match self.target(stream) {
-            LogTarget::Nowhere => None,
+            LogTarget::Nowhere => self.also.as_deref().map(fill),
             LogTarget::File(path) => Some(fill(path)),
             LogTarget::Home if self.merge => Some(format!("logs/{slot}.log")),
             LogTarget::Home => Some(format!("logs/{slot}.{stream}.log")),
@@ -152,5 +155,8 @@ mod tests {
         (spec.merge, spec.err) = (false, LogTarget::Nowhere);
         assert_eq!(spec.kept(), [true, false]);
         assert_eq!(files(&spec), [some("/var/log/web-0.log"), None]);
+        spec.also = Some("/l/{{slot}}".to_owned());
+        assert_eq!(spec.kept(), [true, true]);
+        assert_eq!(files(&spec), [some("/var/log/web-0.log"), some("/l/0")]);
     }
 }

@@ -173,8 +173,11 @@ impl Scribe {
                 }
                 return None;
             }
-            Effect::Peek { stream, budget } => match self.flow(kernel, stream) {
-                Some(handle) => Answer::Peeked(Cut::of(&kernel.peek(handle, TURN_BYTES as usize), budget)),
+            Effect::Peek { stream, skip, budget } => match self.flow(kernel, stream) {
+                Some(handle) => match kernel.peek(handle, TURN_BYTES as usize).get(skip as usize..) {
+                    None | Some([]) => Answer::Empty,
+                    Some(bytes) => Answer::Peeked(Cut::of(bytes, budget)),
+                },
                 None => self.dry(kernel, stream),
             },
             Effect::Splice { stream, file, at, len } | Effect::Copy { stream, file, at, len } => {

@@ -1,6 +1,7 @@
 //! `{{app}}` and its kin, filled at each birth, and what they make of the paths of log files.
 
 use model::{LogSpec, SlotRef, Stream};
+use std::path::Path;
 
 /// What the names stand for.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +21,25 @@ pub(crate) fn log_files(log: &LogSpec, slot: &SlotRef, home: &str) -> [Option<St
     let (number, name) = (slot.index.to_string(), slot.to_string());
     let names = Names { app: slot.app.as_str(), slot: &number, instance: &name, home };
     Stream::BOTH.map(|stream| log.file(slot, stream, |path| fill(path, &names)))
+}
+
+/// The log file that takes both streams of a slot in addition, as the scribe is told. Its own files may be the same: it is named as they are.
+pub(crate) fn combined(log: &LogSpec, slot: &SlotRef, home: &str) -> Option<String> {
+    let (number, name) = (slot.index.to_string(), slot.to_string());
+    let names = Names { app: slot.app.as_str(), slot: &number, instance: &name, home };
+    let also = fill(log.also.as_deref()?, &names);
+    let own = log_files(log, slot, home).into_iter().flatten();
+    let same = own.into_iter().find(|own| Path::new(home).join(own) == Path::new(&also));
+    Some(same.unwrap_or(also))
+}
+
+/// The log files of a slot, to be read: where a stream has no file of its own, the one for both tells everything.
+pub(crate) fn readable(log: &LogSpec, slot: &SlotRef, home: &str) -> [Option<String>; 2] {
+    let own = log_files(log, slot, home);
+    match combined(log, slot, home).map(Some) {
+        Some(both) if own.contains(&both) => [both.clone(), both],
+        _ => own,
+    }
 }
 
 /// Fills the names into a text; `{{{{` becomes `{{`, every other brace stays.
@@ -64,6 +84,15 @@ mod tests {
         assert_eq!(log_files(&log, &slot, "/h"), [some("logs/web-2.out.log"), some("logs/web-2.err.log")]);
         (log.out, log.err) = (LogTarget::File("{{home}}/{{app}}/{{slot}}.{{instance}}".to_owned()), LogTarget::Nowhere);
         assert_eq!(log_files(&log, &slot, "/h"), [some("/h/web/2.web-2"), None]);
+        assert_eq!((combined(&log, &slot, "/h"), readable(&log, &slot, "/h")), (None, [some("/h/web/2.web-2"), None]));
+        // One file for both, and one stream that has no other.
+        log.also = Some("/l/{{slot}}".to_owned());
+        assert_eq!(log_files(&log, &slot, "/h"), [some("/h/web/2.web-2"), some("/l/2")]);
+        assert_eq!((combined(&log, &slot, "/h"), readable(&log, &slot, "/h")), (some("/l/2"), [some("/l/2"), some("/l/2")]));
+        log.err = LogTarget::Home;
+        assert_eq!(readable(&log, &slot, "/h"), [some("/h/web/2.web-2"), some("logs/web-2.err.log")]);
+        log.also = Some("{{home}}/logs/{{instance}}.err.log".to_owned());
+        assert_eq!(combined(&log, &slot, "/h"), some("logs/web-2.err.log"), "one file has one name");
     }
 
     #[test]

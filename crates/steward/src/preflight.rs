@@ -1,7 +1,7 @@
 //! Whether an app can start at all, asked before its wish is accepted. What the system refuses later still comes back as a failed birth.
 
 use crate::birth::filled;
-use crate::fill::log_files;
+use crate::fill::{combined, log_files};
 use api::Problem;
 use model::{Definition, SlotRef};
 use rustix::fs::{Access, access};
@@ -50,7 +50,9 @@ fn fault(definition: &Definition, home: &str) -> Option<String> {
         let path = made.env.get("PATH").map_or("", String::as_str);
         in_path(program, path, cwd)
     };
-    let logs = || log_files(&spec.log, &SlotRef::new(name, 0), home).into_iter().flatten().find_map(|file| bad_log(&file));
+    let slot = SlotRef::new(name, 0);
+    let files = || log_files(&spec.log, &slot, home).into_iter().flatten().chain(combined(&spec.log, &slot, home));
+    let logs = || files().find_map(|file| bad_log(&file));
     why.err().or_else(logs).map(|why| format!("{name}: {why}"))
 }
 

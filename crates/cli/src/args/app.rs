@@ -48,7 +48,7 @@ pub struct AppFlags {
     /// What stands in log files: raw, text or json [default: raw]
     #[arg(long, value_name = "WORD")]
     pub log_format: Option<String>,
-    /// One log file for both streams; none discards them
+    /// A log file that takes both streams, in addition to their own
     #[arg(long, value_name = "FILE")]
     pub log_file: Option<String>,
     /// Log file of standard output; none discards it [default: below the home]

@@ -108,7 +108,7 @@ fn files_text(files: &[Option<String>]) -> Option<String> {
     let text = |file: &Option<String>| file.as_deref().map_or("none".to_owned(), shown);
     match files {
         [] => None,
-        [out, err] if out == err => Some(text(out)),
+        [out, err, more @ ..] if out == err => Some([out].into_iter().chain(more).map(text).collect::<Vec<_>>().join(", ")),
         files => Some(files.iter().map(text).collect::<Vec<_>>().join(", ")),
     }
 }
@@ -130,6 +130,8 @@ mod tests {
             (vec![some("/a"), None], some("/a, none")),
             (vec![some("/a"), some("/a")], some("/a")),
             (vec![None, None], some("none")),
+            (vec![some("/a"), some("/b"), some("/c")], some("/a, /b, /c")),
+            (vec![some("/a"), some("/a"), some("/c")], some("/a, /c")),
         ] {
             assert_eq!(files_text(&files), want, "{files:?}");
         }

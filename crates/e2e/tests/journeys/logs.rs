@@ -21,7 +21,7 @@ fn files_of_ones_own() {
     let house = House::new();
     let talk = |name: &str| App::puppet(name, &house.puppet(), "print:out eprint:err hang");
     let apart = talk("apart").with("out_file = 'o/{{app}}-{{slot}}.log'").with("err_file = 'none'");
-    let whole = talk("whole").with("log_file = '{{home}}/whole.log'").with("instances = 2");
+    let whole = talk("whole").with("out_file = '{{home}}/whole.log'\nmerge_logs = true").with("instances = 2");
     house.up(&app_file(&[apart, whole, talk("plain").with("merge_logs = true")]));
     until_read(&house, "o/apart-0.log", "out\n");
     let path = |path: std::path::PathBuf| path.to_string_lossy().into_owned();
@@ -40,6 +40,47 @@ fn files_of_ones_own() {
     wait_until(SOON, "two streams share a file", || (lines(&merged) == ["err", "out"]).then_some(()));
     let shown = house.abide(["status", "apart"]).ok().out;
     assert!(shown.contains("apart-0.log, none"), "{shown}");
+}
+
+/// The third file: everything is in it too, whoever is killed meanwhile, and nobody sees a line twice.
+#[test]
+fn one_file_more_for_both_streams() {
+    let house = House::new();
+    let go = |n: u32| house.file(&format!("go{n}"));
+    let script = format!("print:one eprint:two until:{} print:three until:{} eprint:four hang", go(1).display(), go(2).display());
+    let file = |lines: &str| app_file(&[App::puppet("web", &house.puppet(), &script).with(lines)]);
+    house.up(&file("log_file = 'all.log'\nlog_format = 'text'"));
+    let sorted = |file: &str| {
+        let text = house.read(file);
+        let mut lines: Vec<&str> = text.lines().filter_map(|line| line.split_once(' ')).map(|(_, line)| line).collect();
+        lines.sort_unstable();
+        lines.join(", ")
+    };
+    wait_until(SOON, "both are in the third file", || (sorted("all.log") == "err two, out one").then_some(()));
+    let home = |name: &str| house.home().join(name).to_string_lossy().into_owned();
+    let all = house.file("all.log").to_string_lossy().into_owned();
+    assert_eq!(log_files(&house, "web"), json!([home("logs/web-0.out.log"), home("logs/web-0.err.log"), all]));
+    let life = house.slot("web-0").instance;
+    house.kill_roles();
+    house.until_status("web-0", "running", SOON);
+    house.write("go1", "");
+    wait_until(SOON, "a new scribe goes on", || (sorted("all.log") == "err two, out one, out three").then_some(()));
+    let shown = house.abide(["logs", "web", "--raw"]).ok().out;
+    assert_eq!(
+        (shown.matches("one").count(), shown.matches("two").count(), shown.matches("three").count()),
+        (1, 1, 1),
+        "{shown}"
+    );
+    let done: Value = house.abide(["logs", "web", "--clear", "--json"]).ok().json();
+    assert_eq!(done["files"].as_array().map(Vec::len), Some(3), "{done}");
+    assert_eq!((house.read("all.log").as_str(), house.slot("web-0").instance), ("", life.clone()));
+    // The streams' own files may be none. That takes no new life, for nothing is `/dev/null`.
+    house.up(&file("log_file = 'all.log'\nout_file = 'none'\nerr_file = 'none'"));
+    house.write("go2", "");
+    until_read(&house, "all.log", "four\n");
+    assert_eq!((house.read(&home("logs/web-0.err.log")).as_str(), house.slot("web-0").instance), ("", life));
+    assert_eq!(log_files(&house, "web"), json!([all, all]));
+    assert_eq!(house.abide(["logs", "web", "--raw"]).ok().out, "four\n");
 }
 
 #[test]
@@ -63,7 +104,9 @@ fn another_file_for_a_life_that_runs_and_another_life_for_none() {
 #[test]
 fn what_goes_nowhere_is_waited_for_by_nobody() {
     let house = House::new();
-    house.up(&app_file(&[App::puppet("mute", &house.puppet(), "print:nothing hang").with("log_file = 'none'")]));
+    house.up(&app_file(&[
+        App::puppet("mute", &house.puppet(), "print:nothing hang").with("out_file = 'none'\nerr_file = 'none'")
+    ]));
     let instance = house.slot("mute-0").instance.expect("it runs");
     let before = house.process("mute-0");
     let streams =
@@ -84,7 +127,7 @@ fn logs_are_cleared_and_opened_anew() {
     let house = House::new();
     let go = |n: u32| house.file(&format!("go{n}"));
     let script = format!("print:one until:{} print:two until:{} print:three hang", go(1).display(), go(2).display());
-    house.up(&app_file(&[App::puppet("web", &house.puppet(), &script).with("log_file = 'web.log'")]));
+    house.up(&app_file(&[App::puppet("web", &house.puppet(), &script).with("out_file = 'web.log'\nmerge_logs = true")]));
     until_read(&house, "web.log", "one\n");
     let done: Value = house.abide(["logs", "web", "--clear", "--json"]).ok().json();
     let path = house.file("web.log").to_string_lossy().into_owned();

@@ -149,21 +149,26 @@ impl Care {
 }
 
 impl Core {
-    /// The steward says something. Returns the log file whose policy was told.
-    pub(crate) fn care_hears(&mut self, message: &ToScribe, now: Now) -> Option<String> {
+    /// The steward says something. Returns the log files whose policy was told.
+    pub(crate) fn care_hears(&mut self, message: &ToScribe, now: Now) -> Vec<String> {
         match message {
-            ToScribe::Open { file, policy, .. } | ToScribe::Policy { file, policy } => {
+            ToScribe::Open { file, policy, form, .. } => {
+                let files: Vec<String> = [file].into_iter().chain(&form.also).cloned().collect();
+                files.iter().for_each(|file| self.care_about(file, policy, now));
+                files
+            }
+            ToScribe::Policy { file, policy } => {
                 self.care_about(file, policy, now);
-                Some(file.clone())
+                vec![file.clone()]
             }
             ToScribe::Budget { total, apps } => {
                 let limits = Limits { total: *total, apps: apps.clone() };
                 self.care.survey_due = limits.any().then_some(now.tick);
                 self.care.survey_again = self.care.surveying;
                 self.care.limits = limits;
-                None
+                Vec::new()
             }
-            _ => None,
+            _ => Vec::new(),
         }
     }
 

@@ -31,7 +31,8 @@ impl Core {
             size: log.size,
             budget: log.budget(now.tick),
             ending: self.ending(turn),
-            shared: self.is_shared(turn),
+            // After a crash a part of a pair's line would be ended by us (see `ending`), so that parts are to be rare.
+            shared: self.is_shared(turn) || self.is_paired(turn),
             patient: self.is_patient(turn, now),
             full: stream.is_full(turn.cut.len),
             over: log.over,
@@ -93,7 +94,11 @@ impl Core {
             (Tail::Unknown | Tail::Mid, Owner::Unknown) => Ending::Mine,
             (Tail::Unknown | Tail::Mid, Owner::Stream(key)) if key == turn.stream => Ending::Mine,
             (Tail::Unknown | Tail::Mid, Owner::Stream(_)) => Ending::Theirs,
-            (Tail::Unknown | Tail::Mid, Owner::Life(life)) if id_of(&turn.stream) == Some(life) => Ending::Mine,
+            // Of a pair's line a part may be there that comes again.
+            (Tail::Unknown | Tail::Mid, Owner::Life(life)) if id_of(&turn.stream) == Some(life) => match self.is_paired(turn) {
+                true => Ending::Orphan,
+                false => Ending::Mine,
+            },
             (Tail::Unknown | Tail::Mid, Owner::Life(life)) if log.writers.iter().any(|key| id_of(key) == Some(life)) => {
                 Ending::Theirs
             }

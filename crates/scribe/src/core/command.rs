@@ -14,13 +14,13 @@ impl Core {
             // `ended` asks for the one look that every `Open` brings anyway.
             ToScribe::Open { id, fifo, file, policy, form, born, .. } => self.open(id, fifo, (file, policy), &form, born, out),
             ToScribe::Born { id } => {
-                if let Some(key) = self.by_id.get(&id).copied() {
+                for key in self.both(id) {
                     self.with_stream(key, |stream| stream.born = true);
                     self.try_soon(key);
                 }
             }
             ToScribe::Ended { id } => {
-                if let Some(key) = self.by_id.get(&id).copied() {
+                for key in self.both(id) {
                     self.try_soon(key);
                 }
             }
@@ -37,7 +37,7 @@ impl Core {
             ToScribe::Budget { .. } => {}
             ToScribe::Finish => self.begin_finish(now),
         }
-        if let Some(file) = told {
+        for file in told {
             self.age_matters(&file, now);
         }
     }
@@ -52,20 +52,33 @@ impl Core {
         out: &mut Vec<Effect>,
     ) {
         let Some(key) = self.by_id.get(&id).copied() else {
-            let file = self.file_of(path, policy);
+            let file = self.file_of(path.clone(), policy.clone());
             let key = StreamKey(self.streams.insert(Stream::new(id, fifo, file, form, born)));
             self.by_id.insert(id, key);
             self.join(key, file);
-            return self.try_soon(key);
+            self.try_soon(key);
+            return self.pair(key, (path, policy), form, born, out);
         };
-        let Some(stream) = self.streams.get_mut(key.0) else { return };
-        if stream.sealed.is_some() {
-            stream.notes.sealed = true;
-            return self.note(key);
+        if !self.is_over(key) {
+            self.renew(key, (path.clone(), policy.clone()), form, born, out);
+            self.pair(key, (path, policy), form, born, out);
         }
+        self.say_sealed(key);
+    }
+
+    /// Says anew what is known of a stream that is not sealed.
+    pub(crate) fn renew(
+        &mut self,
+        key: StreamKey,
+        (path, policy): (String, LogPolicy),
+        form: &LogForm,
+        born: bool,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(stream) = self.streams.get_mut(key.0).filter(|stream| stream.sealed.is_none()) else { return };
         stream.born |= born;
         stream.reform(form);
-        stream.notes.opened |= stream.open;
+        stream.notes.opened |= stream.open && !stream.second;
         let old = stream.file;
         let file = self.file_of(path, policy);
         if file != old {
@@ -78,7 +91,13 @@ impl Core {
     }
 
     fn close(&mut self, id: StreamId, out: &mut Vec<Effect>) {
-        let Some(key) = self.by_id.get(&id).copied() else { return };
+        self.both(id).into_iter().for_each(|key| self.let_go(key, out));
+        self.retired.retain(|other| *other != id);
+        self.forget(id);
+    }
+
+    /// Closes what a stream has open.
+    pub(crate) fn let_go(&mut self, key: StreamKey, out: &mut Vec<Effect>) {
         let Some(stream) = self.streams.get(key.0) else { return };
         let (open, file) = (stream.open, stream.file);
         if stream.sealed.is_none() {
@@ -87,22 +106,23 @@ impl Core {
             }
             self.leave(key, file, out);
         }
-        self.retired.retain(|other| *other != id);
-        self.forget(id);
     }
 
     /// Removes what is known of a stream.
     pub(crate) fn forget(&mut self, id: StreamId) {
-        if let Some(key) = self.by_id.remove(&id) {
-            self.set_due(key, None);
-            self.tries.retain(|other| *other != key);
-            self.outbox.queue.retain(|note| *note != Note::Stream(key));
-            self.streams.remove(key.0);
-        }
+        self.both(id).into_iter().for_each(|key| self.strike(key));
+        self.by_id.remove(&id);
+    }
+
+    pub(crate) fn strike(&mut self, key: StreamKey) {
+        self.set_due(key, None);
+        self.tries.retain(|other| *other != key);
+        self.outbox.queue.retain(|note| *note != Note::Stream(key));
+        self.streams.remove(key.0);
     }
 
     /// The file of this path with this policy; known from now on.
-    fn file_of(&mut self, path: String, policy: LogPolicy) -> FileKey {
+    pub(crate) fn file_of(&mut self, path: String, policy: LogPolicy) -> FileKey {
         if let Some(key) = self.by_path.get(&path).copied() {
             if let Some(file) = self.files.get_mut(key.0) {
                 file.policy = policy;
@@ -117,7 +137,7 @@ impl Core {
         key
     }
 
-    fn join(&mut self, key: StreamKey, file: FileKey) {
+    pub(crate) fn join(&mut self, key: StreamKey, file: FileKey) {
         if let Some(file) = self.files.get_mut(file.0)
             && !file.writers.contains(&key)
         {

@@ -5,6 +5,7 @@ use super::cut::Ending;
 use super::effect::{Answer, Cause, Effect, Interest, Now, StreamKey};
 use super::file::Tail;
 use super::form::gap_line;
+use super::pair::After;
 use super::state::Core;
 use super::turn::{Step, Turn};
 use model::Tick;
@@ -39,6 +40,7 @@ impl Core {
         let Some(stream) = self.streams.get_mut(turn.stream.0) else { return };
         let Some(gap) = &mut stream.gap else { return };
         let mut due = gap.until;
+        let paired = stream.twin.is_some();
         match answer {
             Answer::Moved(bytes) => {
                 gap.bytes += bytes;
@@ -47,13 +49,31 @@ impl Core {
                     due = now.tick;
                 }
             }
-            Answer::Empty => stream.sure = true,
+            Answer::Peeked(cut) => {
+                gap.bytes += cut.len;
+                stream.touched = true;
+                return self.advance(Turn { after: After::Gap, ..turn }, cut.len, now, out);
+            }
+            Answer::Empty => {
+                stream.sure = stream.ahead == 0;
+                if paired {
+                    self.set_interest(turn.stream, Interest::Level, out);
+                }
+            }
             Answer::End if stream.born => return self.seal(Turn { sealing: true, ..turn }, out),
             Answer::End => self.set_interest(turn.stream, Interest::Edge, out),
             Answer::Failed(cause) => return self.fifo_trouble(turn, cause, now, out),
             _ => return self.fifo_trouble(turn, Cause("EPROTO"), now, out),
         }
         self.set_due(turn.stream, Some(due));
+    }
+
+    /// What was let go by one of a pair is consumed as far as it may be.
+    pub(crate) fn gapes_on(&mut self, turn: Turn, now: Now, out: &mut Vec<Effect>) {
+        let Some(stream) = self.streams.get(turn.stream.0) else { return };
+        let until = stream.gap.map_or(now.tick, |gap| gap.until);
+        self.set_due(turn.stream, Some(if stream.sure { until } else { now.tick }));
+        self.set_interest(turn.stream, Interest::Level, out);
     }
 
     /// The file is open: the line about the gap goes before anything else, on a line of its own.

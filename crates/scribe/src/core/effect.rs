@@ -113,6 +113,8 @@ pub enum Effect {
     Peek {
         /// Which.
         stream: StreamKey,
+        /// So many of them are passed over, as if they were not there; when there are no more, it is `Empty`.
+        skip: u64,
         /// For [`Cut::of`].
         budget: u64,
     },
@@ -140,8 +142,8 @@ pub enum Effect {
         len: u64,
     },
     /// Write what was peeked last, of this stream, as lines of a form, in one write at a place in a file; what a short write left of a line
-    /// is cut off again. Then consume exactly what was written. A crash in between repeats bytes and never loses any.
-    /// → `Formed`, `Failed`.
+    /// is cut off again. Then consume exactly what was written, unless it is to be kept. A crash in between repeats bytes and never
+    /// loses any. → `Formed`, `Failed`.
     Form {
         /// From.
         stream: StreamKey,
@@ -149,6 +151,8 @@ pub enum Effect {
         file: FileKey,
         /// Where in the file: its size just now.
         at: u64,
+        /// `None` = what was written is consumed. Otherwise nothing is, and so many bytes were passed over by the peek.
+        keep: Option<u64>,
         /// How many of the peeked bytes.
         len: u64,
         /// For [`Lead::lay`].
@@ -157,8 +161,8 @@ pub enum Effect {
         rest: Rest,
         /// The time that the lines bear.
         wall: Wall,
-        /// What stands before them.
-        lead: Arc<Lead>,
+        /// What stands before them; `None` = they go as they are.
+        lead: Option<Arc<Lead>>,
     },
     /// Ask who holds the writing end of a FIFO, for a hang-up is not told to a reader that came late. → `End`, `Full` (there is no room
     /// for another page, whatever the bytes amount to: writers wait for us), `Empty` (more may come), `Failed`.

@@ -131,6 +131,19 @@ impl Lead {
     }
 }
 
+/// Replaces what is in `out` by `bytes` in a form (see [`Lead::lay`]), or as they are.
+pub fn lay(lead: Option<&Lead>, bytes: &[u8], rest: Rest, wall: Wall, room: u64, out: &mut Vec<u8>) -> Laid {
+    match lead {
+        Some(lead) => lead.lay(bytes, rest, wall, room, out),
+        None => {
+            out.clear();
+            out.extend_from_slice(bytes);
+            let lines = memchr::memchr_iter(b'\n', bytes).count() + usize::from(!bytes.ends_with(b"\n"));
+            Laid { taken: bytes.len(), lines, part: false }
+        }
+    }
+}
+
 /// The line that stands for bytes that were read and discarded, in the form of the stream.
 pub(crate) fn gap_line(lead: Option<&Lead>, bytes: u64, cause: &str, wall: Wall) -> Vec<u8> {
     let text = format!("[abide: {bytes} bytes dropped: {cause}]");

@@ -43,8 +43,10 @@ impl Core {
         let (len, rest) = match turn.outlook {
             Outlook::Ended if born => (cut.len, Rest::End),
             _ if cut.last > 0 => (cut.last, Rest::Stay),
-            Outlook::Full => (cut.len, Rest::Part),
             _ if cut.len >= TURN_BYTES || self.finishing.is_some() => (cut.len, Rest::Part),
+            // There is room again when the twin has written what we have.
+            _ if self.is_ahead(turn) => return self.at_ease(turn, Interest::Edge, out),
+            Outlook::Full => (cut.len, Rest::Part),
             Outlook::Unknown => return self.ask(turn, Step::Writers, Effect::Writers { stream: turn.stream }, out),
             Outlook::Open | Outlook::Ended => {
                 self.with_stream(turn.stream, |stream| stream.sure = true);
@@ -69,13 +71,19 @@ impl Core {
             _ => return self.fifo_trouble(turn, Cause("EPROTO"), now, out),
         };
         let turn = Turn { cut: Default::default(), outlook, ..turn };
-        self.ask(turn, Step::Look, Effect::Peek { stream: turn.stream, budget: 0 }, out);
+        self.peek(turn, Step::Look, 0, out);
     }
 
-    pub(crate) fn move_formed(&mut self, turn: Turn, lead: Arc<Lead>, now: Now, out: &mut Vec<Effect>) {
+    pub(crate) fn move_formed(&mut self, turn: Turn, lead: Option<Arc<Lead>>, now: Now, out: &mut Vec<Effect>) {
+        let keep = self.streams.get(turn.stream.0).and_then(|stream| stream.twin.map(|_| stream.ahead));
         let log = self.log(turn);
         let (at, room) = (log.size, log.budget(now.tick));
         let Turn { stream, file, len, rest, .. } = turn;
-        self.ask(Turn { at, ..turn }, Step::Move, Effect::Form { stream, file, at, len, room, rest, wall: now.wall, lead }, out);
+        self.ask(
+            Turn { at, ..turn },
+            Step::Move,
+            Effect::Form { stream, file, at, keep, len, room, rest, wall: now.wall, lead },
+            out,
+        );
     }
 }

@@ -11,7 +11,7 @@
 //! A crash between any two effects is survived by a new core that knows nothing: bytes are in the FIFO or in the file, sizes and line
 //! ends are read from the file, the last writer from the index (its record is written *before* the first byte of another life), and a
 //! rotation that was cut short is planned again from the names that exist. Raw bytes come once. Of lines in another form, a crash between
-//! writing and consuming repeats at most one turn. Bytes that a stream with `LogOverflow::Drop` lets go while its file is in trouble are
+//! writing and consuming repeats at most one turn, and so it is of a stream that goes into two files. Bytes that a stream with `LogOverflow::Drop` lets go while its file is in trouble are
 //! counted in memory only: a crash forgets the count of a gap that has not been written.
 
 mod age;
@@ -31,6 +31,7 @@ mod formed;
 mod json;
 mod opening;
 mod outbox;
+mod pair;
 mod rotate;
 mod seal;
 mod slab;
@@ -48,7 +49,7 @@ pub use clear::is_beside;
 pub use cut::Cut;
 pub use effect::{Answer, Cause, Effect, FileKey, Happening, Interest, Now, Sibling, StreamKey, TURN_BYTES};
 pub use file::{GREW_EVERY, INDEX_EVERY, ROTATE_AGAIN};
-pub use form::{FORM_BUFFER, FORM_ROOM, Laid, Lead, Rest};
+pub use form::{FORM_BUFFER, FORM_ROOM, Laid, Lead, Rest, lay};
 pub use rotate::{index_path, rotated_path, siblings, unfinished_path, zipped_path};
 pub use state::Core;
 pub use stream::{FIRST_PAUSE, LINE_PATIENCE, LONGEST_PAUSE, REST, REST_BELOW, REST_WITHIN, TROUBLE_AGAIN};

@@ -61,7 +61,7 @@ impl Core {
     /// Nothing there for now.
     pub(crate) fn quiet(&mut self, turn: Turn, now: Now, out: &mut Vec<Effect>) {
         self.at_ease(turn, Interest::Level, out);
-        self.with_stream(turn.stream, |stream| stream.sure = true);
+        self.with_stream(turn.stream, |stream| stream.sure = stream.ahead == 0);
         self.consider_idle_rotation(turn, now, out);
     }
 
@@ -161,10 +161,10 @@ impl Core {
     }
 
     pub(crate) fn set_interest(&mut self, key: StreamKey, interest: Interest, out: &mut Vec<Effect>) {
-        if let Some(stream) = self.streams.get_mut(key.0)
-            && stream.open
-            && stream.interest != interest
-        {
+        let Some(stream) = self.streams.get_mut(key.0) else { return };
+        // What is in our file already is no news.
+        let interest = if interest == Interest::Level && stream.ahead > 0 { Interest::Edge } else { interest };
+        if stream.open && stream.interest != interest {
             stream.interest = interest;
             out.push(Effect::Watch { stream: key, interest });
         }

@@ -103,9 +103,14 @@ impl Core {
 
     pub(crate) fn say_resumed(&mut self, key: StreamKey) {
         let Some(stream) = self.streams.get_mut(key.0) else { return };
+        let twin = stream.twin;
         if std::mem::take(&mut stream.in_trouble) {
             stream.notes.trouble = None;
+            // Of a pair, the last one says it.
             stream.notes.resumed = true;
+            if twin.and_then(|twin| self.streams.get(twin.0)).is_some_and(|twin| twin.in_trouble) {
+                self.with_stream(key, |stream| stream.notes.resumed = false);
+            }
             self.note(key);
         }
     }

@@ -52,8 +52,7 @@ impl Core {
         }
         stream.interest = Interest::Level;
         stream.sealed = Some(Facts { size, bytes: stream.bytes, partial, dropped: stream.dropped });
-        stream.notes.sealed = true;
-        self.note(turn.stream);
         self.leave(turn.stream, turn.file, out);
+        self.say_sealed(turn.stream);
     }
 }

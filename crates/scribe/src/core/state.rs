@@ -228,8 +228,9 @@ impl Core {
         let farewell = now.tick + FAREWELL;
         self.finishing = Some(farewell);
         self.dues.insert((farewell, Due::Farewell));
-        let keys: Vec<StreamKey> = self.by_id.values().copied().collect();
-        for key in keys {
+        let first: Vec<StreamKey> = self.by_id.values().copied().collect();
+        let second: Vec<StreamKey> = first.iter().filter_map(|key| self.streams.get(key.0)?.twin).collect();
+        for key in first.into_iter().chain(second) {
             if let Some(stream) = self.streams.get_mut(key.0) {
                 stream.rounds = ROUNDS;
                 self.try_soon(key);

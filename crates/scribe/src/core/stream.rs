@@ -1,7 +1,7 @@
 //! What the scribe knows of one stream.
 
 use super::drop::Gap;
-use super::effect::{Cause, FileKey, Interest, Now, TURN_BYTES};
+use super::effect::{Cause, FileKey, Interest, Now, StreamKey, TURN_BYTES};
 use super::form::Lead;
 use model::{LogForm, LogOverflow, StreamId, Tick};
 use std::sync::Arc;
@@ -64,6 +64,11 @@ pub(crate) struct Stream {
     pub said: Option<(Cause, Tick)>,
     /// A trouble has been said and not yet taken back.
     pub in_trouble: bool,
+    /// The other of a pair (see `pair`), which is the second one when it has no word of its own for `Opened` and `Sealed`.
+    pub twin: Option<StreamKey>,
+    pub second: bool,
+    /// Bytes at the head of the FIFO that are in our file already, and that the twin still needs.
+    pub ahead: u64,
     pub notes: Notes,
     /// Stands in the queue of messages.
     pub noted: bool,
@@ -116,6 +121,9 @@ impl Stream {
             sealed: None,
             said: None,
             in_trouble: false,
+            twin: None,
+            second: false,
+            ahead: 0,
             notes: Notes::default(),
             noted: false,
             rounds: 0,

@@ -6,6 +6,7 @@ use super::file::flags_of;
 use super::file::{INDEX_EVERY, LogFile, Tail};
 use super::form::Rest;
 use super::formed::Outlook;
+use super::pair::After;
 use super::rotate::{index_path, rotated_path};
 use super::state::{Core, Job};
 use super::stream::REST;
@@ -37,6 +38,8 @@ pub(crate) struct Turn {
     pub sealing: bool,
     /// A rotation by hand while nothing is to be moved.
     pub idle: bool,
+    /// What follows when bytes of a pair have been consumed.
+    pub after: After,
 }
 
 /// Which answer a turn waits for.
@@ -61,6 +64,7 @@ pub(crate) enum Step {
     PartRecord,
     Writers,
     Discard,
+    Consume,
     Gap,
     LookAround,
     Renamed,
@@ -84,10 +88,16 @@ impl Core {
             record: None,
             sealing: false,
             idle: false,
+            after: After::Enter,
         };
         self.turns += 1;
         let turns = self.turns;
-        if stream.open && stream.gap.is_some_and(|gap| now.tick < gap.until) {
+        let (gapes, paired) = (stream.open && stream.gap.is_some_and(|gap| now.tick < gap.until), stream.twin.is_some());
+        if stream.open && stream.ahead > 0 && self.common(key) > 0 {
+            self.advance(turn, 0, now, out);
+        } else if gapes && paired {
+            self.peek(turn, Step::Discard, 0, out);
+        } else if gapes {
             self.ask(turn, Step::Discard, Effect::Discard { stream: key, len: TURN_BYTES }, out);
         } else if stream.open {
             self.log_mut(turn).used = turns;
@@ -117,8 +127,14 @@ impl Core {
         } else if self.has_gap(turn) {
             self.open_log(turn, true, out);
         } else {
-            self.ask(turn, Step::FirstLook, Effect::Peek { stream: turn.stream, budget: 0 }, out);
+            self.peek(turn, Step::FirstLook, 0, out);
         }
+    }
+
+    /// Looks at what is there and not yet in our file.
+    pub(crate) fn peek(&mut self, turn: Turn, step: Step, budget: u64, out: &mut Vec<Effect>) {
+        let skip = self.streams.get(turn.stream.0).map_or(0, |stream| stream.ahead);
+        self.ask(turn, step, Effect::Peek { stream: turn.stream, skip, budget }, out);
     }
 
     pub(crate) fn open_log(&mut self, turn: Turn, create: bool, out: &mut Vec<Effect>) {
@@ -134,7 +150,7 @@ impl Core {
                     stream.capacity = capacity;
                     stream.interest = Interest::Level;
                     stream.sure = false;
-                    stream.notes.opened = true;
+                    stream.notes.opened = !stream.second;
                 });
                 self.note(turn.stream);
                 self.enter(turn, out);
@@ -160,6 +176,7 @@ impl Core {
             }
             (Step::Writers, answer) => self.writers_answered(turn, &answer, now, out),
             (Step::Discard, answer) => self.discarded(turn, answer, now, out),
+            (Step::Consume, answer) => self.consumed(turn, &answer, now, out),
             (Step::Gap, Answer::Done) => self.gap_written(turn, now, out),
             (Step::Gap, _) if turn.sealing => self.sealed(turn, turn.part, out),
             (Step::FirstLook | Step::Look | Step::Move, Answer::Empty) => self.quiet(turn, now, out),
@@ -238,7 +255,14 @@ impl Core {
                 if self.has_gap(turn) { self.put_gap(turn, now, out) } else { self.move_bytes(turn, now, out) }
             }
             (Step::Move, Answer::Moved(bytes)) => self.moved(turn, bytes, bytes, now, out),
-            (Step::Move, Answer::Formed { taken, written, part }) => self.moved(Turn { part, ..turn }, taken, written, now, out),
+            (Step::Move, Answer::Formed { taken, written, part }) => {
+                let turn = Turn { part: part || turn.part, after: After::Moved { taken, written }, ..turn };
+                if self.is_paired(turn) {
+                    self.advance(turn, taken, now, out)
+                } else {
+                    self.moved(turn, taken, written, now, out)
+                }
+            }
             (Step::Move, Answer::Failed(Cause("EINVAL"))) if !self.log(turn).by_copy && !self.is_formed(turn) => {
                 self.log_mut(turn).by_copy = true;
                 self.move_bytes(turn, now, out);
@@ -271,16 +295,22 @@ impl Core {
         } else {
             let log = self.log(turn);
             let budget = log.budget(now.tick);
-            if !self.is_formed(turn) && self.is_claimed(turn) && budget >= TURN_BYTES && !self.is_shared(turn) {
+            if !self.is_formed(turn)
+                && !self.is_paired(turn)
+                && self.is_claimed(turn)
+                && budget >= TURN_BYTES
+                && !self.is_shared(turn)
+            {
                 self.move_bytes(Turn { len: TURN_BYTES, careful: false, ..turn }, now, out);
             } else {
-                self.ask(turn, Step::Look, Effect::Peek { stream: turn.stream, budget }, out);
+                self.peek(turn, Step::Look, budget, out);
             }
         }
     }
 
     pub(crate) fn move_bytes(&mut self, turn: Turn, now: Now, out: &mut Vec<Effect>) {
-        if let Some(lead) = self.streams.get(turn.stream.0).and_then(|stream| stream.lead.clone()) {
+        let lead = self.streams.get(turn.stream.0).and_then(|stream| stream.lead.clone());
+        if lead.is_some() || self.is_paired(turn) {
             return self.move_formed(turn, lead, now, out);
         }
         let (stream, file, len) = (turn.stream, turn.file, turn.len);
@@ -294,7 +324,7 @@ impl Core {
     }
 
     /// `taken` bytes of the stream are `written` bytes of the file.
-    fn moved(&mut self, turn: Turn, taken: u64, written: u64, now: Now, out: &mut Vec<Effect>) {
+    pub(crate) fn moved(&mut self, turn: Turn, taken: u64, written: u64, now: Now, out: &mut Vec<Effect>) {
         let size = turn.at + written;
         let formed = self.is_formed(turn);
         let log = self.log_mut(turn);

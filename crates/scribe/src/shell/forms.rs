@@ -31,12 +31,13 @@ impl Fifo {
 }
 
 impl Hands {
-    /// Writes what was peeked as lines and consumes what was written. `lay` says how many bytes it looked at.
+    /// Writes what was peeked as lines, and consumes what was written unless it is to be kept. `lay` says how many bytes it looked at.
     pub(super) fn form(
         &mut self,
         stream: StreamKey,
         file: u32,
         at: u64,
+        keep: Option<u64>,
         lay: impl FnOnce(&[u8], &mut Vec<u8>) -> (usize, Laid),
     ) -> Result<Answer, Cause> {
         let fifo = self.fifos.get(stream.0 as usize).and_then(Option::as_ref).ok_or(EBADF)?;
@@ -44,7 +45,7 @@ impl Hands {
         let (_, count) = self.forms.peeked.take().filter(|(whose, _)| *whose == stream).ok_or(Cause("EPROTO"))?;
         let lines = &mut self.forms.lines;
         lines.reserve(FORM_BUFFER.saturating_sub(lines.len()));
-        let bytes = self.scratch.seen(count);
+        let bytes = &self.scratch.seen(count)[keep.map_or(0, |skip| (skip as usize).min(count))..];
         let (len, laid) = lay(bytes, lines);
         let written = log.write(at, lines)?;
         let (whole, laid) = laid.up_to(&bytes[..len], lines, written);
@@ -55,7 +56,9 @@ impl Hands {
                 return Err(cause);
             }
         }
-        self.scratch.consume(&fifo.end, laid.taken).map_err(Cause)?;
+        if keep.is_none() {
+            self.scratch.consume(&fifo.end, laid.taken).map_err(Cause)?;
+        }
         Ok(Answer::Formed { taken: laid.taken as u64, written: whole as u64, part: laid.part })
     }
 

@@ -40,7 +40,7 @@ pub(super) struct Lanes {
     pub sums: Arc<Sums>,
     lanes: Vec<Lane>,
     /// Streams in lanes, with their files.
-    streams: BTreeMap<StreamId, (usize, String)>,
+    streams: BTreeMap<StreamId, (usize, Vec<String>)>,
     asked: BTreeMap<u64, Asked>,
     /// What a new lane has to be told: whether anybody watches, and the budget.
     standing: [Option<ToScribe>; 2],
@@ -109,7 +109,7 @@ impl Lanes {
         if at_home {
             return None;
         }
-        if let Some((at, _)) = self.streams.values().find(|(_, theirs)| theirs == file) {
+        if let Some((at, _)) = self.streams.values().find(|(_, theirs)| theirs.iter().any(|one| one == file)) {
             return Some(*at);
         }
         let device = self.device_of(file).filter(|device| Some(device) != self.home_device.as_ref())?;
@@ -151,7 +151,11 @@ impl Lanes {
     /// Takes what the steward says. Returns what of it the main loop's own core is to hear.
     pub fn route(&mut self, message: ToScribe, poller: &Poller, core: &Core) -> Option<ToScribe> {
         let place = match &message {
-            ToScribe::Open { id, file, .. } => return self.route_open(*id, file.clone(), message, poller, core),
+            ToScribe::Open { id, file, form, .. } => {
+                // All who write the second file are in one lane, so it comes first.
+                let files = form.also.iter().chain([file]).cloned().collect();
+                return self.route_open(*id, files, message, poller, core);
+            }
             ToScribe::Born { id } | ToScribe::Ended { id } => self.streams.get(id).map(|(at, _)| *at),
             ToScribe::Close { id } => self.streams.remove(id).map(|(at, _)| at),
             ToScribe::Policy { file, .. } | ToScribe::Rotate { file } | ToScribe::Clear { file, .. } => {
@@ -176,15 +180,23 @@ impl Lanes {
         None
     }
 
-    fn route_open(&mut self, id: StreamId, file: String, message: ToScribe, poller: &Poller, core: &Core) -> Option<ToScribe> {
-        let to = self.place_of(&file, core.has_file(&file), poller);
+    fn route_open(
+        &mut self,
+        id: StreamId,
+        files: Vec<String>,
+        message: ToScribe,
+        poller: &Poller,
+        core: &Core,
+    ) -> Option<ToScribe> {
+        let at_home = files.iter().any(|file| core.has_file(file));
+        let to = files.iter().find_map(|file| self.place_of(file, at_home, poller));
         // A stream whose file lies elsewhere from now on: whoever had it lets go of it first.
         let before = self.streams.remove(&id);
         if let Some((at, _)) = before.filter(|(at, _)| Some(*at) != to) {
             self.tell(at, &ToScribe::Close { id }, poller);
         }
         let Some(at) = to else { return Some(message) };
-        self.streams.insert(id, (at, file));
+        self.streams.insert(id, (at, files));
         self.tell(at, &message, poller);
         core.has_stream(id).then_some(ToScribe::Close { id })
     }

@@ -5,7 +5,7 @@ use super::lanes::Lanes;
 use super::logs::{Log, beside, cause, siblings};
 use super::run::{STREAMS, WORKER};
 use super::worker::{Task, Worker};
-use crate::core::{Answer, Cause, Cut, Effect, Interest, StreamKey, TURN_BYTES};
+use crate::core::{Answer, Cause, Cut, Effect, Interest, StreamKey, TURN_BYTES, lay};
 use model::FromScribe;
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::OwnedFd;
@@ -86,17 +86,17 @@ impl Hands {
                 }
                 None
             }
-            Effect::Peek { stream, budget } => Some(answer(self.peek(stream, budget))),
+            Effect::Peek { stream, skip, budget } => Some(answer(self.peek(stream, skip, budget))),
             Effect::Splice { stream, file, at, len } => {
                 Some(answer(self.with_both(stream, file.0, |fifo, log, _| stream::splice(fifo, log.handle.file(), at, len))))
             }
             Effect::Copy { stream, file, at, len } => {
                 Some(answer(self.with_both(stream, file.0, |fifo, log, scratch| scratch.copy(fifo, log.handle.file(), at, len))))
             }
-            Effect::Form { stream, file, at, len, room, rest, wall, lead } => {
-                Some(answer(self.form(stream, file.0, at, |bytes, out| {
+            Effect::Form { stream, file, at, keep, len, room, rest, wall, lead } => {
+                Some(answer(self.form(stream, file.0, at, keep, |bytes, out| {
                     let len = usize::try_from(len).unwrap_or(bytes.len()).min(bytes.len());
-                    (len, lead.lay(&bytes[..len], rest, wall, room, out))
+                    (len, lay(lead.as_deref(), &bytes[..len], rest, wall, room, out))
                 })))
             }
             Effect::Writers { stream } => Some(answer(self.fifo(stream).and_then(Fifo::writers))),
@@ -204,13 +204,14 @@ impl Hands {
         Answer::Fifo { capacity }
     }
 
-    fn peek(&mut self, stream: StreamKey, budget: u64) -> Result<Answer, Cause> {
+    fn peek(&mut self, stream: StreamKey, skip: u64, budget: u64) -> Result<Answer, Cause> {
         let fifo = &self.fifos.get(stream.0 as usize).and_then(Option::as_ref).ok_or(EBADF)?.end;
         self.forms.peeked = None;
         Ok(match self.scratch.peek(fifo, TURN_BYTES).map_err(Cause)? {
+            Flow::Bytes(count) if count as u64 <= skip => Answer::Empty,
             Flow::Bytes(count) => {
                 self.forms.peeked = Some((stream, count));
-                Answer::Peeked(Cut::of(self.scratch.seen(count), budget))
+                Answer::Peeked(Cut::of(&self.scratch.seen(count)[skip as usize..], budget))
             }
             Flow::Empty => Answer::Empty,
             Flow::End => Answer::End,

@@ -13,10 +13,10 @@ const FILE: &str = "logs/web-0.out.log";
 const ALL: [LogFormat; 3] = [LogFormat::Raw, LogFormat::Text, LogFormat::Json];
 
 /// Numbers without a pattern.
-struct Dice(u64);
+pub struct Dice(pub u64);
 
 impl Dice {
-    fn next(&mut self) -> u64 {
+    pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         self.0 >> 33
     }

@@ -9,6 +9,7 @@ mod keep;
 mod lanes;
 mod life;
 mod lines;
+mod pairs;
 
 use std::process::ExitCode;
 
@@ -50,6 +51,7 @@ const TESTS: &[Test] = &[
     ("lanes::as_if_it_were_one", lanes::as_if_it_were_one),
     ("lanes::nobody_listens", lanes::nobody_listens),
     ("lanes::a_stream_moves", lanes::a_stream_moves),
+    ("pairs::killed_twenty_times", pairs::killed_twenty_times),
     ("life::idle_means_no_wake_ups", life::idle_means_no_wake_ups),
     ("life::signals_end_it_with_zero", life::signals_end_it_with_zero),
     ("life::keeper_gone", life::keeper_gone),

@@ -2,7 +2,7 @@
 
 use super::Scribe;
 use crate::kernel::{HandleId, Kernel};
-use scribe::core::{Answer, Cause, Effect, Laid};
+use scribe::core::{Answer, Cause, Effect, Laid, lay};
 
 /// Lines in a form that are being written, in two steps, and then consumed, in a third: a kill may come in between.
 pub(super) struct Writing {
@@ -15,9 +15,9 @@ pub(super) struct Writing {
 }
 
 impl Scribe {
-    /// Writes the first half, sometimes none of it.
+    /// Writes the first half, sometimes none of it. No app here has a second file, so that nothing is ever kept.
     pub(super) fn begin_writing(&mut self, kernel: &mut Kernel, effect: Effect) -> Option<Answer> {
-        let Effect::Form { stream, file, at, len, room, rest, wall, lead } = effect else { return None };
+        let Effect::Form { stream, file, at, len, room, rest, wall, lead, .. } = effect else { return None };
         let (Some(handle), Some((_, log, _))) = (self.flow(kernel, stream), self.logs.get(&file.0)) else {
             return Some(Answer::Failed(Cause("EBADF")));
         };
@@ -28,7 +28,7 @@ impl Scribe {
         }
         let bytes = kernel.peek(handle, len as usize);
         let mut lines = Vec::new();
-        let laid = lead.lay(&bytes, rest, wall, room, &mut lines);
+        let laid = lay(lead.as_deref(), &bytes, rest, wall, room, &mut lines);
         let answer = Answer::Formed { taken: laid.taken as u64, written: lines.len() as u64, part: laid.part };
         let source = kernel.place(handle).unwrap_or_default();
         if let Some(fifo) = kernel.fifos.get_mut(source.0) {

@@ -41,7 +41,7 @@ impl ScribeLink {
             let Some(file) = life.log.file(&life.slot, stream, str::to_owned) else { continue };
             let born = born || self.streams.get(&id).is_some_and(|known| known.born);
             let (app, slot) = (life.slot.app.to_string(), life.slot.to_string());
-            let form = LogForm { format: life.log.format, overflow: life.log.overflow, app, slot };
+            let form = LogForm { format: life.log.format, overflow: life.log.overflow, app, slot, also: None };
             self.streams.insert(id, Wished { fifo, file, policy: life.log.policy.clone(), form, born, ended });
             self.closing.remove(&id);
             self.owed.entry(id).or_default().open = true;

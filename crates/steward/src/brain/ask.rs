@@ -2,27 +2,34 @@
 
 use super::Brain;
 use crate::call::{Call, Logs};
-use crate::fill::log_files;
+use crate::fill::{combined, log_files, readable};
 use crate::logfile::sources_of;
 use crate::select::{includes, resolve};
 use crate::store::Store;
 use api::Problem;
 use logs::Source;
-use model::{AppName, LogFormat, LogSpec, SlotRef, Stream};
+use model::{AppName, LogSpec, SlotRef, Stream};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The log files of a slot as its app has them now; below the home for an app that nobody knows any more.
-pub(super) fn log_files_of(store: &Store, slot: &SlotRef, home: &str) -> [Option<String>; 2] {
-    match store.state().app(&slot.app) {
-        Some(app) => log_files(&app.definition.spec.log, slot, home),
-        None => log_files(&LogSpec::default(), slot, home),
-    }
+/// How the logs of a slot are kept now; below the home for an app that nobody knows any more.
+fn spec_of(store: &Store, slot: &SlotRef) -> LogSpec {
+    store.state().app(&slot.app).map_or_else(LogSpec::default, |app| app.definition.spec.log.clone())
+}
+
+/// The file that takes both streams of a slot in addition.
+fn combined_of(store: &Store, slot: &SlotRef, home: &str) -> Option<String> {
+    combined(&spec_of(store, slot), slot, home)
+}
+
+/// All log files of a slot.
+pub(super) fn log_files_of(store: &Store, slot: &SlotRef, home: &str) -> Vec<String> {
+    log_files(&spec_of(store, slot), slot, home).into_iter().flatten().chain(combined_of(store, slot, home)).collect()
 }
 
 /// The logs of a slot, to be read.
 pub(super) fn logs_of(store: &Store, slot: &SlotRef, home: &str) -> Vec<Source> {
-    let format = store.state().app(&slot.app).map_or(LogFormat::default(), |app| app.definition.spec.log.format);
-    sources_of(slot, format, log_files_of(store, slot, home))
+    let log = spec_of(store, slot);
+    sources_of(slot, log.format, readable(&log, slot, home))
 }
 
 impl Brain {
@@ -51,6 +58,20 @@ impl Brain {
             Call::Errand { errand, actor, key, reply } => self.errand(errand, actor, key, reply),
             Call::Events { reply } => _ = reply.send(Ok(self.journal.follow())),
         }
+    }
+
+    fn selected(&self, select: &str) -> Result<Vec<SlotRef>, Problem> {
+        let targets = resolve(select, &self.known())?;
+        Ok(self.engine.slots().into_iter().map(|view| view.slot).filter(|slot| includes(&targets, slot)).collect())
+    }
+
+    /// The files that take both streams of these slots in addition.
+    pub(super) fn combined_sources(&self, select: &str) -> Result<Vec<Source>, Problem> {
+        let source = |slot: SlotRef| {
+            let path = combined_of(&self.store, &slot, &self.me.home)?;
+            Some(Source { format: spec_of(&self.store, &slot).format, slot, stream: None, path, shared: false })
+        };
+        Ok(self.selected(select)?.into_iter().filter_map(source).collect())
     }
 
     pub(super) fn sources(&self, select: &str, stream: Option<Stream>) -> Result<Vec<Source>, Problem> {

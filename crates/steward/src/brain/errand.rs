@@ -94,6 +94,11 @@ impl Brain {
                 let mut sources = self.sources(&select, stream)?;
                 // A file of both streams counts as standard output: who wants to empty standard error means no more than that.
                 sources.retain(|source| stream.is_none_or(|stream| source.stream.unwrap_or(Stream::Out) == stream));
+                if stream.is_none() {
+                    let mut seen: BTreeSet<String> = sources.iter().map(|source| source.path.clone()).collect();
+                    let combined = self.combined_sources(&select)?.into_iter();
+                    sources.extend(combined.filter(|source| seen.insert(source.path.clone())));
+                }
                 let questions = sources.iter().map(|source| ToScribe::Clear { ask: 0, file: source.path.clone() }).collect();
                 let files = sources.into_iter().map(|source| reference(source, &self.me.home)).collect();
                 Ok((LogsDone { what: "clear".to_owned(), files }, questions))

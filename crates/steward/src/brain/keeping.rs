@@ -23,8 +23,7 @@ impl Brain {
             let spec = &app.definition.spec;
             if spec.log.total_max > 0 {
                 let slots = (0..spec.instances).map(|index| SlotRef::new(&spec.name, index));
-                let files: BTreeSet<String> =
-                    slots.flat_map(|slot| log_files_of(&self.store, &slot, &self.me.home)).flatten().collect();
+                let files: BTreeSet<String> = slots.flat_map(|slot| log_files_of(&self.store, &slot, &self.me.home)).collect();
                 apps.push((files.into_iter().collect::<Vec<_>>(), spec.log.total_max));
             }
         }

@@ -2,7 +2,7 @@
 
 use super::run::{Brain, Ending, LAST_WORDS};
 use crate::birth;
-use crate::fill::log_files;
+use crate::fill::{combined, log_files};
 use crate::log::say;
 use crate::note::entry;
 use crate::scribe_link::Wished;
@@ -110,14 +110,16 @@ impl Brain {
         let born = life.pid.is_some() || matches!(life.ended, Some(End::Exited(_)));
         let files = log_files(&life.log, &life.slot, &self.me.home);
         let (app, slot) = (life.slot.app.to_string(), life.slot.to_string());
-        let form = LogForm { format: life.log.format, overflow: life.log.overflow, app, slot };
+        let also = combined(&life.log, &life.slot, &self.me.home);
+        let form = LogForm { format: life.log.format, overflow: life.log.overflow, app, slot, also };
         for ((stream, fifo), file) in Stream::BOTH.into_iter().zip(handles.fifos).zip(files) {
             let Some(file) = file else { continue };
             if self.lives.remembered().sealed.contains(&(life.instance, stream)) {
                 continue;
             }
-            let wished =
-                Wished { fifo, file, policy: life.log.policy.clone(), form: form.clone(), born, ended: life.ended.is_some() };
+            // A stream without a file of its own has that one only.
+            let form = LogForm { also: form.also.clone().filter(|also| *also != file), ..form.clone() };
+            let wished = Wished { fifo, file, policy: life.log.policy.clone(), form, born, ended: life.ended.is_some() };
             self.scribe.open(StreamId { instance: life.instance, stream }, wished);
         }
     }

@@ -1,12 +1,12 @@
 //! What clients see.
 
 use super::Brain;
-use crate::fill::log_files;
+use crate::fill::{combined, log_files};
 use crate::select::{includes, resolve};
 use crate::time::{now, wall_of};
 use api::{AppDetail, DaemonStatus, ExitView, Problem, ProcessRef, SlotDetail, SlotRow};
 use engine::SlotView;
-use model::{Tick, Wall};
+use model::{LogSpec, SlotRef, Tick, Wall};
 use serde_json::Value;
 use std::path::Path;
 use sys::clock::wall_ms;
@@ -40,9 +40,7 @@ impl Brain {
             next_restart_at: view.next_at.map(|at| wall_of(at, now, wall)),
             why: view.why,
             last_lines: Vec::new(),
-            log_files: log_files(log, &view.slot, &self.me.home)
-                .map(|file| file.map(|file| absolute(&self.me.home, &file)))
-                .to_vec(),
+            log_files: files_shown(log, &view.slot, &self.me.home),
         };
         let slots: Vec<SlotDetail> = self.engine.slots().into_iter().filter(|view| view.slot.app == name).map(detail).collect();
         let next_restart_at = slots.iter().filter_map(|slot| slot.next_restart_at).min();
@@ -90,6 +88,15 @@ fn row(view: &SlotView<'_>, samples: &mut crate::usage::Samples, now: Tick) -> S
         health: None,
         exit: view.exit.map(ExitView::from),
     }
+}
+
+/// The log files of a slot: those of its streams, and the one that takes both in addition.
+fn files_shown(log: &LogSpec, slot: &SlotRef, home: &str) -> Vec<Option<String>> {
+    let mut files = log_files(log, slot, home).to_vec();
+    if let Some(both) = combined(log, slot, home).map(Some).filter(|both| !files.contains(both)) {
+        files.push(both);
+    }
+    files.into_iter().map(|file| file.map(|file| absolute(home, &file))).collect()
 }
 
 fn absolute(home: &str, file: &str) -> String {

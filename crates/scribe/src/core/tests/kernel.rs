@@ -18,16 +18,16 @@ impl World {
 
     /// Writes lines; when there is room for so many bytes only, we were killed before anything was consumed.
     fn lay(&mut self, effect: Effect, room_left: u64) -> Answer {
-        let Effect::Form { stream, file, at, len, room, rest, wall, lead } = effect else { panic!("{effect:?}") };
+        let Effect::Form { stream, file, at, keep, len, room, rest, wall, lead } = effect else { panic!("{effect:?}") };
         let path = self.streams[&stream].path.clone();
         let fifo = self.fifos.get_mut(&path).expect("a fifo");
         let mut out = Vec::new();
-        let bytes: Vec<u8> = fifo.bytes.iter().copied().take(len as usize).collect();
+        let bytes: Vec<u8> = fifo.bytes.iter().copied().skip(keep.unwrap_or(0) as usize).take(len as usize).collect();
         assert_eq!(bytes.len() as u64, len, "what was peeked is still there");
-        let laid = lead.lay(&bytes, rest, wall, room, &mut out);
+        let laid = lay(lead.as_deref(), &bytes, rest, wall, room, &mut out);
         assert!(laid.taken > 0, "a turn moves something");
         let written = out.len().min(room_left as usize);
-        if room_left == u64::MAX {
+        if room_left == u64::MAX && keep.is_none() {
             fifo.bytes.drain(..laid.taken);
         }
         self.write(file, at, &out[..written]);
@@ -41,11 +41,16 @@ impl World {
         if let Some(cause) = self.faults.get(first.as_str()) {
             return Some(Answer::Failed(*cause));
         }
+        if let Effect::Form { file, .. } | Effect::Put { file, .. } | Effect::PutNewline { file, .. } = &effect
+            && self.full.is_some_and(|full| full == self.logs[file].0)
+        {
+            return Some(Answer::Failed(Cause("ENOSPC")));
+        }
         Some(match effect {
             Effect::OpenFifo { stream, path } => match self.fifos.get(&path) {
                 Some(fifo) => {
                     let tells_hangup = fifo.writers > 0;
-                    self.streams.insert(stream, Opened { path, interest: Interest::Level, tells_hangup });
+                    self.streams.insert(stream, Opened { path, interest: Interest::Level, news: false, tells_hangup });
                     Answer::Fifo { capacity: TURN_BYTES }
                 }
                 None => Answer::Missing,
@@ -58,13 +63,17 @@ impl World {
                 let opened = self.streams.get_mut(&stream).expect("open");
                 opened.interest = interest;
                 // Setting it anew reports what is there.
-                self.fifos.get_mut(&opened.path).expect("a fifo").news = true;
+                opened.news = true;
                 return None;
             }
-            Effect::Peek { stream, budget } => {
+            Effect::Peek { stream, skip, budget } => {
                 let fifo = &self.fifos[&self.streams[&stream].path];
                 let bytes: Vec<u8> = fifo.bytes.iter().copied().take(TURN_BYTES as usize).collect();
-                self.or_empty(stream, !bytes.is_empty(), |_| Answer::Peeked(Cut::of(&bytes, budget)))
+                let news = &bytes[bytes.len().min(skip as usize)..];
+                if news.is_empty() && !bytes.is_empty() {
+                    return Some(Answer::Empty);
+                }
+                self.or_empty(stream, !news.is_empty(), |_| Answer::Peeked(Cut::of(news, budget)))
             }
             Effect::Splice { stream, file, at, len } | Effect::Copy { stream, file, at, len } => {
                 let path = self.streams[&stream].path.clone();
@@ -103,7 +112,7 @@ impl World {
                 if !create && !self.names.contains_key(&path) {
                     return Some(Answer::Missing);
                 }
-                assert!(self.logs.is_empty(), "one file at a time is open");
+                assert!(self.logs.len() < self.most_open, "so many files may be open");
                 let inode = self.make(&path);
                 self.logs.insert(file, (path, inode));
                 Answer::Log { size: self.inodes[&inode].len() as u64 }

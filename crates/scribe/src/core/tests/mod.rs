@@ -6,5 +6,6 @@ mod forms;
 mod keep;
 mod kernel;
 mod lines;
+mod pairs;
 mod scenes;
 mod world;

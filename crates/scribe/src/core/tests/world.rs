@@ -14,14 +14,14 @@ pub const FILE: &str = "log";
 pub struct Fifo {
     pub bytes: VecDeque<u8>,
     pub writers: u32,
-    /// News since the last report, for `Edge`.
-    pub news: bool,
 }
 
 #[derive(Debug)]
 pub struct Opened {
     pub path: String,
     pub interest: Interest,
+    /// News since the last report, for `Edge`.
+    pub news: bool,
     /// A reader that came after the writers is never told of their end.
     pub tells_hangup: bool,
 }
@@ -46,6 +46,10 @@ pub struct World {
     pub later_max_files: Option<u32>,
     /// Answers given instead of the effect, by the effect's first word.
     pub faults: BTreeMap<&'static str, Cause>,
+    /// Nothing can be written to this file.
+    pub full: Option<&'static str>,
+    /// Files that may be open at a time.
+    pub most_open: usize,
     /// Effects until the plug is pulled.
     pub plug: Option<u64>,
     /// A kill within a move: so many of its bytes have been moved, or written and not consumed.
@@ -95,6 +99,8 @@ impl World {
             form: LogForm { app: "web".to_owned(), slot: "web-0".to_owned(), ..LogForm::default() },
             later_max_files: None,
             faults: BTreeMap::new(),
+            full: None,
+            most_open: 1,
             plug: None,
             torn: 0,
             second_plug: None,
@@ -126,6 +132,11 @@ impl World {
         self.say(message);
     }
 
+    /// What the steward said of a stream.
+    pub fn opens_of(&self, instance: u64) -> ToScribe {
+        self.opens[&id(instance)].clone()
+    }
+
     pub fn say(&mut self, message: ToScribe) {
         if let ToScribe::Born { id } = &message
             && let Some(ToScribe::Open { born, .. }) = self.opens.get_mut(id)
@@ -139,14 +150,26 @@ impl World {
     pub fn print(&mut self, instance: u64, text: &str) {
         let fifo = self.fifos.get_mut(&fifo_path(instance)).expect("a fifo");
         fifo.bytes.extend(text.as_bytes());
-        fifo.news = true;
+        self.news(&fifo_path(instance));
         self.settle();
+    }
+
+    /// Something has come into a FIFO, or its writer has gone.
+    fn news(&mut self, path: &str) {
+        self.streams.values_mut().filter(|opened| opened.path == path).for_each(|opened| opened.news = true);
+    }
+
+    /// From now on so many files may be open at a time.
+    pub fn open_files(&mut self, most: usize) {
+        self.most_open = most;
+        self.restart();
     }
 
     pub fn hang_up(&mut self, instance: u64) {
         let path = fifo_path(instance);
         let fifo = self.fifos.get_mut(&path).expect("a fifo");
-        (fifo.writers, fifo.news) = (0, true);
+        fifo.writers = 0;
+        self.news(&path);
         self.settle();
     }
 
@@ -181,14 +204,13 @@ impl World {
                 let level = !fifo.bytes.is_empty() || (fifo.writers == 0 && opened.tells_hangup);
                 let reported = match opened.interest {
                     Interest::Level => level,
-                    Interest::Edge => level && fifo.news,
+                    Interest::Edge => level && opened.news,
                     Interest::Off => false,
                 };
                 reported.then_some(*key)
             });
             let Some(key) = ready else { return };
-            let path = self.streams[&key].path.clone();
-            self.fifos.get_mut(&path).expect("a fifo").news = false;
+            self.streams.get_mut(&key).expect("open").news = false;
             self.happen(Happening::Ready(key));
         }
         panic!("it spins: {:?}", self.done.iter().rev().take(20).collect::<Vec<_>>());
@@ -219,7 +241,7 @@ impl World {
 
     pub fn restart(&mut self) {
         self.done.push("--- crash ---".to_owned());
-        self.core = Core::new(1);
+        self.core = Core::new(self.most_open);
         self.streams.clear();
         self.logs.clear();
         self.background = None;
