@@ -66,8 +66,9 @@ fn following_across_rotation() {
     check_lines(&follower.until("line 20000"), 20_000);
 }
 
-#[test]
-fn following_while_the_steward_is_killed() {
+/// A role is killed again and again while somebody follows a log that rotates.
+#[track_caller]
+fn following_while_killed(role: &str) {
     let (house, mut dice) = (House::new(), Dice::new());
     let web =
         App::puppet("web", &house.puppet(), &format!("print:ready until:{} lines:6000:2000 hang", house.file("go").display()));
@@ -76,7 +77,7 @@ fn following_while_the_steward_is_killed() {
     follower.until("ready");
     house.write("go", "");
     for _ in 0..15 {
-        let victim = wait_until(SOON, "it runs", || house.role("abide-steward").pop());
+        let victim = wait_until(SOON, "it runs", || house.role(role).pop());
         assert!(victim.kill());
         Pause::measure(dice.span(Duration::from_millis(250)));
     }
@@ -85,20 +86,13 @@ fn following_while_the_steward_is_killed() {
 }
 
 #[test]
+fn following_while_the_steward_is_killed() {
+    following_while_killed("abide-steward");
+}
+
+#[test]
 fn following_while_the_scribe_is_killed() {
-    let (house, mut dice) = (House::new(), Dice::new());
-    let web =
-        App::puppet("web", &house.puppet(), &format!("print:ready until:{} lines:6000:2000 hang", house.file("go").display()));
-    house.up(&app_file(&[web.with("log_max_size = \"16K\"\nlog_max_files = 100")]));
-    let mut follower = Follower::new(&house, "seen", &["logs", "web", "--raw", "-f"]);
-    follower.until("ready");
-    house.write("go", "");
-    for _ in 0..15 {
-        let victim = wait_until(SOON, "it runs", || house.role("abide-scribe").pop());
-        assert!(victim.kill());
-        Pause::measure(dice.span(Duration::from_millis(250)));
-    }
-    check_lines(&follower.until("line 6000"), 6000);
+    following_while_killed("abide-scribe");
 }
 
 #[test]
