@@ -7,6 +7,7 @@ use crate::keeper_client::Client;
 use crate::keeper_inbox::Inbox;
 use crate::keeper_lines::{Lines, PATIENCE};
 use crate::proc::{Proc, open_files};
+use crate::strace::Strace;
 use crate::wait::Pause;
 use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::{OsStr, OsString};
@@ -264,6 +265,11 @@ impl Keeper {
     #[track_caller]
     pub fn deaf(&self, socket: &str) -> Client {
         Client::deaf(&self.file(socket), Some(self.stderr.clone()))
+    }
+
+    /// A strace with these arguments on what was started; `None`, said aloud, where that is not possible.
+    pub fn strace(&self, row: &str, args: &[&str]) -> Option<Strace> {
+        Strace::attach(row, self.pid(), &self.file("strace.log"), args)
     }
 
     /// Process id of what was started (with `-D` the real keeper is another process).

@@ -23,6 +23,7 @@ mod link;
 mod proc;
 mod skip;
 mod static_keeper;
+mod strace;
 mod wait;
 
 pub use bins::{Bins, workspace_root};
@@ -43,4 +44,5 @@ pub use link::Link;
 pub use proc::{Proc, children_of, open_files, pids, state_of};
 pub use skip::{is_root, skip};
 pub use static_keeper::StaticKeeper;
+pub use strace::Strace;
 pub use wait::{Pause, wait_until};

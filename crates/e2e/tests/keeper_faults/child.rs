@@ -1,7 +1,6 @@
 //! Row 57: the drop of privileges fails half way. Row 58: what a child has.
 
 use crate::desk::{fails_two, no_zombies, one, plain, set, start_one, start_two, two, works_two};
-use crate::strace::Strace;
 use e2e::{Keeper, Start};
 use std::path::Path;
 
@@ -21,7 +20,7 @@ fn row_57_a_refused_step_of_the_drop_starts_nothing() {
         // Refused; then silently not done, which only the proof behind it can find.
         for (fault, expected) in [("error=EPERM", format!("{stage}:EPERM")), ("retval=0", format!("{stage}:EPERM"))] {
             let fault = format!("inject={call}:{fault}");
-            let Some(strace) = Strace::attach("row 57", &keeper, &["-f", "-e", &format!("trace={call}"), "-e", &fault]) else {
+            let Some(strace) = keeper.strace("row 57", &["-f", "-e", &format!("trace={call}"), "-e", &fault]) else {
                 return;
             };
             let failed = fails_two(&mut keeper, "a");

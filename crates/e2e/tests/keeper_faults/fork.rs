@@ -1,7 +1,6 @@
 //! Row 26: a process cannot be made.
 
 use crate::desk::{body, fails_two, no_zombies, one, plain, set, two, works_one, works_two};
-use crate::strace::Strace;
 use std::time::{Duration, Instant};
 
 /// Every way to make a process.
@@ -14,7 +13,7 @@ fn row_26_a_fork_that_fails_once_is_tried_again_after_three_seconds() {
         set(&mut keeper, "service.args\ta\tsleep\t1000");
         // strace counts each call for itself: the first of each fails.
         let fault = format!("inject={FORKS}:error={errno}:when=1");
-        let Some(strace) = Strace::attach("row 26", &keeper, &["-e", &format!("trace={FORKS}"), "-e", &fault]) else { return };
+        let Some(strace) = keeper.strace("row 26", &["-e", &format!("trace={FORKS}"), "-e", &fault]) else { return };
         let begun = Instant::now();
         keeper.say("service.start\ta");
         keeper.expect_match("service.state\ta\tstart\t<ts>\t-\t-\t-\t-\t-");
@@ -38,7 +37,7 @@ fn row_26_forks_that_fail_for_a_while_end_nothing() {
     let mut keeper = one(plain());
     set(&mut keeper, "service.args\ta\tsleep\t1000");
     let fault = format!("inject={FORKS}:error=EAGAIN");
-    let Some(strace) = Strace::attach("row 26", &keeper, &["-e", &format!("trace={FORKS}"), "-e", &fault]) else { return };
+    let Some(strace) = keeper.strace("row 26", &["-e", &format!("trace={FORKS}"), "-e", &fault]) else { return };
     keeper.say("service.start\ta");
     // Two attempts, three seconds apart, each told in the log.
     for _ in 0..2 {
@@ -59,7 +58,7 @@ fn row_26_dialect_two_is_told_at_once_and_decides_itself() {
         let mut keeper = two(plain());
         set(&mut keeper, "service.args\ta\tsleep\t1000");
         let fault = format!("inject={FORKS}:error={errno}");
-        let Some(strace) = Strace::attach("row 26", &keeper, &["-e", &format!("trace={FORKS}"), "-e", &fault]) else { return };
+        let Some(strace) = keeper.strace("row 26", &["-e", &format!("trace={FORKS}"), "-e", &fault]) else { return };
         for _ in 0..3 {
             let failed = fails_two(&mut keeper, "a");
             keeper.check(failed == format!("fork:{errno}"), &failed);
@@ -80,7 +79,7 @@ fn row_26_a_kept_service_comes_when_forks_work_again() {
     let mut keeper = two(plain());
     set(&mut keeper, "service.args\ta\tsleep\t1000");
     let fault = format!("inject={FORKS}:error=EAGAIN");
-    let Some(strace) = Strace::attach("row 26", &keeper, &["-e", &format!("trace={FORKS}"), "-e", &fault]) else { return };
+    let Some(strace) = keeper.strace("row 26", &["-e", &format!("trace={FORKS}"), "-e", &fault]) else { return };
     keeper.say("service.keep\ta");
     for _ in 0..3 {
         keeper.wait_for("#<int>\tservice.state\ta\tdown\t<ts>\t*\tfailed\tfork:EAGAIN\t**");

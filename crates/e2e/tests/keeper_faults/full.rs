@@ -1,7 +1,6 @@
 //! Row 28: no descriptor is left.
 
 use crate::desk::{SOON, denied, fails_two, no_zombies, one, plain, set, speak_two, two, until_all, works_one, works_two};
-use crate::strace::Strace;
 use e2e::{Keeper, Pause, Proc, Start, open_files};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use std::os::fd::OwnedFd;
@@ -115,7 +114,7 @@ fn row_28_a_system_without_descriptors() {
     let mut keeper = two(plain());
     set(&mut keeper, "service.args\ta\ttrue");
     let fault = ["-e", "trace=accept4,accept,pipe2", "-e", "inject=accept4,accept,pipe2:error=ENFILE"];
-    let Some(strace) = Strace::attach("row 28, ENFILE", &keeper, &fault) else { return };
+    let Some(strace) = keeper.strace("row 28, ENFILE", &fault) else { return };
     let clients = crowd(&keeper);
     keeper.check(!clients.is_empty(), "somebody waits");
     let before = Proc::find(keeper.pid()).expect("it lives").cpu_ticks();
@@ -142,7 +141,7 @@ fn row_28_in_dialect_one_a_start_without_descriptors_is_tried_again() {
     let mut keeper = one(plain());
     set(&mut keeper, "service.args\ta\tsleep\t1000");
     let fault = ["-e", "trace=pipe2", "-e", "inject=pipe2:error=ENFILE"];
-    let Some(strace) = Strace::attach("row 28, ENFILE", &keeper, &fault) else { return };
+    let Some(strace) = keeper.strace("row 28, ENFILE", &fault) else { return };
     keeper.say("service.start\ta");
     keeper.expect_match("service.state\ta\tstart\t**");
     keeper.wait_stderr("error: **ENFILE**");

@@ -12,5 +12,4 @@ mod full;
 mod memory;
 mod orphans;
 mod signals;
-mod strace;
 mod sweep;

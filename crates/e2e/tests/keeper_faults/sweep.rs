@@ -1,7 +1,6 @@
 //! Every system call of a start fails once.
 
 use crate::desk::{SOON, no_zombies, plain, set, speak_two};
-use crate::strace::Strace;
 use e2e::{Client, Keeper, Lines, wait_until};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -86,7 +85,7 @@ fn sweep(row: &str, errno: &str, follow: &[&str]) -> Option<usize> {
     let (keeper, mut client) = keeper();
     // The first start may do what no later one does.
     assert!(start(&mut client));
-    let strace = Strace::attach(row, &keeper, follow)?;
+    let strace = keeper.strace(row, follow)?;
     assert!(start(&mut client));
     let counts = counts(&strace.detach());
     let mut swept = 0;
@@ -96,7 +95,7 @@ fn sweep(row: &str, errno: &str, follow: &[&str]) -> Option<usize> {
             eprintln!("{what}"); // Seen when the test fails: the last line is the culprit.
             let fault = format!("inject={call}:error={errno}:when={nth}");
             let args: Vec<&str> = follow.iter().copied().chain(["-e", &fault]).collect();
-            let strace = Strace::attach(row, &keeper, &args)?;
+            let strace = keeper.strace(row, &args)?;
             let heard = start(&mut client);
             let log = strace.detach();
             swept += log.matches("INJECTED").count();

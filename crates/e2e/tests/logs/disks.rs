@@ -1,7 +1,7 @@
 //! Disks that are full, read-only or hang: no app is hurt, and everything goes on by itself.
 
 use crate::{SOON, flooded, flooding, until_bytes};
-use e2e::{App, Disk, FLOOD_LINE, House, app_file, check_flood, flood_line, is_root, skip, wait_until};
+use e2e::{App, Disk, FLOOD_LINE, House, Strace, app_file, check_flood, flood_line, is_root, skip, wait_until};
 use std::fs;
 
 /// A house whose logs lie on a tmpfs of 1 MiB; root alone can have that.
@@ -60,6 +60,24 @@ fn row_16_a_read_only_log_disk() {
     flooded(&house, "flood");
     check_flood(&until_bytes(&house, "flood-0", COUNT * FLOOD_LINE as u64), COUNT);
     assert_eq!(house.slot("flood-0").restarts, 0);
+}
+
+#[test]
+fn row_16_a_disk_that_fails_now_and_then() {
+    let house = House::new();
+    const COUNT: u64 = 4000;
+    house.up(&app_file(&[flooding(&house, "flood", COUNT).with("log_max_size = 0")]));
+    let scribe = wait_until(SOON, "it runs", || house.role("abide-scribe").pop());
+    let fault = ["-e", "trace=splice", "-e", "inject=splice:error=EIO"];
+    let Some(strace) = Strace::attach("row 16, EIO", scribe.pid, &house.file("strace.log"), &fault) else { return };
+    house.write("go", "");
+    wait_until(SOON, "the trouble is told", || (events(&house, "log.trouble") > 0).then_some(()));
+    let first = house.events(None).into_iter().find(|e| e.event == "log.trouble").expect("it is there");
+    assert!(serde_json::to_string(&first).expect("it was JSON").contains("EIO"), "{first:#?}");
+    assert!(strace.detach().contains("INJECTED"), "calls were made to fail");
+    flooded(&house, "flood");
+    check_flood(&until_bytes(&house, "flood-0", COUNT * FLOOD_LINE as u64), COUNT);
+    assert_eq!((scribe.alive(), house.slot("flood-0").restarts), (true, 0));
 }
 
 #[test]

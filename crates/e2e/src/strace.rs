@@ -1,12 +1,14 @@
 //! Failing system calls, by strace.
 
-use e2e::Proc;
+use crate::proc::Proc;
+use crate::skip::skip;
 use rustix::process::Signal;
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
 
-/// A strace that is attached to a keeper. Dropped, it lets go.
+/// A strace that is attached to a process. Dropped, it lets go.
+#[derive(Debug)]
 pub struct Strace {
     child: Child,
     log: PathBuf,
@@ -15,15 +17,14 @@ pub struct Strace {
 }
 
 impl Strace {
-    /// Attaches with these arguments (`-e`, `inject=…`); when this returns, the next system call of the keeper is under them. `None`, said
-    /// aloud, where that is not possible.
-    pub fn attach(row: &str, keeper: &e2e::Keeper, args: &[&str]) -> Option<Strace> {
-        let log = keeper.file("strace.log");
+    /// Attaches with these arguments (`-e`, `inject=…`); when this returns, the next system call of the process is under them. What it
+    /// traces goes into `log`. `None`, said aloud, where that is not possible.
+    pub fn attach(row: &str, pid: u32, log: &Path, args: &[&str]) -> Option<Strace> {
         let mut command = Command::new("strace");
-        command.args(args).arg("-o").arg(&log).args(["-p", &keeper.pid().to_string()]);
+        command.args(args).arg("-o").arg(log).args(["-p", &pid.to_string()]);
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
         let Ok(mut child) = child else {
-            e2e::skip(row, "there is no strace");
+            skip(row, "there is no strace");
             return None;
         };
         let mut said = BufReader::new(child.stderr.take().expect("it is a pipe"));
@@ -31,15 +32,15 @@ impl Strace {
         // It says that it is attached, or why not, and ends.
         while said.read_line(&mut line).is_ok_and(|count| count > 0) {
             if line.contains("attached") {
-                return Some(Strace { child, log, _said: said });
+                return Some(Strace { child, log: log.to_owned(), _said: said });
             }
         }
         let _ = child.wait();
-        e2e::skip(row, &format!("strace cannot attach: {}", line.trim()));
+        skip(row, &format!("strace cannot attach: {}", line.trim()));
         None
     }
 
-    /// Lets the keeper go; gives back what was traced.
+    /// Lets the process go; gives back what was traced.
     pub fn detach(mut self) -> String {
         self.end();
         std::fs::read_to_string(&self.log).unwrap_or_default()
