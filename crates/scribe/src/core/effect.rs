@@ -115,7 +115,7 @@ pub enum Effect {
         stream: StreamKey,
         /// So many of them are passed over, as if they were not there; when there are no more, it is `Empty`.
         skip: u64,
-        /// For [`Cut::of`].
+        /// For [`super::Cut::of`].
         budget: u64,
     },
     /// Move bytes from a FIFO to a place in a file (`splice`). → `Moved`, `Empty`, `End`, `Failed`.
