@@ -16,15 +16,15 @@ fn a_million_lines_of_one_app() {
 
 #[test]
 fn a_hundred_thousand_lines_of_twenty_apps_at_once() {
-    let count = sized(20_000, 100_000);
+    const COUNT: u64 = 100_000;
     let house = House::new();
     let names: Vec<String> = (0..20).map(|n| format!("app{n}")).collect();
-    let apps: Vec<App> = names.iter().map(|name| flooding(&house, name, count).with("log_max_size = 0")).collect();
+    let apps: Vec<App> = names.iter().map(|name| flooding(&house, name, COUNT).with("log_max_size = 0")).collect();
     house.up(&app_file(&apps));
     house.write("go", "");
     for name in &names {
         flooded(&house, name);
-        check_flood(&until_bytes(&house, &format!("{name}-0"), count * LINE), count);
+        check_flood(&until_bytes(&house, &format!("{name}-0"), COUNT * LINE), COUNT);
     }
 }
 
