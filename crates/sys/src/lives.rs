@@ -111,9 +111,15 @@ fn leader(life: &Traces) -> Option<Member> {
     (proven && Stat::read(pid)?.ident == stat.ident).then_some(Member { pid, ident: stat.ident })
 }
 
+/// The pid that a child wrote into its lock file; where the disk was full, the time of that file is the pid.
 fn pid_in(lock: &Path) -> Option<u32> {
     let text = std::fs::read_to_string(lock).ok()?;
-    text.trim_end_matches(['\n', '\0', ' ']).parse().ok()
+    let written = text.trim_end_matches(['\n', '\0', ' ']);
+    if !written.is_empty() {
+        return written.parse().ok();
+    }
+    // A true time is no pid: more seconds than there are pids.
+    u32::try_from(rustix::fs::stat(lock).ok()?.st_mtime).ok()
 }
 
 #[cfg(test)]

@@ -58,6 +58,7 @@ fn nothing_is_left_behind() {
 fn a_failure_tells_the_whole_story() {
     let mut keeper = fake();
     keeper.barrier();
+    keeper.wait_stderr("warning: *");
     let failed = catch_unwind(AssertUnwindSafe(|| keeper.ask("nonsense", "quite\tanother"))).expect_err("it must fail");
     let story = failed.downcast_ref::<String>().expect("a text").clone();
     for part in

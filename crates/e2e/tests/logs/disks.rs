@@ -144,8 +144,8 @@ fn row_15_a_full_state_disk_ends_nothing() {
     let calm = house.process("calm-0");
     disk.fill();
     // Supervision goes on from memory.
-    house.write("crash", "");
     let starts = house.notes("starts").len();
+    house.write("crash", "");
     wait_until(SOON, "the crashed one is restarted", || (house.notes("starts").len() >= starts + 3).then_some(()));
     fs::remove_file(house.file("crash")).expect("our own file");
     assert!(calm.alive());

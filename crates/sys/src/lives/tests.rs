@@ -132,6 +132,12 @@ fn an_intent_is_completed_from_the_lock_file() {
     std::fs::write(&life.lock, puppet.pid.to_string()).expect("as the child does");
     let ident = identity(puppet.pid).expect("alive");
     assert_eq!(found(&life), Found::Alive(Member { pid: puppet.pid, ident }));
+    // On a full disk: no text, and the pid is the time.
+    std::fs::write(&life.lock, "").expect("emptied");
+    assert_eq!(found(&life), Found::Foreign);
+    let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(puppet.pid.into());
+    std::fs::File::options().write(true).open(&life.lock).expect("there").set_modified(time).expect("as the child does");
+    assert_eq!(found(&life), Found::Alive(Member { pid: puppet.pid, ident }));
     // A pid that proves nothing is not believed.
     std::fs::write(&life.lock, std::process::id().to_string()).expect("plant");
     assert_eq!(found(&life), Found::Foreign);

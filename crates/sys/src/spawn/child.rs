@@ -248,11 +248,21 @@ fn close_between(from: RawFd, to: RawFd) {
     }
 }
 
-/// Writes our pid in decimal at the start of the life lock, so that a birth whose record was lost is still known.
+/// Writes our pid in decimal at the start of the life lock, so that a birth whose record was lost is still known. A full disk stops no
+/// birth: there the pid becomes the time at which the file was changed, in seconds, which takes no room ([`crate::lives`] reads both).
 fn write_pid(at: RawFd) -> Result<(), ()> {
     let mut room = Room::default();
-    let text = decimal(own_pid(), &mut room);
+    let pid = own_pid();
+    let text = decimal(pid, &mut room);
     // SAFETY: the buffer is as long as the size says.
     let wrote = unsafe { libc::pwrite(at, text.as_ptr().cast(), text.len(), 0) };
-    if wrote == text.len() as isize { Ok(()) } else { Err(()) }
+    if wrote == text.len() as isize {
+        return Ok(());
+    }
+    if wrote < 0 && !matches!(last(), libc::ENOSPC | libc::EDQUOT) {
+        return Err(());
+    }
+    let time = libc::timespec { tv_sec: pid as libc::time_t, tv_nsec: 0 };
+    // SAFETY: two times, as the call wants; nothing else is read.
+    if unsafe { libc::futimens(at, [time; 2].as_ptr()) } == 0 { Ok(()) } else { Err(()) }
 }
