@@ -2,12 +2,11 @@
 
 use crate::file::{Bytes, open_regular};
 use crate::index::{Index, Walk};
+use model::beside::{index_path, places, rotated_path, zipped_path};
 use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 
-/// Rotated files are looked for up to this number.
-const PLACES: u32 = 10_000;
 /// How often to look again at a folder in which files are being renamed.
 const LOOKS: u32 = 20;
 
@@ -99,23 +98,16 @@ pub(crate) fn regular(path: &str) -> Option<Metadata> {
 
 /// The files of a log, oldest first, the current one last. Names only go upwards, so whoever looks upwards may see a file twice, but misses none.
 pub(crate) fn look(path: &str) -> Vec<Entry> {
-    let mut found: Vec<Entry> = Entry::look(path.to_owned(), format!("{path}.idx"), false).into_iter().collect();
-    let mut gap = false;
-    for n in 1..PLACES {
-        let name = format!("{path}.{n}");
-        let index = format!("{name}.idx");
-        let plain = Entry::look(name.clone(), index.clone(), false);
-        match plain.or_else(|| Entry::look(format!("{name}.gz"), index, true)) {
-            Some(entry) => {
-                // The same file again, renamed meanwhile: its new name counts.
-                found.retain(|other| !entry.id.is(&other.id));
-                found.push(entry);
-                gap = false;
-            }
-            // A rotation that is under way, or was cut short, leaves one empty place.
-            None if gap => break,
-            None => gap = true,
-        }
+    let mut found: Vec<Entry> = Entry::look(path.to_owned(), index_path(path), false).into_iter().collect();
+    let at = |n: usize| {
+        let name = rotated_path(path, n);
+        let index = index_path(&name);
+        Entry::look(name.clone(), index.clone(), false).or_else(|| Entry::look(zipped_path(&name), index, true))
+    };
+    for entry in places(at, Option::is_none).into_iter().flatten() {
+        // The same file again, renamed meanwhile: its new name counts.
+        found.retain(|other| !entry.id.is(&other.id));
+        found.push(entry);
     }
     found.reverse();
     found

@@ -273,7 +273,7 @@ impl Reader {
         let Some(open) = &mut self.open else { return false };
         let Some(there) = regular(&self.source.path).filter(|there| there.ino() == open.id.inode) else { return false };
         if !open.opened.walk.index.is_open() {
-            open.opened.walk = Walk::new(Index::open(&format!("{}.idx", self.source.path)));
+            open.opened.walk = Walk::new(Index::open(&model::beside::index_path(&self.source.path)));
             open.opened.walk.seek(open.cutter.at);
         }
         let mark = open.opened.walk.index.mark();

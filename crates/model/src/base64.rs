@@ -4,16 +4,20 @@ const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxy
 
 /// The bytes as text.
 pub fn encode(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    let mut out = Vec::with_capacity(bytes.len().div_ceil(3) * 4);
+    append(bytes, &mut out);
+    String::from_utf8(out).expect("the letters are ASCII")
+}
+
+/// Appends the bytes as text.
+pub fn append(bytes: &[u8], out: &mut Vec<u8>) {
     for three in bytes.chunks(3) {
-        let byte = |at: usize| u32::from(three.get(at).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for at in 0..4 {
-            let letter = LETTERS[(bits >> (18 - 6 * at) & 63) as usize];
-            out.push(if at <= three.len() { char::from(letter) } else { '=' });
-        }
+        let [a, b, c] = [0, 1, 2].map(|at| u32::from(three.get(at).copied().unwrap_or(0)));
+        let bits = a << 16 | b << 8 | c;
+        let mut four = [18, 12, 6, 0].map(|shift| LETTERS[(bits >> shift & 63) as usize]);
+        four[three.len() + 1..].fill(b'=');
+        out.extend_from_slice(&four);
     }
-    out
 }
 
 /// The bytes that a text stands for; `None` when it is no base64.

@@ -3,6 +3,7 @@
 //! Plain data and its validation only: no clock, no files, no environment, no randomness.
 
 pub mod base64;
+pub mod beside;
 mod id;
 mod index;
 mod life;

@@ -6,11 +6,9 @@ use self::writing::Writing;
 use crate::check::Sabotage;
 use crate::kernel::{Ending, Flow, HandleId, Kernel, Message, Why};
 use crate::trace::tell;
+use model::beside::{index_path, rotated_path};
 use model::{Tick, Wall};
-use scribe::core::{
-    Answer, Cause, Core, Cut, Effect, Happening, Interest, Now, Sibling, StreamKey, TURN_BYTES, index_path, rotated_path,
-    siblings,
-};
+use scribe::core::{Answer, Cause, Core, Cut, Effect, Happening, Interest, Now, Sibling, StreamKey, TURN_BYTES, siblings};
 use std::collections::{BTreeMap, VecDeque};
 
 /// A FIFO that is open, and what of it has been reported.

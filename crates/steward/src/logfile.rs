@@ -120,7 +120,7 @@ impl Writer<'_> {
         out.extend_from_slice(if line.partial { b",\"partial\":true" } else { b",\"partial\":false" });
         if exact.is_err() {
             out.extend_from_slice(b",\"bytes\":\"");
-            out.extend_from_slice(model::base64::encode(&line.bytes).as_bytes());
+            model::base64::append(&line.bytes, out);
             out.push(b'"');
         }
         out.extend_from_slice(b"}\n");
@@ -145,9 +145,7 @@ impl Writer<'_> {
         // A line that says its slot itself says nothing about the next.
         self.of = line.slot.is_none().then(|| (source.path.clone(), line.time, line.instance, line.stream));
     }
-}
 
-impl Writer<'_> {
     /// The app and the slot that wrote a line. Where several slots share a file and the life is not known any more, it is the app that is
     /// named instead of a slot.
     fn whose(&self, source: &Source, line: &Line) -> (AppName, String) {

@@ -3,8 +3,9 @@
 use super::budget::Victim;
 use super::care::FIRST_LOOK;
 use super::effect::{Answer, Effect, Now, Sibling};
-use super::rotate::{index_path, is_index_step, rotated_path, unfinished_path, without_copies, zipped_path};
+use super::rotate::{is_index_step, without_copies};
 use super::state::{Core, Job};
+use model::beside::{index_path, rotated_path, unfinished_path, zipped_path};
 use std::collections::VecDeque;
 use std::time::Duration;
 

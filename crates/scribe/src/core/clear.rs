@@ -2,8 +2,8 @@
 
 use super::effect::{Answer, Cause, Effect, FileKey};
 use super::file::Tail;
-use super::rotate::index_path;
 use super::state::{Core, Job};
+use model::beside::index_path;
 use std::collections::VecDeque;
 
 /// A log that is being emptied. Each step may be done twice, so that after a crash it is simply asked for again.

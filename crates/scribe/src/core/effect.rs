@@ -271,7 +271,7 @@ pub enum Effect {
         /// Which.
         path: String,
     },
-    /// Have a rotated file compressed, in the background, into [`super::unfinished_path`] of its log: 0600, with the time of the last write, and
+    /// Have a rotated file compressed, in the background, into [`model::beside::unfinished_path`] of its log: 0600, with the time of the last write, and
     /// on the disk. Its end is told by [`Happening::Compressed`]; there is at most one at a time.
     Compress {
         /// The log file.

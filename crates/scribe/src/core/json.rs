@@ -19,7 +19,7 @@ pub(crate) fn line(line: &[u8], part: bool, out: &mut Vec<u8>) {
     out.extend_from_slice(if part { b"\",\"partial\":true" } else { b"\",\"partial\":false" });
     if text.is_err() {
         out.extend_from_slice(b",\"bytes\":\"");
-        base64(line, out);
+        model::base64::append(line, out);
         out.push(b'"');
     }
     out.push(b'}');
@@ -69,16 +69,4 @@ fn next_special(bytes: &[u8], mut from: usize) -> Option<usize> {
         from += 8;
     }
     bytes[from..].iter().position(|byte| is_special(*byte)).map(|at| from + at)
-}
-
-/// Base64 with padding (RFC 4648).
-fn base64(bytes: &[u8], out: &mut Vec<u8>) {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for three in bytes.chunks(3) {
-        let [a, b, c] = [0, 1, 2].map(|at| u32::from(three.get(at).copied().unwrap_or(0)));
-        let word = a << 16 | b << 8 | c;
-        let mut four = [18, 12, 6, 0].map(|shift| DIGITS[(word >> shift & 63) as usize]);
-        four[three.len() + 1..].fill(b'=');
-        out.extend_from_slice(&four);
-    }
 }

@@ -50,6 +50,6 @@ pub use cut::Cut;
 pub use effect::{Answer, Cause, Effect, FileKey, Happening, Interest, Now, Sibling, StreamKey, TURN_BYTES};
 pub use file::{GREW_EVERY, INDEX_EVERY, ROTATE_AGAIN};
 pub use form::{FORM_BUFFER, FORM_ROOM, Laid, Lead, Rest, lay};
-pub use rotate::{index_path, rotated_path, siblings, unfinished_path, zipped_path};
+pub use rotate::siblings;
 pub use state::Core;
 pub use stream::{FIRST_PAUSE, LINE_PATIENCE, LONGEST_PAUSE, REST, REST_BELOW, REST_WITHIN, TROUBLE_AGAIN};

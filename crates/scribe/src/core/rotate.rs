@@ -1,47 +1,12 @@
 //! Rotation as a list of renames, planned from what is there, so that a rotation that was cut short is simply planned again.
 
 use super::effect::{Effect, Sibling};
+use model::beside::{index_path, places, rotated_path, zipped_path};
 use std::collections::VecDeque;
 
-/// The index beside a log file.
-pub fn index_path(log: &str) -> String {
-    format!("{log}.idx")
-}
-
-/// The n-th rotated file.
-pub fn rotated_path(log: &str, n: usize) -> String {
-    format!("{log}.{n}")
-}
-
-/// The same after it has been compressed.
-pub fn zipped_path(rotated: &str) -> String {
-    format!("{rotated}.gz")
-}
-
-/// What a rotated file is compressed into, until it is whole. There is one such name for each log, so what a crash leaves is found again
-/// and is never more than one file.
-pub fn unfinished_path(log: &str) -> String {
-    format!("{log}.1.gz.tmp")
-}
-
-/// More rotated files of one log than anybody keeps.
-const PLACES: usize = 10_000;
-
-/// The rotated files of a log, as far as there are any. One empty place is looked across: a rotation that was cut short leaves its gap
-/// there, and what lies beyond it is older, not foreign. Two in a row are the end, for no rotation makes a gap wider or a second one.
-pub fn siblings(mut at: impl FnMut(usize) -> Sibling) -> Vec<Sibling> {
-    let mut found = Vec::new();
-    for n in 1..PLACES {
-        let sibling = at(n);
-        if sibling.is_empty() && found.last().is_some_and(Sibling::is_empty) {
-            break;
-        }
-        found.push(sibling);
-    }
-    while found.last().is_some_and(Sibling::is_empty) {
-        found.pop();
-    }
-    found
+/// The rotated files of a log, as far as there are any ([`model::beside::places`]).
+pub fn siblings(at: impl FnMut(usize) -> Sibling) -> Vec<Sibling> {
+    places(at, Sibling::is_empty)
 }
 
 /// Where both forms of a rotated file stand, a crash came between the two steps of [`super::care`]'s commit. The plain one is the truth: what

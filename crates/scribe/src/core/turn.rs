@@ -7,9 +7,9 @@ use super::file::{INDEX_EVERY, LogFile, Tail};
 use super::form::Rest;
 use super::formed::Outlook;
 use super::pair::After;
-use super::rotate::{index_path, rotated_path};
 use super::state::{Core, Job};
 use super::stream::REST;
+use model::beside::{index_path, rotated_path};
 use model::{IndexFlags, IndexRecord};
 
 /// A turn in hand. It begins with `Stat` when the log file is open. Then comes either the *plain* move (nobody else writes the file, this

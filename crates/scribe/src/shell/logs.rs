@@ -1,6 +1,7 @@
 //! An open log file and the index beside it.
 
-use crate::core::{Cause, Sibling, index_path, is_beside, rotated_path, zipped_path};
+use crate::core::{Cause, Sibling, is_beside};
+use model::beside::{index_path, rotated_path, zipped_path};
 use model::{INDEX_RECORD_BYTES, IndexRecord, Wall};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileExt, MetadataExt};

@@ -2,9 +2,10 @@
 //! renames nothing; it reads, counts, and writes one file that nobody else touches.
 
 use super::logs::{cause, place};
-use crate::core::{Cause, Happening, Piece, Sibling, Tally, index_path, rotated_path, unfinished_path};
+use crate::core::{Cause, Happening, Piece, Sibling, Tally};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use model::beside::{index_path, rotated_path, unfinished_path};
 use std::collections::BTreeSet;
 use std::fs::{File, FileTimes};
 use std::io::{self, Read};

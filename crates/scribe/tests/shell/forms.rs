@@ -2,12 +2,12 @@
 
 use super::flood::cpu;
 use super::house::{House, hold, id, never, print, until};
-use super::life::wake_ups;
+use super::life::until_idle;
 use super::lines::{line, printed};
 use model::{LogFormat, LogPolicy, Stream, StreamId, ToScribe};
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 const FILE: &str = "logs/web-0.out.log";
 const ALL: [LogFormat; 3] = [LogFormat::Raw, LogFormat::Text, LogFormat::Json];
@@ -205,17 +205,6 @@ pub fn two_streams_in_one_file() {
         }
         assert_eq!(next, BTreeMap::from([("out", 20_000), ("err", 20_000)]));
     }
-}
-
-/// Waits until it sleeps without waking up.
-fn until_idle(house: &House) {
-    let pid = house.pid();
-    until("no wake-ups in a third of a second", || {
-        let before = wake_ups(pid);
-        // What is measured, not a synchronisation.
-        std::thread::sleep(Duration::from_millis(300));
-        wake_ups(pid) == before
-    });
 }
 
 /// Row 23: an app that closes its output, or hands it to a child that outlives it.

@@ -71,17 +71,23 @@ impl Drop for Frost {
     }
 }
 
-/// Row 17.
-pub fn a_disk_that_hangs() {
-    let mut house = House::new();
-    let Some(mut frost) = Frost::mount("lanes::a_disk_that_hangs", &house) else { return };
-    let (mut away, mut home) = (house.app(1), house.app(2));
+/// A disk that hangs while life 1 writes to it and life 2 writes at home. Both apps, or nothing where it cannot be had.
+fn frozen(row: &str, house: &mut House) -> Option<(Frost, File, File)> {
+    let mut frost = Frost::mount(row, house)?;
+    let (mut away, home) = (house.app(1), house.app(2));
     house.open(1, AWAY, never(), true);
     house.open(2, HOME, never(), true);
     print(&mut away, "before\n");
     house.until_reads(AWAY, "before\n");
     frost.freeze();
     print(&mut away, "while it hangs\n");
+    Some((frost, away, home))
+}
+
+/// Row 17.
+pub fn a_disk_that_hangs() {
+    let mut house = House::new();
+    let Some((mut frost, away, mut home)) = frozen("lanes::a_disk_that_hangs", &mut house) else { return };
     // Another one, whose file is to be made there, and more messages than are kept for it.
     let mut late = house.app(3);
     house.open(3, "away/late.log", never(), true);
@@ -130,14 +136,7 @@ pub fn a_disk_that_hangs() {
 
 pub fn finish_while_it_hangs() {
     let mut house = House::new();
-    let Some(mut frost) = Frost::mount("lanes::finish_while_it_hangs", &house) else { return };
-    let (mut away, mut home) = (house.app(1), house.app(2));
-    house.open(1, AWAY, never(), true);
-    house.open(2, HOME, never(), true);
-    print(&mut away, "before\n");
-    house.until_reads(AWAY, "before\n");
-    frost.freeze();
-    print(&mut away, "while it hangs\n");
+    let Some((mut frost, _away, mut home)) = frozen("lanes::finish_while_it_hangs", &mut house) else { return };
     print(&mut home, "the last\n");
     house.say(&ToScribe::Finish);
     let lock = house.path("run/scribe.lock");

@@ -13,6 +13,17 @@ pub fn wake_ups(pid: u32) -> (u64, Duration) {
     (switches(pid), cpu(pid))
 }
 
+/// Waits until a scribe sleeps without waking up.
+pub fn until_idle(house: &House) {
+    let pid = house.pid();
+    until("no wake-ups in a third of a second", || {
+        let before = wake_ups(pid);
+        // What is measured, not a synchronisation.
+        std::thread::sleep(Duration::from_millis(300));
+        wake_ups(pid) == before
+    });
+}
+
 fn switches(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("status");
     let line = status.lines().find(|line| line.starts_with("voluntary_ctxt_switches")).expect("a line");
@@ -32,13 +43,7 @@ pub fn idle_means_no_wake_ups() {
     drop(gone);
     print(&mut silent, "then silence\n");
     house.until_reads("logs/app-3.log", "then silence\n");
-    let pid = house.pid();
-    until("no wake-ups in a third of a second", || {
-        let before = wake_ups(pid);
-        // What is measured, not a synchronisation.
-        std::thread::sleep(Duration::from_millis(300));
-        wake_ups(pid) == before
-    });
+    until_idle(&house);
     // And it still wakes for all of them.
     for n in [1, 2] {
         let mut app = hold(&house.path(&house.fifo(n)));

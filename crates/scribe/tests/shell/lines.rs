@@ -20,7 +20,7 @@ pub fn line(format: LogFormat, raw: &[u8]) -> Option<Line> {
     }
     let object: serde_json::Value = serde_json::from_slice(raw).ok()?;
     let bytes = match object.get("bytes") {
-        Some(bytes) => from_base64(bytes.as_str()?),
+        Some(bytes) => model::base64::decode(bytes.as_str()?)?,
         None => object["line"].as_str()?.as_bytes().to_vec(),
     };
     Some(Line { stream: object["stream"].as_str()?.to_owned(), bytes, part: object["partial"].as_bool()? })
@@ -41,15 +41,4 @@ pub fn printed(format: LogFormat, file: &[u8]) -> Result<Vec<u8>, String> {
         }
     }
     Ok(all)
-}
-
-fn from_base64(text: &str) -> Vec<u8> {
-    const DIGITS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let values: Vec<u32> = text.bytes().filter_map(|digit| DIGITS.find(char::from(digit))).map(|value| value as u32).collect();
-    let mut out = Vec::new();
-    for four in values.chunks(4) {
-        let word = four.iter().fold(0, |word, value| word << 6 | value) << (6 * (4 - four.len()));
-        out.extend(&word.to_be_bytes()[1..four.len()]);
-    }
-    out
 }

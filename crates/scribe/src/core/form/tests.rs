@@ -99,7 +99,7 @@ fn read_back(format: LogFormat, file: &[u8]) -> Vec<u8> {
                 let object: serde_json::Value = serde_json::from_slice(line).expect("json");
                 let text = object["line"].as_str().expect("a line");
                 match object.get("bytes").and_then(|bytes| bytes.as_str()) {
-                    Some(bytes) => all.extend(from_base64(bytes)),
+                    Some(bytes) => all.extend(model::base64::decode(bytes).expect("base64")),
                     None => all.extend(text.as_bytes()),
                 }
                 object["partial"].as_bool().expect("partial")
@@ -115,17 +115,6 @@ fn read_back(format: LogFormat, file: &[u8]) -> Vec<u8> {
         }
     }
     all
-}
-
-fn from_base64(text: &str) -> Vec<u8> {
-    const DIGITS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let values: Vec<u32> = text.bytes().filter_map(|digit| DIGITS.find(char::from(digit))).map(|value| value as u32).collect();
-    let mut out = Vec::new();
-    for four in values.chunks(4) {
-        let word = four.iter().fold(0, |word, value| word << 6 | value) << (6 * (4 - four.len()));
-        out.extend(&word.to_be_bytes()[1..four.len()]);
-    }
-    out
 }
 
 /// Lays a stream turn by turn, seeing at most `window` bytes at once, with so much room; each third write is a short one.

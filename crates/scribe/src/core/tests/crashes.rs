@@ -1,7 +1,7 @@
 //! The plug is pulled at every place where it can be pulled.
 
 use super::world::{FILE, World};
-use crate::core::{index_path, rotated_path};
+use model::beside::{index_path, rotated_path};
 
 /// Two lives of one slot print in fragments into one file that is rotated often; the old one ends within a line.
 fn play(world: &mut World) {

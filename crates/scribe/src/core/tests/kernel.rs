@@ -2,6 +2,7 @@
 
 use super::world::{Opened, World};
 use crate::core::*;
+use model::beside::index_path;
 use model::{INDEX_RECORD_BYTES, IndexRecord};
 
 impl World {

@@ -2,7 +2,8 @@
 
 use super::lines::lines;
 use super::world::{ERR, FILE, World, id};
-use crate::core::{TURN_BYTES, rotated_path};
+use crate::core::TURN_BYTES;
+use model::beside::rotated_path;
 use model::{FromScribe, LogFormat, LogOverflow, ToScribe};
 
 const ALL: &str = "all";

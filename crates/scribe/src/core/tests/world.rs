@@ -1,6 +1,7 @@
 //! FIFOs, files and a steward in memory. Pulling the plug between any two effects leaves what a kernel would leave.
 
 use crate::core::*;
+use model::beside::index_path;
 use model::{
     FromScribe, INDEX_RECORD_BYTES, IndexRecord, InstanceId, LogForm, LogPolicy, Stream, StreamId, Tick, ToScribe, Wall,
 };

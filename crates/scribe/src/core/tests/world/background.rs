@@ -3,6 +3,7 @@
 use super::World;
 use crate::core::*;
 use model::Tick;
+use model::beside::{index_path, rotated_path, unfinished_path, zipped_path};
 use std::time::Duration;
 
 impl World {
