@@ -68,6 +68,8 @@ impl App {
             pid: None,
             ident: None,
             stopping: None,
+            ready: None,
+            fault: None,
             ended: None,
             stop_signal: spec.stop_signal,
             stop_timeout: spec.stop_timeout,

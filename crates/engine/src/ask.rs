@@ -53,20 +53,39 @@ impl Engine {
         }
     }
 
-    pub(crate) fn stop(&mut self, target: &Target, now: Tick, out: &mut Vec<Effect>) {
-        self.wish(target, false);
-        for slot in self.slots_of(target) {
-            self.empty(&slot, now, out);
+    pub(crate) fn stop(&mut self, targets: &[Target], now: Tick, out: &mut Vec<Effect>) {
+        targets.iter().for_each(|target| self.wish(target, false));
+        for target in targets {
+            for slot in self.slots_of(target) {
+                self.empty(&slot, now, out);
+            }
         }
     }
 
-    pub(crate) fn delete(&mut self, name: &AppName, now: Tick, out: &mut Vec<Effect>) {
-        let Some(app) = self.apps.get_mut(name) else { return };
-        app.deleting = true;
-        for slot in self.slots_of(&Target { app: name.clone(), slots: None }) {
-            self.empty(&slot, now, out);
+    pub(crate) fn delete(&mut self, names: &[AppName], now: Tick, out: &mut Vec<Effect>) {
+        for name in names {
+            if let Some(app) = self.apps.get_mut(name) {
+                app.deleting = true;
+            }
         }
-        self.maybe_gone(name, out);
+        for name in names {
+            for slot in self.slots_of(&Target { app: name.clone(), slots: None }) {
+                self.empty(&slot, now, out);
+            }
+            self.maybe_gone(name, out);
+        }
+    }
+
+    pub(crate) fn reset(&mut self, target: &Target, now: Tick, out: &mut Vec<Effect>) {
+        for slot in self.slots_of(target) {
+            self.forgive(&slot, out);
+            if let Some(kept) = self.slot_mut(&slot) {
+                kept.memo.restarts = 0;
+                out.push(Effect::Record(LifeNote::Memo { slot: slot.clone(), memo: kept.memo.clone() }));
+            }
+            out.push(note(&slot, None, What::Reset));
+            self.settle(&slot, now, out);
+        }
     }
 
     /// Ends what a slot has, and what it waits for.

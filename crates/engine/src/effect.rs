@@ -1,9 +1,11 @@
 //! What the brain wants done.
 
 use model::{
-    AppName, AppSpec, Definition, End, Generation, InstanceId, LifeRecord, Signal, SlotId, SlotMemo, SlotRef, Stream, Tick,
+    AppName, AppSpec, Check, Definition, End, Fault, Generation, InstanceId, LifeRecord, Overlap, Readiness, Run, Signal, SlotId,
+    SlotMemo, SlotRef, Stream, Tick,
 };
 use std::sync::Arc;
+use std::time::Duration;
 
 /// An effect, in the imperative. The shell performs them in order; each is safe to be the last one before a crash.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,6 +68,25 @@ pub enum Effect {
         /// The life.
         life: Box<LifeRecord>,
     },
+    /// Ask a life. There is never more than one question to a life under way. Answer: [`crate::Event::Probed`], at the latest after `timeout`
+    /// and a moment; it may come when the life is no more.
+    Probe {
+        /// The life.
+        instance: InstanceId,
+        /// Number of the question, never used again.
+        number: u64,
+        /// What to ask.
+        check: Box<Check>,
+        /// How long it may take.
+        timeout: Duration,
+    },
+    /// Listen to what a life says: to the line, descriptor or socket of this readiness, until the life has ended. Idempotent.
+    Listen {
+        /// The life.
+        instance: InstanceId,
+        /// By which channel.
+        ready: Box<Readiness>,
+    },
     /// Let go of the streams (keeper's read ends, FIFOs) and of the lock file: the life has ended and both streams are sealed.
     Close {
         /// The life.
@@ -126,6 +147,11 @@ pub enum StoreNote {
         /// The app.
         app: AppName,
     },
+    /// These apps are not wished to run any more: the end of another has stopped them.
+    Stopped {
+        /// Which.
+        apps: Vec<AppName>,
+    },
 }
 
 /// Everything that a birth needs.
@@ -167,6 +193,64 @@ pub enum What {
     },
     /// Something of a life is left whose leader is gone.
     Foreign,
+    /// A life is ready (told only where the app has a readiness).
+    Ready {
+        /// How long after its birth, in milliseconds.
+        after_ms: u64,
+    },
+    /// It said that it is reloading, and is not ready meanwhile.
+    Reloading,
+    /// Its health check fails.
+    Unhealthy {
+        /// The last answer.
+        why: String,
+    },
+    /// Its health check succeeds again.
+    Healthy,
+    /// It is ended by us, or was by the kernel, although nobody asked.
+    Faulted {
+        /// Why.
+        fault: Fault,
+    },
+    /// It exceeded a limit, which is only told.
+    Exceeded {
+        /// Which, in words.
+        what: String,
+    },
+    /// The kernel has killed processes of it because memory was short.
+    OutOfMemory {
+        /// How many.
+        killed: u32,
+    },
+    /// A run of a job is due.
+    Due {
+        /// Whether it is made up for.
+        late: bool,
+    },
+    /// A run was due while the one before went on: `overlap` says what happens.
+    Overlap {
+        /// What.
+        overlap: Overlap,
+    },
+    /// A restart by the clock.
+    CronRestart,
+    /// Watched files have changed.
+    Changed {
+        /// Some of them.
+        paths: Vec<String>,
+    },
+    /// It is restarted because another is.
+    Follows {
+        /// Which.
+        app: AppName,
+    },
+    /// It is stopped because another has ended (`on_exit = "stop-group"`).
+    StoppedWith {
+        /// Which.
+        app: AppName,
+    },
+    /// Its counters were reset.
+    Reset,
     /// It was told to stop.
     Stopping {
         /// By what.
@@ -241,6 +325,33 @@ pub struct SlotView<'a> {
     pub next_at: Option<Tick>,
     /// The newest life that ran.
     pub ran: Option<InstanceId>,
+    /// The newest life that was ready (in an app without readiness: that ran for `min_uptime`).
+    pub was_ready: Option<InstanceId>,
     /// Whether it is wished to run.
     pub wished: bool,
+    /// Its health, where the app has a check.
+    pub health: Option<HealthView>,
+    /// What the life last said of itself (`STATUS=`).
+    pub said: Option<&'a str>,
+    /// The last bad answer of a probe to this life.
+    pub bad_answer: Option<&'a str>,
+    /// Answers of probes that came when nobody waited for them any more, of all lives of this slot since this steward began.
+    pub late_answers: u64,
+    /// Why the last life was ended by us, if it was.
+    pub fault: Option<&'a Fault>,
+    /// The last runs of a job, the oldest first.
+    pub runs: &'a [Run],
+    /// Another process that the life named as its main one (`MAINPID=`).
+    pub main_pid: Option<u32>,
+}
+
+/// The health of a life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HealthView {
+    /// Nothing is known yet.
+    Starting,
+    /// The check succeeds.
+    Healthy,
+    /// It fails.
+    Unhealthy,
 }

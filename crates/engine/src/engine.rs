@@ -73,6 +73,13 @@ impl Engine {
             (Event::Ended { instance, end, at }, _) => self.ended(instance, end, at, now, out),
             (Event::Swept { instance, left }, _) => self.swept(instance, left, now, out),
             (Event::Sealed { instance, stream }, _) => self.sealed(instance, stream, out),
+            (Event::Probed { instance, number, outcome }, _) => self.probed(instance, number, outcome, now, out),
+            (Event::Said { instance, word }, _) => self.said(instance, word, now, out),
+            (Event::Exceeded { instance, what }, _) => self.exceeded(instance, what, now, out),
+            (Event::OutOfMemory { instance, killed }, _) => self.out_of_memory(instance, killed, out),
+            (Event::Due { app, late, .. }, _) => self.due(&app, late, now, out),
+            (Event::RestartDue { app }, _) => self.restart_due(&app, now, out),
+            (Event::Changed { app, paths }, _) => self.changed(&app, paths, now, out),
             (Event::TimePassed, _) => self.time_passed(now, out),
         }
         self.maybe_farewell(now, out);
@@ -263,8 +270,9 @@ impl Engine {
             Ask::Restart(target) if stage == Stage::Open => self.restart(&target, now, out),
             // While the house closes, wishes are still remembered (the store has them), but nothing is begun.
             Ask::Start(target) | Ask::Restart(target) => self.wish(&target, true),
-            Ask::Stop(target) => self.stop(&target, now, out),
-            Ask::Delete(app) => self.delete(&app, now, out),
+            Ask::Stop(targets) => self.stop(&targets, now, out),
+            Ask::Delete(apps) => self.delete(&apps, now, out),
+            Ask::Reset(target) => self.reset(&target, now, out),
         }
     }
 }

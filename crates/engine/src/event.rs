@@ -1,8 +1,9 @@
 //! What the brain is told.
 
-use model::{AppName, Definition, End, Generation, InstanceId, LifeRecord, SlotId, SlotMemo, SlotRef, Stream, Tick};
+use model::{AppName, Definition, End, Generation, InstanceId, LifeRecord, SlotId, SlotMemo, SlotRef, Stream, Tick, Wall};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A happening, in the past tense. The first two of a steward's life are [`Event::Recalled`] and [`Event::Dumped`]; until then
 /// nothing else is understood.
@@ -60,8 +61,93 @@ pub enum Event {
         /// Which stream.
         stream: Stream,
     },
+    /// Answer to [`crate::Effect::Probe`].
+    Probed {
+        /// The life asked.
+        instance: InstanceId,
+        /// The number of the question.
+        number: u64,
+        /// What it said.
+        outcome: Outcome,
+    },
+    /// A life said something about itself, through a channel that was made for that.
+    Said {
+        /// Which life.
+        instance: InstanceId,
+        /// What.
+        word: Word,
+    },
+    /// A life has exceeded one of its limits.
+    Exceeded {
+        /// Which life.
+        instance: InstanceId,
+        /// Which limit and by what, in words: `memory 612M of 512M (max_memory)`.
+        what: String,
+    },
+    /// The kernel has killed processes of a life because its memory, or the machine's, was short.
+    OutOfMemory {
+        /// Which life.
+        instance: InstanceId,
+        /// How many processes, since the last time this was said.
+        killed: u32,
+    },
+    /// A time of an app's `schedule` has come (told after its jitter).
+    Due {
+        /// The app.
+        app: AppName,
+        /// That time.
+        at: Wall,
+        /// It came while nobody looked, and is made up for.
+        late: bool,
+    },
+    /// A time of an app's `cron_restart` has come.
+    RestartDue {
+        /// The app.
+        app: AppName,
+    },
+    /// Watched files of an app have changed, and have been left alone for `debounce` since.
+    Changed {
+        /// The app.
+        app: AppName,
+        /// Some of them, at most three.
+        paths: Vec<String>,
+    },
     /// [`crate::Engine::deadline`] may have passed.
     TimePassed,
+}
+
+/// What a probe has found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// A good answer.
+    Good,
+    /// None, or a bad one: which, in words for people, one short line.
+    Bad(String),
+    /// Another life answered at the address: this counts neither way.
+    Elsewhere,
+}
+
+/// What a life says about itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Word {
+    /// It is ready: the line was printed, the line feed came, `process.send('ready')`, `READY=1`.
+    Ready,
+    /// `RELOADING=1`: not ready until it says `READY=1` again.
+    Reloading,
+    /// `STOPPING=1`: it ends by itself.
+    Stopping,
+    /// `STATUS=…`, one line for people.
+    Status(String),
+    /// `MAINPID=…`: another of its processes is the one that matters.
+    MainPid(u32),
+    /// `WATCHDOG=1`.
+    Alive,
+    /// `WATCHDOG=trigger`: it asks to be treated as one whose watchdog has run out.
+    Stuck,
+    /// `WATCHDOG_USEC=…`: another time between two signs of life.
+    AliveEvery(Duration),
+    /// `EXTEND_TIMEOUT_USEC=…`: it needs so much time from now on for what it is at.
+    Extend(Duration),
 }
 
 /// What was remembered.
@@ -163,13 +249,15 @@ pub enum Ask {
     },
     /// Run these; leaves `errored`, `completed` and backoff behind.
     Start(Target),
-    /// Stop these.
-    Stop(Target),
+    /// Stop these: those that depend on others of them first.
+    Stop(Vec<Target>),
     /// Replace the life of each; those that do not run are started.
     Restart(Target),
-    /// Stop the app, then forget it.
-    Delete(AppName),
-    /// End of the house: stop every life, in reverse order of definition, and bear no more. Wishes stay as they are.
+    /// Stop these apps, those that depend on others of them first, then forget them.
+    Delete(Vec<AppName>),
+    /// Forget failures, counters and the crash loop of these; what is wished and not given up is left alone.
+    Reset(Target),
+    /// End of the house: stop every life, those that depend on others first, else in reverse order of starting, and bear no more. Wishes stay as they are.
     Shutdown,
 }
 

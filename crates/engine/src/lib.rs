@@ -6,6 +6,8 @@
 
 mod app;
 mod ask;
+mod care;
+mod clock;
 mod effect;
 mod engine;
 mod event;
@@ -16,6 +18,6 @@ mod restart;
 mod timer;
 mod view;
 
-pub use effect::{Bear, Effect, LifeNote, Note, SlotView, StoreNote, What};
+pub use effect::{Bear, Effect, HealthView, LifeNote, Note, SlotView, StoreNote, What};
 pub use engine::Engine;
-pub use event::{Ask, Event, FactState, Finding, KeeperFact, Recalled, RecalledApp, Target};
+pub use event::{Ask, Event, FactState, Finding, KeeperFact, Outcome, Recalled, RecalledApp, Target, Word};

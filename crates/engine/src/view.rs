@@ -51,7 +51,15 @@ impl Engine {
             exit: slot.memo.last_end.as_ref(),
             next_at,
             ran: slot.memo.ran,
+            was_ready: slot.memo.was_ready,
             wished: app.wants(index),
+            health: None,
+            said: None,
+            bad_answer: None,
+            late_answers: 0,
+            fault: slot.memo.fault.as_ref(),
+            runs: &slot.memo.runs,
+            main_pid: None,
         }
     }
 

@@ -47,6 +47,12 @@ pub struct LifeRecord {
     pub ident: Option<u64>,
     /// When it was asked to stop, and what for: the signal has been sent once and is never sent again.
     pub stopping: Option<(Tick, ByUser)>,
+    /// When it became ready (without readiness: when it had run for `min_uptime`).
+    #[serde(default)]
+    pub ready: Option<Tick>,
+    /// Why we end it although nobody asked: then its end counts as a failed life.
+    #[serde(default)]
+    pub fault: Option<Fault>,
     /// How it ended, once it and its descendants are gone.
     pub ended: Option<End>,
     /// What asks it to end (kept here because its app may be deleted meanwhile).
@@ -56,6 +62,38 @@ pub struct LifeRecord {
     pub stop_timeout: Duration,
     /// What becomes of what it prints.
     pub log: LogSpec,
+}
+
+/// Why a life is ended by the manager itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fault {
+    /// It did not become ready within `start_timeout`.
+    StartTimeout,
+    /// Its health check failed; what the last answer was.
+    Unhealthy(String),
+    /// It did not send `WATCHDOG=1` in time, or asked for this end itself.
+    Watchdog,
+    /// It exceeded a limit; which, in words.
+    Limit(String),
+    /// A run of a job took longer than `schedule.timeout`.
+    RunTimeout,
+    /// The kernel ended a process of it because memory was short (it is not ended by us then).
+    OutOfMemory,
+}
+
+/// One run of a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// The life.
+    pub instance: InstanceId,
+    /// When its program began.
+    pub at: Tick,
+    /// How long it took.
+    #[serde(with = "millis")]
+    pub took: Duration,
+    /// How it ended.
+    pub end: End,
 }
 
 /// What a slot remembers of its lives; written whole with each change, so the last one stands.
@@ -73,6 +111,15 @@ pub struct SlotMemo {
     pub last_end: Option<End>,
     /// The newest life that ran.
     pub ran: Option<InstanceId>,
+    /// The newest life that was ready.
+    #[serde(default)]
+    pub was_ready: Option<InstanceId>,
+    /// Why the last life was ended by us, if it was.
+    #[serde(default)]
+    pub fault: Option<Fault>,
+    /// The last runs of a job, the oldest first.
+    #[serde(default)]
+    pub runs: Vec<Run>,
 }
 
 /// Why a slot that should be filled is empty.
@@ -94,6 +141,19 @@ pub enum Rest {
         /// In words.
         why: String,
     },
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fault::StartTimeout => f.write_str("not ready within start_timeout"),
+            Fault::Unhealthy(answer) => write!(f, "unhealthy: {answer}"),
+            Fault::Watchdog => f.write_str("no WATCHDOG=1 in time"),
+            Fault::Limit(which) => f.write_str(which),
+            Fault::RunTimeout => f.write_str("the run took longer than schedule.timeout"),
+            Fault::OutOfMemory => f.write_str("out of memory: killed by the kernel"),
+        }
+    }
 }
 
 impl Stream {

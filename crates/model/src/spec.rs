@@ -1,6 +1,9 @@
 //! What the user wrote, with no option left open.
 
-use crate::{AppName, LogSpec, Signal, Stream};
+use crate::{
+    AppName, CgroupUse, Dependency, Group, Health, Hooks, Identity, LogSpec, OnExit, Readiness, Schedule, Signal, Stream, Usage,
+    Watch,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::hash::Hasher;
@@ -46,6 +49,57 @@ pub struct AppSpec {
     pub success_exit_codes: Vec<i32>,
     /// What becomes of what it prints.
     pub log: LogSpec,
+    /// Exit codes after which no other life is born.
+    #[serde(default)]
+    pub no_restart_exit_codes: Vec<i32>,
+    /// Whom it waits for before each birth.
+    #[serde(default)]
+    pub depends_on: Vec<Dependency>,
+    /// Place among apps that do not depend on each other: lower first.
+    #[serde(default)]
+    pub start_order: i32,
+    /// The group it belongs to.
+    #[serde(default)]
+    pub group: Option<Group>,
+    /// What its last end means for the others of its group.
+    #[serde(default)]
+    pub on_exit: Option<OnExit>,
+    /// What makes it ready.
+    #[serde(default)]
+    pub ready: Option<Readiness>,
+    /// How long it may take to become ready.
+    #[serde(with = "millis", default = "a_minute")]
+    pub start_timeout: Duration,
+    /// How long it must have run to count as running.
+    #[serde(with = "millis", default)]
+    pub min_uptime: Duration,
+    /// What is watched while it runs. Also its readiness where `ready` says nothing.
+    #[serde(default)]
+    pub health: Option<Health>,
+    /// With `ready = { notify = true }`: no `WATCHDOG=1` for so long = unhealthy.
+    #[serde(with = "maybe_millis", default)]
+    pub watchdog: Option<Duration>,
+    /// What it may use.
+    #[serde(default)]
+    pub usage: Usage,
+    /// As whom, and within which limits, it runs.
+    #[serde(default)]
+    pub identity: Identity,
+    /// When it runs, if it is a job.
+    #[serde(default)]
+    pub schedule: Option<Schedule>,
+    /// A cron expression: restarts by the clock.
+    #[serde(default)]
+    pub cron_restart: Option<String>,
+    /// Files whose change restarts it.
+    #[serde(default)]
+    pub watch: Option<Watch>,
+    /// What is told to the outside.
+    #[serde(default)]
+    pub hooks: Hooks,
+    /// Whether its standard input is a pipe that `abide send` writes into; else it is `/dev/null`.
+    #[serde(default)]
+    pub stdin: bool,
     /// Where each value came from, by key; keys at their built-in default are not listed.
     pub origins: BTreeMap<String, Origin>,
 }
@@ -147,15 +201,44 @@ impl AppSpec {
             start_delay: Duration::ZERO,
             success_exit_codes: vec![0],
             log: LogSpec::default(),
+            no_restart_exit_codes: Vec::new(),
+            depends_on: Vec::new(),
+            start_order: 0,
+            group: None,
+            on_exit: None,
+            ready: None,
+            start_timeout: a_minute(),
+            min_uptime: Duration::ZERO,
+            health: None,
+            watchdog: None,
+            usage: Usage::default(),
+            identity: Identity::default(),
+            schedule: None,
+            cron_restart: None,
+            watch: None,
+            hooks: Hooks::new(),
+            stdin: false,
             origins: BTreeMap::new(),
         }
     }
 
-    /// Whether a running life of `self` also serves `other`: same program, directory and variables, and the same streams that go nowhere
-    /// (which a life gets as `/dev/null` for good). Only a change of these needs another life; everything else is applied to lives that run.
+    /// Whether a running life of `self` also serves `other`: same program, directory, variables, identity and standard input, the same
+    /// channels by which it says that it is ready, and the same streams that go nowhere (which a life gets as `/dev/null` for good). Only a
+    /// change of these needs another life; everything else is applied to lives that run.
     pub fn same_process(&self, other: &AppSpec) -> bool {
         let same = self.argv == other.argv && self.cwd == other.cwd && self.env == other.env;
-        same && self.log.kept() == other.log.kept()
+        let born_with = |spec: &AppSpec| (spec.channel().cloned(), spec.watchdog, spec.stdin, spec.usage.cgroup);
+        same && self.log.kept() == other.log.kept() && self.identity == other.identity && born_with(self) == born_with(other)
+    }
+
+    /// The readiness that needs a channel of its own from the birth on.
+    pub fn channel(&self) -> Option<&Readiness> {
+        self.ready.as_ref().filter(|ready| matches!(ready, Readiness::Notify | Readiness::Fd { .. } | Readiness::NodeIpc))
+    }
+
+    /// Whether a life of it can be ready in another sense than that it runs: by `ready`, else by its health check.
+    pub fn has_readiness(&self) -> bool {
+        self.ready.is_some() || self.health.is_some()
     }
 
     /// A digest of what shapes the process, for the lives journal. FNV-1a, 64 bit: it tells versions apart, it protects nothing.
@@ -177,8 +260,17 @@ impl AppSpec {
             hash.write_u8(2);
             hash.write(stream.word().as_bytes());
         }
+        let born_with = (self.channel(), self.watchdog, self.stdin, self.usage.cgroup, &self.identity);
+        if born_with != (None, None, false, CgroupUse::Auto, &Identity::default()) {
+            hash.write_u8(3);
+            hash.write(format!("{born_with:?}").as_bytes());
+        }
         hash.finish()
     }
+}
+
+fn a_minute() -> Duration {
+    Duration::from_secs(60)
 }
 
 /// Durations in files are whole milliseconds.

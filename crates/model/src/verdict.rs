@@ -27,6 +27,8 @@ pub enum Verdict {
 pub enum Stage {
     /// Making the streams, the lock, or telling the keeper.
     Prepare,
+    /// The hook `pre_start`.
+    Hook,
     /// `clone3` or `fork`.
     Fork,
     /// `setsid`.
@@ -93,8 +95,9 @@ impl End {
 
 impl Stage {
     /// Every stage, in order.
-    pub const ALL: [Stage; 18] = [
+    pub const ALL: [Stage; 19] = [
         Stage::Prepare,
+        Stage::Hook,
         Stage::Fork,
         Stage::Session,
         Stage::Group,
@@ -118,6 +121,7 @@ impl Stage {
     pub fn word(self) -> &'static str {
         match self {
             Stage::Prepare => "prepare",
+            Stage::Hook => "hook",
             Stage::Fork => "fork",
             Stage::Session => "session",
             Stage::Group => "group",

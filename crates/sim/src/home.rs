@@ -90,12 +90,12 @@ impl Home {
             Op::Define(spec, run) => Some(self.define(*spec, run)),
             Op::Start(target) => self.wish(&target, true).then_some(Ask::Start(target)),
             Op::Restart(target) => self.wish(&target, true).then_some(Ask::Restart(target)),
-            Op::Stop(target) => self.wish(&target, false).then_some(Ask::Stop(target)),
+            Op::Stop(target) => self.wish(&target, false).then_some(Ask::Stop(vec![target])),
             Op::Delete(name) => {
                 let app = self.apps.iter_mut().find(|app| app.definition.spec.name == name && !app.deleting)?;
                 app.deleting = true;
                 self.errored.retain(|slot, _| slot.app != name);
-                Some(Ask::Delete(name))
+                Some(Ask::Delete(vec![name]))
             }
             Op::Shutdown => {
                 (self.stopped, self.shut) = (true, now);
@@ -168,6 +168,11 @@ impl Home {
         match note {
             StoreNote::Errored { slot, why } => _ = self.errored.insert(slot, why),
             StoreNote::Reserve { until } => self.reserve = self.reserve.max(until),
+            StoreNote::Stopped { apps } => {
+                for app in apps {
+                    self.wish(&Target { app, slots: None }, false);
+                }
+            }
             StoreNote::Gone { app } => self.apps.retain(|known| known.definition.spec.name != app || !known.deleting),
         }
     }

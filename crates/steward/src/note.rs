@@ -3,7 +3,7 @@
 use crate::journal::Entry;
 use crate::time::{rfc3339, wall_of};
 use engine::{Note, What};
-use model::{Tick, Wall};
+use model::{Fault, Overlap, Tick, Wall};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -48,6 +48,45 @@ fn what(what: &What, now: Tick, wall: i64) -> (&'static str, Option<String>, Val
             let reason = Some(format!("restart {restart} of this streak is due {when}"));
             ("backoff", reason, json!({ "at": due, "in_ms": in_ms, "restart": restart }))
         }
+        What::Ready { after_ms } => ("ready", None, json!({ "after_ms": after_ms })),
+        What::Reloading => ("reloading", Some("it says so itself".to_owned()), Value::Null),
+        What::Unhealthy { why } => ("unhealthy", Some(why.clone()), Value::Null),
+        What::Healthy => ("healthy", None, Value::Null),
+        What::Faulted { fault } => {
+            let kind = match fault {
+                Fault::StartTimeout => "start_timeout",
+                Fault::Unhealthy(_) => "unhealthy",
+                Fault::Watchdog => "watchdog",
+                Fault::Limit(_) => "limit",
+                Fault::RunTimeout => "run_timeout",
+                Fault::OutOfMemory => "out_of_memory",
+            };
+            ("faulted", Some(fault.to_string()), json!({ "fault": kind }))
+        }
+        What::Exceeded { what } => ("limit", Some(what.clone()), Value::Null),
+        What::OutOfMemory { killed } => {
+            let reason = format!("the kernel killed {killed} of its processes because memory was short");
+            ("oom", Some(reason), json!({ "killed": killed }))
+        }
+        What::Due { late } => ("due", late.then(|| "made up for a time that was missed".to_owned()), json!({ "late": late })),
+        What::Overlap { overlap } => {
+            let (word, reason) = match overlap {
+                Overlap::Skip => ("skip", "the run before still goes on; this one is left out"),
+                Overlap::Queue => ("queue", "the run before still goes on; this one follows it"),
+                Overlap::Replace => ("replace", "the run before still goes on; it is stopped"),
+            };
+            ("overlap", Some(reason.to_owned()), json!({ "overlap": word }))
+        }
+        What::CronRestart => ("restarting", Some("cron_restart".to_owned()), json!({ "why": "cron_restart" })),
+        What::Changed { paths } => ("changed", Some(paths.join(", ")), json!({ "paths": paths })),
+        What::Follows { app } => {
+            ("restarting", Some(format!("it follows {app}")), json!({ "why": "follows", "follows": app.to_string() }))
+        }
+        What::StoppedWith { app } => {
+            let reason = format!("{app} has ended (on_exit = \"stop-group\")");
+            ("stopping", Some(reason), json!({ "why": "stop-group", "follows": app.to_string() }))
+        }
+        What::Reset => ("reset", None, Value::Null),
         What::Completed => ("completed", None, Value::Null),
         What::Errored { why } => ("errored", Some(why.clone()), Value::Null),
         What::Stopped => ("stopped", None, Value::Null),

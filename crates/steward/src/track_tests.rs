@@ -41,7 +41,15 @@ impl World for Scene {
             exit: self.exit.as_ref(),
             next_at: None,
             ran: self.ran.map(InstanceId),
+            was_ready: self.ran.map(InstanceId),
             wished: true,
+            health: None,
+            said: None,
+            bad_answer: None,
+            late_answers: 0,
+            fault: None,
+            runs: &[],
+            main_pid: None,
         })
     }
 

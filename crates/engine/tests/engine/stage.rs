@@ -116,11 +116,11 @@ impl Play {
         match words[0] {
             "define" => Event::Asked(self.define(words[1], &words[2..])),
             "start" => Event::Asked(Ask::Start(target())),
-            "stop" => Event::Asked(Ask::Stop(target())),
+            "stop" => Event::Asked(Ask::Stop(vec![target()])),
             "restart" => Event::Asked(Ask::Restart(target())),
             "delete" => {
                 self.apps.remove(words[1]);
-                Event::Asked(Ask::Delete(target().app))
+                Event::Asked(Ask::Delete(vec![target().app]))
             }
             "shutdown" => Event::Asked(Ask::Shutdown),
             "up" => Event::Born { instance: instance(), pid: 100 + instance().0 as u32, ident: 7, at: self.now },
@@ -233,6 +233,11 @@ fn short(effect: &Effect) -> Option<String> {
         Effect::Persist(StoreNote::Errored { slot, .. }) => format!("errored {slot}"),
         Effect::Persist(StoreNote::Gone { app }) => format!("gone {app}"),
         Effect::Farewell => "farewell".into(),
+        Effect::Probe { instance, number, .. } => format!("probe {instance} #{number}"),
+        Effect::Listen { instance, .. } => format!("listen to {instance}"),
+        Effect::Persist(StoreNote::Stopped { apps }) => {
+            format!("no more: {}", apps.iter().map(|app| app.as_str()).collect::<Vec<_>>().join(" "))
+        }
         Effect::Persist(StoreNote::Reserve { .. })
         | Effect::Record(_)
         | Effect::Journal(_)

@@ -16,10 +16,10 @@ fn happenings(newest: u64) -> Vec<(Duration, Event)> {
     let target = || Target { app: app.clone(), slots: None };
     let at = model::Tick(2_000_000_000);
     let mut all = vec![
-        (Duration::ZERO, Event::Asked(Ask::Stop(target()))),
+        (Duration::ZERO, Event::Asked(Ask::Stop(vec![target()]))),
         (Duration::ZERO, Event::Asked(Ask::Start(target()))),
         (Duration::ZERO, Event::Asked(Ask::Restart(target()))),
-        (Duration::ZERO, Event::Asked(Ask::Delete(app.clone()))),
+        (Duration::ZERO, Event::Asked(Ask::Delete(vec![app.clone()]))),
         (Duration::ZERO, Event::Asked(Ask::Shutdown)),
         (Duration::from_secs(1), Event::TimePassed),
         (Duration::from_secs(60), Event::TimePassed),
@@ -103,6 +103,8 @@ impl Seen {
                 | Effect::StreamsEnded { .. }
                 | Effect::Sweep { .. }
                 | Effect::Adopt { .. }
+                | Effect::Probe { .. }
+                | Effect::Listen { .. }
                 | Effect::Inspect { .. } => {}
             }
         }

@@ -112,6 +112,8 @@ impl Steward {
                 }
                 acts.into_iter().rev().for_each(|act| self.acts.push_front(act));
             }
+            // Nobody answers here.
+            Effect::Probe { .. } | Effect::Listen { .. } => {}
             Effect::Farewell => {
                 kernel.checks.reach("a farewell");
                 self.say(&Request::new("service.keep").field("scribe").field("-"));

@@ -6,7 +6,7 @@ use crate::fill::{combined, log_files};
 use crate::log::say;
 use crate::note::entry;
 use crate::scribe_link::Wished;
-use crate::store::Act;
+use crate::store::{Act, StoredTarget};
 use crate::time::now;
 use engine::{Bear, Effect, Event, LifeNote, StoreNote, What};
 use model::{End, InstanceId, LifeRecord, LogForm, Signal, Stream, StreamId};
@@ -48,6 +48,8 @@ impl Brain {
                 wire::release(&name, self.kept(instance)).iter().for_each(|request| self.keeper.say(request));
                 birth::remove_files(&wire::handles(&name));
             }
+            Effect::Probe { instance, number, check, timeout } => self.probe(instance, number, *check, timeout),
+            Effect::Listen { instance, ready } => self.listen(instance, &ready),
             Effect::Farewell => self.farewell(),
         }
     }
@@ -73,6 +75,10 @@ impl Brain {
             StoreNote::Errored { slot, why } => Act::Errored { slot, why },
             StoreNote::Reserve { until } => Act::Reserve { until },
             StoreNote::Gone { app } => Act::Gone { app },
+            StoreNote::Stopped { apps } => {
+                let targets = apps.into_iter().map(|app| StoredTarget { app, slots: None }).collect();
+                Act::Wish { targets, run: false }
+            }
         };
         if let Err(error) = self.store.note(act, wall_ms()) {
             say!("{error}; it is written with the next save");

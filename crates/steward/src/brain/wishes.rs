@@ -95,7 +95,7 @@ impl Brain {
         let settings = apply.as_ref().is_some_and(|apply| apply.daemon);
         let track = Track { kind, slots: goals, apply };
         let wall = wall_ms();
-        let apps: BTreeSet<String> = asks.iter().filter_map(app_of).map(ToString::to_string).collect();
+        let apps: BTreeSet<String> = asks.iter().flat_map(apps_of).map(ToString::to_string).collect();
         let id = self.store.save(act, actor, key.as_deref(), Some(track.clone()), wall).map_err(|error| {
             say!("{error}");
             refused(&error)
@@ -265,13 +265,12 @@ impl Brain {
             Verb::Delete => Goal::Gone,
         };
         let goals = slots.map(|view| (view.slot.clone(), goal(&view))).collect();
-        let ask = |target: &StoredTarget| match verb {
-            Verb::Start => Ask::Start(target.into()),
-            Verb::Restart => Ask::Restart(target.into()),
-            Verb::Stop => Ask::Stop(target.into()),
-            Verb::Delete => Ask::Delete(target.app.clone()),
+        let asks = match verb {
+            Verb::Start => targets.iter().map(|target| Ask::Start(target.into())).collect(),
+            Verb::Restart => targets.iter().map(|target| Ask::Restart(target.into())).collect(),
+            Verb::Stop => vec![Ask::Stop(targets.iter().map(Target::from).collect())],
+            Verb::Delete => vec![Ask::Delete(targets.iter().map(|target| target.app.clone()).collect())],
         };
-        let asks = targets.iter().map(ask).collect();
         let (kind, act) = match verb {
             Verb::Start => (OperationKind::Start, Act::Wish { targets, run: true }),
             Verb::Restart => (OperationKind::Restart, Act::Wish { targets, run: true }),
@@ -370,12 +369,13 @@ fn ask_define(defined: &Defined) -> Ask {
     }
 }
 
-fn app_of(ask: &Ask) -> Option<&AppName> {
+fn apps_of(ask: &Ask) -> Vec<&AppName> {
     match ask {
-        Ask::Define { definition, .. } => Some(&definition.spec.name),
-        Ask::Start(target) | Ask::Stop(target) | Ask::Restart(target) => Some(&target.app),
-        Ask::Delete(app) => Some(app),
-        Ask::Shutdown => None,
+        Ask::Define { definition, .. } => vec![&definition.spec.name],
+        Ask::Start(target) | Ask::Restart(target) | Ask::Reset(target) => vec![&target.app],
+        Ask::Stop(targets) => targets.iter().map(|target| &target.app).collect(),
+        Ask::Delete(apps) => apps.iter().collect(),
+        Ask::Shutdown => Vec::new(),
     }
 }
 

@@ -243,6 +243,8 @@ fn life(instance: u64) -> LifeNote {
         pid: Some(7),
         ident: Some(8),
         stopping: Some((Tick(10), ByUser::Stop)),
+        ready: None,
+        fault: None,
         ended: None,
         stop_signal: Signal::TERM,
         stop_timeout: std::time::Duration::from_secs(1),
