@@ -67,6 +67,10 @@ pub(crate) struct Brain {
     pub(super) services: BTreeMap<String, ServiceState>,
     /// What is to be told to the engine next.
     pub(super) happenings: VecDeque<Event>,
+    /// By which tasks of ours tell what has happened: few words for each life, never more than the task's own bounds allow.
+    pub(super) tell: mpsc::UnboundedSender<Event>,
+    /// What they told.
+    pub(super) told: mpsc::UnboundedReceiver<Event>,
     pub(super) effects: Vec<Effect>,
     pub(super) searches: Searches,
     pub(super) tracker: Tracker,
@@ -176,6 +180,7 @@ impl Brain {
                         return if unfinished { Leave::Unfinished } else { Leave::Orphaned };
                     }
                 }
+                Some(event) = self.told.recv() => self.happenings.push_back(event),
                 _ = self.scribe.ready(), if !self.scribe_gone => self.hear_scribe(),
                 found = counted => {
                     census = None;

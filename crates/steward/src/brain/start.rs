@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::path::Path;
 use sys::clock::wall_ms;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, mpsc};
 use wire::{Event as Said, Request, ServiceState};
 
 /// Log files that grew and were not yet looked at by a follower.
@@ -52,6 +52,7 @@ impl Brain {
         ] {
             keeper.say(&request);
         }
+        let (tell, told) = mpsc::unbounded_channel();
         let mut brain = Brain {
             me,
             engine: Engine::new(epoch),
@@ -62,6 +63,8 @@ impl Brain {
             scribe,
             services: BTreeMap::new(),
             happenings: VecDeque::new(),
+            tell,
+            told,
             effects: Vec::new(),
             searches: Searches::default(),
             tracker: Tracker::default(),
