@@ -43,6 +43,7 @@ impl Engine {
             generation: life.map_or(app.generation, |life| life.record.generation),
             status,
             why,
+            hopeless: false,
             instance: life.map(Life::id),
             pid: life.and_then(|life| life.record.pid),
             ident: life.and_then(|life| life.record.ident),
