@@ -1,14 +1,17 @@
 //! The shell around the engine: what it is ([`Brain`]), how it starts, hears, performs, takes wishes, and answers.
 
 mod ask;
+mod depends;
 mod errand;
 mod hear;
 mod keeping;
 mod listen;
+mod names;
 mod perform;
 mod probe;
 mod run;
 mod show;
+mod signals;
 mod start;
 mod upgrade;
 mod wishes;

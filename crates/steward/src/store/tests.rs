@@ -212,7 +212,7 @@ fn compaction_keeps_everything_and_may_be_cut_short() {
 fn recent_operations_survive_a_snapshot() {
     let folder = tempfile::tempdir().expect("tempdir");
     let mut store = open(folder.path());
-    let goal = Goal::Run { floor: InstanceId(5), patient: true };
+    let goal = Goal::Run { floor: InstanceId(5), patient: true, ready: true };
     let slots = vec![(SlotRef::new(&name("a"), 0), goal)];
     let track = Track { kind: api::OperationKind::Apply, slots, apply: None };
     let op = store.save(define("a", 0, true), "uid 7", Some("k1"), Some(track.clone()), 7).expect("saved");
