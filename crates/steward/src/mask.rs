@@ -103,7 +103,10 @@ mod tests {
         let spec = masked(serde_json::to_value(&spec).expect("JSON"));
         let text = spec.to_string();
         assert!(!text.contains(secret), "{text}");
-        assert_eq!(spec["hooks"]["on_crash"]["webhook"], json!({"url": "https://•••@hooks.example/•••", "secret_file": "/etc/abide/key"}));
+        assert_eq!(
+            spec["hooks"]["on_crash"]["webhook"],
+            json!({"url": "https://•••@hooks.example/•••", "secret_file": "/etc/abide/key"})
+        );
         assert_eq!(spec["health"]["check"]["probe"]["http"]["headers"], json!({"Authorization": MASK}));
         assert_eq!(spec["ready"]["probe"]["http"]["url"], "http://•••@127.0.0.1/health");
     }

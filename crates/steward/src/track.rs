@@ -91,7 +91,12 @@ impl Tracker {
     }
 
     /// Follows what is so, whoever wished it. Nothing is remembered of it once nobody listens.
-    pub(crate) fn watch(&mut self, slots: Vec<(SlotRef, Watch)>, world: &impl World, now: Tick) -> watch::Receiver<Arc<Operation>> {
+    pub(crate) fn watch(
+        &mut self,
+        slots: Vec<(SlotRef, Watch)>,
+        world: &impl World,
+        now: Tick,
+    ) -> watch::Receiver<Arc<Operation>> {
         let mut slots: Vec<Tracing> = slots.into_iter().map(|(slot, watch)| Tracing::new(slot, Aim::Watch(watch))).collect();
         slots.iter_mut().for_each(|tracing| tracing.look(world, now));
         let (said, heard) = watch::channel(Arc::new(Operation {

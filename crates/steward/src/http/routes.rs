@@ -254,7 +254,7 @@ async fn wait(State(house): State<House>, Path(select): Path<String>, query: Ask
     let Asked { until, lives, follow, .. } = asked(query)?;
     let lives = lives_in(lives.as_deref().unwrap_or_default())?;
     let followed = house.door.ask(|reply| Call::Wait { select, until, lives, reply }).await?;
-    Ok(followed_or_now(followed, follow))
+    Ok(shown(followed, follow))
 }
 
 /// Lives by their slots: `web-0:i9,db-0:i4`.
@@ -271,11 +271,15 @@ async fn operation(State(house): State<House>, Path(id): Path<String>, query: As
     let follow = asked(query)?.follow;
     let id = id.parse().map_err(|_| invalid(400, "an operation has a number"))?;
     let followed = house.door.ask(|reply| Call::Operation { id, reply }).await?;
+    Ok(shown(followed, follow))
+}
+
+fn shown(followed: Followed, follow: bool) -> axum::response::Response {
     if follow {
-        return Ok(streams::operation(followed));
+        return streams::operation(followed);
     }
     let now = followed.borrow().clone();
-    Ok(json(StatusCode::OK, &*now))
+    json(StatusCode::OK, &*now)
 }
 
 async fn events(State(house): State<House>, query: Asking) -> Answer {

@@ -74,6 +74,19 @@ fn what_was_wished_is_read_back() {
 }
 
 #[test]
+fn a_reset_forgets_that_it_was_given_up_and_wishes_nothing() {
+    let folder = tempfile::tempdir().expect("tempdir");
+    let before = sample(folder.path());
+    let mut store = open(folder.path());
+    let targets = vec![StoredTarget { app: name("c"), slots: None }, StoredTarget { app: name("d"), slots: Some(vec![0]) }];
+    save(&mut store, Act::Reset { targets });
+    drop(store);
+    let store = open(folder.path());
+    assert!(store.state().errored.is_empty());
+    assert_eq!(store.state().apps, before.apps);
+}
+
+#[test]
 fn a_wish_clears_what_was_given_up_and_a_deleted_app_is_gone_after_a_restart() {
     let folder = tempfile::tempdir().expect("tempdir");
     sample(folder.path());

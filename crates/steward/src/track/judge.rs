@@ -104,7 +104,9 @@ fn ended(view: &SlotView<'_>, life: Option<InstanceId>) -> Found {
         (_, Some(_)) => (Outcome::Ok, how()),
         (Some(_), None) => (Outcome::Pending, None),
         (None, None) => match view.status {
-            Status::Stopped | Status::Completed | Status::Errored | Status::Backoff if view.exit.is_some() => (Outcome::Ok, how()),
+            Status::Stopped | Status::Completed | Status::Errored | Status::Backoff if view.exit.is_some() => {
+                (Outcome::Ok, how())
+            }
             Status::Stopped if !view.wished => (Outcome::Failed, Some("stopped: it has never run".to_owned())),
             Status::Errored => (Outcome::Failed, None),
             Status::Waiting if view.hopeless => (Outcome::Failed, None),
