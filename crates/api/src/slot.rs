@@ -138,8 +138,8 @@ pub struct DependencyView {
     pub required: bool,
     /// Whether it is so far.
     pub holds: bool,
-    /// How it is: the statuses of its slots, or `unknown`.
-    pub status: String,
+    /// If it is not: why, in words.
+    pub why: Option<String>,
 }
 
 impl From<&model::End> for ExitView {

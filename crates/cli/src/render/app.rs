@@ -95,9 +95,12 @@ fn runs_block(text: &mut String, runs: &[RunView], zone: &TimeZone) {
 /// What it waits for before each birth, and how that is.
 fn dependency(dependency: &DependencyView) -> String {
     let soft = if dependency.required { "" } else { ", optional" };
-    let how = if dependency.holds { "holds" } else { "not yet" };
+    let how = match &dependency.why {
+        None => "holds".to_owned(),
+        Some(why) => format!("not yet: {}", shown(why)),
+    };
     let (app, condition) = (shown_word(&dependency.app), shown_word(&dependency.condition));
-    format!("{app} ({condition}{soft}): {how}, it is {}", shown(&dependency.status))
+    format!("{app} ({condition}{soft}): {how}")
 }
 
 /// Log files in words: each once.
@@ -225,27 +228,27 @@ last events
             last_lines: Vec::new(),
             log_files: Vec::new(),
         };
-        let needs = |app: &str, required, holds, status: &str| DependencyView {
+        let needs = |app: &str, required, why: Option<&str>| DependencyView {
             app: app.to_owned(),
             condition: "ready".to_owned(),
             required,
-            holds,
-            status: status.to_owned(),
+            holds: why.is_none(),
+            why: why.map(str::to_owned),
         };
         let detail = AppDetail {
             app: "web".to_owned(),
             spec: serde_json::json!({}),
             slots: vec![slot],
             next_restart_at: None,
-            depends_on: vec![needs("db", true, true, "ready"), needs("cache", false, false, "1 ready, 1 starting")],
+            depends_on: vec![needs("db", true, None), needs("cache", false, Some("cache is not ready"))],
             last_events: Vec::new(),
         };
         assert_eq!(
             app_text(&detail, 7_200_000, &TimeZone::UTC, false),
             "\
 web
-  depends on:   db (ready): holds, it is ready
-  depends on:   cache (ready, optional): not yet, it is 1 ready, 1 starting
+  depends on:   db (ready): holds
+  depends on:   cache (ready, optional): not yet: cache is not ready
 
 web-0
   id:           4

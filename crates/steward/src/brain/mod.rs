@@ -1,7 +1,6 @@
 //! The shell around the engine: what it is ([`Brain`]), how it starts, hears, performs, takes wishes, and answers.
 
 mod ask;
-mod depends;
 mod errand;
 mod hear;
 mod keeping;

@@ -1,14 +1,13 @@
 //! What clients see.
 
 use super::Brain;
-use super::depends::depends_on;
 use crate::fill::{combined, log_files};
 use crate::mask::masked;
 use crate::select::{includes, resolve};
 use crate::time::{now, wall_of};
-use api::{AppDetail, DaemonStatus, ExitView, Problem, ProcessRef, RunView, SlotDetail, SlotRow};
+use api::{AppDetail, DaemonStatus, DependencyView, ExitView, Problem, ProcessRef, RunView, SlotDetail, SlotRow};
 use engine::{HealthView, SlotView};
-use model::{LogSpec, SlotRef, Status, Tick, Wall};
+use model::{Dependency, LogSpec, SlotRef, Status, Tick, Wall};
 use std::path::Path;
 use sys::clock::wall_ms;
 use wire::ServiceState;
@@ -59,8 +58,14 @@ impl Brain {
         };
         let slots: Vec<SlotDetail> = self.engine.slots().into_iter().filter(|view| view.slot.app == name).map(detail).collect();
         let next_restart_at = slots.iter().filter_map(|slot| slot.next_restart_at).min();
-        let depends_on = depends_on(&stored.definition.spec.depends_on, &self.engine.slots());
+        let depends_on = stored.definition.spec.depends_on.iter().map(|need| self.dependency(need)).collect();
         Ok(AppDetail { app: name.to_string(), spec, slots, next_restart_at, depends_on, last_events: Vec::new() })
+    }
+
+    fn dependency(&self, need: &Dependency) -> DependencyView {
+        let why = self.engine.unmet(need);
+        let (app, condition) = (need.app.to_string(), need.condition.word().to_owned());
+        DependencyView { app, condition, required: need.required, holds: why.is_none(), why }
     }
 
     pub(super) fn status(&self) -> DaemonStatus {
