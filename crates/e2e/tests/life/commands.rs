@@ -6,11 +6,12 @@ use e2e::{App, Done, House, Proc, app_file, run, state_of, wait_until};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// A puppet that fails with 7 until the file `good` is there, and is given up at the first failure.
+/// A puppet that fails with 7 until the file `good` is there, and is given up at the first failure. It counts as
+/// running once it has lived for a while, so that whoever waits sees the failure.
 fn fragile(house: &House, name: &str) -> App {
     let (starts, good) = (house.file("starts"), house.file("good"));
     let script = format!("note:{} eprint:no-database-here need:{}:7 hang", starts.display(), good.display());
-    App::puppet(name, &house.puppet(), &script).with("max_restarts = 0")
+    App::puppet(name, &house.puppet(), &script).with("max_restarts = 0\nmin_uptime = \"300ms\"")
 }
 
 /// Runs a command beside the test.
@@ -107,7 +108,7 @@ fn a_signal_that_reaches_nobody_is_a_no() {
     house.up(&app_file(&[App::puppet("web", &house.puppet(), "hang")]));
     house.abide(["stop", "web"]).ok();
     house.abide(["signal", "HUP", "web"]).code(1).says(&["does not run", "abide list"]);
-    house.abide(["signal", "HUP", "wbe"]).code(1).says(&["wbe", "web"]);
+    house.abide(["signal", "HUP", "wep"]).code(1).says(&["wep", "web"]);
     house.abide(["signal", "HOP", "web"]).code(2).says(&["HOP", "not a signal"]);
     house.abide(["signal", "web", "HUP"]).code(2).says(&["not a signal"]);
     house.abide(["sginal", "HUP", "web"]).code(2).says(&["signal"]);
@@ -132,7 +133,7 @@ fn wait_looks_and_wishes_nothing() {
     };
     assert!(late.kind == OperationKind::Wait && late.slots.iter().any(|slot| slot.outcome == Outcome::Pending), "{late:?}");
     house.abide(["wait", "db"]).code(1).says(&["db-0: stopped", "abide start db"]);
-    house.abide(["wait", "wbe"]).code(1).says(&["web"]);
+    house.abide(["wait", "wep"]).code(1).says(&["web"]);
     assert_eq!(house.events(None).last().expect("events").seq, seq, "nothing has happened");
 
     let waits: Vec<_> =
@@ -153,8 +154,7 @@ fn wait_for_ready_ends_when_it_was_given_up() {
     let house = House::new();
     let go = house.file("go");
     let script = format!("print:hello until:{} eprint:out-of-luck exit:7", go.display());
-    let app =
-        App::puppet("db", &house.puppet(), &script).with("max_restarts = 0\nready = { after = \"1h\" }\nstart_timeout = \"2h\"");
+    let app = App::puppet("db", &house.puppet(), &script).with("max_restarts = 0\nready = { after = \"1h\" }");
     house.write("abide.toml", app_file(&[app]));
     house.abide(["start", "abide.toml", "--no-wait"]).ok();
     house.until_logged("db-0", "out", "hello", SOON);
@@ -211,7 +211,7 @@ fn up_and_start_wait_until_it_is_ready() {
 fn not_ready_in_time_says_why() {
     let house = House::new();
     let app = App::puppet("web", &house.puppet(), "print:still-loading hang");
-    let app = app.with("ready = { after = \"1h\" }\nstart_timeout = \"300ms\"\nmax_restarts = 0");
+    let app = app.with("ready = { log = \"nothing of the kind\" }\nstart_timeout = \"300ms\"\nmax_restarts = 0");
     house.write("abide.toml", app_file(&[app]));
     house.abide(["up"]).code(1).says(&["web-0", "start_timeout", "still-loading", "failed to start: web"]);
     house.until_status("web-0", "errored", SOON);

@@ -173,7 +173,7 @@ impl Brain {
         let mut next_id = self.store.state().next_slot_id;
         let defined = self.defined(definition, true, &mut next_id);
         let next = self.engine.next_instance();
-        let ready = defined.definition.spec.has_readiness();
+        let ready = must_be_ready(&defined.definition.spec);
         let goals = slots_of(&defined).map(|slot| (slot, Goal::Run { floor: next, patient: false, ready })).collect();
         let asks = vec![ask_define(&defined)];
         Ok(Plan {
@@ -197,7 +197,7 @@ impl Brain {
         for definition in definitions {
             let name = definition.spec.name.clone();
             let autostart = definition.spec.autostart;
-            let (instances, ready) = (definition.spec.instances, definition.spec.has_readiness());
+            let (instances, ready) = (definition.spec.instances, must_be_ready(&definition.spec));
             let known = self.store.state().app(&name);
             let same = known.is_some_and(|known| same_spec(&known.definition.spec, &definition.spec));
             let runs = known.is_some_and(|known| known.running);
@@ -258,7 +258,7 @@ impl Brain {
         let next = self.engine.next_instance();
         let slots = self.engine.slots().into_iter().filter(|view| crate::select::includes(&targets, &view.slot));
         let goal = |view: &SlotView<'_>| {
-            let run = |floor| Some(Goal::Run { floor, patient: false, ready: view.spec.has_readiness() });
+            let run = |floor| Some(Goal::Run { floor, patient: false, ready: must_be_ready(view.spec) });
             match verb {
                 Verb::Start => run(floor_of_start(Some(view), next)),
                 Verb::Restart => run(next),
@@ -313,6 +313,11 @@ fn same_spec(one: &AppSpec, other: &AppSpec) -> bool {
     let mut one = one.clone();
     one.origins = other.origins.clone();
     one == *other
+}
+
+/// Whether it is in order only once it was ready. Without a readiness of its own that is when it has run for `min_uptime`.
+fn must_be_ready(spec: &AppSpec) -> bool {
+    spec.has_readiness() || !spec.min_uptime.is_zero()
 }
 
 fn slots_of(defined: &Defined) -> impl Iterator<Item = SlotRef> {
