@@ -69,6 +69,9 @@ pub struct AppDetail {
     pub slots: Vec<SlotDetail>,
     /// Milliseconds since 1970 of the next restart that is due in any slot.
     pub next_restart_at: Option<i64>,
+    /// Milliseconds since 1970 of the next run that the app's schedule asks for.
+    #[serde(default)]
+    pub next_run_at: Option<i64>,
     /// The apps that it waits for before each birth.
     #[serde(default)]
     pub depends_on: Vec<DependencyView>,
@@ -86,9 +89,6 @@ pub struct SlotDetail {
     pub why: Option<String>,
     /// Milliseconds since 1970 of the next restart.
     pub next_restart_at: Option<i64>,
-    /// Milliseconds since 1970 of the next run of a job.
-    #[serde(default)]
-    pub next_run_at: Option<i64>,
     /// Another process than `pid` that the life named as its main one (`MAINPID=`).
     #[serde(default)]
     pub main_pid: Option<u32>,

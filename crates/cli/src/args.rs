@@ -1,9 +1,11 @@
 //! The command line as clap sees it: each flag here does something in this version, and no other is accepted.
 
 mod app;
+mod change;
 mod tell;
 
 pub use app::AppFlags;
+pub use change::{Change, Delete, Wait};
 pub use tell::{SignalTo, WaitFor};
 
 use clap::{Args, Parser, Subcommand};
@@ -182,42 +184,6 @@ pub struct Start {
     pub wait_timeout: Option<Duration>,
 }
 
-/// `stop`, `restart`, `reset`.
-#[derive(Debug, Args)]
-pub struct Change {
-    /// Which apps or slots
-    #[arg(required = true, value_name = "SELECTOR")]
-    pub selectors: Vec<String>,
-    /// How to wait.
-    #[command(flatten)]
-    pub wait: Wait,
-}
-
-/// `delete`.
-#[derive(Debug, Args)]
-pub struct Delete {
-    /// Which apps
-    #[arg(required = true, value_name = "SELECTOR")]
-    pub selectors: Vec<String>,
-    /// Do not ask before deleting all
-    #[arg(long)]
-    pub yes: bool,
-    /// How to wait.
-    #[command(flatten)]
-    pub wait: Wait,
-}
-
-/// Whether and how long to wait.
-#[derive(Debug, Clone, Copy, Default, Args)]
-pub struct Wait {
-    /// Return when the wish is accepted
-    #[arg(long, conflicts_with = "timeout")]
-    pub no_wait: bool,
-    /// How long to wait at most, for example 30s; a bare number is seconds
-    #[arg(long, value_name = "SPAN", value_parser = span)]
-    pub timeout: Option<Duration>,
-}
-
 /// `status`.
 #[derive(Debug, Args)]
 pub struct Status {
@@ -354,7 +320,7 @@ mod tests {
         for wrong in [
             &["list", "--watch"][..],
             &["start", "--port", "1", "x"],
-            &["start", "--watch", "x"],
+            &["start", "--cluster", "x"],
             &["logs", "--until", "now", "-f"],
             &["logs", "--timestamps", "--raw"],
             &["logs", "-n", "some"],

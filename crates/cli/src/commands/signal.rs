@@ -15,7 +15,7 @@ use api::{SignalDone, SignalRequest};
 pub fn signal(house: &House, screen: &Screen, args: &SignalTo) -> Result<(), Failure> {
     let target = path().segment("apps").segment(&super::join_selectors(&args.selectors)?).segment("signal");
     let request = Request::post(target).json(&SignalRequest { signal: args.signal })?;
-    let done: SignalDone = house.ask(&request.idempotency_key(fresh_key()))?;
+    let done: SignalDone = house.ask_once(&request.idempotency_key(fresh_key()))?;
     if screen.json {
         return screen.print_json(&done);
     }

@@ -19,6 +19,9 @@ pub fn app_text(app: &AppDetail, now_ms: i64, zone: &TimeZone, colour: bool) -> 
     for needed in &app.depends_on {
         field(&mut text, "depends on", &dependency(needed));
     }
+    if let Some(at) = app.next_run_at {
+        field(&mut text, "next run", &local_due(at, now_ms, zone));
+    }
     for slot in &app.slots {
         text.push_str(&format!("\n{}\n", paint(colour, BOLD, &shown_word(&slot.row.slot))));
         slot_block(&mut text, slot, now_ms, zone, colour);
@@ -36,6 +39,10 @@ fn field(text: &mut String, key: &str, value: &str) {
     text.push_str(&format!("  {:<14}{value}\n", format!("{key}:")));
 }
 
+fn because(fault: Option<&str>) -> String {
+    fault.map_or_else(String::new, |fault| format!(" ({})", shown(fault)))
+}
+
 fn main_pid(main: Option<u32>) -> String {
     main.map_or_else(String::new, |main| format!(" (main {main})"))
 }
@@ -46,6 +53,8 @@ fn slot_block(text: &mut String, slot: &SlotDetail, now_ms: i64, zone: &TimeZone
     if let Some(why) = &slot.why {
         status.push_str(&format!(" ({})", shown(why)));
     }
+    // What the status says already is not said again.
+    let is_news = |answer: &str| slot.why.as_ref().is_none_or(|why| !why.contains(answer));
     let optional = [
         ("id", Some(row.id.to_string())),
         ("status", Some(status)),
@@ -58,12 +67,10 @@ fn slot_block(text: &mut String, slot: &SlotDetail, now_ms: i64, zone: &TimeZone
         ("memory", row.memory_bytes.map(format_size)),
         ("port", row.port.map(|port| port.to_string())),
         ("health", row.health.as_deref().map(shown)),
-        ("bad answer", slot.bad_answer.as_deref().map(shown)),
+        ("bad answer", slot.bad_answer.as_deref().filter(|answer| is_news(answer)).map(shown)),
         ("late answers", (slot.late_answers > 0).then(|| slot.late_answers.to_string())),
-        ("last exit", row.exit.as_ref().map(exit_text)),
-        ("because", slot.fault.as_deref().map(shown)),
+        ("last exit", row.exit.as_ref().map(|exit| exit_text(exit) + &because(slot.fault.as_deref()))),
         ("next restart", slot.next_restart_at.map(|at| local_due(at, now_ms, zone))),
-        ("next run", slot.next_run_at.map(|at| local_due(at, now_ms, zone))),
         ("logs", files_text(&slot.log_files)),
     ];
     for (key, value) in optional {
@@ -147,7 +154,6 @@ mod tests {
             },
             why: Some("restart 4 is due".to_owned()),
             next_restart_at: Some(90_000),
-            next_run_at: None,
             main_pid: None,
             said: None,
             bad_answer: None,
@@ -165,6 +171,7 @@ mod tests {
             }),
             slots: vec![slot],
             next_restart_at: Some(90_000),
+            next_run_at: None,
             depends_on: Vec::new(),
             last_events: vec![event("exited", Some("web-0"), Some("SIGSEGV (core dumped)"))],
         };
@@ -218,7 +225,6 @@ last events
             },
             why: None,
             next_restart_at: None,
-            next_run_at: Some(7_200_000 + 86_400_000),
             main_pid: Some(41),
             said: Some("serving\u{1b}[2J".to_owned()),
             bad_answer: Some("status 503".to_owned()),
@@ -240,6 +246,7 @@ last events
             spec: serde_json::json!({}),
             slots: vec![slot],
             next_restart_at: None,
+            next_run_at: Some(7_200_000 + 86_400_000),
             depends_on: vec![needs("db", true, None), needs("cache", false, Some("cache is not ready"))],
             last_events: Vec::new(),
         };
@@ -249,6 +256,7 @@ last events
 web
   depends on:   db (ready): holds
   depends on:   cache (ready, optional): not yet: cache is not ready
+  next run:     1970-01-02 02:00:00 (in 1d)
 
 web-0
   id:           4
@@ -259,9 +267,7 @@ web-0
   health:       unhealthy
   bad answer:   status 503
   late answers: 2
-  last exit:    SIGTERM
-  because:      unhealthy: status 503
-  next run:     1970-01-02 02:00:00 (in 1d)
+  last exit:    SIGTERM (unhealthy: status 503)
   last runs:
     1970-01-01 00:00:00  took 3s       exit code 0
     1970-01-01 01:00:00  took 1m 2s    exit code 1

@@ -7,7 +7,7 @@ use crate::select::{includes, resolve};
 use crate::time::{now, wall_of};
 use api::{AppDetail, DaemonStatus, DependencyView, ExitView, Problem, ProcessRef, RunView, SlotDetail, SlotRow};
 use engine::{HealthView, SlotView};
-use model::{Dependency, LogSpec, SlotRef, Status, Tick, Wall};
+use model::{Dependency, LogSpec, SlotRef, Tick, Wall};
 use std::path::Path;
 use sys::clock::wall_ms;
 use wire::ServiceState;
@@ -33,8 +33,6 @@ impl Brain {
         let (now, wall) = (now(), Wall(wall_ms()));
         let samples = &mut self.samples;
         let detail = |view: SlotView<'_>| {
-            let next = view.next_at.map(|at| wall_of(at, now, wall));
-            let (next_run_at, next_restart_at) = if waits_for_its_time(&view) { (next, None) } else { (None, next) };
             let run = |run: &model::Run| RunView {
                 instance: run.instance.to_string(),
                 at: wall_of(run.at, now, wall),
@@ -43,8 +41,7 @@ impl Brain {
             };
             SlotDetail {
                 row: row(&view, samples, now),
-                next_restart_at,
-                next_run_at,
+                next_restart_at: view.next_at.map(|at| wall_of(at, now, wall)),
                 main_pid: view.main_pid.filter(|main| view.pid != Some(*main)),
                 said: view.said.map(str::to_owned),
                 bad_answer: view.bad_answer.map(str::to_owned),
@@ -59,7 +56,9 @@ impl Brain {
         let slots: Vec<SlotDetail> = self.engine.slots().into_iter().filter(|view| view.slot.app == name).map(detail).collect();
         let next_restart_at = slots.iter().filter_map(|slot| slot.next_restart_at).min();
         let depends_on = stored.definition.spec.depends_on.iter().map(|need| self.dependency(need)).collect();
-        Ok(AppDetail { app: name.to_string(), spec, slots, next_restart_at, depends_on, last_events: Vec::new() })
+        // Of the schedule's next time the engine knows nothing.
+        let next_run_at = None;
+        Ok(AppDetail { app: name.to_string(), spec, slots, next_restart_at, next_run_at, depends_on, last_events: Vec::new() })
     }
 
     fn dependency(&self, need: &Dependency) -> DependencyView {
@@ -131,11 +130,6 @@ fn health_word(health: HealthView) -> &'static str {
         HealthView::Healthy => "healthy",
         HealthView::Unhealthy => "unhealthy",
     }
-}
-
-/// Whether what is due in a slot is a run of a job, and not a restart.
-fn waits_for_its_time(view: &SlotView<'_>) -> bool {
-    view.spec.schedule.is_some() && view.status == Status::Waiting
 }
 
 /// How long a process with this start time (in ticks of 10 ms since boot) has been running.
