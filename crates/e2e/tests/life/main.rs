@@ -1,6 +1,6 @@
 //! The life of an app, with the real programs: what it waits for, how it is known that it is ready and well, and what is done to it.
 
-mod commands;
+mod verbs;
 
 use std::time::Duration;
 
