@@ -1,8 +1,10 @@
-//! The life of an app, with the real programs: what it waits for, how it is known that it is ready and well, and what is done to it.
+//! The life of an app, with the real programs: what it waits for, how it is known that it is ready and well, what it may use, when it
+//! runs, and what is told of it.
 
+mod order;
 mod verbs;
 
 use std::time::Duration;
 
-/// How long anything may take that should be quick. Generous: other tests run beside this one.
-const SOON: Duration = Duration::from_secs(20);
+/// How long anything may take. Generous: it only ends a test that hangs.
+const SOON: Duration = Duration::from_secs(60);
