@@ -159,6 +159,9 @@ pub struct Up {
     /// Follow the logs of these apps afterwards, until Ctrl-C; the apps run on
     #[arg(long)]
     pub attach: bool,
+    /// Return when the wish is accepted
+    #[arg(long, conflicts_with_all = ["wait_timeout", "attach"])]
+    pub no_wait: bool,
     /// How long to wait at most, for example 30s; a bare number is seconds
     #[arg(long, value_name = "SPAN", value_parser = span)]
     pub wait_timeout: Option<Duration>,
@@ -325,6 +328,7 @@ mod tests {
             &["logs", "--timestamps", "--raw"],
             &["logs", "-n", "some"],
             &["up", "--only", "a"],
+            &["up", "--no-wait", "--attach"],
             &["reload", "x"],
             &["daemon", "upgrade", "now"],
             &["logs", "--raw", "--json"],

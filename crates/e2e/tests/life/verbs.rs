@@ -204,7 +204,7 @@ fn up_and_start_wait_until_it_is_ready() {
         assert!(done.took >= Duration::from_millis(700), "{done:?}");
     }
     house.abide(["stop", "web"]).ok();
-    house.abide(["start", "web", "--no-wait"]).ok();
+    house.abide(["up", "--no-wait"]).ok();
     house.abide(["start", "--wait-timeout", "100ms", "web"]).code(1).says(&["not done after", "starting"]);
     house.abide(["wait", "web"]).ok().says(&["web-0", "ready"]);
 }
