@@ -242,3 +242,19 @@ fn who_waits_for_what_never_comes_is_said() {
     assert_eq!(house.slot("web-0").status.word(), "running");
     assert!(house.abide(["status", "web"]).ok().out.contains("holds"));
 }
+
+#[test]
+fn apps_of_two_files_that_wait_for_each_other_are_refused() {
+    let house = House::new();
+    let app = |name: &str, needs: &str| {
+        app_file(&[App::puppet(name, &house.puppet(), "hang").with(&format!("depends_on = [\"{needs}\"]"))])
+    };
+    house.write("one.toml", app("one", "two"));
+    house.write("two.toml", app("two", "one"));
+    house.abide(["up", "one.toml"]).code(1).says(&["one-0: waiting: two is not defined"]);
+    house.abide(["up", "two.toml"]).code(1).says(&["one → two → one", "remove one of these"]);
+    assert_eq!(house.list().len(), 1, "nothing of the refused file is there");
+    // What is defined anew counts as it is written now.
+    house.write("one.toml", app_file(&[App::puppet("one", &house.puppet(), "hang")]));
+    house.abide(["up", "one.toml", "two.toml"]).ok();
+}

@@ -1,8 +1,8 @@
-//! Which names new apps may have.
+//! Which names new apps may have, and whom they may wait for.
 
 use super::Brain;
 use api::Problem;
-use model::Definition;
+use model::{AppName, AppSpec, Definition};
 use std::collections::BTreeMap;
 
 /// More slots than this are a mistake.
@@ -45,7 +45,22 @@ impl Brain {
                 );
             }
         }
-        Ok(())
+        self.check_cycles(definitions)
+    }
+
+    /// Nobody waits for itself, not around corners either: a file knows only its own apps, here are all.
+    fn check_cycles(&self, definitions: &[Definition]) -> Result<(), Problem> {
+        let needs = |spec: &AppSpec| (spec.name.clone(), spec.depends_on.iter().map(|need| need.app.clone()).collect());
+        let known = self.store.state().apps.iter().filter(|app| !app.deleting).map(|app| &app.definition.spec);
+        // What is defined anew comes last, and stands.
+        let waits: BTreeMap<AppName, Vec<AppName>> = known.chain(definitions.iter().map(|new| &new.spec)).map(needs).collect();
+        let Some(circle) = model::cycle(&waits) else { return Ok(()) };
+        let mut names: Vec<&str> = circle.iter().take(20).map(AppName::as_str).collect();
+        // The whole of a circle of thousands helps nobody.
+        names.extend((circle.len() > 20).then_some("…"));
+        names.extend(circle.first().map(AppName::as_str));
+        let detail = format!("these apps wait for each other: {}", names.join(" → "));
+        Err(Problem::new(422, "not_startable", detail).hint("remove one of these dependencies"))
     }
 }
 
