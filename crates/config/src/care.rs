@@ -58,12 +58,18 @@ pub(crate) fn bounds(spec: &AppSpec, layers: &[&Layer], t: &mut Texts<'_, '_>) {
 /// Says where an app's own `healthcheck` says how, and nothing says what. In `[defaults]` that is good.
 fn unasked(layers: &[&Layer], t: &mut Texts<'_, '_>) {
     let own = |place: &Place| !matches!(place, Place::File { defaults: true, .. });
-    let keys = |layer: &&Layer| layer.tables.get("healthcheck").cloned().unwrap_or_default();
-    let asked = layers.iter().any(|layer| is_none(layer) || QUESTIONS.iter().any(|key| keys(layer).contains_key(key)));
-    let first = layers.iter().flat_map(keys).map(|(_, entry)| entry).find(|entry| own(&entry.place));
+    let tables = || layers.iter().filter_map(|layer| layer.tables.get("healthcheck"));
+    let asked =
+        layers.iter().any(|layer| is_none(layer)) || tables().any(|keys| QUESTIONS.iter().any(|key| keys.contains_key(key)));
+    // A key that was not understood has been named, and is most likely the question, misspelled.
+    let unsure = layers.iter().any(|layer| layer.misread.contains("healthcheck"));
+    let first = tables().flat_map(|keys| keys.values()).find(|entry| own(&entry.place) && !unsure);
     if let (Some(entry), false) = (first, asked) {
         let fault = Fault::new(&entry.place, format!("`{}`: the health check has nothing to ask", entry.written));
-        t.faults.push(fault.help("add one of `http`, `tcp`, `exec` or `log_silence` to `healthcheck`"));
+        t.faults.push(fault.help(match entry.place {
+            Place::Flag(_) => "add one of `--health-http`, `--health-tcp` or `--health-cmd`",
+            _ => "add one of `http`, `tcp`, `exec` or `log_silence` to `healthcheck`",
+        }));
     }
 }
 
@@ -92,6 +98,8 @@ fn ready(ground: Ground<'_>, t: &mut Texts<'_, '_>) -> Option<Readiness> {
     beside_http(keys, t);
     match ways.as_slice() {
         [(way, inner)] => way_of(way, inner, keys, ground, t),
+        // A key that was not understood has been named, and is most likely the way, misspelled.
+        [] if ground.layers.iter().any(|layer| layer.misread.contains("ready")) => None,
         [] => {
             let message = "it does not say how";
             t.refuse(entry, message, Some(format!("use one of {}", list(&WAYS))))
