@@ -6,7 +6,7 @@ use crate::engine::{Engine, Stage, note};
 use crate::life::{Life, Phase};
 use crate::timer::Owner;
 use crate::{Effect, FactState, Finding, KeeperFact, LifeNote, Recalled, What};
-use model::{AppName, ByUser, End, Generation, InstanceId, LifeRecord, SlotRef, Stage as Step, Tick, Verdict};
+use model::{AppName, ByUser, End, Generation, InstanceId, LifeRecord, SlotMemo, SlotRef, Stage as Step, Tick, Verdict};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -32,6 +32,9 @@ impl Engine {
                 slot.delayed = slot.memo.ran.is_some();
                 // A pause of what never ran is a delay, not a restart.
                 slot.waiting = slot.memo.ran.is_none() && slot.memo.last_end.is_none();
+                // Nothing is remembered of it: this is the start of the house, or of the machine.
+                let at_start = spec.schedule.as_ref().is_some_and(|job| job.run_at_start);
+                slot.due = at_start && slot.memo == SlotMemo::default();
                 slots.insert(*index, slot);
             }
             let app = App {
@@ -68,6 +71,8 @@ impl Engine {
             && let Some(kept) = self.slot_mut(&slot)
         {
             kept.life = kept.life.max(Some(instance));
+            // Its run at the start goes on already.
+            kept.due = false;
         }
         self.lives.insert(instance, life);
     }
@@ -127,7 +132,7 @@ impl Engine {
                 out.push(Effect::StreamsBorn { instance });
                 self.resume(instance, None, now, out);
             }
-            Some(FactState::Starting) => life.phase = Phase::Begun,
+            Some(FactState::Starting) => self.resume_birth(instance, now, out),
             Some(FactState::Down { end, at }) => self.ended(instance, end, at, now, out),
             // Defined by a steward that died before it was adopted: it may well live.
             Some(FactState::Defined) if record.pid.is_some() => {
@@ -138,6 +143,22 @@ impl Engine {
             // Defined and never started, by a steward that died in between.
             Some(FactState::Defined) => self.ended(instance, unbegun(), now, now, out),
             None => out.push(Effect::Inspect { life: Box::new(record) }),
+        }
+    }
+
+    /// A life that an earlier steward has begun and that is still being born: it may have been asked to end meanwhile, or be unwanted.
+    fn resume_birth(&mut self, instance: InstanceId, now: Tick, out: &mut Vec<Effect>) {
+        let Some(life) = self.lives.get_mut(&instance) else { return };
+        if life.record.stopping.is_some() {
+            life.phase = Phase::Stopping;
+            let kill_at = life.kill_at(now);
+            return self.timers.arm(&mut life.alarm, Owner::Life(instance), kill_at);
+        }
+        life.phase = Phase::Begun;
+        match self.unwanted(instance) {
+            Some(ByUser::Stop) => self.end_in_turn(instance, now, out),
+            Some(by) => self.ask_to_stop(instance, by, now, out),
+            None => {}
         }
     }
 
@@ -221,10 +242,10 @@ impl Engine {
         }
     }
 
-    /// Every slot, by order of definition, then index.
+    /// Every slot, by `start_order`, then order of definition, then index.
     pub(crate) fn all_slots(&self) -> Vec<SlotRef> {
         let mut apps: Vec<(&AppName, &App)> = self.apps.iter().collect();
-        apps.sort_by_key(|(_, app)| app.order);
+        apps.sort_by_key(|(_, app)| (app.definition.spec.start_order, app.order));
         apps.iter().flat_map(|(name, app)| app.slots.keys().map(|index| SlotRef::new(name, *index))).collect()
     }
 

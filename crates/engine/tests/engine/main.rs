@@ -1,7 +1,12 @@
 //! The brain as screenplays, and walked exhaustively.
 
+mod care;
+mod jobs;
 mod kills;
+mod mixed;
+mod order;
 mod recall;
 mod screenplay;
+mod settings;
 mod stage;
 mod walk;
