@@ -44,7 +44,8 @@ pub(crate) fn bounds(spec: &AppSpec, layers: &[&Layer], t: &mut Texts<'_, '_>) {
     {
         t.refuse::<()>(entry, "nothing that the app prints is read", help());
     }
-    let has_ready = whole(layers, "ready").is_none_or(|_| spec.ready.is_some());
+    // A `ready` that cannot be used has been named.
+    let has_ready = spec.ready.is_some() || whole(layers, "ready").is_none_or(|(entry, _)| is_none(entry));
     if let (Some(_), Some(entry)) = (spec.watchdog, top(layers, "watchdog"))
         && spec.ready != Some(Readiness::Notify)
         && has_ready
@@ -60,7 +61,7 @@ fn unasked(layers: &[&Layer], t: &mut Texts<'_, '_>) {
     let own = |place: &Place| !matches!(place, Place::File { defaults: true, .. });
     let tables = || layers.iter().filter_map(|layer| layer.tables.get("healthcheck"));
     let asked =
-        layers.iter().any(|layer| is_none(layer)) || tables().any(|keys| QUESTIONS.iter().any(|key| keys.contains_key(key)));
+        layers.iter().any(|layer| says_none(layer)) || tables().any(|keys| QUESTIONS.iter().any(|key| keys.contains_key(key)));
     // A key that was not understood has been named, and is most likely the question, misspelled.
     let unsure = layers.iter().any(|layer| layer.misread.contains("healthcheck"));
     let first = tables().flat_map(|keys| keys.values()).find(|entry| own(&entry.place) && !unsure);
@@ -73,14 +74,19 @@ fn unasked(layers: &[&Layer], t: &mut Texts<'_, '_>) {
     }
 }
 
-fn is_none(layer: &Layer) -> bool {
+/// A health check that is a table is taken apart; only `"none"` stays among the keys.
+fn says_none(layer: &Layer) -> bool {
     layer.keys.contains_key("healthcheck")
+}
+
+fn is_none(entry: &Entry) -> bool {
+    matches!(&entry.item.value, Value::Text(text) if text == "none")
 }
 
 fn ready(ground: Ground<'_>, t: &mut Texts<'_, '_>) -> Option<Readiness> {
     let (entry, keys) = whole(ground.layers, "ready")?;
     let Some(keys) = keys else {
-        if matches!(&entry.item.value, Value::Text(text) if text == "none") {
+        if is_none(entry) {
             return None;
         }
         let help = "write for example `ready = { tcp = \"127.0.0.1:5432\" }`".to_owned();
@@ -172,7 +178,7 @@ fn health(ground: Ground<'_>, t: &mut Texts<'_, '_>) -> Option<Health> {
     let (at, keys, asked) = layers.iter().enumerate().rev().find_map(|(at, layer)| {
         let keys = layer.tables.get("healthcheck").unwrap_or(&empty);
         let asked: Vec<&'static str> = QUESTIONS.into_iter().filter(|key| keys.contains_key(key)).collect();
-        (is_none(layer) || !asked.is_empty()).then_some((at, keys, asked))
+        (says_none(layer) || !asked.is_empty()).then_some((at, keys, asked))
     })?;
     let question = *asked.first()?;
     let entry = keys.get(question)?;

@@ -37,11 +37,8 @@ pub(crate) fn check(text: &str) -> Result<(), Wrong> {
         return wrong(format!("a cron expression of {} bytes, more than {MAX_LENGTH}", text.len()), "make it shorter");
     }
     if text.starts_with('@') {
-        if parse(text).is_ok() {
-            return Ok(());
-        }
         let help = match text.to_ascii_lowercase().as_str() {
-            "@midnight" => "write \"@daily\"".to_owned(),
+            "@hourly" | "@daily" | "@midnight" | "@weekly" | "@monthly" | "@yearly" | "@annually" => return Ok(()),
             "@reboot" => "an app without `schedule` is started at boot; for a job there is `run_at_start`".to_owned(),
             every if every.starts_with("@every") => "write `schedule = { every = \"10m\" }`".to_owned(),
             _ => format!("there are {NICKNAMES}"),
@@ -109,6 +106,7 @@ mod tests {
             "0 0 31 * *",
             "@hourly",
             "@ANNUALLY",
+            "@midnight",
             " 0  3\t* * * ",
         ] {
             assert_eq!(check(text), Ok(()), "{text}");
@@ -131,7 +129,7 @@ mod tests {
             ("0 3 * *", "a cron expression has 5 or 6 fields, this has 4 fields: `0 3 * *`"),
             ("0 0 3 * * * 2026", "a cron expression has 5 or 6 fields, this has 7 fields: `0 0 3 * * * 2026`"),
             ("10m", "a cron expression has 5 or 6 fields, this has 1 field: `10m`"),
-            ("@midnight", "`@midnight` is not understood"),
+            ("@reboot", "`@reboot` is not understood"),
             ("@daily x", "`@daily x` is not understood"),
             ("0 0 30 2 *", "`0 0 30 2 *` never comes: no month has such a day"),
             ("0 0 31 4,6 *", "`0 0 31 4,6 *` never comes: no month has such a day"),

@@ -274,6 +274,7 @@ fn ready() {
             "ready = { tcp = 80, status = 200, body = 'x' }",
             "watchdog = '5s'",
             "watchdog = '5s'\nready.tcp = 1",
+            "watchdog = '5s'\nready = 'none'",
             "start_timeout = '0s'\nready.notify = true\nwatchdog = '0s'",
         ]
     ));
