@@ -6,10 +6,12 @@
 //! Zombies are dead. The census reads /proc once for any number of lives.
 
 mod census;
+mod measure;
 mod stat;
 
 pub use census::members;
-pub use stat::{Usage, identity, usage};
+pub use measure::{Measured, TreeUse, measure};
+pub use stat::identity;
 
 use crate::lock;
 use stat::Stat;

@@ -167,7 +167,7 @@ fn environ_path(pid: u32) -> String {
 }
 
 /// What cannot be read shows nothing.
-fn environ(pid: u32) -> Option<Vec<u8>> {
+pub(super) fn environ(pid: u32) -> Option<Vec<u8>> {
     let file = fs::File::open(environ_path(pid)).ok()?;
     let mut text = Vec::new();
     file.take(ENVIRON_LIMIT).read_to_end(&mut text).ok()?;
