@@ -1,10 +1,13 @@
 //! The shell around the engine: what it is ([`Brain`]), how it starts, hears, performs, takes wishes, and answers.
 
 mod ask;
+mod bounds;
 mod errand;
 mod hear;
 mod keeping;
 mod listen;
+mod lookups;
+mod measuring;
 mod perform;
 mod probe;
 mod run;
