@@ -11,7 +11,7 @@ mod watch;
 
 pub use cell::{Cell, Counts};
 pub use place::{Place, Version, places, places_in};
-pub use watch::Watcher;
+pub use watch::{ROOM, Watcher};
 
 /// What a box is to hold its life to.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]

@@ -3,8 +3,8 @@
 use model::{CgroupUse, InstanceId, Usage};
 use std::collections::BTreeMap;
 use std::io;
-use sys::cgroup::{Cell, Held, Limits, Place, Version, Watcher, places};
-use tokio::io::unix::AsyncFd;
+use sys::cgroup::{Cell, Held, Limits, Place, ROOM, Version, Watcher, places};
+use tokio::net::unix::pipe::Receiver;
 
 /// Tries to remove a box that is not empty yet.
 const TRIES: u32 = 30;
@@ -14,7 +14,8 @@ const TRIES: u32 = 30;
 pub(crate) struct Boxes {
     places: Vec<(Place, Result<(), &'static str>)>,
     cells: BTreeMap<InstanceId, Kept>,
-    watcher: Option<AsyncFd<Watcher>>,
+    /// What is watched, and where it is heard.
+    watcher: Option<(Watcher, Receiver)>,
     /// Boxes whose last zombies are not reaped yet.
     leaving: Vec<(Cell, u32)>,
 }
@@ -145,10 +146,10 @@ impl Boxes {
             return true;
         }
         if self.watcher.is_none() {
-            self.watcher = Watcher::new().and_then(AsyncFd::new).ok();
+            self.watcher = watcher().ok();
         }
-        let Some(watcher) = &mut self.watcher else { return false };
-        files.iter().all(|file| watcher.get_mut().add(file, instance.0).is_ok())
+        let Some((watcher, _)) = &mut self.watcher else { return false };
+        files.iter().all(|file| watcher.add(file, instance.0).is_ok())
     }
 
     /// Finds the boxes of lives that an earlier steward has begun, and removes those that are nobody's.
@@ -210,14 +211,15 @@ impl Boxes {
 
     /// Waits until the kernel says that it has acted; gives back in which boxes.
     pub(crate) async fn acted(&mut self) -> Vec<InstanceId> {
-        let Some(watcher) = &mut self.watcher else { return std::future::pending().await };
-        match watcher.readable_mut().await {
-            Ok(mut guard) => {
-                let marks = guard.get_inner_mut().changed().unwrap_or_default();
-                guard.clear_ready();
-                marks.into_iter().map(InstanceId).collect()
+        let Some((watcher, source)) = &mut self.watcher else { return std::future::pending().await };
+        loop {
+            let mut room = [0; ROOM];
+            match source.try_read(&mut room) {
+                Ok(read) if read > 0 => return watcher.heard(&room[..read]).into_iter().map(InstanceId).collect(),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && source.readable().await.is_ok() => {}
+                // Nobody tells any more; what has happened is still told with each end.
+                _ => return std::future::pending().await,
             }
-            Err(_) => std::future::pending().await,
         }
     }
 
@@ -246,6 +248,13 @@ impl Boxes {
             self.places.iter().for_each(|(place, _)| place.remove());
         }
     }
+}
+
+/// An inotify descriptor is read like a pipe.
+fn watcher() -> io::Result<(Watcher, Receiver)> {
+    let watcher = Watcher::new()?;
+    let source = Receiver::from_owned_fd_unchecked(watcher.source()?)?;
+    Ok((watcher, source))
 }
 
 fn not_offered(missing: Held) -> Refused {

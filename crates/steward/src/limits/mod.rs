@@ -6,5 +6,5 @@ mod boxes;
 mod sampler;
 mod words;
 
-pub(crate) use boxes::{Boxes, Refused, News, limits_of, refusal};
+pub(crate) use boxes::{Boxes, limits_of, refusal};
 pub(crate) use sampler::{PERIOD, Sampler};

@@ -1,15 +1,16 @@
 //! Hearing of it when the kernel had to act in a box.
 
-use rustix::buffer::spare_capacity;
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 use rustix::io::{Errno, retry_on_intr};
 use std::collections::BTreeMap;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 /// The length of an inotify event without a name (inotify(7)).
 const EVENT: usize = 16;
+/// Room for many of them.
+pub const ROOM: usize = 4096;
 
 /// One descriptor for any number of boxes: readable when a watched file has changed.
 #[derive(Debug)]
@@ -39,49 +40,46 @@ impl Watcher {
         Ok(())
     }
 
-    /// The marks of files that have changed, each once. Empty when there are none (any more).
+    /// The descriptor that is readable when a file has changed, for somebody else's loop; what it reads is for [`Watcher::heard`].
+    ///
+    /// # Errors
+    /// `EMFILE`.
+    pub fn source(&self) -> io::Result<OwnedFd> {
+        self.fd.try_clone()
+    }
+
+    /// The marks of files that have changed, each once, from what was read.
+    pub fn heard(&mut self, read: &[u8]) -> Vec<u64> {
+        let mut found = Vec::new();
+        let mut rest = read;
+        while let Some((event, after)) = rest.split_at_checked(EVENT) {
+            let word = |at: usize| i32::from_ne_bytes(event[at..at + 4].try_into().expect("four bytes"));
+            let (watch, mask, name) = (word(0), word(4) as u32, word(12) as usize);
+            if mask & libc::IN_Q_OVERFLOW != 0 {
+                found.extend(self.marks.values());
+            } else if mask & libc::IN_IGNORED != 0 {
+                self.marks.remove(&watch);
+            } else {
+                found.extend(self.marks.get(&watch));
+            }
+            rest = after.get(name..).unwrap_or_default();
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    /// The same, read here. Empty when nothing has changed (any more).
     ///
     /// # Errors
     /// What the system says.
     pub fn changed(&mut self) -> io::Result<Vec<u64>> {
-        let mut found = Vec::new();
-        let mut room = Vec::with_capacity(256 * EVENT);
-        loop {
-            room.clear();
-            match retry_on_intr(|| rustix::io::read(&self.fd, spare_capacity(&mut room))) {
-                Ok(0) | Err(Errno::AGAIN) => break,
-                Ok(_) => {}
-                Err(error) => return Err(error.into()),
-            }
-            let mut rest = room.as_slice();
-            while let Some((event, after)) = rest.split_at_checked(EVENT) {
-                let word = |at: usize| i32::from_ne_bytes(event[at..at + 4].try_into().expect("four bytes"));
-                let (watch, mask, name) = (word(0), word(4) as u32, word(12) as usize);
-                if mask & libc::IN_Q_OVERFLOW != 0 {
-                    found.extend(self.marks.values());
-                } else if mask & libc::IN_IGNORED != 0 {
-                    self.marks.remove(&watch);
-                } else {
-                    found.extend(self.marks.get(&watch));
-                }
-                rest = after.get(name..).unwrap_or_default();
-            }
+        let mut room = [0; ROOM];
+        match retry_on_intr(|| rustix::io::read(&self.fd, &mut room)) {
+            Ok(read) => Ok(self.heard(&room[..read])),
+            Err(Errno::AGAIN) => Ok(Vec::new()),
+            Err(error) => Err(error.into()),
         }
-        found.sort_unstable();
-        found.dedup();
-        Ok(found)
-    }
-}
-
-impl AsFd for Watcher {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
-    }
-}
-
-impl std::os::fd::AsRawFd for Watcher {
-    fn as_raw_fd(&self) -> i32 {
-        self.fd.as_raw_fd()
     }
 }
 
