@@ -43,7 +43,7 @@ pub(crate) fn filled(definition: &Definition, slot: &SlotRef, home: &str) -> Fil
 pub(crate) fn lines(
     bear: &Bear,
     owner: Option<&Owner>,
-    more: Vec<Request>,
+    mut more: Vec<Request>,
     home: &str,
     boot: &str,
 ) -> Result<Vec<Request>, wire::TooLong> {
@@ -55,6 +55,7 @@ pub(crate) fn lines(
     if let Some(owner) = owner {
         owner.dress(&mut env, &spec.env);
     }
+    more.extend(crate::identity::lines(&service, &spec.identity, owner));
     wire::birth(&Birth {
         tags: tags(life, boot),
         argv,
@@ -62,6 +63,7 @@ pub(crate) fn lines(
         cwd: spec.cwd.to_string_lossy().into_owned(),
         umask: spec.identity.umask.unwrap_or(bear.definition.umask),
         more,
+        no_new_privs: owner.is_some_and(Owner::is_bound),
         kept: life.log.kept(),
         service,
     })

@@ -38,23 +38,36 @@ pub(crate) struct Wrong {
     pub(crate) why: String,
 }
 
-/// Whether anybody has to be found at all.
-pub(crate) fn is_asked(identity: &Identity) -> bool {
-    identity.user.is_some() || identity.group.is_some() || identity.groups.is_some()
+/// What of an identity has to be looked up.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Names {
+    user: Option<String>,
+    group: Option<String>,
+    groups: Option<Vec<String>>,
+}
+
+impl Names {
+    /// `None` = nobody has to be found: it runs as the manager itself.
+    pub(crate) fn of(identity: &Identity) -> Option<Names> {
+        let Identity { user, group, groups, .. } = identity;
+        let asked = user.is_some() || group.is_some() || groups.is_some();
+        asked.then(|| Names { user: user.clone(), group: group.clone(), groups: groups.clone() })
+    }
 }
 
 /// Finds out as whom a life is to run. `None`: as the manager itself, which is also so when `user` names the manager's own user. Blocking.
 ///
 /// # Errors
 /// A user or group that is not there, or a database that does not answer.
-pub(crate) fn owner(identity: &Identity) -> Result<Option<Owner>, Wrong> {
+pub(crate) fn owner(identity: &Names) -> Result<Option<Owner>, Wrong> {
     let (own_uid, own_gid) = (geteuid().as_raw(), getegid().as_raw());
     let entry = identity.user.as_deref().map(find_user).transpose()?;
     let uid = entry.as_ref().map_or(own_uid, |(uid, _)| *uid);
     let group = identity.group.as_deref().map(|group| find_group("group", Stage::Gid, group)).transpose()?;
-    let groups = identity.groups.as_ref().map(|names| {
-        names.iter().map(|name| find_group("groups", Stage::Groups, name)).collect::<Result<Vec<u32>, Wrong>>()
-    });
+    let groups = identity
+        .groups
+        .as_ref()
+        .map(|names| names.iter().map(|name| find_group("groups", Stage::Groups, name)).collect::<Result<Vec<u32>, Wrong>>());
     let groups = groups.transpose()?;
     let other = uid != own_uid;
     if !other && group.is_none_or(|gid| gid == own_gid) && groups.is_none() {
@@ -74,7 +87,10 @@ pub(crate) fn owner(identity: &Identity) -> Result<Option<Owner>, Wrong> {
         (None, None) => own_groups(),
     };
     if groups.len() > MOST_GROUPS {
-        let why = format!("{} groups are more than the {MOST_GROUPS} that a life can have; name those it needs in `groups`", groups.len());
+        let why = format!(
+            "{} groups are more than the {MOST_GROUPS} that a life can have; name those it needs in `groups`",
+            groups.len()
+        );
         return Err(Wrong { stage: Stage::Groups, errno: "E2BIG", why });
     }
     Ok(Some(Owner { uid, gid, groups, entry }))
@@ -87,7 +103,9 @@ fn find_user(name: &str) -> Result<(u32, Option<Account>), Wrong> {
     }
     match number(name) {
         Some(uid) => Ok((uid, user_of(uid).map_err(wrong)?)),
-        None => Err(Wrong { stage: Stage::Uid, errno: "ENOENT", why: format!("user: there is no user `{name}` on this machine") }),
+        None => {
+            Err(Wrong { stage: Stage::Uid, errno: "ENOENT", why: format!("user: there is no user `{name}` on this machine") })
+        }
     }
 }
 
@@ -109,7 +127,7 @@ fn asking(key: &str, stage: Stage, error: &io::Error) -> Wrong {
 }
 
 /// Why a manager without root's rights cannot run an app as somebody else, with the ways out.
-pub(crate) fn needs_root(identity: &Identity, owner: &Owner) -> String {
+pub(crate) fn needs_root(identity: &Names, owner: &Owner) -> String {
     let (key, ask) = match (&identity.user, &identity.group, &identity.groups) {
         (Some(user), ..) if owner.entry.is_some() => ("user", format!("`user = \"{user}\"`")),
         (_, Some(group), _) => ("group", format!("`group = \"{group}\"`")),
@@ -120,6 +138,11 @@ pub(crate) fn needs_root(identity: &Identity, owner: &Owner) -> String {
 }
 
 impl Owner {
+    /// Whether no program that it executes may gain privileges: so wherever a `user` is set.
+    pub(crate) fn is_bound(&self) -> bool {
+        self.entry.is_some()
+    }
+
     /// The variables that come with the user: set, and (where there is no entry for it) not to be had from the session.
     pub(crate) fn variables(&self) -> Vec<(&'static str, Option<String>)> {
         let Some(entry) = &self.entry else { return Vec::new() };
@@ -163,9 +186,6 @@ pub(crate) fn lines(service: &str, identity: &Identity, owner: Option<&Owner>) -
     if let Some(owner) = owner {
         let ids = [owner.uid, owner.gid].into_iter().chain(owner.groups.iter().copied());
         lines.push(ids.fold(line("service.user"), |line, id| line.field(id.to_string())));
-        if owner.entry.is_some() {
-            lines.push(line("service.opt").field("session").field("no_new_privs"));
-        }
     }
     lines
 }
@@ -179,6 +199,10 @@ mod tests {
         Identity { user: Some(name.into()), ..Identity::default() }
     }
 
+    fn find(identity: &Identity) -> Result<Option<Owner>, Wrong> {
+        owner(&Names::of(identity).expect("somebody is asked for"))
+    }
+
     fn text(lines: &[Request]) -> String {
         let mut bytes = Vec::new();
         lines.iter().for_each(|line| line.write_to(&mut bytes));
@@ -187,9 +211,9 @@ mod tests {
 
     #[test]
     fn names_and_numbers_are_the_same() {
-        let nobody = owner(&user("nobody")).expect("there").expect("another");
+        let nobody = find(&user("nobody")).expect("there").expect("another");
         assert_eq!((nobody.uid, nobody.gid, nobody.groups.as_slice()), (65534, 65534, [65534].as_slice()));
-        assert_eq!(owner(&user("65534")).expect("there"), Some(nobody.clone()));
+        assert_eq!(find(&user("65534")).expect("there"), Some(nobody.clone()));
         assert_eq!(
             nobody.variables(),
             [
@@ -199,7 +223,7 @@ mod tests {
                 ("SHELL", Some("/usr/sbin/nologin".into())),
             ]
         );
-        let stranger = owner(&user("61234")).expect("a number").expect("another");
+        let stranger = find(&user("61234")).expect("a number").expect("another");
         assert_eq!((stranger.uid, stranger.gid, stranger.groups.len(), stranger.entry.clone()), (61234, 61234, 0, Some(None)));
         let mut env = BTreeMap::from([("HOME".into(), "/root".into()), ("USER".into(), "root".into()), ("A".into(), "1".into())]);
         stranger.dress(&mut env, &BTreeMap::new());
@@ -213,14 +237,14 @@ mod tests {
     #[test]
     fn the_managers_own_user_changes_nothing() {
         let me = geteuid().as_raw().to_string();
-        assert_eq!(owner(&user(&me)).expect("there"), None);
-        assert_eq!(owner(&Identity::default()).expect("nobody asked"), None);
+        assert_eq!(find(&user(&me)).expect("there"), None);
+        assert_eq!(Names::of(&Identity { umask: Some(2), nice: Some(1), ..Identity::default() }), None);
         let group = getegid().as_raw().to_string();
-        assert_eq!(owner(&Identity { group: Some(group), ..user(&me) }).expect("there"), None);
-        let grouped = owner(&Identity { groups: Some(vec!["7".into(), "nogroup".into()]), ..user(&me) }).expect("there");
+        assert_eq!(find(&Identity { group: Some(group), ..user(&me) }).expect("there"), None);
+        let grouped = find(&Identity { groups: Some(vec!["7".into(), "nogroup".into()]), ..user(&me) }).expect("there");
         let grouped = grouped.expect("other groups are another");
         assert_eq!((grouped.uid, grouped.groups.as_slice()), (geteuid().as_raw(), [7, 65534].as_slice()));
-        assert!(grouped.variables().is_empty() && !text(&lines("i1", &Identity::default(), Some(&grouped))).contains("no_new_privs"));
+        assert!(grouped.variables().is_empty() && !grouped.is_bound());
     }
 
     #[test]
@@ -230,15 +254,26 @@ mod tests {
             (user("-1"), Stage::Uid, "user: there is no user `-1`"),
             (user("4294967295"), Stage::Uid, "user: there is no user"),
             (Identity { group: Some("no-such".into()), ..user("nobody") }, Stage::Gid, "group: there is no group `no-such`"),
-            (Identity { groups: Some(vec!["0".into(), "no-such".into()]), ..user("nobody") }, Stage::Groups, "groups: there is no group"),
-            (Identity { groups: Some((0..65).map(|n| n.to_string()).collect()), ..user("nobody") }, Stage::Groups, "65 groups are more"),
+            (
+                Identity { groups: Some(vec!["0".into(), "no-such".into()]), ..user("nobody") },
+                Stage::Groups,
+                "groups: there is no group",
+            ),
+            (
+                Identity { groups: Some((0..65).map(|n| n.to_string()).collect()), ..user("nobody") },
+                Stage::Groups,
+                "65 groups are more",
+            ),
         ] {
-            let wrong = owner(&identity).expect_err("nobody");
+            let wrong = find(&identity).expect_err("nobody");
             assert!(wrong.stage == stage && wrong.why.starts_with(why), "{wrong:?}");
         }
         let mine = Owner { uid: 5, gid: 5, groups: Vec::new(), entry: Some(None) };
-        let said = needs_root(&user("www"), &mine);
-        assert!(said.contains("`user = \"www\"` needs root") && said.contains("as root") && said.contains("drop `user`"), "{said}");
+        let said = needs_root(&Names::of(&user("www")).expect("asked"), &mine);
+        assert!(
+            said.contains("`user = \"www\"` needs root") && said.contains("as root") && said.contains("drop `user`"),
+            "{said}"
+        );
     }
 
     #[test]
@@ -248,10 +283,11 @@ mod tests {
             ("core".to_owned(), Rlimit { soft: None, hard: None }),
         ]);
         let identity = Identity { nice: Some(-3), oom_score_adj: Some(500), limits, ..user("nobody") };
-        let nobody = owner(&identity).expect("there");
+        let nobody = find(&identity).expect("there");
         let want = "service.nice i1 -3\nservice.oom i1 500\nservice.rlimit i1 core unlimited unlimited\nservice.rlimit i1 nofile 10 20\n\
-            service.user i1 65534 65534 65534\nservice.opt i1 session no_new_privs\n";
+            service.user i1 65534 65534 65534\n";
         assert_eq!(text(&lines("i1", &identity, nobody.as_ref())), want);
+        assert!(nobody.is_some_and(|nobody| nobody.is_bound()));
         assert_eq!(text(&lines("i1", &Identity::default(), None)), "");
     }
 }

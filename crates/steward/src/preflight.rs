@@ -2,7 +2,7 @@
 
 use crate::birth::filled;
 use crate::fill::{combined, log_files};
-use crate::identity;
+use crate::identity::{self, Names};
 use crate::limits::refusal;
 use api::Problem;
 use model::{Definition, Identity, SlotRef};
@@ -63,8 +63,9 @@ fn fault(definition: &Definition, home: &str) -> Option<String> {
 
 /// Why nothing can be run as whom it is asked for.
 fn identity_fault(wanted: &Identity) -> Option<String> {
-    match identity::owner(wanted) {
-        Ok(Some(owner)) if !rustix::process::geteuid().is_root() => Some(identity::needs_root(wanted, &owner)),
+    let names = Names::of(wanted)?;
+    match identity::owner(&names) {
+        Ok(Some(owner)) if !rustix::process::geteuid().is_root() => Some(identity::needs_root(&names, &owner)),
         Ok(_) => None,
         Err(wrong) => Some(wrong.why),
     }

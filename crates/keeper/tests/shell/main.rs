@@ -215,6 +215,7 @@ fn a_birth_by_script() {
         cwd: "/".into(),
         umask: 0o22,
         more: Vec::new(),
+        no_new_privs: false,
         kept: [true; 2],
     };
     let lines = birth(&wish).expect("fits");

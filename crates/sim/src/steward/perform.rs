@@ -145,6 +145,7 @@ impl Steward {
             cwd: "/".to_owned(),
             umask: bear.definition.umask,
             more: Vec::new(),
+            no_new_privs: false,
             kept: bear.life.log.kept(),
         };
         let fifos = wire::handles(&name).fifos.into_iter().zip(bear.life.log.kept());

@@ -4,6 +4,7 @@ use super::Brain;
 use super::lookups::{Answer, Lookups};
 use super::measuring::Found;
 use crate::call::Call;
+use crate::identity::{Names, Owner};
 use crate::journal::Entry;
 use crate::limits::{Boxes, PERIOD, Sampler, limits_of};
 use crate::log::say;
@@ -11,7 +12,7 @@ use crate::time::now;
 use engine::{Bear, Event};
 use model::{AppName, CgroupUse, End, InstanceId, Stage, Tick, Usage};
 use serde_json::json;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use sys::cgroup::Held;
 use sys::clock::wall_ms;
 use sys::lives::{TreeUse, descends_from};
@@ -23,6 +24,8 @@ pub(super) struct Bounds {
     pub(super) boxes: Boxes,
     pub(super) sampler: Sampler,
     pub(super) lookups: Lookups,
+    /// As whom apps run, as it was found when a life of theirs was last borne (or when this steward began).
+    owners: BTreeMap<Names, Option<Owner>>,
     /// A reading of /proc under way.
     pub(super) measuring: Option<JoinHandle<Found>>,
     /// Questions that wait for it.
@@ -32,6 +35,10 @@ pub(super) struct Bounds {
     /// When boxes that were not empty are looked at again.
     tidy_at: Option<Tick>,
 }
+
+/// It is not known as whom something is to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Unknown;
 
 /// What happened beside the loop.
 #[derive(Debug)]
@@ -50,6 +57,7 @@ impl Bounds {
             boxes: Boxes::find(home),
             sampler: Sampler::default(),
             lookups: Lookups::default(),
+            owners: BTreeMap::new(),
             measuring: None,
             asking: Vec::new(),
             warned: BTreeSet::new(),
@@ -84,17 +92,40 @@ impl Brain {
             Happened::Acted(boxes) => boxes.into_iter().for_each(|instance| self.tell_news(instance)),
             Happened::Measured(found) => self.take_measured(found),
             Happened::Found(answers) => {
-                for (bear, answer) in self.bounds.lookups.take(answers) {
-                    match answer {
-                        Ok(owner) => self.bear_as(&bear, owner.as_ref()),
-                        Err(wrong) => {
+                for (names, bear, answer) in self.bounds.lookups.take(answers) {
+                    match (answer, bear) {
+                        (Ok(owner), bear) => {
+                            self.bounds.owners.insert(names, owner);
+                            bear.into_iter().for_each(|bear| self.bear(&bear));
+                        }
+                        (Err(wrong), Some(bear)) => {
                             say!("{}: {}", bear.life.slot, wrong.why);
                             let end = End::NotBorn { stage: wrong.stage, errno: wrong.errno.to_owned() };
                             self.happenings.push_back(Event::Ended { instance: bear.life.instance, end, at: now() });
                         }
+                        (Err(wrong), None) => say!("{}", wrong.why),
                     }
                 }
             }
+        }
+    }
+
+    /// A life is to be borne once it is known as whom: asked anew each time, since users come and go.
+    pub(super) fn find_owner(&mut self, bear: Box<Bear>) {
+        match Names::of(&bear.definition.spec.identity) {
+            Some(names) => self.bounds.lookups.ask(names, Some(bear), now()),
+            None => self.bear(&bear),
+        }
+    }
+
+    /// As whom a life of an app, or a command of it, runs: `None` = as the manager itself.
+    ///
+    /// # Errors
+    /// It has not been found out; then nothing may be run for it.
+    pub(super) fn owner_of(&self, identity: &model::Identity) -> Result<Option<&Owner>, Unknown> {
+        match Names::of(identity) {
+            None => Ok(None),
+            Some(names) => self.bounds.owners.get(&names).map(Option::as_ref).ok_or(Unknown),
         }
     }
 
@@ -146,7 +177,11 @@ impl Brain {
         }
         let keys = [(left.memory, "max_memory"), (left.cpu, "max_cpu"), (left.tasks, "max_tasks")];
         let keys: Vec<&str> = keys.iter().filter_map(|(is, key)| is.then_some(*key)).collect();
-        say!("{app}: the kernel does not hold it to {} here; its processes are measured every {} s", keys.join(", "), PERIOD.as_secs());
+        say!(
+            "{app}: the kernel does not hold it to {} here; its processes are measured every {} s",
+            keys.join(", "),
+            PERIOD.as_secs()
+        );
     }
 
     /// A life could not go into a box that it need not have: it, and those after it, get none. `false` = it must have one.
@@ -186,11 +221,21 @@ impl Brain {
         let running = |life: &model::LifeRecord| life.pid.is_some() && life.ended.is_none();
         let lives = self.lives.remembered().lives.values().filter(|life| running(life));
         let lives: Vec<InstanceId> = lives.map(|life| life.instance).collect();
+        self.prefetch_owners();
         for instance in lives {
             if let Some(usage) = self.usage_of(instance) {
                 self.bounds.boxes.limit(instance, &usage);
             }
             self.bind(instance, true);
+        }
+    }
+
+    /// Commands of apps that run need to know as whom, also when this steward has borne no life of theirs.
+    fn prefetch_owners(&mut self) {
+        let apps = self.store.state().apps.iter();
+        let names: BTreeSet<Names> = apps.filter_map(|app| Names::of(&app.definition.spec.identity)).collect();
+        for names in names.into_iter().filter(|names| !self.bounds.owners.contains_key(names)) {
+            self.bounds.lookups.ask(names, None, now());
         }
     }
 

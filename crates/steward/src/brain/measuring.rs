@@ -28,14 +28,16 @@ impl Brain {
     /// Lives whose process is there: instance, pid, start time.
     fn living(&self) -> impl Iterator<Item = (InstanceId, u32, u64)> {
         let views = self.engine.slots().into_iter();
-        views.filter_map(|view| view.instance.zip(view.pid).zip(view.ident)).map(|((instance, pid), ident)| (instance, pid, ident))
+        views
+            .filter_map(|view| view.instance.zip(view.pid).zip(view.ident))
+            .map(|((instance, pid), ident)| (instance, pid, ident))
     }
 
     /// Begins a reading, if one is due and none is under way.
     pub(super) fn begin_measuring(&mut self) {
         let now = now();
         let due = self.bounds.sampler.deadline().is_some_and(|at| at <= now);
-        if self.bounds.measuring.is_some() || !(due || !self.bounds.asking.is_empty()) {
+        if self.bounds.measuring.is_some() || (!due && self.bounds.asking.is_empty()) {
             return;
         }
         if due {

@@ -3,7 +3,6 @@
 use super::run::{Brain, Ending, LAST_WORDS};
 use crate::birth;
 use crate::fill::{combined, log_files};
-use crate::identity::Owner;
 use crate::log::say;
 use crate::note::entry;
 use crate::scribe_link::Wished;
@@ -31,7 +30,7 @@ impl Brain {
                 let wall = wall_ms();
                 self.journal.write(entry(&note, now(), wall), wall);
             }
-            Effect::Bear(bear) => self.bear(*bear),
+            Effect::Bear(bear) => self.find_owner(bear),
             Effect::OpenStreams { life } => self.open_streams(&life),
             Effect::StreamsBorn { instance } => self.scribe.born(instance),
             Effect::StreamsEnded { instance } => self.scribe.ended(instance),
@@ -87,26 +86,23 @@ impl Brain {
         }
     }
 
-    fn bear(&mut self, bear: Bear) {
-        if crate::identity::is_asked(&bear.definition.spec.identity) {
-            return self.bounds.lookups.ask(bear, now());
-        }
-        self.bear_as(&bear, None);
-    }
-
-    /// The same, once it is known as whom.
-    pub(super) fn bear_as(&mut self, bear: &Bear, owner: Option<&Owner>) {
+    /// Bears a life of which it is known as whom.
+    pub(super) fn bear(&mut self, bear: &Bear) {
         let instance = bear.life.instance;
+        let owner = match self.owner_of(&bear.definition.spec.identity) {
+            Ok(owner) => owner.cloned(),
+            Err(_) => return self.not_born(instance, "ESRCH", now()),
+        };
+        let owner = owner.as_ref();
         let name = instance.to_string();
         if let Err(error) = birth::make_fifos(&wire::handles(&name), bear.life.log.kept(), owner) {
             say!("failed to make the streams of {name}: {error}");
             return self.not_born(instance, sys::errno::name_of(&error), now());
         }
-        let mut more = crate::identity::lines(&name, &bear.definition.spec.identity, owner);
-        match self.enclose(bear) {
-            Ok(folder) => more.extend(folder.map(|folder| Request::new("service.cgroup").field(&name).field(folder))),
+        let more = match self.enclose(bear) {
+            Ok(folder) => folder.map(|folder| Request::new("service.cgroup").field(&name).field(folder)).into_iter().collect(),
             Err(end) => return self.happenings.push_back(Event::Ended { instance, end, at: now() }),
-        }
+        };
         match birth::lines(bear, owner, more, &self.me.home, &self.me.boot) {
             Ok(lines) => {
                 self.open_streams(&bear.life);

@@ -103,19 +103,28 @@ impl Boxes {
             Some((place, Err(errno))) => (*errno, format!("none can be made below {} ({errno})", place.own.display())),
             _ => ("EOPNOTSUPP", "this machine has no cgroups that can be used".to_owned()),
         };
-        Refused { errno, why: format!("cgroup = \"required\", and {why}; have them delegated to this manager, or write cgroup = \"auto\"") }
+        Refused {
+            errno,
+            why: format!("cgroup = \"required\", and {why}; have them delegated to this manager, or write cgroup = \"auto\""),
+        }
     }
 
     /// Makes the box of a life; gives back its folder for the keeper. `None` = it gets none.
     ///
     /// # Errors
     /// `required`, and it cannot be so.
-    pub(crate) fn make(&mut self, instance: InstanceId, usage: &Usage, ours: &dyn Fn(u32) -> bool) -> Result<Option<String>, Refused> {
+    pub(crate) fn make(
+        &mut self,
+        instance: InstanceId,
+        usage: &Usage,
+        ours: &dyn Fn(u32) -> bool,
+    ) -> Result<Option<String>, Refused> {
         let Some(place) = self.choose(usage)?.cloned() else { return Ok(None) };
         let required = usage.cgroup == CgroupUse::Required;
         let limits = limits_of(usage);
         let made = place.make(&instance.to_string(), &limits, ours);
-        let made = made.and_then(|cell| cell.path().map(|path| (cell, path)).ok_or_else(|| io::ErrorKind::InvalidFilename.into()));
+        let made =
+            made.and_then(|cell| cell.path().map(|path| (cell, path)).ok_or_else(|| io::ErrorKind::InvalidFilename.into()));
         let (cell, path) = match made {
             Ok(made) => made,
             Err(error) if required => {
@@ -329,7 +338,10 @@ mod tests {
             assert_eq!(chosen(boxes, cgroup, wanted), want, "{cgroup:?} {wanted}");
         }
         let why = hybrid.choose(&usage(Required, "memory cpu")).expect_err("refused").why;
-        assert!(why.contains("max_memory (controller `memory`), max_cpu (controller `cpu`)") && why.contains("cgroup = \"auto\""), "{why}");
+        assert!(
+            why.contains("max_memory (controller `memory`), max_cpu (controller `cpu`)") && why.contains("cgroup = \"auto\""),
+            "{why}"
+        );
         assert!(denied.choose(&usage(Required, "")).expect_err("refused").why.contains("(EACCES)"));
     }
 
