@@ -59,6 +59,7 @@ pub fn clear(root: &Path) -> usize {
         left = members(root);
     }
     crate::disk::unmount_below(root);
+    crate::boxes::remove(&root.join("home"));
     if !left.is_empty() {
         eprintln!("janitor: could not end {left:?}");
     }

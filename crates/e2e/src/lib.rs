@@ -6,6 +6,7 @@
 
 mod ask;
 mod bins;
+mod boxes;
 mod config;
 mod dialect_two;
 mod dice;

@@ -2,8 +2,10 @@
 
 use crate::birth::filled;
 use crate::fill::{combined, log_files};
+use crate::identity::{self, Names};
+use crate::limits::refusal;
 use api::Problem;
-use model::{Definition, SlotRef};
+use model::{Definition, Identity, SlotRef};
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
 use std::fs;
@@ -50,10 +52,23 @@ fn fault(definition: &Definition, home: &str) -> Option<String> {
         let path = made.env.get("PATH").map_or("", String::as_str);
         in_path(program, path, cwd)
     };
+    if let Some(why) = identity_fault(&spec.identity).or_else(|| refusal(&spec.usage, home)) {
+        return Some(format!("{name}: {why}"));
+    }
     let slot = SlotRef::new(name, 0);
     let files = || log_files(&spec.log, &slot, home).into_iter().flatten().chain(combined(&spec.log, &slot, home));
     let logs = || files().find_map(|file| bad_log(&file));
     why.err().or_else(logs).map(|why| format!("{name}: {why}"))
+}
+
+/// Why nothing can be run as whom it is asked for.
+fn identity_fault(wanted: &Identity) -> Option<String> {
+    let names = Names::of(wanted)?;
+    match identity::owner(&names) {
+        Ok(Some(owner)) if !rustix::process::geteuid().is_root() => Some(identity::needs_root(&names, &owner)),
+        Ok(_) => None,
+        Err(wrong) => Some(wrong.why),
+    }
 }
 
 /// Why a file cannot be a log. One that is missing, with its folders, is made later; those below the home are relative.
