@@ -12,6 +12,8 @@ mod exec;
 mod text;
 mod tree;
 
+/// An alarm on the wall clock.
+pub mod alarm;
 /// Clocks and the identity of this boot.
 pub mod clock;
 /// Becoming a daemon, and starting the keeper.
