@@ -69,6 +69,9 @@ pub struct AppDetail {
     pub slots: Vec<SlotDetail>,
     /// Milliseconds since 1970 of the next restart that is due in any slot.
     pub next_restart_at: Option<i64>,
+    /// Milliseconds since 1970 of the next run that the app's schedule asks for.
+    #[serde(default)]
+    pub next_run_at: Option<i64>,
     /// The newest events of the app, oldest first.
     pub last_events: Vec<EventLine>,
 }

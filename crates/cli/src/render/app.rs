@@ -158,6 +158,7 @@ mod tests {
             }),
             slots: vec![slot],
             next_restart_at: Some(90_000),
+            next_run_at: None,
             last_events: vec![event("exited", Some("web-0"), Some("SIGSEGV (core dumped)"))],
         };
         assert_eq!(

@@ -1,6 +1,7 @@
 //! The shell around the engine: what it is ([`Brain`]), how it starts, hears, performs, takes wishes, and answers.
 
 mod ask;
+mod clock;
 mod errand;
 mod hear;
 mod keeping;

@@ -3,6 +3,7 @@
 //! Wait for a happening, step the engine, perform its effects in order; failures come back as happenings. Nothing in here waits for
 //! anybody: what takes time is a state with a deadline.
 
+use super::clock::Clock;
 use super::errand::Errands;
 use super::upgrade::{Upgrade, copied};
 use crate::call::Call;
@@ -72,6 +73,8 @@ pub(crate) struct Brain {
     /// What they told.
     pub(super) told: mpsc::UnboundedReceiver<Event>,
     pub(super) effects: Vec<Effect>,
+    /// What the clock begins.
+    pub(super) clock: Clock,
     pub(super) searches: Searches,
     pub(super) tracker: Tracker,
     pub(super) keys: VecDeque<(String, u64)>,
@@ -187,6 +190,7 @@ impl Brain {
                     self.take_findings(found.unwrap_or_else(|error| Err(io::Error::other(error))));
                 }
                 kept = copied(&mut self.upgrade) => self.take_copied(kept),
+                () = self.clock.rings() => self.look_at_clock(),
                 () = asked() => return Leave::Asked,
                 () = doze => self.time_passed(),
                 call = calls.recv(), if calls_open => match call {
@@ -234,10 +238,10 @@ impl Brain {
             Ending::Not | Ending::Over => None,
         };
         let upgrade = self.upgrade_deadline();
-        let logs = [self.errands.deadline(), self.hush.deadline()];
+        let others = [self.errands.deadline(), self.hush.deadline(), self.clock.deadline()];
         [self.engine.deadline(), self.searches.deadline(), self.tracker.deadline(), ending, self.reconciling, upgrade]
             .into_iter()
-            .chain(logs)
+            .chain(others)
             .flatten()
             .min()
     }
@@ -248,6 +252,7 @@ impl Brain {
             self.happenings.push_back(Event::TimePassed);
         }
         self.late_errands(now);
+        self.clock_time(now);
         self.say_losses();
         self.upgrade_time();
         if matches!(self.ending, Ending::Draining(until) if until <= now) {

@@ -44,7 +44,8 @@ impl Brain {
         };
         let slots: Vec<SlotDetail> = self.engine.slots().into_iter().filter(|view| view.slot.app == name).map(detail).collect();
         let next_restart_at = slots.iter().filter_map(|slot| slot.next_restart_at).min();
-        Ok(AppDetail { app: name.to_string(), spec, slots, next_restart_at, last_events: Vec::new() })
+        let next_run_at = self.next_run(&name).map(|at| at.0);
+        Ok(AppDetail { app: name.to_string(), spec, slots, next_restart_at, next_run_at, last_events: Vec::new() })
     }
 
     pub(super) fn status(&self) -> DaemonStatus {

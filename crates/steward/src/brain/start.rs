@@ -1,5 +1,6 @@
 //! The start: what was wished, what lived, what the keeper says. Cold start, crash and upgrade take this one path.
 
+use super::clock::Clock;
 use super::errand::Errands;
 use super::run::{Brain, Ending, Identity, RECONCILE};
 use crate::birth::slot_in;
@@ -53,6 +54,7 @@ impl Brain {
             keeper.say(&request);
         }
         let (tell, told) = mpsc::unbounded_channel();
+        let clock = Clock::new(&me.home, &me.boot);
         let mut brain = Brain {
             me,
             engine: Engine::new(epoch),
@@ -66,6 +68,7 @@ impl Brain {
             tell,
             told,
             effects: Vec::new(),
+            clock,
             searches: Searches::default(),
             tracker: Tracker::default(),
             keys: VecDeque::new(),
@@ -96,6 +99,7 @@ impl Brain {
         for said in later {
             brain.take_event(said);
         }
+        brain.follow_wishes();
         brain.settle();
         Ok(Some(brain))
     }

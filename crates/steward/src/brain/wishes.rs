@@ -112,6 +112,7 @@ impl Brain {
             }
         }
         self.say_budget();
+        self.follow_wishes();
         if settings {
             self.open_own_log();
         }
@@ -139,6 +140,7 @@ impl Brain {
         let slots = self.engine.slots().into_iter().filter(|view| view.instance.is_some());
         let goals = slots.map(|view| (view.slot, Goal::Stop)).collect();
         self.shutdown = Some(id);
+        self.follow_wishes();
         let heard = self.tracker.begin(id, Track { kind: OperationKind::Shutdown, slots: goals, apply: None });
         self.happenings.push_back(Event::Asked(Ask::Shutdown));
         Ok(heard)
@@ -302,6 +304,7 @@ impl Brain {
 
     /// No name twice, none that is being deleted, none that is also the name of a slot.
     fn check_names(&self, definitions: &[Definition]) -> Result<(), Problem> {
+        super::clock::check(definitions)?;
         let invalid = |detail: String| Problem::new(422, "invalid_request", detail);
         let mut sizes: BTreeMap<&str, u32> = BTreeMap::new();
         for app in self.store.state().apps.iter().filter(|app| !app.deleting) {

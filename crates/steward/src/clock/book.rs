@@ -149,7 +149,7 @@ impl Book {
         let mut said = Vec::new();
         let keys: Vec<_> = self.lines.iter().filter(|(_, (_, line))| set || line.is_due(now)).map(|(key, _)| key.clone()).collect();
         for key in keys {
-            if let Some((_, line)) = self.lines.get_mut(&key) {
+            if let Some((_, line)) = self.lines.get_mut(&key).filter(|(_, line)| line.goes_by_runs()) {
                 began(&key.0).into_iter().for_each(|at| line.began(at, now));
             }
             // What was on time when it was planned may have been missed since.

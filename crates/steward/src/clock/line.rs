@@ -224,6 +224,11 @@ impl Line {
         }
     }
 
+    /// Whether it goes by how long ago the last run was.
+    pub(super) fn goes_by_runs(&self) -> bool {
+        matches!(self.pace, Pace::Every(_))
+    }
+
     /// A life that began by itself shortly before: the next run is so long after it. A run of our own begins when it is told.
     pub(super) fn began(&mut self, at: Tick, now: Now) {
         let (Pace::Every(span), Some((due, _))) = (&self.pace, self.past.coming) else { return };

@@ -8,6 +8,7 @@ mod rule;
 
 pub(crate) use book::{Begins, Book, Word};
 pub(crate) use line::{Now, Terms};
+#[cfg(test)]
 pub(crate) use memory::Memory;
 pub(crate) use rule::Rule;
 
