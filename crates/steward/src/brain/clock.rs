@@ -36,6 +36,11 @@ pub(super) struct Clock {
     closed: bool,
 }
 
+#[expect(deprecated, reason = "its successor is unsafe for the sake of descriptors that change; an alarm keeps its own until it is dropped")]
+fn open_alarm() -> io::Result<AsyncFd<Alarm>> {
+    AsyncFd::with_interest(Alarm::new()?, Interest::READABLE)
+}
+
 fn both() -> Now {
     Now { tick: now(), wall: Wall(wall_ms()) }
 }
@@ -77,7 +82,7 @@ impl Clock {
             return;
         }
         if self.alarm.is_none() {
-            match Alarm::new().and_then(|alarm| AsyncFd::register_with_interest(alarm, Interest::READABLE)) {
+            match open_alarm() {
                 Ok(alarm) => (self.alarm, self.set, self.blind) = (Some(alarm), None, None),
                 Err(error) => return self.go_blind(&error),
             }
