@@ -28,5 +28,6 @@ mod sweep;
 mod time;
 mod track;
 mod usage;
+mod watch;
 
 pub use entry::main;

@@ -36,7 +36,10 @@ pub(super) struct Clock {
     closed: bool,
 }
 
-#[expect(deprecated, reason = "its successor is unsafe for the sake of descriptors that change; an alarm keeps its own until it is dropped")]
+#[expect(
+    deprecated,
+    reason = "its successor is unsafe for the sake of descriptors that change; an alarm keeps its own until it is dropped"
+)]
 fn open_alarm() -> io::Result<AsyncFd<Alarm>> {
     AsyncFd::with_interest(Alarm::new()?, Interest::READABLE)
 }
@@ -109,6 +112,7 @@ impl Brain {
     /// What is wished has changed: whatever begins apps by itself follows those that are to run.
     pub(super) fn follow_wishes(&mut self) {
         self.follow_clock();
+        self.follow_files();
     }
 
     fn follow_clock(&mut self) {
@@ -150,7 +154,9 @@ impl Brain {
                 Ok(()) => self.clock.failing = false,
                 Err(error) => {
                     if !std::mem::replace(&mut self.clock.failing, true) {
-                        say!("failed to write store/schedule: {error}; jobs run on, and it is tried again with each time that comes");
+                        say!(
+                            "failed to write store/schedule: {error}; jobs run on, and it is tried again with each time that comes"
+                        );
                     }
                 }
             }
@@ -162,7 +168,8 @@ impl Brain {
                 Word::LeftOut { begins, at } => self.note_left_out(&app, begins, at),
                 Word::Unknown { why } => {
                     say!("{app}: {why}; nothing is due by it");
-                    let entry = Entry { app: Some(app.to_string()), event: "schedule.failed", reason: Some(why), ..Entry::default() };
+                    let entry =
+                        Entry { app: Some(app.to_string()), event: "schedule.failed", reason: Some(why), ..Entry::default() };
                     self.journal.write(entry, wall_ms());
                 }
             }
@@ -171,7 +178,8 @@ impl Brain {
     }
 
     fn note_left_out(&mut self, app: &AppName, begins: Begins, at: Wall) {
-        let (what, key) = if begins == Begins::Run { ("run", "catch_up is off") } else { ("restart", "restarts are not made up for") };
+        let (what, key) =
+            if begins == Begins::Run { ("run", "catch_up is off") } else { ("restart", "restarts are not made up for") };
         let when = crate::time::rfc3339(at.0);
         let reason = format!("the {what} of {when} was missed and is left out ({key}); others may have followed it");
         let data = json!({ "at": at.0, "what": what });
@@ -191,8 +199,9 @@ fn began(engine: &Engine, slot: &SlotRef) -> Option<Tick> {
     view.since.into_iter().chain(view.runs.last().map(|run| run.at)).max()
 }
 
-/// Whether the clock can follow these at all.
+/// Whether what begins apps by itself can be followed at all.
 pub(super) fn check(definitions: &[Definition]) -> Result<(), Problem> {
+    super::watch::check(definitions)?;
     for Definition { spec, .. } in definitions {
         let AppSpec { name, schedule, cron_restart, .. } = spec;
         let schedule = schedule.as_ref().map(|schedule| ("schedule", Terms::of(schedule)));

@@ -12,6 +12,7 @@ mod run;
 mod show;
 mod start;
 mod upgrade;
+mod watch;
 mod wishes;
 
 pub(crate) use run::{Brain, Identity, Leave};

@@ -6,6 +6,7 @@
 use super::clock::Clock;
 use super::errand::Errands;
 use super::upgrade::{Upgrade, copied};
+use super::watch::Watch;
 use crate::call::Call;
 use crate::hush::Hush;
 use crate::journal::Journal;
@@ -75,6 +76,8 @@ pub(crate) struct Brain {
     pub(super) effects: Vec<Effect>,
     /// What the clock begins.
     pub(super) clock: Clock,
+    /// What changed files begin.
+    pub(super) watch: Watch,
     pub(super) searches: Searches,
     pub(super) tracker: Tracker,
     pub(super) keys: VecDeque<(String, u64)>,
@@ -191,6 +194,7 @@ impl Brain {
                 }
                 kept = copied(&mut self.upgrade) => self.take_copied(kept),
                 () = self.clock.rings() => self.look_at_clock(),
+                (app, word) = self.watch.hears() => self.take_change(app, word),
                 () = asked() => return Leave::Asked,
                 () = doze => self.time_passed(),
                 call = calls.recv(), if calls_open => match call {

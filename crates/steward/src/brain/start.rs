@@ -3,6 +3,7 @@
 use super::clock::Clock;
 use super::errand::Errands;
 use super::run::{Brain, Ending, Identity, RECONCILE};
+use super::watch::Watch;
 use crate::birth::slot_in;
 use crate::home::{EVENTS, STOPPED, STORE, clear_stale_lives};
 use crate::hush::Hush;
@@ -69,6 +70,7 @@ impl Brain {
             told,
             effects: Vec::new(),
             clock,
+            watch: Watch::new(),
             searches: Searches::default(),
             tracker: Tracker::default(),
             keys: VecDeque::new(),

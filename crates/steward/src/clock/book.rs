@@ -147,7 +147,8 @@ impl Book {
     pub(crate) fn look(&mut self, now: Now, began: impl Fn(&AppName) -> Option<Tick>) -> Vec<(AppName, Word)> {
         let set = self.was_set(now);
         let mut said = Vec::new();
-        let keys: Vec<_> = self.lines.iter().filter(|(_, (_, line))| set || line.is_due(now)).map(|(key, _)| key.clone()).collect();
+        let keys: Vec<_> =
+            self.lines.iter().filter(|(_, (_, line))| set || line.is_due(now)).map(|(key, _)| key.clone()).collect();
         for key in keys {
             if let Some((_, line)) = self.lines.get_mut(&key).filter(|(_, line)| line.goes_by_runs()) {
                 began(&key.0).into_iter().for_each(|at| line.began(at, now));

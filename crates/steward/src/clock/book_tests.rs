@@ -50,7 +50,16 @@ impl Scene {
     fn at(text: &str) -> Scene {
         let wall = Wall(text.parse::<Timestamp>().expect("a time").as_millisecond());
         let now = Now { tick: Tick(1_000_000_000_000), wall };
-        Scene { book: Book::new("home", "b0", None), specs: Vec::new(), memory: None, now, boot: 0, writes: 0, began: None, wakes: 0 }
+        Scene {
+            book: Book::new("home", "b0", None),
+            specs: Vec::new(),
+            memory: None,
+            now,
+            boot: 0,
+            writes: 0,
+            began: None,
+            wakes: 0,
+        }
     }
 
     fn job(mut self, schedule: Schedule) -> Scene {

@@ -52,7 +52,9 @@ pub(crate) fn check(patterns: &[String]) -> Result<(), String> {
 fn own(base: &Path, root: &Path, patterns: &[String]) -> Result<Gitignore, String> {
     let mut builder = GitignoreBuilder::new(base);
     // Who watches within such a folder means it.
-    let inside = |pattern: &str| root.components().any(|part| Some(part.as_os_str()) == Path::new(pattern.trim_end_matches('/')).file_name());
+    let inside = |pattern: &str| {
+        root.components().any(|part| Some(part.as_os_str()) == Path::new(pattern.trim_end_matches('/')).file_name())
+    };
     let common = COMMON.iter().copied().filter(|pattern| !pattern.ends_with('/') || !inside(pattern));
     for pattern in common.chain(patterns.iter().map(String::as_str)) {
         builder.add_line(None, pattern).map_err(|error| format!("`{pattern}` is no pattern: {error}"))?;
@@ -75,7 +77,8 @@ impl Rules {
             logs: wanted.logs.clone(),
             home: wanted.home.clone(),
         };
-        let folders: Vec<PathBuf> = root.ancestors().skip(1).take_while(|folder| below && folder.starts_with(&rules.top)).map(Path::to_owned).collect();
+        let folders: Vec<PathBuf> =
+            root.ancestors().skip(1).take_while(|folder| below && folder.starts_with(&rules.top)).map(Path::to_owned).collect();
         folders.iter().for_each(|folder| rules.read(folder));
         rules
     }
@@ -105,7 +108,10 @@ impl Rules {
             return counts;
         }
         let folders = path.ancestors().skip(1).take_while(|folder| folder.starts_with(&self.top));
-        folders.filter_map(|folder| self.files.get(folder)).find_map(|patterns| verdict(patterns, path, is_folder)).unwrap_or(true)
+        folders
+            .filter_map(|folder| self.files.get(folder))
+            .find_map(|patterns| verdict(patterns, path, is_folder))
+            .unwrap_or(true)
     }
 
     /// The same of a path of which nothing is known about its parents.
@@ -161,12 +167,39 @@ mod tests {
         rules.read(cwd);
         rules.read(&cwd.join("src"));
         let left_out = [
-            "x.tmp", "dist/", "notes.md", ".git/", "src/.git/", "log/web.log", "log/web.log.1", "log/web.log.2.gz", "log/web.log.idx", "home/x",
-            "home/", "a/b/", "x.swp", "src/local.js", "src/__pycache__/", "src/node_modules/", "x.js~",
+            "x.tmp",
+            "dist/",
+            "notes.md",
+            ".git/",
+            "src/.git/",
+            "log/web.log",
+            "log/web.log.1",
+            "log/web.log.2.gz",
+            "log/web.log.idx",
+            "home/x",
+            "home/",
+            "a/b/",
+            "x.swp",
+            "src/local.js",
+            "src/__pycache__/",
+            "src/node_modules/",
+            "x.js~",
         ];
         let counted = [
-            "x.js", "src/x.js", "src/x.tmp", "keep.tmp", "README.md", "node_modules/", "log/web.log2", "log/other.log", "src/dist/", "src/a/b/",
-            "local.js", "homely", "dist", ".gitignore",
+            "x.js",
+            "src/x.js",
+            "src/x.tmp",
+            "keep.tmp",
+            "README.md",
+            "node_modules/",
+            "log/web.log2",
+            "log/other.log",
+            "src/dist/",
+            "src/a/b/",
+            "local.js",
+            "homely",
+            "dist",
+            ".gitignore",
         ];
         let counts = |path: &str| rules.counts(&cwd.join(path), path.ends_with('/'));
         assert_eq!(left_out.into_iter().filter(|path| counts(path)).collect::<Vec<_>>(), [""; 0]);
@@ -190,7 +223,10 @@ mod tests {
         assert!(rules.counts(&inside.join("index.js"), false));
         let root = cwd.join("build");
         let rules = Rules::new(&wanted(cwd, &[]), &root);
-        assert!(rules.counts_all_the_way(&root.join("x.js")) && !rules.counts(&root.join("x.env"), false), "of its parents it knows");
+        assert!(
+            rules.counts_all_the_way(&root.join("x.js")) && !rules.counts(&root.join("x.env"), false),
+            "of its parents it knows"
+        );
     }
 
     #[test]
