@@ -201,7 +201,7 @@ mod tests {
             "dist",
             ".gitignore",
         ];
-        let counts = |path: &str| rules.counts(&cwd.join(path), path.ends_with('/'));
+        let counts = |path: &str| rules.counts(&cwd.join(path.trim_end_matches('/')), path.ends_with('/'));
         assert_eq!(left_out.into_iter().filter(|path| counts(path)).collect::<Vec<_>>(), [""; 0]);
         assert_eq!(counted.into_iter().filter(|path| !counts(path)).collect::<Vec<_>>(), [""; 0]);
         assert!(!rules.counts_all_the_way(&cwd.join("dist/deep/x.js")));
@@ -231,8 +231,8 @@ mod tests {
 
     #[test]
     fn wrong_patterns_are_said() {
-        let error = check(&["fine".to_owned(), "a[".to_owned()]).expect_err("wrong");
-        assert!(error.contains("`a[` is no pattern"), "{error}");
+        let error = check(&["fine".to_owned(), "[z-a]".to_owned()]).expect_err("wrong");
+        assert!(error.contains("`[z-a]` is no pattern"), "{error}");
         assert_eq!(check(&["**/x".to_owned(), "!y".to_owned()]), Ok(()));
     }
 }

@@ -178,7 +178,8 @@ impl Watched {
     /// Anything may have happened.
     pub(super) fn lost(&mut self, folders: &mut Folders, say: &mut dyn FnMut(Word)) {
         if self.poll.is_none() {
-            for at in 0..self.roots.len() {
+            // What was not there is looked for anyway.
+            for at in (0..self.roots.len()).filter(|at| self.roots[*at].there).collect::<Vec<_>>() {
                 self.renew_root(at, folders, say);
             }
         }
@@ -220,7 +221,10 @@ impl Watched {
             let done = self.enter(at, folder, false, folders);
             self.take(done, folders, say);
         }
-        if !self.roots[at].rules.counts(path, is_folder) {
+        let went = matches!(happened, Happened::Moved | Happened::Went);
+        let rules = &self.roots[at].rules;
+        // Nobody can say any more what it was, if it was not watched.
+        if !rules.counts(path, is_folder) || (went && !rules.counts(path, true)) {
             return;
         }
         match happened {
