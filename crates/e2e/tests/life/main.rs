@@ -1,7 +1,9 @@
 //! The life of an app, with the real programs: what it waits for, how it is known that it is ready and well, what it may use, when it
 //! runs, and what is told of it.
 
+mod clock;
 mod order;
+mod watch;
 
 use std::time::Duration;
 
