@@ -3,6 +3,7 @@
 
 mod clock;
 mod order;
+mod verbs;
 mod watch;
 
 use std::time::Duration;

@@ -114,12 +114,6 @@ impl Rules {
             .unwrap_or(true)
     }
 
-    /// The same of a path of which nothing is known about its parents.
-    pub(super) fn counts_all_the_way(&self, path: &Path) -> bool {
-        let parents = path.ancestors().skip(1).take_while(|folder| folder.starts_with(&self.root));
-        self.counts(path, false) && parents.into_iter().all(|folder| self.counts(folder, true))
-    }
-
     /// A log of the app, or what is made beside it: `x`, `x.1`, `x.2.gz`, `x.idx`, `x.1.gz.tmp`.
     fn is_log(&self, path: &Path) -> bool {
         self.logs.iter().any(|log| {
@@ -154,6 +148,12 @@ mod tests {
             home: cwd.join("home"),
             debounce: Duration::ZERO,
         }
+    }
+
+    /// Whether a path counts and every folder above it.
+    fn all_the_way(rules: &Rules, path: &Path) -> bool {
+        let mut parents = path.ancestors().skip(1).take_while(|folder| folder.starts_with(&rules.root));
+        rules.counts(path, false) && parents.all(|folder| rules.counts(folder, true))
     }
 
     #[test]
@@ -204,8 +204,8 @@ mod tests {
         let counts = |path: &str| rules.counts(&cwd.join(path.trim_end_matches('/')), path.ends_with('/'));
         assert_eq!(left_out.into_iter().filter(|path| counts(path)).collect::<Vec<_>>(), [""; 0]);
         assert_eq!(counted.into_iter().filter(|path| !counts(path)).collect::<Vec<_>>(), [""; 0]);
-        assert!(!rules.counts_all_the_way(&cwd.join("dist/deep/x.js")));
-        assert!(rules.counts_all_the_way(&cwd.join("src/deep/x.js")));
+        assert!(!all_the_way(&rules, &cwd.join("dist/deep/x.js")));
+        assert!(all_the_way(&rules, &cwd.join("src/deep/x.js")));
         fs::remove_file(cwd.join("src/.gitignore")).expect("removed");
         rules.read(&cwd.join("src"));
         assert!(rules.counts(&cwd.join("src/local.js"), false));
@@ -223,10 +223,7 @@ mod tests {
         assert!(rules.counts(&inside.join("index.js"), false));
         let root = cwd.join("build");
         let rules = Rules::new(&wanted(cwd, &[]), &root);
-        assert!(
-            rules.counts_all_the_way(&root.join("x.js")) && !rules.counts(&root.join("x.env"), false),
-            "of its parents it knows"
-        );
+        assert!(all_the_way(&rules, &root.join("x.js")) && !rules.counts(&root.join("x.env"), false), "of its parents it knows");
     }
 
     #[test]
