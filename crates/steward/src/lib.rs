@@ -2,12 +2,14 @@
 //!
 //! A shell around the engine (`brain`: one owner, one loop) with its ways out and in: the keeper's line (`keeper_link`), the link to the
 //! scribe (`scribe_link`), the state files (`store`), the event journal (`journal`), looks at /proc (`sweep`), and the door (`http`) whose
-//! handlers only ask (`call`). Pure parts beside it: selectors (`select`), operations on their way (`track`), names in commands (`fill`).
+//! handlers only ask (`call`). Pure parts beside it: selectors (`select`), operations on their way (`track`), names in commands (`fill`),
+//! what the clock begins (`clock`); and changed files, on a thread of their own (`watch`).
 //! [`main`] is the program; a start, a crash and an upgrade take the same path (`brain::start`).
 
 mod birth;
 mod brain;
 mod call;
+mod clock;
 mod entry;
 mod fill;
 mod home;
@@ -30,5 +32,6 @@ mod sweep;
 mod time;
 mod track;
 mod usage;
+mod watch;
 
 pub use entry::main;

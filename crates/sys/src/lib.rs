@@ -16,6 +16,8 @@ mod tree;
 pub mod account;
 /// Control groups: a kernel-held box around a life.
 pub mod cgroup;
+/// An alarm on the wall clock.
+pub mod alarm;
 /// Clocks and the identity of this boot.
 pub mod clock;
 /// Becoming a daemon, and starting the keeper.

@@ -2,8 +2,10 @@
 //! runs, and what is told of it.
 
 mod limits;
+mod clock;
 mod order;
 mod verbs;
+mod watch;
 
 use std::time::Duration;
 

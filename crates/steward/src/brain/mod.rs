@@ -2,6 +2,7 @@
 
 mod ask;
 mod bounds;
+mod clock;
 mod errand;
 mod hear;
 mod keeping;
@@ -16,6 +17,7 @@ mod show;
 mod signals;
 mod start;
 mod upgrade;
+mod watch;
 mod wishes;
 
 pub(crate) use run::{Brain, Identity, Leave};

@@ -11,6 +11,7 @@ const INSTANCES: u32 = 1000;
 impl Brain {
     /// No name twice, none that is being deleted, none that is also the name of a slot.
     pub(super) fn check_names(&self, definitions: &[Definition]) -> Result<(), Problem> {
+        super::clock::check(definitions)?;
         let invalid = |detail: String| Problem::new(422, "invalid_request", detail);
         let mut sizes: BTreeMap<&str, u32> = BTreeMap::new();
         for app in self.store.state().apps.iter().filter(|app| !app.deleting) {

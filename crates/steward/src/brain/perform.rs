@@ -68,6 +68,7 @@ impl Brain {
 
     fn persist(&mut self, note: StoreNote) {
         let gone = matches!(note, StoreNote::Gone { .. });
+        let stopped = matches!(note, StoreNote::Stopped { .. });
         let act = match note {
             StoreNote::Errored { slot, why } => Act::Errored { slot, why },
             StoreNote::Reserve { until } => Act::Reserve { until },
@@ -83,6 +84,9 @@ impl Brain {
         // Its files count no more.
         if gone {
             self.say_budget();
+        }
+        if stopped {
+            self.follow_wishes();
         }
     }
 

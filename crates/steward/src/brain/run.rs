@@ -4,8 +4,10 @@
 //! anybody: what takes time is a state with a deadline.
 
 use super::bounds::Bounds;
+use super::clock::Clock;
 use super::errand::Errands;
 use super::upgrade::{Upgrade, copied};
+use super::watch::Watch;
 use crate::call::Call;
 use crate::hush::Hush;
 use crate::journal::Journal;
@@ -73,6 +75,10 @@ pub(crate) struct Brain {
     /// What they told.
     pub(super) told: mpsc::UnboundedReceiver<Event>,
     pub(super) effects: Vec<Effect>,
+    /// What the clock begins.
+    pub(super) clock: Clock,
+    /// What changed files begin.
+    pub(super) watch: Watch,
     pub(super) searches: Searches,
     pub(super) tracker: Tracker,
     pub(super) keys: VecDeque<(String, u64)>,
@@ -194,6 +200,8 @@ impl Brain {
                 }
                 happened = self.bounds.next() => self.take_bounds(happened),
                 kept = copied(&mut self.upgrade) => self.take_copied(kept),
+                () = self.clock.rings() => self.look_at_clock(),
+                (app, word) = self.watch.hears() => self.take_change(app, word),
                 () = asked() => return Leave::Asked,
                 () = doze => self.time_passed(),
                 call = calls.recv(), if calls_open => match call {
@@ -241,7 +249,7 @@ impl Brain {
             Ending::Not | Ending::Over => None,
         };
         let upgrade = self.upgrade_deadline();
-        let others = [self.errands.deadline(), self.hush.deadline(), self.bounds.deadline()];
+        let others = [self.errands.deadline(), self.hush.deadline(), self.bounds.deadline(), self.clock.deadline()];
         [self.engine.deadline(), self.searches.deadline(), self.tracker.deadline(), ending, self.reconciling, upgrade]
             .into_iter()
             .chain(others)
@@ -255,6 +263,7 @@ impl Brain {
             self.happenings.push_back(Event::TimePassed);
         }
         self.late_errands(now);
+        self.clock_time(now);
         self.say_losses();
         self.bounds_time(now);
         self.upgrade_time();

@@ -57,8 +57,7 @@ impl Brain {
         let slots: Vec<SlotDetail> = self.engine.slots().into_iter().filter(|view| view.slot.app == name).map(detail).collect();
         let next_restart_at = slots.iter().filter_map(|slot| slot.next_restart_at).min();
         let depends_on = stored.definition.spec.depends_on.iter().map(|need| self.dependency(need)).collect();
-        // Of the schedule's next time the engine knows nothing.
-        let next_run_at = None;
+        let next_run_at = self.next_run(&name).map(|at| at.0);
         Ok(AppDetail { app: name.to_string(), spec, slots, next_restart_at, next_run_at, depends_on, last_events: Vec::new() })
     }
 

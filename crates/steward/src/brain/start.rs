@@ -1,8 +1,10 @@
 //! The start: what was wished, what lived, what the keeper says. Cold start, crash and upgrade take this one path.
 
 use super::bounds::Bounds;
+use super::clock::Clock;
 use super::errand::Errands;
 use super::run::{Brain, Ending, Identity, RECONCILE};
+use super::watch::Watch;
 use crate::birth::slot_in;
 use crate::home::{EVENTS, STOPPED, STORE, clear_stale_lives};
 use crate::hush::Hush;
@@ -55,6 +57,7 @@ impl Brain {
         }
         let (tell, told) = mpsc::unbounded_channel();
         let bounds = Bounds::new(&me.home);
+        let clock = Clock::new(&me.home, &me.boot);
         let mut brain = Brain {
             me,
             engine: Engine::new(epoch),
@@ -68,6 +71,8 @@ impl Brain {
             tell,
             told,
             effects: Vec::new(),
+            clock,
+            watch: Watch::new(),
             searches: Searches::default(),
             tracker: Tracker::default(),
             keys: VecDeque::new(),
@@ -102,6 +107,7 @@ impl Brain {
         for said in later {
             brain.take_event(said);
         }
+        brain.follow_wishes();
         brain.settle();
         Ok(Some(brain))
     }

@@ -110,6 +110,7 @@ impl Brain {
             }
         }
         self.say_budget();
+        self.follow_wishes();
         if settings {
             self.open_own_log();
         }
@@ -140,6 +141,7 @@ impl Brain {
         let slots = self.engine.slots().into_iter().filter(|view| view.instance.is_some());
         let goals = slots.map(|view| (view.slot, Goal::Stop)).collect();
         self.shutdown = Some(id);
+        self.follow_wishes();
         let heard = self.tracker.begin(id, Track { kind: OperationKind::Shutdown, slots: goals, apply: None });
         self.happenings.push_back(Event::Asked(Ask::Shutdown));
         Ok(heard)
@@ -177,7 +179,8 @@ impl Brain {
         let defined = self.defined(definition, true, &mut next_id);
         let next = self.engine.next_instance();
         let ready = must_be_ready(&defined.definition.spec);
-        let goals = slots_of(&defined).map(|slot| (slot, Goal::Run { floor: next, patient: false, ready })).collect();
+        let begun = slots_of(&defined).filter(|_| begins_at_once(&defined.definition.spec));
+        let goals = begun.map(|slot| (slot, Goal::Run { floor: next, patient: false, ready })).collect();
         let asks = vec![ask_define(&defined)];
         Ok(Plan {
             kind: OperationKind::Start,
@@ -205,6 +208,7 @@ impl Brain {
             let same = known.is_some_and(|known| same_spec(&known.definition.spec, &definition.spec));
             let runs = known.is_some_and(|known| known.running);
             let mut renewed = false;
+            let mut begins = !same && begins_at_once(&definition.spec) || definition.spec.schedule.is_none();
             if !same {
                 renewed = known.is_some_and(|known| !known.definition.spec.same_process(&definition.spec));
                 let defined = self.defined(definition, autostart || runs, &mut next_id);
@@ -215,11 +219,12 @@ impl Brain {
                 let target = StoredTarget { app: name.clone(), slots: None };
                 asks.push(Ask::Start(Target::from(&target)));
                 start.push(target);
+                begins = true;
                 changed.push(name.to_string());
             } else {
                 unchanged.push(name.to_string());
             }
-            if autostart || (runs && !same) {
+            if begins && (autostart || (runs && !same)) {
                 goals.extend((0..instances).map(|index| {
                     let slot = SlotRef::new(&name, index);
                     let floor = if renewed { next } else { floor_of_start(self.engine.slot(&slot).as_ref(), next) };
@@ -309,6 +314,11 @@ impl Brain {
         }
         Defined { definition: Arc::new(definition), generation, run, slot_ids, slot_wishes: BTreeMap::new() }
     }
+}
+
+/// Whether it is begun when it is defined: a job waits for its time, unless it says otherwise.
+fn begins_at_once(spec: &AppSpec) -> bool {
+    spec.schedule.as_ref().is_none_or(|job| job.run_at_start)
 }
 
 /// Equal in everything but where the values came from.

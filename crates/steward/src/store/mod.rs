@@ -3,8 +3,9 @@
 //! `store/operations` holds what was wished: one line, one write and one fsync for an operation, however many apps it touches.
 //! `store/snapshot` is the same thing compacted: lines that replay to the same state. `store/lives` is the journal of lives, without
 //! fsync: only the death of a process must not lose it. Every line carries a checksum, so what is damaged is told from what is not, and
-//! the rest still counts.
+//! the rest still counts. `store/schedule` is what the clock has begun, one line that is replaced as a whole.
 
+mod book;
 mod disk;
 mod frame;
 mod lives;
@@ -12,6 +13,7 @@ mod record;
 mod state;
 mod writers;
 
+pub(crate) use book::{recall_times, remember_times};
 pub(crate) use disk::{SaveError, Store};
 pub(crate) use lives::{LivesJournal, Remembered};
 pub(crate) use record::{Act, Defined, Goal, StoredTarget, Track};

@@ -55,6 +55,12 @@ impl StoredApp {
         &self.definition.spec.name
     }
 
+    /// Whether any slot of it is wished to run.
+    pub(crate) fn is_wanted(&self) -> bool {
+        let wished = |index: u32| self.slot_wishes.get(&index).copied().unwrap_or(self.running);
+        !self.deleting && (0..self.definition.spec.instances).any(wished)
+    }
+
     /// Ids of the slots that it has now.
     pub(crate) fn live_slot_ids(&self) -> BTreeMap<u32, SlotId> {
         let instances = self.definition.spec.instances;
