@@ -12,6 +12,8 @@ mod exec;
 mod text;
 mod tree;
 
+/// Whose process has accepted a connection.
+pub mod acceptor;
 /// Clocks and the identity of this boot.
 pub mod clock;
 /// Becoming a daemon, and starting the keeper.
