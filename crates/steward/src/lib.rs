@@ -20,6 +20,7 @@ mod logfile;
 mod note;
 mod preflight;
 mod previous;
+mod probe;
 mod scribe_link;
 mod select;
 mod store;
