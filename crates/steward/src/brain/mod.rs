@@ -5,6 +5,7 @@ mod errand;
 mod hear;
 mod keeping;
 mod listen;
+mod listen_log;
 mod perform;
 mod probe;
 mod run;

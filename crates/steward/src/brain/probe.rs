@@ -46,7 +46,7 @@ impl Probes {
 impl Brain {
     /// Asks a life, beside the loop.
     pub(super) fn probe(&mut self, instance: InstanceId, number: u64, check: Check, timeout: Duration) {
-        let tell = |outcome| Event::Probed { instance, number, outcome };
+        let tell = move |outcome| Event::Probed { instance, number, outcome };
         let Some(life) = self.lives.remembered().lives.get(&instance) else {
             return self.happenings.push_back(tell(Outcome::Bad("nothing is known of it".to_owned())));
         };

@@ -4,6 +4,8 @@
 //! anybody: what takes time is a state with a deadline.
 
 use super::errand::Errands;
+use super::listen_log::LogListeners;
+use super::probe::Probes;
 use super::upgrade::{Upgrade, copied};
 use crate::call::Call;
 use crate::hush::Hush;
@@ -72,6 +74,8 @@ pub(crate) struct Brain {
     /// What they told.
     pub(super) told: mpsc::UnboundedReceiver<Event>,
     pub(super) effects: Vec<Effect>,
+    pub(super) probes: Probes,
+    pub(super) log_listeners: LogListeners,
     pub(super) searches: Searches,
     pub(super) tracker: Tracker,
     pub(super) keys: VecDeque<(String, u64)>,

@@ -1,6 +1,8 @@
 //! The start: what was wished, what lived, what the keeper says. Cold start, crash and upgrade take this one path.
 
 use super::errand::Errands;
+use super::listen_log::LogListeners;
+use super::probe::Probes;
 use super::run::{Brain, Ending, Identity, RECONCILE};
 use crate::birth::slot_in;
 use crate::home::{EVENTS, STOPPED, STORE, clear_stale_lives};
@@ -66,6 +68,8 @@ impl Brain {
             tell,
             told,
             effects: Vec::new(),
+            probes: Probes::default(),
+            log_listeners: LogListeners::default(),
             searches: Searches::default(),
             tracker: Tracker::default(),
             keys: VecDeque::new(),

@@ -171,5 +171,5 @@ fn unreached(address: &str, error: &io::Error) -> Outcome {
 
 /// The system's words without their number.
 pub(super) fn plain(error: &io::Error) -> String {
-    error.raw_os_error().map_or_else(|| error.to_string(), sys::errno::text).to_lowercase()
+    error.raw_os_error().map_or_else(|| error.to_string(), |number| sys::errno::text(number).to_lowercase())
 }

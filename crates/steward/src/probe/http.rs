@@ -14,6 +14,7 @@ use std::error::Error as _;
 use std::future::{pending, poll_fn};
 use std::io;
 use std::pin::Pin;
+use std::sync::OnceLock;
 use tokio::net::TcpStream;
 
 /// So much of a body is read; no more counts.
@@ -49,7 +50,9 @@ impl Asking {
         let (stream, ends) = self.connect(&address).await?.split();
         let mut builder = Builder::new();
         builder.max_buf_size(HEAD.0).max_headers(HEAD.1);
-        let wrong = |error: hyper::Error| Outcome::Bad(in_words(&error, &address));
+        // What was wrong with the connection, which who waits for the answer is not always told.
+        let broken = OnceLock::new();
+        let wrong = |error: hyper::Error| Outcome::Bad(in_words(&[Some(&error), broken.get()], &address));
         let shaken = builder.handshake::<_, String>(TokioIo::<TcpStream>::new(stream)).await;
         let (mut sender, connection) = shaken.map_err(wrong)?;
         let answer = async {
@@ -60,9 +63,10 @@ impl Asking {
             }
             self.judge_answer(get, response).await
         };
-        // The connection moves the bytes; what is wrong with it is told to who waits for the answer.
         let moved = async {
-            let _ = connection.await;
+            if let Err(error) = connection.await {
+                let _ = broken.set(error);
+            }
             pending::<Infallible>().await
         };
         tokio::select! {
@@ -154,18 +158,17 @@ fn request(get: &Get) -> Result<(String, Request<String>), String> {
 }
 
 /// What was wrong with the answer.
-fn in_words(error: &hyper::Error, address: &str) -> String {
-    if error.is_parse_too_large() {
+fn in_words(errors: &[Option<&hyper::Error>], address: &str) -> String {
+    let any = |is: fn(&hyper::Error) -> bool| errors.iter().flatten().any(|error| is(error));
+    if any(hyper::Error::is_parse_too_large) {
         return format!("the head of its answer is larger than {} KiB or has more than {} headers", HEAD.0 >> 10, HEAD.1);
     }
-    if error.is_parse() {
+    if any(hyper::Error::is_parse) {
         return "its answer is not HTTP/1.1".to_owned();
     }
-    let cause = error.source().and_then(|source| source.downcast_ref::<io::Error>());
-    match cause {
+    match errors.iter().flatten().find_map(|error| error.source()?.downcast_ref::<io::Error>()) {
         Some(cause) if cause.kind() == io::ErrorKind::ConnectionReset => format!("connection reset by {address}"),
         Some(cause) if cause.raw_os_error().is_some() => plain(cause),
-        _ if error.is_incomplete_message() || error.is_closed() || error.is_canceled() => "closed without an answer".to_owned(),
-        _ => error.to_string(),
+        _ => "closed without an answer".to_owned(),
     }
 }
