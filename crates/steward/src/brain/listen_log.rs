@@ -150,3 +150,88 @@ fn read(merge: &mut Merge, instance: InstanceId, regex: &Regex) -> Read {
     }
     Read::Nothing
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::{AppName, IndexFlags, IndexRecord, LogFormat, SlotRef, Stream, Tick, Wall};
+    use std::io::Write;
+    use tokio::sync::broadcast;
+
+    struct Scene {
+        folder: tempfile::TempDir,
+        grew: broadcast::Sender<std::sync::Arc<str>>,
+    }
+
+    impl Scene {
+        fn new() -> Scene {
+            Scene { folder: tempfile::tempdir().expect("tempdir"), grew: broadcast::channel(16).0 }
+        }
+
+        fn path(&self) -> String {
+            self.folder.path().join("log").to_string_lossy().into_owned()
+        }
+
+        /// Appends as the scribe does, and hints at it.
+        fn write(&self, life: u64, text: &str) {
+            let append = |path: String, bytes: &[u8]| {
+                let file = std::fs::OpenOptions::new().append(true).create(true).open(path);
+                file.and_then(|mut file| file.write_all(bytes)).expect("written");
+            };
+            let offset = std::fs::metadata(self.path()).map_or(0, |meta| meta.len());
+            append(self.path(), text.as_bytes());
+            let (flags, tick) = (IndexFlags::default(), Tick(offset));
+            let record = IndexRecord { offset, wall: Wall(0), tick, instance: InstanceId(life), flags };
+            append(model::beside::index_path(&self.path()), &record.encode());
+            let _ = self.grew.send(self.path().into());
+        }
+
+        fn search(&self, life: u64, pattern: &str) -> tokio::task::JoinHandle<bool> {
+            let app: AppName = "web".parse().expect("a name");
+            let (slot, stream) = (SlotRef::new(&app, 0), Some(Stream::Out));
+            let source = Source { slot, stream, path: self.path(), format: LogFormat::Raw, shared: false };
+            let regex = Regex::new(pattern).expect("an expression");
+            let (pool, grown) = (Pool::default(), self.grew.subscribe());
+            tokio::spawn(Search { instance: InstanceId(life), sources: vec![source], regex, pool, grown }.run())
+        }
+    }
+
+    async fn ends(task: tokio::task::JoinHandle<bool>) -> bool {
+        let task = tokio::time::timeout(Duration::from_secs(20), task);
+        task.await.expect("it ends").expect("no panic")
+    }
+
+    #[tokio::test]
+    async fn the_line_is_found_whenever_it_was_printed() {
+        let scene = Scene::new();
+        scene.write(1, "starting\nlistening on 80\n");
+        // Nobody listened when it was printed.
+        assert!(ends(scene.search(1, "^listening on [0-9]+$")).await);
+        let later = scene.search(1, "^reload");
+        scene.write(1, "more\n");
+        scene.write(1, "reloaded\n");
+        assert!(ends(later).await);
+    }
+
+    #[tokio::test]
+    async fn the_line_of_a_predecessor_is_not_its_own() {
+        let scene = Scene::new();
+        scene.write(1, "listening\n");
+        scene.write(2, "starting\n");
+        let task = scene.search(2, "listening");
+        scene.write(1, "listening still\n");
+        // A line that only this life could be looked through for.
+        assert!(ends(scene.search(2, "starting")).await);
+        assert!(!task.is_finished());
+        scene.write(2, "listening at last\n");
+        assert!(ends(task).await);
+    }
+
+    #[tokio::test]
+    async fn a_steward_that_ends_waits_for_nothing() {
+        let scene = Scene::new();
+        let task = scene.search(1, "never");
+        drop(scene.grew);
+        assert!(!ends(task).await);
+    }
+}
