@@ -11,7 +11,7 @@ use crate::probe::Pool;
 use engine::{Event, Word};
 use logs::{Found, Merge, Query, Source};
 use model::InstanceId;
-use regex_lite::{Regex, RegexBuilder};
+use regex_lite::Regex;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use tokio::sync::broadcast::error::RecvError;
@@ -23,8 +23,6 @@ const LOOK: Duration = Duration::from_secs(1);
 const HOLD: Duration = Duration::from_millis(5);
 /// A reading ends after this time, so that others get their turn.
 const TURN: Duration = Duration::from_millis(20);
-/// A pattern may become a program of at most this size.
-const PROGRAM: usize = 1 << 20;
 
 /// Lives whose output is listened to.
 #[derive(Debug, Default)]
@@ -51,7 +49,7 @@ impl Brain {
         if self.log_listeners.has(instance, pattern) {
             return;
         }
-        let regex = match RegexBuilder::new(pattern).size_limit(PROGRAM).build() {
+        let regex = match Regex::new(pattern) {
             Ok(regex) => regex,
             Err(error) => return say!("{instance} cannot become ready: `{pattern}` is no regular expression: {error}"),
         };

@@ -59,7 +59,6 @@ impl Brain {
         let answer = move |outcome| _ = sender.send(tell(outcome));
         let task = match check {
             Check::Probe(Probe::Http { url, status, headers, body }) => {
-                let headers = headers.into_iter().map(|(name, value)| (name, fill(&value, &names))).collect();
                 let get = Get { url: fill(&url, &names), status, headers, body };
                 tokio::spawn(async move { answer(asking.http(&get).await) })
             }

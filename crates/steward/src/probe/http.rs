@@ -7,7 +7,7 @@ use hyper::client::conn::http1::Builder;
 use hyper::header::{HOST, HeaderName, HeaderValue, USER_AGENT};
 use hyper::{Request, Response, Uri};
 use hyper_util::rt::TokioIo;
-use regex_lite::RegexBuilder;
+use regex_lite::Regex;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::error::Error as _;
@@ -21,14 +21,12 @@ use tokio::net::TcpStream;
 const BODY: usize = 64 << 10;
 /// The head of an answer may have so many bytes, and so many headers.
 const HEAD: (usize, usize) = (64 << 10, 256);
-/// A pattern may become a program of at most this size.
-const PROGRAM: usize = 1 << 20;
 /// Characters of a pattern that are shown.
 const SHOWN: usize = 60;
 /// What is good where nothing is said.
 const GOOD: &[(u16, u16)] = &[(200, 399)];
 
-/// What to ask for, and what to expect: `model::Probe::Http` with every name filled in.
+/// What to ask for, and what to expect: `model::Probe::Http` with the names in its address filled in.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Get {
     pub(crate) url: String,
@@ -113,8 +111,7 @@ async fn beginning(mut body: Incoming) -> hyper::Result<Vec<u8>> {
 }
 
 fn found(pattern: &str, body: &[u8]) -> Result<bool, String> {
-    let built = RegexBuilder::new(pattern).size_limit(PROGRAM).build();
-    let pattern = built.map_err(|error| format!("`{}` is no regular expression: {error}", shown(pattern)))?;
+    let pattern = Regex::new(pattern).map_err(|error| format!("`{}` is no regular expression: {error}", shown(pattern)))?;
     Ok(pattern.is_match(&String::from_utf8_lossy(body)))
 }
 
