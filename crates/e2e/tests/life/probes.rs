@@ -4,7 +4,7 @@ use crate::SOON;
 use e2e::{App, House, Proc, app_file, wait_until};
 use std::net::TcpListener;
 
-/// A server that behaves as the first word of the file `mode` says, and notes every question. `until FILE` first waits for that file;
+/// A server that behaves as the first word of the file `mode` says, and notes who came and what was asked. `until FILE` first waits for that file;
 /// `share` lets others listen at the same address.
 const SERVER: &str = r#"
 import os, socket, sys, threading, time
@@ -77,6 +77,7 @@ def serve(peer):
 
 while True:
     peer, _ = server.accept()
+    note("came", str(os.getpid()))
     threading.Thread(target=serve, args=(peer,), daemon=True).start()
 "#;
 
@@ -220,10 +221,10 @@ fn ready_is_asked_of_the_new_life_itself() {
     let first = house.until_status("web-0", "ready", SOON);
     house.until_logged("web-1", "out", "starting", SOON);
     // The first one would answer for the second: it is connected to, again and again, and never asked.
-    let pid = first.pid.expect("it runs");
-    let handled = || connections(pid);
-    let before = handled();
-    wait_until(SOON, "the second is probed", || (handled() > before + 2).then_some(()));
+    let pid = first.pid.expect("it runs").to_string();
+    let came = || house.notes("came").iter().filter(|line| **line == pid).count();
+    let before = came();
+    wait_until(SOON, "the second has been probed", || (came() > before + 2).then_some(()));
     assert_eq!(house.slot("web-1").status.word(), "starting");
     assert!(house.notes("asked").iter().all(|line| line.ends_with("/0")), "{:?}", house.notes("asked"));
     house.write("go-1", "");
@@ -231,13 +232,6 @@ fn ready_is_asked_of_the_new_life_itself() {
     let asked = house.notes("asked");
     let own = format!("{} /1", second.pid.expect("it runs"));
     assert_eq!(asked.iter().filter(|line| line.ends_with("/1")).collect::<Vec<_>>(), [&own], "each by itself");
-}
-
-/// Threads that a server has begun, one for each connection: the highest number among them. Thread ids of a process grow.
-fn connections(pid: u32) -> usize {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let switches = text.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
-    switches.and_then(|number| number.trim().parse().ok()).unwrap_or_default()
 }
 
 /// Another app that runs may be what an app is asked through.
