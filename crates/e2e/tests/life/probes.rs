@@ -177,14 +177,9 @@ fn row_40_a_hostile_health_check() {
         let said = wait_until(SOON, &format!("{mode} is unhealthy"), || reasons(&house, "web", "unhealthy").get(before).cloned());
         assert!(said.starts_with(why), "{mode}: {said}");
         let row = house.slot("web-0");
-        assert_eq!((row.status.word(), row.health.as_deref(), row.pid), ("unhealthy", Some("unhealthy"), pid), "{mode}");
+        assert_eq!((row.status.word(), row.pid), ("unhealthy", pid), "{mode}");
         house.write("mode", "ok");
-        house.until(
-            "web-0",
-            SOON,
-            "is healthy again",
-            |row| row.status.word() == "ready" && row.health.as_deref() == Some("healthy"),
-        );
+        house.until_status("web-0", "ready", SOON);
     }
     assert_eq!(house.notes("most").last().map(String::as_str), Some("1"), "questions never overlap");
     assert_eq!(reasons(&house, "web", "healthy").len(), table.len());
