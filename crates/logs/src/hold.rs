@@ -44,7 +44,8 @@ impl Open {
         let has_record = newest.zip(written).is_none_or(|(record, file)| {
             let written = file.mtime().saturating_mul(1000).saturating_add(file.mtime_nsec() / 1_000_000);
             // What comes behind a line of the life that matters is told as its own, unless another record says otherwise.
-            held.life == Some(record.instance) || record.offset >= held.from && written <= record.wall.0.saturating_add(RECORD_EVERY_MS)
+            held.life == Some(record.instance)
+                || record.offset >= held.from && written <= record.wall.0.saturating_add(RECORD_EVERY_MS)
         });
         if has_record || Instant::now() >= held.until {
             self.held = None;

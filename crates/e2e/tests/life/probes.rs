@@ -1,8 +1,9 @@
 //! Readiness and health that are found out by asking, with a server in Python as the app.
 
 use crate::SOON;
-use e2e::{App, House, Proc, app_file, wait_until};
+use e2e::{App, Disk, House, Pause, Proc, app_file, is_root, skip, wait_until};
 use std::net::TcpListener;
+use std::time::Duration;
 
 /// A server that behaves as the first word of the file `mode` says, and notes who came and what was asked. `until FILE` first waits for that file;
 /// `share` lets others listen at the same address.
@@ -191,7 +192,9 @@ fn an_unhealthy_life_is_replaced_by_another() {
     let house = House::new();
     let port = free_port();
     house.write("mode", "ok");
-    let check = format!("healthcheck = {{ http = \"http://127.0.0.1:{port}/\", interval = \"100ms\", timeout = \"300ms\", failures = 2 }}");
+    let check = format!(
+        "healthcheck = {{ http = \"http://127.0.0.1:{port}/\", interval = \"100ms\", timeout = \"300ms\", failures = 2 }}"
+    );
     begin(&house, &[server(&house, "web", port, "").with(&check)]);
     let first = house.until_status("web-0", "ready", SOON).pid;
     house.write("mode", "hang");
@@ -295,4 +298,26 @@ fn silence_is_a_failure_where_it_is_asked_for() {
     house.write("go", "");
     wait_until(SOON, "it is healthy when it prints", || (!reasons(&house, "quiet", "healthy").is_empty()).then_some(()));
     assert!(reasons(&house, "loud", "unhealthy").is_empty(), "who prints is well");
+}
+
+/// What cannot be written is not silence.
+#[test]
+fn a_full_disk_is_no_silence() {
+    if !is_root() {
+        return skip("a full disk under log_silence", "needs root, to mount a file system");
+    }
+    let house = House::new();
+    std::fs::create_dir_all(house.home()).expect("our own folder");
+    let Some(disk) = Disk::small("a full disk under log_silence", &house.home().join("logs"), 1024) else { return };
+    let check = "healthcheck = { log_silence = \"1s\", interval = \"100ms\", failures = 2 }";
+    begin(&house, &[App::puppet("web", &house.puppet(), "lines:0:500").with(check).with("log_max_size = 0")]);
+    house.until_logged("web-0", "out", "line 5\n", SOON);
+    disk.fill();
+    wait_until(SOON, "the trouble is told", || house.events(Some("web")).iter().any(|e| e.event == "log.trouble").then_some(()));
+    Pause::measure(Duration::from_secs(3));
+    disk.free();
+    wait_until(SOON, "the end of the trouble is told", || {
+        house.events(Some("web")).iter().any(|e| e.event == "log.resumed").then_some(())
+    });
+    assert!(reasons(&house, "web", "unhealthy").is_empty(), "{:#?}", house.events(Some("web")));
 }

@@ -22,7 +22,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Lines that have just been written are looked at again after this, when it was not known yet who wrote them.
 const HOLD: Duration = Duration::from_millis(5);
 /// A reading ends after this time, so that others get their turn.
-const TURN: Duration = Duration::from_millis(20);
+const TURN: Duration = Duration::from_millis(10);
 
 /// Lives whose output is listened to.
 #[derive(Debug, Default)]

@@ -135,7 +135,8 @@ async fn what_is_sent() {
     let address = server(Manner::Says("")).await;
     let mut get = body("");
     get.url = format!("http://{address}/a/b?c=d#e");
-    get.headers = [("X-Token", "s3cret"), ("host", "example.org"), ("user-agent", "me")].map(|(k, v)| (k.into(), v.into())).into();
+    get.headers =
+        [("X-Token", "s3cret"), ("host", "example.org"), ("user-agent", "me")].map(|(k, v)| (k.into(), v.into())).into();
     // An echo is no answer in HTTP, so it is read here.
     let mut stream = TcpStream::connect(address).await.expect("it listens");
     stream.write_all(b"GET\r\n\r\n").await.expect("sent");
@@ -173,7 +174,11 @@ async fn row_40_hostile_servers() {
         (Manner::Drips("HTTP/1.1 200 OK\r\nx: "), Get::default(), "no answer within 300ms"),
         (Manner::Drips(OK), body("y"), "the body did not end within 300ms"),
         (Manner::Hangs(OK), body("y"), "the body did not end within 300ms"),
-        (Manner::Floods("HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 100 Continue\r\n\r\n"), Get::default(), "no answer within 300ms"),
+        (
+            Manner::Floods("HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 100 Continue\r\n\r\n"),
+            Get::default(),
+            "no answer within 300ms",
+        ),
         (Manner::Resets, Get::default(), "connection reset by HERE"),
         (Manner::Says("\r\n"), Get::default(), "closed without an answer"),
     ];
@@ -187,8 +192,16 @@ async fn row_40_hostile_servers() {
         // Of a body that never ends the beginning counts.
         (Manner::Floods(OK, "endless "), body("endless endless"), "good"),
         (Manner::Floods(OK, "endless "), body("(?i)the end"), "the body does not match `(?i)the end`"),
-        (Manner::Floods("HTTP/1.1 200 OK\r\n", "x-more: 1\r\n"), Get::default(), "the head of its answer is larger than 64 KiB or"),
-        (Manner::Floods("HTTP/1.1 200 OK\r\nx-long: ", "endless "), Get::default(), "the head of its answer is larger than 64 KiB or"),
+        (
+            Manner::Floods("HTTP/1.1 200 OK\r\n", "x-more: 1\r\n"),
+            Get::default(),
+            "the head of its answer is larger than 64 KiB or",
+        ),
+        (
+            Manner::Floods("HTTP/1.1 200 OK\r\nx-long: ", "endless "),
+            Get::default(),
+            "the head of its answer is larger than 64 KiB or",
+        ),
         (Manner::Says("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nfour"), body("four"), "the body broke off"),
         (Manner::Says("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n"), body("four"), "the body broke off"),
     ];
@@ -207,7 +220,10 @@ async fn who_is_not_there_is_said() {
     let ask = |url: String| async move { words(asking(LONG).http(&Get { url, ..Get::default() }).await) };
     assert_eq!(ask(format!("http://127.0.0.1:{port}/")).await, format!("connection refused by 127.0.0.1:{port}"));
     assert_eq!(ask(format!("http://localhost:{port}/")).await, format!("connection refused by localhost:{port}"));
-    assert_eq!(words(asking(LONG).tcp(&format!("[::ffff:127.0.0.1]:{port}")).await), format!("connection refused by [::ffff:127.0.0.1]:{port}"));
+    assert_eq!(
+        words(asking(LONG).tcp(&format!("[::ffff:127.0.0.1]:{port}")).await),
+        format!("connection refused by [::ffff:127.0.0.1]:{port}")
+    );
     assert_eq!(words(asking(LONG).tcp("nobody.invalid:1").await), "the name nobody.invalid is not known");
     for (url, why) in [
         ("https://127.0.0.1/", "a URL begins with http:// here; there is no https"),
@@ -231,6 +247,9 @@ async fn a_connection_is_enough_for_tcp() {
     if let Ok(listener) = TcpListener::bind("[::1]:0").await {
         let port = listener.local_addr().expect("bound").port();
         assert_eq!(asking(LONG).tcp(&format!("localhost:{port}")).await, Outcome::Good);
+        drop(listener);
+        let get = Get { url: format!("http://[::1]:{port}"), ..Get::default() };
+        assert_eq!(words(asking(LONG).http(&get).await), format!("connection refused by [::1]:{port}"));
     }
 }
 
