@@ -128,7 +128,7 @@ mod tests {
         is_silent(&quiet(files, begun), Duration::from_secs(30), Tick(now * SECOND), 0)
     }
 
-    fn last(file: &String, begun: u64) -> Option<u64> {
+    fn last(file: &str, begun: u64) -> Option<u64> {
         last_word(file, &quiet(&[], begun), Tick(9000 * SECOND), sys::clock::wall_ms()).map(|tick| tick.0 / SECOND)
     }
 
