@@ -10,7 +10,7 @@ use hyper_util::rt::TokioIo;
 use regex_lite::Regex;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::error::Error as _;
+use std::error::Error;
 use std::future::{pending, poll_fn};
 use std::io;
 use std::pin::Pin;
@@ -163,9 +163,14 @@ fn in_words(errors: &[Option<&hyper::Error>], address: &str) -> String {
     if any(hyper::Error::is_parse) {
         return "its answer is not HTTP/1.1".to_owned();
     }
-    match errors.iter().flatten().find_map(|error| error.source()?.downcast_ref::<io::Error>()) {
+    match errors.iter().flatten().find_map(|error| of_system(*error)) {
         Some(cause) if cause.kind() == io::ErrorKind::ConnectionReset => format!("connection reset by {address}"),
         Some(cause) if cause.raw_os_error().is_some() => plain(cause),
         _ => "closed without an answer".to_owned(),
     }
+}
+
+/// The error of the system that is behind all.
+fn of_system<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a io::Error> {
+    error.downcast_ref::<io::Error>().or_else(|| of_system(error.source()?))
 }
