@@ -1,7 +1,8 @@
 //! The steward: decides what runs, keeps what is wished, serves the API.
 //!
 //! A shell around the engine (`brain`: one owner, one loop) with its ways out and in: the keeper's line (`keeper_link`), the link to the
-//! scribe (`scribe_link`), the state files (`store`), the event journal (`journal`), looks at /proc (`sweep`), and the door (`http`) whose
+//! scribe (`scribe_link`), the state files (`store`), the event journal (`journal`), looks at /proc (`sweep`), questions to
+//! lives (`probe`), and the door (`http`) whose
 //! handlers only ask (`call`). Pure parts beside it: selectors (`select`), operations on their way (`track`), names in commands (`fill`),
 //! what the clock begins (`clock`); and changed files, on a thread of their own (`watch`).
 //! [`main`] is the program; a start, a crash and an upgrade take the same path (`brain::start`).
@@ -25,6 +26,7 @@ mod mask;
 mod note;
 mod preflight;
 mod previous;
+mod probe;
 mod scribe_link;
 mod select;
 mod store;

@@ -18,6 +18,8 @@ pub mod account;
 pub mod cgroup;
 /// An alarm on the wall clock.
 pub mod alarm;
+/// Whose process has accepted a connection.
+pub mod acceptor;
 /// Clocks and the identity of this boot.
 pub mod clock;
 /// Becoming a daemon, and starting the keeper.

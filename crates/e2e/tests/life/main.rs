@@ -1,9 +1,10 @@
 //! The life of an app, with the real programs: what it waits for, how it is known that it is ready and well, what it may use, when it
 //! runs, and what is told of it.
 
-mod limits;
 mod clock;
+mod limits;
 mod order;
+mod probes;
 mod verbs;
 mod watch;
 

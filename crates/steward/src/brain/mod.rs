@@ -10,6 +10,7 @@ mod listen;
 mod names;
 mod lookups;
 mod measuring;
+mod listen_log;
 mod perform;
 mod probe;
 mod run;

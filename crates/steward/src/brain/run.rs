@@ -6,6 +6,8 @@
 use super::bounds::Bounds;
 use super::clock::Clock;
 use super::errand::Errands;
+use super::listen_log::LogListeners;
+use super::probe::Probes;
 use super::upgrade::{Upgrade, copied};
 use super::watch::Watch;
 use crate::call::Call;
@@ -79,6 +81,8 @@ pub(crate) struct Brain {
     pub(super) clock: Clock,
     /// What changed files begin.
     pub(super) watch: Watch,
+    pub(super) probes: Probes,
+    pub(super) log_listeners: LogListeners,
     pub(super) searches: Searches,
     pub(super) tracker: Tracker,
     pub(super) keys: VecDeque<(String, u64)>,

@@ -3,6 +3,8 @@
 use super::bounds::Bounds;
 use super::clock::Clock;
 use super::errand::Errands;
+use super::listen_log::LogListeners;
+use super::probe::Probes;
 use super::run::{Brain, Ending, Identity, RECONCILE};
 use super::watch::Watch;
 use crate::birth::slot_in;
@@ -73,6 +75,8 @@ impl Brain {
             effects: Vec::new(),
             clock,
             watch: Watch::new(),
+            probes: Probes::default(),
+            log_listeners: LogListeners::default(),
             searches: Searches::default(),
             tracker: Tracker::default(),
             keys: VecDeque::new(),
