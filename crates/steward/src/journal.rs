@@ -51,8 +51,8 @@ impl Journal {
         self.followers.subscribe()
     }
 
-    /// Writes an entry and tells followers.
-    pub(crate) fn write(&mut self, entry: Entry, wall: i64) {
+    /// Writes an entry, tells followers, and gives it back as they see it.
+    pub(crate) fn write(&mut self, entry: Entry, wall: i64) -> Arc<EventLine> {
         self.seq += 1;
         let Entry { app, slot, instance, event, reason, actor, data } = entry;
         let actor = actor.unwrap_or_else(|| "abide".to_owned());
@@ -66,8 +66,10 @@ impl Journal {
             Err(_) => {}
             Ok(()) => self.failing = false,
         }
+        let line = Arc::new(line);
         // Nobody may be following.
-        let _ = self.followers.send(Arc::new(line));
+        let _ = self.followers.send(line.clone());
+        line
     }
 
     fn append(&mut self, line: &EventLine, wall: i64) -> io::Result<()> {
