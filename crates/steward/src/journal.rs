@@ -51,6 +51,11 @@ impl Journal {
         self.followers.subscribe()
     }
 
+    /// The number of the last entry.
+    pub(crate) fn last(&self) -> u64 {
+        self.seq
+    }
+
     /// Writes an entry, tells followers, and gives it back as they see it.
     pub(crate) fn write(&mut self, entry: Entry, wall: i64) -> Arc<EventLine> {
         self.seq += 1;
@@ -205,7 +210,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("tempdir");
         let mut journal = Journal::open(folder.path());
         let mut follower = journal.follow();
-        (0..FOLLOW_LIMIT as i64 + 50).for_each(|n| journal.write(entry("a"), n));
+        (0..FOLLOW_LIMIT as i64 + 50).for_each(|n| _ = journal.write(entry("a"), n));
         assert!(matches!(follower.try_recv(), Err(broadcast::error::TryRecvError::Lagged(_))));
     }
 }

@@ -3,11 +3,13 @@
 mod ask;
 mod errand;
 mod hear;
+mod hooks;
 mod keeping;
 mod listen;
 mod perform;
 mod probe;
 mod run;
+mod run_command;
 mod show;
 mod start;
 mod upgrade;

@@ -4,6 +4,8 @@
 //! anybody: what takes time is a state with a deadline.
 
 use super::errand::Errands;
+use super::hooks::Outside;
+use super::run_command::Commands;
 use super::upgrade::{Upgrade, copied};
 use crate::call::Call;
 use crate::hush::Hush;
@@ -71,6 +73,10 @@ pub(crate) struct Brain {
     pub(super) tell: mpsc::UnboundedSender<Event>,
     /// What they told.
     pub(super) told: mpsc::UnboundedReceiver<Event>,
+    /// Probes and hooks that run.
+    pub(super) commands: Commands,
+    /// What is told to the outside.
+    pub(super) outside: Outside,
     pub(super) effects: Vec<Effect>,
     pub(super) searches: Searches,
     pub(super) tracker: Tracker,
@@ -181,6 +187,7 @@ impl Brain {
                     }
                 }
                 Some(event) = self.told.recv() => self.happenings.push_back(event),
+                Some(told) = self.outside.told() => self.take_told(told),
                 _ = self.scribe.ready(), if !self.scribe_gone => self.hear_scribe(),
                 found = counted => {
                     census = None;
@@ -234,10 +241,10 @@ impl Brain {
             Ending::Not | Ending::Over => None,
         };
         let upgrade = self.upgrade_deadline();
-        let logs = [self.errands.deadline(), self.hush.deadline()];
+        let more = [self.errands.deadline(), self.hush.deadline(), self.commands.deadline(), self.outside.deadline()];
         [self.engine.deadline(), self.searches.deadline(), self.tracker.deadline(), ending, self.reconciling, upgrade]
             .into_iter()
-            .chain(logs)
+            .chain(more)
             .flatten()
             .min()
     }
@@ -249,6 +256,8 @@ impl Brain {
         }
         self.late_errands(now);
         self.say_losses();
+        self.late_commands(now);
+        self.after_hooks(now);
         self.upgrade_time();
         if matches!(self.ending, Ending::Draining(until) if until <= now) {
             say!("the scribe did not end in time; it is left to itself");
@@ -265,8 +274,9 @@ impl Brain {
         for outcome in outcomes {
             match outcome {
                 Outcome::Tell(event) => self.happenings.push_back(event),
-                Outcome::Signal(instance, member, signal) => {
-                    let request = Request::new("service.signal").field(instance.to_string()).field(signal.number().to_string());
+                Outcome::Command(number, left) => self.command_cleared(number, left),
+                Outcome::Signal(subject, member, signal) => {
+                    let request = Request::new("service.signal").field(subject.to_string()).field(signal.number().to_string());
                     self.keeper.say(&request.field("pid").field(member.pid.to_string()).field(member.ident.to_string()));
                 }
             }

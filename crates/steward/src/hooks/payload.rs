@@ -47,7 +47,8 @@ impl Payload {
         while reason.len() > REASON {
             reason.pop();
         }
-        let pairs = [("ABIDE_HOOK", self.hook.word().to_owned()), ("ABIDE_EVENT", self.event.event.clone()), ("ABIDE_REASON", reason)];
+        let pairs =
+            [("ABIDE_HOOK", self.hook.word().to_owned()), ("ABIDE_EVENT", self.event.event.clone()), ("ABIDE_REASON", reason)];
         pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 }

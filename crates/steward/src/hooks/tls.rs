@@ -12,7 +12,7 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 /// when they change, and nothing of them is kept. Blocking.
 ///
 /// # Errors
-/// There are none.
+/// No certificate is trusted.
 pub(crate) fn roots() -> Result<RootCertStore, String> {
     let mut store = RootCertStore::empty();
     let found = rustls_native_certs::load_native_certs();

@@ -7,6 +7,7 @@ use hyper::header::{CONTENT_TYPE, HOST, USER_AGENT};
 use hyper::{Request, Uri};
 use hyper_util::rt::TokioIo;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -48,7 +49,8 @@ impl Place {
     /// # Errors
     /// What is wrong with it; of the URL, no more than its scheme is said.
     pub(crate) fn of(url: &str) -> Result<Place, String> {
-        let uri: Uri = url.parse().map_err(|_| "the URL is not understood; write http://HOST/PATH or https://HOST/PATH".to_owned())?;
+        let uri: Uri =
+            url.parse().map_err(|_| "the URL is not understood; write http://HOST/PATH or https://HOST/PATH".to_owned())?;
         let tls = match uri.scheme_str() {
             Some("http") => false,
             Some("https") => true,
@@ -61,7 +63,13 @@ impl Place {
         }
         let port = match authority.port() {
             None if authority.as_str().ends_with(':') => return Err("the URL has no port after the colon".to_owned()),
-            None => if tls { 443 } else { 80 },
+            None => {
+                if tls {
+                    443
+                } else {
+                    80
+                }
+            }
             Some(port) => port.as_u16(),
         };
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
@@ -128,12 +136,17 @@ where
     let request = request.body(Body::from(post.body.clone())).map_err(|error| error.to_string())?;
     let (mut sender, connection) =
         http1::Builder::new().max_buf_size(HEAD).handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
-    // Ends with us: whoever drips an answer for ever is left at the end of the try.
-    let asked = async { sender.send_request(request).await.map_err(|error| format!("no answer: {error}")) };
+    // Both end with the try: whoever drips an answer for ever is left then.
+    let mut asked = pin!(sender.send_request(request));
     let answer = tokio::select! {
-        answer = asked => answer?,
-        broken = connection => return Err(broken.err().map_or("the connection was closed".to_owned(), |error| error.to_string())),
+        answer = &mut asked => answer,
+        ended = connection => match ended {
+            // The answer may have come with the end.
+            Ok(()) => asked.await,
+            Err(error) => Err(error),
+        },
     };
+    let answer = answer.map_err(|error| format!("no answer: {error}"))?;
     let status = answer.status();
     if status.is_success() {
         Ok(())

@@ -208,9 +208,8 @@ mod tests {
         let ends = ends(folder.path());
         let output = Output::begin(Pipes::make(&ends, None).expect("made"));
         let mut far = std::fs::OpenOptions::new().write(true).open(&ends.output_path).expect("open");
-        let flood = tokio::task::spawn_blocking(move || {
-            far.write_all(&vec![b'x'; 1 << 20]).and_then(|()| far.write_all(b"\nthe end\n"))
-        });
+        let flood =
+            tokio::task::spawn_blocking(move || far.write_all(&vec![b'x'; 1 << 20]).and_then(|()| far.write_all(b"\nthe end\n")));
         flood.await.expect("no panic").expect("written");
         assert_eq!(output.last_line(), "the end");
         assert!(lock(&output.tail).0.len() <= KEPT);

@@ -107,8 +107,7 @@ impl Runner {
             Aim::Gate(_) | Aim::Hook(_) => None,
         };
         let (phase, due) = (Phase::Asked, now + timeout);
-        let command =
-            Command { aim: Some(aim), probes, phase, timeout, due, ended: None, begun: now, process: None };
+        let command = Command { aim: Some(aim), probes, phase, timeout, due, ended: None, begun: now, process: None };
         self.commands.insert(self.last, command);
         self.last
     }
