@@ -62,15 +62,9 @@ impl Place {
             return Err("a user and password in the URL are not sent; use secret_file, which signs each request".to_owned());
         }
         let port = match authority.port() {
-            None if authority.as_str().ends_with(':') => return Err("the URL has no port after the colon".to_owned()),
-            None => {
-                if tls {
-                    443
-                } else {
-                    80
-                }
-            }
             Some(port) => port.as_u16(),
+            None if authority.as_str().len() > authority.host().len() => return Err("the URL has no good port".to_owned()),
+            None => [80, 443][usize::from(tls)],
         };
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
         let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();

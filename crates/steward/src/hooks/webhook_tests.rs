@@ -21,7 +21,8 @@ fn urls_are_understood() {
         ("ftp://h/secret-token", "ftp://"),
         ("http://user:secret-token@h/", "password"),
         ("http:///secret-token", "not understood"),
-        ("http://h:99999/secret-token", ""),
+        ("http://h:99999/secret-token", "port"),
+        ("http://h:/secret-token", "port"),
         ("http://h /secret-token", "not understood"),
     ] {
         let why = Place::of(url).expect_err(url);
