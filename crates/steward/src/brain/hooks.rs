@@ -5,6 +5,7 @@
 
 use super::Brain;
 use super::run_command::{Wanted, with_line};
+use crate::birth::filled_with;
 use crate::hooks::{Job, Payload, Post, Queue, Quiet, TIMEOUT, deliver, points};
 use crate::journal::Entry;
 use crate::runner::{Aim, Ended};
@@ -133,7 +134,7 @@ impl Brain {
             aim,
             definition: &job.definition,
             slot: &job.slot,
-            argv,
+            argv: filled_with(&job.definition, argv, &job.slot, &self.me.home).argv,
             env: job.payload.env(),
             pid: job.pid,
             input: Some(job.payload.json()),

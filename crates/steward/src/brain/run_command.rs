@@ -5,7 +5,7 @@
 //! Whatever is left when a command has ended, or took too long, is killed. A steward that comes after us ends the commands that it finds.
 
 use super::Brain;
-use crate::birth::{Filled, filled_with};
+use crate::birth::{Filled, filled};
 use crate::home::{IO, LIVES};
 use crate::log::say;
 use crate::runner::{Act, Aim, Ended, Output, Pipes, Runner};
@@ -42,8 +42,8 @@ pub(super) struct Wanted<'a> {
     pub(super) aim: Aim,
     pub(super) definition: &'a Definition,
     pub(super) slot: &'a SlotRef,
-    /// Names in braces are not filled yet.
-    pub(super) argv: &'a [String],
+    /// Names in braces are filled.
+    pub(super) argv: Vec<String>,
     /// Variables besides those of the app.
     pub(super) env: Vec<(String, String)>,
     /// The app's process.
@@ -59,8 +59,8 @@ pub(super) fn command_number(name: &str) -> Option<u64> {
 }
 
 impl Brain {
-    /// Asks a life by a command. The answer is [`Event::Probed`].
-    pub(super) fn run_exec_probe(&mut self, instance: InstanceId, number: u64, argv: impl AsRef<[String]>, timeout: Duration) {
+    /// Asks a life by a command, in which names in braces are filled. The answer is [`Event::Probed`].
+    pub(super) fn run_exec_probe(&mut self, instance: InstanceId, number: u64, argv: Vec<String>, timeout: Duration) {
         let answer = |outcome| Event::Probed { instance, number, outcome };
         if self.commands.runner.probes(instance) {
             let busy = Outcome::Bad("the check before is still being killed".to_owned());
@@ -72,7 +72,7 @@ impl Brain {
             return self.happenings.push_back(answer(Outcome::Bad("the app is gone".to_owned())));
         };
         let aim = Aim::Probe { instance, number };
-        self.run_command(Wanted { aim, definition: &definition, slot: &slot, argv: argv.as_ref(), env: Vec::new(), pid, input: None, timeout });
+        self.run_command(Wanted { aim, definition: &definition, slot: &slot, argv, env: Vec::new(), pid, input: None, timeout });
     }
 
     /// The app that a slot is of, as it is now.
@@ -119,7 +119,7 @@ impl Brain {
     }
 
     fn birth_of(&self, name: &str, wanted: &Wanted<'_>) -> Birth {
-        let Filled { argv, mut env } = filled_with(wanted.definition, wanted.argv, wanted.slot, &self.me.home);
+        let Filled { mut env, .. } = filled(wanted.definition, wanted.slot, &self.me.home);
         // By these two the census knows them, so the app's own values do not count.
         env.insert("ABIDE_HOME".to_owned(), self.me.home.clone());
         env.insert("ABIDE_INSTANCE".to_owned(), name.to_owned());
@@ -133,7 +133,7 @@ impl Brain {
         Birth {
             service: name.to_owned(),
             tags: vec![format!("for={purpose}"), format!("app={}", wanted.slot.app), format!("slot={}", wanted.slot.index)],
-            argv,
+            argv: wanted.argv.clone(),
             env: env.into_iter().map(|(key, value)| format!("{key}={value}")).collect(),
             cwd: spec.cwd.to_string_lossy().into_owned(),
             umask: wanted.definition.umask,
