@@ -28,7 +28,7 @@ fn hooks(of: &[String]) -> String {
 fn writes(house: &House, point: &str) -> String {
     let file = house.file("told");
     let script = format!(
-        "read line; printf '%s\\n%s\\n' \"$line\" \"$ABIDE_HOOK $ABIDE_EVENT $ABIDE_REASON|$ABIDE_APP|$ABIDE_SLOT|$ABIDE_PID|$MINE|$(pwd)\" >> {}",
+        "IFS= read -r line; printf '%s\\n%s\\n' \"$line\" \"$ABIDE_HOOK $ABIDE_EVENT $ABIDE_REASON|$ABIDE_APP|$ABIDE_SLOT|$ABIDE_PID|$MINE|$(pwd)\" >> {}",
         file.display()
     );
     command(point, &["sh", "-c", &script])
