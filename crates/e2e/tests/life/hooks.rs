@@ -356,3 +356,49 @@ fn the_house_ends_when_its_hooks_have() {
     assert_eq!(house.notes("told"), ["told"]);
     until_no_command(&house);
 }
+
+#[test]
+fn a_check_by_command_tells_what_it_said_last() {
+    let house = House::new();
+    let good = house.file("good");
+    let script = format!(
+        "test \"$ABIDE_SLOT $MINE\" = 'web-0 0' || exit 1; kill -0 $ABIDE_PID || exit 2; test -e {} || {{ echo not good; exit 4; }}",
+        good.display()
+    );
+    let exec: Vec<String> = ["sh", "-c", script.as_str(), "{{slot}}"].iter().map(|word| toml_string(word)).collect();
+    let check = format!("healthcheck = {{ exec = [{}], interval = \"200ms\", failures = 2, action = \"none\" }}", exec.join(", "));
+    let app = App::puppet("web", &house.puppet(), "hang").with(&check).with("env = { MINE = \"{{slot}}\" }");
+    house.write("good", "");
+    house.up(&app_file(&[app.with(&hooks(&[writes(&house, "on_ready"), writes(&house, "on_unhealthy")]))]));
+    let life = house.process("web-0");
+    fs::remove_file(&good).expect("removed");
+    let lines = wait_until(SOON, "it is unhealthy", || Some(house.notes("told")).filter(|lines| lines.len() == 4));
+    assert!(lines[1].starts_with("on_ready ready "), "once, when it was ready: {lines:?}");
+    assert!(lines[3].starts_with("on_unhealthy unhealthy ") && lines[3].contains("exit code 4: not good"), "{lines:?}");
+    assert_eq!(house.process("web-0"), life);
+    house.abide(["stop", "web"]).ok();
+    until_no_command(&house);
+}
+
+#[test]
+fn a_check_by_command_that_hangs_is_killed_with_its_tree() {
+    let house = House::new();
+    let puppet = house.puppet();
+    let script = format!("ignore note:{} double{{ setsid ignore hang }} spawn{{ ignore hang }} hang", house.file("asked").display());
+    let words: Vec<String> = std::iter::once(puppet.as_str()).chain(script.split(' ')).map(toml_string).collect();
+    let check = format!(
+        "healthcheck = {{ exec = [{}], interval = \"100ms\", timeout = \"400ms\", failures = 2, action = \"none\" }}",
+        words.join(", ")
+    );
+    let app = App::puppet("web", &puppet, "hang").with(&check).with("ready = { after = \"1ms\" }");
+    house.up(&app_file(&[app]));
+    let why = wait_until(SOON, "it is unhealthy", || {
+        house.events(Some("web")).into_iter().find(|e| e.event == "unhealthy").map(|e| e.reason.unwrap_or_default())
+    });
+    assert!(why.contains("it took longer than 400ms and was killed"), "{why}");
+    wait_until(SOON, "it was asked some times", || (house.notes("asked").len() >= 4).then_some(()));
+    assert!(commands(&house).len() <= 3, "no two checks of one life at once");
+    // A check that runs when its app ends, ends with it.
+    house.abide(["stop", "web"]).ok();
+    until_no_command(&house);
+}
