@@ -1,5 +1,6 @@
 //! The life of an app: what is promised of it, on real processes through the real command line.
 
+mod commands;
 mod hooks;
 
 use std::time::Duration;
