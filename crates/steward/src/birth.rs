@@ -1,6 +1,7 @@
 //! What a birth needs: the complete environment, the lines for the keeper, and the FIFOs.
 
 use crate::fill::{Names, fill};
+use crate::identity::Owner;
 use engine::Bear;
 use model::{Definition, SlotRef};
 use std::collections::BTreeMap;
@@ -44,17 +45,28 @@ pub(crate) fn filled_with(definition: &Definition, argv: &[String], slot: &SlotR
 ///
 /// # Errors
 /// A command or variable that no line can hold.
-pub(crate) fn lines(bear: &Bear, home: &str, boot: &str) -> Result<Vec<Request>, wire::TooLong> {
+pub(crate) fn lines(
+    bear: &Bear,
+    owner: Option<&Owner>,
+    more: Vec<Request>,
+    home: &str,
+    boot: &str,
+) -> Result<Vec<Request>, wire::TooLong> {
     let life = &bear.life;
     let service = life.instance.to_string();
     let Filled { argv, mut env } = filled(&bear.definition, &life.slot, home);
     env.insert("ABIDE_INSTANCE".to_owned(), service.clone());
+    let spec = &bear.definition.spec;
+    if let Some(owner) = owner {
+        owner.dress(&mut env, &spec.env);
+    }
     wire::birth(&Birth {
         tags: tags(life, boot),
         argv,
         env: env.into_iter().map(|(key, value)| format!("{key}={value}")).collect(),
-        cwd: bear.definition.spec.cwd.to_string_lossy().into_owned(),
-        umask: bear.definition.umask,
+        cwd: spec.cwd.to_string_lossy().into_owned(),
+        umask: spec.identity.umask.unwrap_or(bear.definition.umask),
+        more,
         kept: life.log.kept(),
         service,
     })
@@ -77,8 +89,9 @@ pub(crate) fn slot_in(tags: &[String]) -> Option<SlotRef> {
     Some(SlotRef { app: value("app")?.parse().ok()?, index: value("slot")?.parse().ok()? })
 }
 
-/// Makes the FIFOs of the streams that are kept, 0600. What an earlier try has left is replaced.
-pub(crate) fn make_fifos(handles: &Handles, kept: [bool; 2]) -> io::Result<()> {
+/// Makes the FIFOs of the streams that are kept, 0600, and its user's own where that is another: else the child could not open its
+/// `/dev/stdout` again. What an earlier try has left is replaced.
+pub(crate) fn make_fifos(handles: &Handles, kept: [bool; 2], owner: Option<&Owner>) -> io::Result<()> {
     for (path, _) in handles.fifos.iter().zip(kept).filter(|(_, kept)| *kept) {
         let make = || make_fifo(Path::new(path));
         match make() {
@@ -91,6 +104,9 @@ pub(crate) fn make_fifos(handles: &Handles, kept: [bool; 2]) -> io::Result<()> {
                 make()?;
             }
             done => done?,
+        }
+        if let Some(owner) = owner {
+            std::os::unix::fs::lchown(path, Some(owner.uid), Some(owner.gid))?;
         }
     }
     Ok(())
@@ -145,8 +161,8 @@ mod tests {
         let mut handles = wire::handles("i1");
         handles.fifos = [at("out"), at("err")];
         handles.lock_path = at("lock");
-        make_fifos(&handles, [true; 2]).expect("first");
-        make_fifos(&handles, [true, false]).expect("again");
+        make_fifos(&handles, [true; 2], None).expect("first");
+        make_fifos(&handles, [true, false], None).expect("again");
         remove_files(&handles);
         assert_eq!(std::fs::read_dir(folder.path()).expect("there").count(), 0);
     }

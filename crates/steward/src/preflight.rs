@@ -2,8 +2,10 @@
 
 use crate::birth::{filled, filled_with};
 use crate::fill::{combined, log_files};
+use crate::identity;
+use crate::limits::refusal;
 use api::Problem;
-use model::{Definition, SlotRef};
+use model::{Definition, Identity, SlotRef};
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
 use std::fs;
@@ -56,10 +58,22 @@ fn fault(definition: &Definition, home: &str) -> Option<String> {
                 .map_or(Err("there is no program to run".to_owned()), |program| find(program))
         })
     };
+    if let Some(why) = identity_fault(&spec.identity).or_else(|| refusal(&spec.usage, home)) {
+        return Some(format!("{name}: {why}"));
+    }
     let slot = SlotRef::new(name, 0);
     let files = || log_files(&spec.log, &slot, home).into_iter().flatten().chain(combined(&spec.log, &slot, home));
     let logs = || files().find_map(|file| bad_log(&file));
     why.err().or_else(logs).or_else(hooks).map(|why| format!("{name}: {why}"))
+}
+
+/// Why nothing can be run as whom it is asked for.
+fn identity_fault(wanted: &Identity) -> Option<String> {
+    match identity::owner(wanted) {
+        Ok(Some(owner)) if !rustix::process::geteuid().is_root() => Some(identity::needs_root(wanted, &owner)),
+        Ok(_) => None,
+        Err(wrong) => Some(wrong.why),
+    }
 }
 
 /// Why a file cannot be a log. One that is missing, with its folders, is made later; those below the home are relative.

@@ -209,7 +209,7 @@ mod tests {
     use super::*;
 
     fn traces() -> Traces {
-        Traces { instance: "i1".into(), home: "/h".into(), lock: "/l".into(), pid: None, ident: None, begun: 0 }
+        Traces { instance: "i1".into(), home: "/h".into(), lock: "/l".into(), pid: None, ident: None, cell: None, begun: 0 }
     }
 
     /// Runs a search against scripted findings; what each census came to.

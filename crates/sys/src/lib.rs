@@ -12,6 +12,10 @@ mod exec;
 mod text;
 mod tree;
 
+/// Users and groups of this machine, by name and by number.
+pub mod account;
+/// Control groups: a kernel-held box around a life.
+pub mod cgroup;
 /// Clocks and the identity of this boot.
 pub mod clock;
 /// Becoming a daemon, and starting the keeper.

@@ -1,16 +1,19 @@
 //! Whether a recorded life still lives, and who belongs to it (`mechanisms.md` §3).
 //!
 //! Nothing here is guessed from a command line. A process belongs to a life when it is the recorded leader (pid *and* start time), when it
-//! has the life's lock file open, when it carries the life's `ABIDE_INSTANCE` *and* `ABIDE_HOME`, when it is in the leader's session, or
+//! has the life's lock file open, when it is in the life's cgroup, when it carries the life's `ABIDE_INSTANCE` *and* `ABIDE_HOME`, when it is in the leader's session, or
 //! when it descends from one that belongs. It counts only if its start time was read twice the same, around the reading of the evidence.
 //! Zombies are dead. The census reads /proc once for any number of lives.
 
 mod census;
+mod measure;
 mod stat;
 
 pub use census::members;
-pub use stat::{Usage, identity, usage};
+pub use measure::{Measured, TreeUse, measure};
+pub use stat::identity;
 
+use crate::cgroup::Cell;
 use crate::lock;
 use stat::Stat;
 use std::collections::BTreeSet;
@@ -30,6 +33,8 @@ pub struct Traces {
     pub pid: Option<u32>,
     /// Its start time in clock ticks since boot.
     pub ident: Option<u64>,
+    /// Its box, where it has one: who is in there belongs to it.
+    pub cell: Option<Cell>,
     /// When the life was begun, in nanoseconds of the monotonic clock: no process of it is older.
     pub begun: u64,
 }
@@ -96,6 +101,20 @@ pub fn only_known_children(keeper: u32, known: &BTreeSet<u32>) -> Option<bool> {
     // It lived when they were read if it lives after that.
     identity(keeper)?;
     Some(text.split_ascii_whitespace().all(|pid| pid.parse().is_ok_and(|pid: u32| known.contains(&pid))))
+}
+
+/// Whether a process is `ancestor` or descends from it.
+pub fn descends_from(pid: u32, ancestor: u32) -> bool {
+    let mut at = pid;
+    // The bound is the depth of any sane tree.
+    for _ in 0..1000 {
+        match Stat::read(at) {
+            _ if at == ancestor => return true,
+            Some(stat) if at > 1 => at = stat.parent,
+            _ => return false,
+        }
+    }
+    false
 }
 
 /// The living leader: the recorded one, or for an intent the process that wrote its pid into the lock file, if it proves to be ours.

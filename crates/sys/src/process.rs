@@ -30,7 +30,8 @@ pub fn start_time(pid: u32) -> Option<u64> {
     start_time_in(&page[..got])
 }
 
-fn read_page(pid: u32, page: &mut [u8]) -> Option<usize> {
+/// Reads `/proc/PID/stat`, as much of it as there is room for, without taking memory; how many bytes it has.
+pub(crate) fn read_page(pid: u32, page: &mut [u8]) -> Option<usize> {
     use rustix::fs::{CWD, Mode, OFlags, openat};
     let mut name = [0u8; 40];
     let mut room = Room::default();

@@ -17,6 +17,8 @@ pub struct Birth {
     pub cwd: String,
     /// File mode mask.
     pub umask: u32,
+    /// As whom, within which limits, and what else it is born with: lines about this service.
+    pub more: Vec<Request>,
     /// Which streams are kept, standard output first; the others are `/dev/null`.
     pub kept: [bool; 2],
 }
@@ -81,6 +83,7 @@ pub fn birth(birth: &Birth) -> Result<Vec<Request>, TooLong> {
     let end = |at: usize| if birth.kept[at] { held.writers[at].as_str() } else { "null" };
     let fds = ["null", end(0), end(1), &format!("100={}", held.lock)];
     lines.push(fds.into_iter().fold(Request::new("service.fds").field(name), Request::field));
+    lines.extend(birth.more.iter().cloned());
     lines.push(Request::new("service.start").field(name));
     match lines.iter().find(|l| l.len() > DIALECT2_LINE) {
         None => Ok(lines),
@@ -119,7 +122,8 @@ mod tests {
     fn a_stream_that_goes_nowhere_is_dev_null() {
         let birth_of = |kept| {
             let (service, argv, cwd) = ("i1".to_owned(), vec!["x".to_owned()], "/".to_owned());
-            text(&birth(&Birth { service, tags: Vec::new(), argv, env: Vec::new(), cwd, umask: 0o22, kept }).expect("fits"))
+            let more = vec![Request::new("service.nice").field("i1").field("3")];
+            text(&birth(&Birth { service, tags: Vec::new(), argv, env: Vec::new(), cwd, umask: 0o22, more, kept }).expect("fits"))
         };
         let fds = |text: &str| text.lines().find_map(|line| line.strip_prefix("service.fds\ti1\t").map(str::to_owned));
         for (kept, want) in [
@@ -128,6 +132,7 @@ mod tests {
             ([false, false], "null\tnull\tnull\t100=i1.lock"),
         ] {
             let lines = birth_of(kept);
+            assert!(lines.ends_with("service.nice\ti1\t3\nservice.start\ti1\n"), "{lines}");
             assert_eq!(fds(&lines).as_deref(), Some(want));
             let count = kept.iter().filter(|kept| **kept).count();
             assert_eq!(lines.matches("fd.open\ti1.").count(), 2 * count + 1, "two ends each, and the lock: {lines}");

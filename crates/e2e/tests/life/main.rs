@@ -2,6 +2,7 @@
 
 mod commands;
 mod hooks;
+mod limits;
 
 use std::time::Duration;
 

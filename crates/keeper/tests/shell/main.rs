@@ -214,6 +214,7 @@ fn a_birth_by_script() {
             .collect(),
         cwd: "/".into(),
         umask: 0o22,
+        more: Vec::new(),
         kept: [true; 2],
     };
     let lines = birth(&wish).expect("fits");

@@ -144,6 +144,7 @@ impl Steward {
             env: vec!["ABIDE_HOME=/h".to_owned(), format!("ABIDE_INSTANCE={name}")],
             cwd: "/".to_owned(),
             umask: bear.definition.umask,
+            more: Vec::new(),
             kept: bear.life.log.kept(),
         };
         let fifos = wire::handles(&name).fifos.into_iter().zip(bear.life.log.kept());

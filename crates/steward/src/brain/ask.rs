@@ -33,8 +33,16 @@ pub(super) fn logs_of(store: &Store, slot: &SlotRef, home: &str) -> Vec<Source> 
 }
 
 impl Brain {
-    /// Answers. Somebody who has gone away meanwhile needs no answer.
+    /// Answers, or keeps the question until what lives use has been measured.
     pub(super) fn answer(&mut self, call: Call) {
+        if matches!(call, Call::Rows { .. } | Call::Detail { .. }) && !self.is_measured() {
+            return self.bounds.asking.push(call);
+        }
+        self.answer_now(call);
+    }
+
+    /// Answers. Somebody who has gone away meanwhile needs no answer.
+    pub(super) fn answer_now(&mut self, call: Call) {
         match call {
             Call::Rows { select, reply } => _ = reply.send(self.rows(select.as_deref())),
             Call::Detail { app, reply } => _ = reply.send(self.detail(&app)),

@@ -86,16 +86,23 @@ impl Brain {
     fn take_life(&mut self, instance: InstanceId, state: &ServiceState) {
         match state {
             ServiceState::Up { at, pid, ident } => {
+                self.bind(instance, true);
                 self.happenings.push_back(Event::Born { instance, pid: *pid, ident: *ident, at: Tick(*at) });
             }
             // A handle that could not be opened shows only here; the refusal before it says why.
             ServiceState::Failed { at, stage, errno } if stage == "fds" && errno == "EBADF" && self.refusal.is_some() => {
                 self.not_born(instance, self.refusal.unwrap_or("EIO"), Tick(*at));
             }
+            ServiceState::Failed { at, stage, errno } if stage == "cgroup" && self.forgo_box(instance, errno) => {
+                self.not_born(instance, "EACCES", Tick(*at));
+            }
             ended => {
                 if let Some((end, at)) = end_of(ended) {
                     self.end_probes(instance);
                     let at = at.unwrap_or_else(crate::time::now);
+                    // What the kernel did to it is told before its end, which it explains.
+                    self.tell_news(instance);
+                    self.bind(instance, false);
                     self.happenings.push_back(Event::Ended { instance, end, at });
                 }
             }

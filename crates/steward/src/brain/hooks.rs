@@ -132,8 +132,8 @@ impl Brain {
     fn run_hook(&mut self, aim: Aim, job: &Job, argv: &[String]) {
         self.run_command(Wanted {
             aim,
-            definition: &job.definition,
-            slot: &job.slot,
+            definition: job.definition.clone(),
+            slot: job.slot.clone(),
             argv: filled_with(&job.definition, argv, &job.slot, &self.me.home).argv,
             env: job.payload.env(),
             pid: job.pid,
@@ -176,7 +176,7 @@ impl Brain {
 
     /// A life is to be born: at once, or after its `pre_start`.
     pub(super) fn begin_birth(&mut self, bear: Box<Bear>) {
-        let Some(hook) = bear.definition.spec.hooks.get(&HookPoint::PreStart).cloned() else { return self.bear(&bear) };
+        let Some(hook) = bear.definition.spec.hooks.get(&HookPoint::PreStart).cloned() else { return self.bear(*bear) };
         let (instance, slot) = (bear.life.instance, bear.life.slot.clone());
         let payload =
             Payload { hook: HookPoint::PreStart, event: Arc::new(starting(self.journal.last(), instance, &slot)), dropped: 0 };
@@ -215,7 +215,7 @@ impl Brain {
     fn gate_done(&mut self, instance: InstanceId, done: Result<(), (String, String)>) {
         let Some(gate) = self.outside.gates.remove(&instance) else { return };
         match done {
-            Ok(()) => self.bear(&gate.bear),
+            Ok(()) => self.bear(*gate.bear),
             Err((short, long)) => {
                 self.note_failed_hook(&gate.bear.life.slot, Some(instance), HookPoint::PreStart, &long);
                 let end = End::NotBorn { stage: Stage::Hook, errno: short };

@@ -1,11 +1,14 @@
 //! The shell around the engine: what it is ([`Brain`]), how it starts, hears, performs, takes wishes, and answers.
 
 mod ask;
+mod bounds;
 mod errand;
 mod hear;
 mod hooks;
 mod keeping;
 mod listen;
+mod lookups;
+mod measuring;
 mod perform;
 mod probe;
 mod run;

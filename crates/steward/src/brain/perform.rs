@@ -3,6 +3,7 @@
 use super::run::{Brain, Ending, LAST_WORDS};
 use crate::birth;
 use crate::fill::{combined, log_files};
+use crate::identity::Owner;
 use crate::log::say;
 use crate::note::entry;
 use crate::scribe_link::Wished;
@@ -51,6 +52,7 @@ impl Brain {
                 self.scribe.close(instance);
                 wire::release(&name, self.kept(instance)).iter().for_each(|request| self.keeper.say(request));
                 birth::remove_files(&wire::handles(&name));
+                self.unbind(instance);
             }
             Effect::Probe { instance, number, check, timeout } => self.probe(instance, number, *check, timeout),
             Effect::Listen { instance, ready } => self.listen(instance, &ready),
@@ -63,10 +65,6 @@ impl Brain {
     }
 
     fn record(&mut self, note: LifeNote) {
-        if let LifeNote::Closed { .. } = note {
-            let known = self.lives.remembered();
-            self.samples.keep(|instance| known.lives.contains_key(&instance));
-        }
         match self.lives.note(note) {
             Ok(()) => self.lives_failing = false,
             Err(error) => {
@@ -97,14 +95,29 @@ impl Brain {
         }
     }
 
-    pub(super) fn bear(&mut self, bear: &Bear) {
+    pub(super) fn bear(&mut self, bear: Bear) {
+        let identity = &bear.definition.spec.identity;
+        if crate::identity::is_asked(identity) {
+            let identity = identity.clone();
+            return self.bounds.lookups.ask(bear, identity, now());
+        }
+        self.bear_as(&bear, None);
+    }
+
+    /// The same, once it is known as whom.
+    pub(super) fn bear_as(&mut self, bear: &Bear, owner: Option<&Owner>) {
         let instance = bear.life.instance;
         let name = instance.to_string();
-        if let Err(error) = birth::make_fifos(&wire::handles(&name), bear.life.log.kept()) {
+        if let Err(error) = birth::make_fifos(&wire::handles(&name), bear.life.log.kept(), owner) {
             say!("failed to make the streams of {name}: {error}");
             return self.not_born(instance, sys::errno::name_of(&error), now());
         }
-        match birth::lines(bear, &self.me.home, &self.me.boot) {
+        let mut more = crate::identity::lines(&name, &bear.definition.spec.identity, owner);
+        match self.enclose(bear) {
+            Ok(folder) => more.extend(folder.map(|folder| Request::new("service.cgroup").field(&name).field(folder))),
+            Err(end) => return self.happenings.push_back(Event::Ended { instance, end, at: now() }),
+        }
+        match birth::lines(bear, owner, more, &self.me.home, &self.me.boot) {
             Ok(lines) => {
                 self.open_streams(&bear.life);
                 lines.iter().for_each(|request| self.keeper.say(request));
@@ -164,6 +177,11 @@ impl Brain {
             return self.happenings.push_back(Event::Swept { instance, left: 0 });
         };
         let traces = self.traces(life);
+        if let Some(cell) = traces.cell.as_ref().filter(|_| signal == Some(Signal::KILL)) {
+            // All of it at one moment, however fast it forks. What this does not reach is found below.
+            let spared = self.spared();
+            let _ = cell.kill(&|pid| pid == spared.keeper || pid == std::process::id() || spared.others.contains(&pid));
+        }
         if signal.is_none() && self.is_silent(life, &traces.lock) {
             return self.happenings.push_back(Event::Swept { instance, left: 0 });
         }
@@ -174,6 +192,9 @@ impl Brain {
     fn is_silent(&self, life: &LifeRecord, lock: &Path) -> bool {
         let ours = life.ident.is_some_and(|ident| ident > self.me.keeper_ident);
         if !ours || !matches!(sys::lock::is_held(lock), Ok(false)) {
+            return false;
+        }
+        if self.bounds.boxes.cell(life.instance).is_some_and(sys::cgroup::Cell::is_populated) {
             return false;
         }
         let pid = |state: &ServiceState| match state {
@@ -188,7 +209,8 @@ impl Brain {
         let instance = life.instance.to_string();
         let lock = PathBuf::from(wire::handles(&instance).lock_path);
         let home = PathBuf::from(&self.me.home);
-        Traces { instance, home, lock, pid: life.pid, ident: life.ident, begun: life.begun.0 }
+        let cell = self.bounds.boxes.cell(life.instance).cloned();
+        Traces { instance, home, lock, pid: life.pid, ident: life.ident, cell, begun: life.begun.0 }
     }
 
     fn adopt(&mut self, instance: InstanceId, pid: u32, ident: u64) {

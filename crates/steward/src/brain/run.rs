@@ -3,6 +3,7 @@
 //! Wait for a happening, step the engine, perform its effects in order; failures come back as happenings. Nothing in here waits for
 //! anybody: what takes time is a state with a deadline.
 
+use super::bounds::Bounds;
 use super::errand::Errands;
 use super::hooks::Outside;
 use super::run_command::Commands;
@@ -82,6 +83,8 @@ pub(crate) struct Brain {
     pub(super) tracker: Tracker,
     pub(super) keys: VecDeque<(String, u64)>,
     pub(super) samples: Samples,
+    /// As whom lives run, and within which limits.
+    pub(super) bounds: Bounds,
     /// The last life of each slot that ended.
     pub(super) last_ended: BTreeMap<SlotRef, InstanceId>,
     pub(super) errands: Errands,
@@ -164,6 +167,7 @@ impl Brain {
             {
                 census = Some(tokio::task::spawn_blocking(move || look(&next)));
             }
+            self.begin_measuring();
             let deadline = self.deadline().map(instant);
             let doze = async {
                 match deadline {
@@ -188,11 +192,13 @@ impl Brain {
                 }
                 Some(event) = self.told.recv() => self.happenings.push_back(event),
                 Some(told) = self.outside.told() => self.take_told(told),
+                owners = self.commands.found() => self.take_owners(owners),
                 _ = self.scribe.ready(), if !self.scribe_gone => self.hear_scribe(),
                 found = counted => {
                     census = None;
                     self.take_findings(found.unwrap_or_else(|error| Err(io::Error::other(error))));
                 }
+                happened = self.bounds.next() => self.take_bounds(happened),
                 kept = copied(&mut self.upgrade) => self.take_copied(kept),
                 () = asked() => return Leave::Asked,
                 () = doze => self.time_passed(),
@@ -241,9 +247,11 @@ impl Brain {
             Ending::Not | Ending::Over => None,
         };
         let upgrade = self.upgrade_deadline();
-        let more = [self.errands.deadline(), self.hush.deadline(), self.commands.deadline(), self.outside.deadline()];
+        let others = [self.errands.deadline(), self.hush.deadline(), self.bounds.deadline()];
+        let more = [self.commands.deadline(), self.outside.deadline()];
         [self.engine.deadline(), self.searches.deadline(), self.tracker.deadline(), ending, self.reconciling, upgrade]
             .into_iter()
+            .chain(others)
             .chain(more)
             .flatten()
             .min()
@@ -258,6 +266,7 @@ impl Brain {
         self.say_losses();
         self.late_commands(now);
         self.after_hooks(now);
+        self.bounds_time(now);
         self.upgrade_time();
         if matches!(self.ending, Ending::Draining(until) if until <= now) {
             say!("the scribe did not end in time; it is left to itself");
@@ -284,7 +293,7 @@ impl Brain {
     }
 
     /// Our own processes.
-    fn spared(&self) -> Spared {
+    pub(super) fn spared(&self) -> Spared {
         let pid = |name: &str| match self.services.get(name) {
             Some(ServiceState::Up { pid, .. }) => Some(*pid),
             _ => None,

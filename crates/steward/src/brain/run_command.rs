@@ -5,8 +5,10 @@
 //! Whatever is left when a command has ended, or took too long, is killed. A steward that comes after us ends the commands that it finds.
 
 use super::Brain;
+use super::lookups::{Answer, Lookups};
 use crate::birth::{Filled, filled};
 use crate::home::{IO, LIVES};
+use crate::identity::{self, Owner};
 use crate::log::say;
 use crate::runner::{Act, Aim, Ended, Output, Pipes, Runner};
 use crate::sweep::Subject;
@@ -25,11 +27,19 @@ use wire::{Birth, Request, ServiceState};
 pub(super) struct Commands {
     runner: Runner,
     outputs: BTreeMap<u64, Output>,
+    /// Those that wait until it is known as whom they run.
+    waiting: BTreeMap<u64, Wanted>,
+    lookups: Lookups<u64>,
 }
 
 impl Commands {
     pub(super) fn deadline(&self) -> Option<Tick> {
-        self.runner.deadline()
+        [self.runner.deadline(), self.lookups.deadline()].into_iter().flatten().min()
+    }
+
+    /// The next names that were looked up.
+    pub(super) async fn found(&mut self) -> Vec<Answer> {
+        self.lookups.done().await
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -38,10 +48,11 @@ impl Commands {
 }
 
 /// A command that is to be run.
-pub(super) struct Wanted<'a> {
+#[derive(Debug)]
+pub(super) struct Wanted {
     pub(super) aim: Aim,
-    pub(super) definition: &'a Definition,
-    pub(super) slot: &'a SlotRef,
+    pub(super) definition: Arc<Definition>,
+    pub(super) slot: SlotRef,
     /// Names in braces are filled.
     pub(super) argv: Vec<String>,
     /// Variables besides those of the app.
@@ -72,7 +83,7 @@ impl Brain {
             return self.happenings.push_back(answer(Outcome::Bad("the app is gone".to_owned())));
         };
         let aim = Aim::Probe { instance, number };
-        self.run_command(Wanted { aim, definition: &definition, slot: &slot, argv, env: Vec::new(), pid, input: None, timeout });
+        self.run_command(Wanted { aim, definition, slot, argv, env: Vec::new(), pid, input: None, timeout });
     }
 
     /// The app that a slot is of, as it is now.
@@ -92,40 +103,74 @@ impl Brain {
     }
 
     /// Has a command run. Its end comes as [`Brain::take_end`].
-    pub(super) fn run_command(&mut self, wanted: Wanted<'_>) {
-        let timeout = wanted.timeout;
-        let number = self.commands.runner.begin(wanted.aim.clone(), timeout, now());
+    pub(super) fn run_command(&mut self, wanted: Wanted) {
+        let number = self.commands.runner.begin(wanted.aim.clone(), wanted.timeout, now());
+        let identity = &wanted.definition.spec.identity;
+        if identity::is_asked(identity) {
+            self.commands.lookups.ask(number, identity.clone(), now());
+            self.commands.waiting.insert(number, wanted);
+        } else {
+            self.run_as(number, wanted, None);
+        }
+    }
+
+    /// Names have been looked up.
+    pub(super) fn take_owners(&mut self, answers: Vec<Answer>) {
+        for (number, answer) in self.commands.lookups.take(answers) {
+            let Some(wanted) = self.commands.waiting.remove(&number) else { continue };
+            match answer {
+                Ok(owner) => self.run_as(number, wanted, owner.as_ref()),
+                Err(wrong) => {
+                    say!("{}: {}", wanted.slot, wrong.why);
+                    self.command_unborn(number, wrong.stage, wrong.errno);
+                }
+            }
+        }
+    }
+
+    fn run_as(&mut self, number: u64, wanted: Wanted, owner: Option<&Owner>) {
+        if !self.commands.runner.told(number) {
+            return;
+        }
         let name = Subject::Command(number).to_string();
-        let birth = self.birth_of(&name, &wanted);
-        let ends = wire::ends(&name);
+        let birth = self.birth_of(&name, &wanted, owner);
         let has_input = wanted.input.is_some();
-        let stillborn = |stage, errno: &str| End::NotBorn { stage, errno: errno.to_owned() };
-        let failed = match (wire::command(&birth, has_input), Pipes::make(&ends, wanted.input)) {
+        match (
+            wire::command(&birth, has_input),
+            Pipes::make(&wire::ends(&name), wanted.input, owner.map(|owner| (owner.uid, owner.gid))),
+        ) {
             (Ok(lines), Ok(pipes)) => {
                 self.commands.outputs.insert(number, Output::begin(pipes));
                 lines.iter().for_each(|line| self.keeper.say(line));
-                return self.keeper.say(&Request::new("echo").field(format!("run-{name}")));
+                self.keeper.say(&Request::new("echo").field(format!("run-{name}")));
             }
             (Err(wire::TooLong(why)), _) => {
                 say!("{why}");
-                stillborn(Stage::Exec, "E2BIG")
+                self.command_unborn(number, Stage::Exec, "E2BIG");
             }
             (_, Err(error)) => {
                 say!("failed to make the pipes of {name}: {error}");
-                stillborn(Stage::Prepare, sys::errno::name_of(&error))
+                self.command_unborn(number, Stage::Prepare, sys::errno::name_of(&error));
             }
-        };
-        self.command(|runner, out| runner.ended(number, failed, now(), out));
+        }
     }
 
-    fn birth_of(&self, name: &str, wanted: &Wanted<'_>) -> Birth {
-        let Filled { mut env, .. } = filled(wanted.definition, wanted.slot, &self.me.home);
+    fn command_unborn(&mut self, number: u64, stage: Stage, errno: &str) {
+        let end = End::NotBorn { stage, errno: errno.to_owned() };
+        self.command(|runner, out| runner.ended(number, end, now(), out));
+    }
+
+    fn birth_of(&self, name: &str, wanted: &Wanted, owner: Option<&Owner>) -> Birth {
+        let spec = &wanted.definition.spec;
+        let Filled { mut env, .. } = filled(&wanted.definition, &wanted.slot, &self.me.home);
+        if let Some(owner) = owner {
+            owner.dress(&mut env, &spec.env);
+        }
         // By these two the census knows them, so the app's own values do not count.
         env.insert("ABIDE_HOME".to_owned(), self.me.home.clone());
         env.insert("ABIDE_INSTANCE".to_owned(), name.to_owned());
         env.extend(wanted.pid.map(|pid| ("ABIDE_PID".to_owned(), pid.to_string())));
         env.extend(wanted.env.iter().cloned());
-        let spec = &wanted.definition.spec;
         let purpose = match wanted.aim {
             Aim::Probe { .. } => "probe",
             Aim::Gate(_) | Aim::Hook(_) => "hook",
@@ -136,7 +181,8 @@ impl Brain {
             argv: wanted.argv.clone(),
             env: env.into_iter().map(|(key, value)| format!("{key}={value}")).collect(),
             cwd: spec.cwd.to_string_lossy().into_owned(),
-            umask: wanted.definition.umask,
+            umask: spec.identity.umask.unwrap_or(wanted.definition.umask),
+            more: identity::lines(name, &spec.identity, owner),
             kept: [false; 2],
         }
     }
@@ -166,8 +212,7 @@ impl Brain {
         let refusal = self.refusal.take();
         let name = Subject::Command(number).to_string();
         if matches!(self.services.get(&name), None | Some(ServiceState::Down)) && self.commands.runner.knows(number) {
-            let end = End::NotBorn { stage: Stage::Prepare, errno: refusal.unwrap_or("EIO").to_owned() };
-            self.command(|runner, out| runner.ended(number, end, now(), out));
+            self.command_unborn(number, Stage::Prepare, refusal.unwrap_or("EIO"));
         }
     }
 
@@ -184,6 +229,12 @@ impl Brain {
     /// Deadlines of commands.
     pub(super) fn late_commands(&mut self, now: Tick) {
         self.command(|runner, out| runner.late(now, out));
+        for number in self.commands.lookups.late(now) {
+            if self.commands.waiting.remove(&number).is_some() && self.commands.runner.knows(number) {
+                say!("the users of this machine cannot be asked: no answer in time");
+                self.command_unborn(number, Stage::Prepare, "ETIMEDOUT");
+            }
+        }
     }
 
     /// Ends what an earlier steward has left: services of this keeper, and what files tell of a keeper before it.
@@ -258,7 +309,7 @@ impl Brain {
         }
         let (pid, ident) = process.unzip();
         let home = PathBuf::from(&self.me.home);
-        self.searches.clear(number, Traces { instance, home, lock, pid, ident, begun: begun.0 }, now());
+        self.searches.clear(number, Traces { instance, home, lock, pid, ident, cell: None, begun: begun.0 }, now());
     }
 
     fn remove_command(&mut self, number: u64) {

@@ -4,6 +4,7 @@ use super::Brain;
 use crate::fill::{combined, log_files};
 use crate::select::{includes, resolve};
 use crate::time::{now, wall_of};
+use crate::usage::Samples;
 use api::{AppDetail, DaemonStatus, ExitView, Problem, ProcessRef, SlotDetail, SlotRow};
 use engine::SlotView;
 use model::{LogSpec, SlotRef, Tick, Wall};
@@ -22,7 +23,7 @@ impl Brain {
             None => None,
         };
         let now = now();
-        let samples = &mut self.samples;
+        let samples = &self.samples;
         let views = self.engine.slots().into_iter();
         let meant = views.filter(|view| targets.as_ref().is_none_or(|targets| includes(targets, &view.slot)));
         Ok(meant.map(|view| row(&view, samples, now)).collect())
@@ -34,7 +35,7 @@ impl Brain {
         let log = &stored.definition.spec.log;
         let spec = masked(serde_json::to_value(&stored.definition.spec).unwrap_or_default());
         let (now, wall) = (now(), Wall(wall_ms()));
-        let samples = &mut self.samples;
+        let samples = &self.samples;
         let detail = |view: SlotView<'_>| SlotDetail {
             row: row(&view, samples, now),
             next_restart_at: view.next_at.map(|at| wall_of(at, now, wall)),
@@ -68,11 +69,10 @@ impl Brain {
     }
 }
 
-fn row(view: &SlotView<'_>, samples: &mut crate::usage::Samples, now: Tick) -> SlotRow {
-    let used = match (view.instance, view.pid, view.ident, view.since) {
-        (Some(instance), Some(pid), Some(ident), Some(since)) => samples.of(instance, pid, ident, since, now),
-        _ => None,
-    };
+fn row(view: &SlotView<'_>, samples: &Samples, now: Tick) -> SlotRow {
+    let used = view.instance.filter(|_| view.pid.is_some()).and_then(|instance| samples.of(instance));
+    // The kernel knows it of adopted lives too.
+    let began = view.since.map(|since| view.ident.map_or(since, |ident| Tick(sys::process::started_at(ident)).min(since)));
     SlotRow {
         app: view.slot.app.to_string(),
         slot: view.slot.to_string(),
@@ -80,7 +80,7 @@ fn row(view: &SlotView<'_>, samples: &mut crate::usage::Samples, now: Tick) -> S
         status: view.status,
         pid: view.pid,
         instance: view.instance.map(|instance| instance.to_string()),
-        uptime_ms: view.since.map(|since| u64::try_from(now.since(since).as_millis()).unwrap_or(u64::MAX)),
+        uptime_ms: began.map(|began| u64::try_from(now.since(began).as_millis()).unwrap_or(u64::MAX)),
         restarts: view.restarts,
         cpu_percent: used.map(|used| used.cpu_percent),
         memory_bytes: used.map(|used| used.memory_bytes),

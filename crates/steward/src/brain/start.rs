@@ -1,5 +1,6 @@
 //! The start: what was wished, what lived, what the keeper says. Cold start, crash and upgrade take this one path.
 
+use super::bounds::Bounds;
 use super::errand::Errands;
 use super::run::{Brain, Ending, Identity, RECONCILE};
 use super::run_command::command_number;
@@ -54,6 +55,7 @@ impl Brain {
             keeper.say(&request);
         }
         let (tell, told) = mpsc::unbounded_channel();
+        let bounds = Bounds::new(&me.home);
         let mut brain = Brain {
             me,
             engine: Engine::new(epoch),
@@ -73,6 +75,7 @@ impl Brain {
             tracker: Tracker::default(),
             keys: VecDeque::new(),
             samples: Samples::default(),
+            bounds,
             last_ended: BTreeMap::new(),
             errands: Errands::new(epoch),
             hush: Hush::default(),
@@ -94,8 +97,10 @@ impl Brain {
         brain.say_budget();
         let Some((tags, later)) = brain.await_dump(&barrier).await? else { return Ok(None) };
         log::attended(matches!(brain.services.get("scribe"), Some(ServiceState::Up { .. })));
+        brain.recall_boxes();
         brain.reconcile(&tags);
         brain.settle();
+        brain.review_bounds();
         for said in later {
             brain.take_event(said);
         }

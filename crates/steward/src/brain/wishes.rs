@@ -118,6 +118,9 @@ impl Brain {
         // Told before it is followed, so that the operation is judged by what comes of it and not by what was.
         self.happenings.extend(asks.into_iter().map(Event::Asked));
         self.settle();
+        if defined {
+            self.review_bounds();
+        }
         let heard = self.tracker.begin(id, track);
         self.settle();
         Ok(heard)

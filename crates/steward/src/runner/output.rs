@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
+use std::os::unix::fs::lchown;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -32,18 +33,19 @@ pub(crate) struct Pipes {
 }
 
 impl Pipes {
-    /// Makes them. What an earlier command of that name has left is replaced.
+    /// Makes them, and gives them to the `owner` (user and group) of the command, so that it can open its `/dev/stdout` again. What an earlier command of that name has left is replaced.
     ///
     /// # Errors
     /// What the system says.
-    pub(crate) fn make(ends: &wire::Ends, input: Option<Vec<u8>>) -> io::Result<Pipes> {
+    pub(crate) fn make(ends: &wire::Ends, input: Option<Vec<u8>>, owner: Option<(u32, u32)>) -> io::Result<Pipes> {
         // Each is opened for reading and writing, so that neither the keeper's opening nor the order of ends matters.
         let fresh = |path: &str| {
             make_fifo(Path::new(path)).or_else(|error| match error.kind() {
                 ErrorKind::AlreadyExists => std::fs::remove_file(path).and_then(|()| make_fifo(Path::new(path))),
                 ErrorKind::NotFound => crate::home::make_folders().and_then(|()| make_fifo(Path::new(path))),
                 _ => Err(error),
-            })
+            })?;
+            owner.map_or(Ok(()), |(uid, gid)| lchown(path, Some(uid), Some(gid)))
         };
         fresh(&ends.output_path)?;
         let output = OpenOptions::new().read_write(true).open_receiver(&ends.output_path)?;
@@ -206,7 +208,7 @@ mod tests {
     async fn a_flood_is_read_and_not_kept() {
         let folder = tempfile::tempdir().expect("tempdir");
         let ends = ends(folder.path());
-        let output = Output::begin(Pipes::make(&ends, None).expect("made"));
+        let output = Output::begin(Pipes::make(&ends, None, None).expect("made"));
         let mut far = std::fs::OpenOptions::new().write(true).open(&ends.output_path).expect("open");
         let flood =
             tokio::task::spawn_blocking(move || far.write_all(&vec![b'x'; 1 << 20]).and_then(|()| far.write_all(b"\nthe end\n")));
@@ -221,7 +223,7 @@ mod tests {
         let ends = ends(folder.path());
         // More than a FIFO holds.
         let given = vec![b'y'; 200_000];
-        let mut output = Output::begin(Pipes::make(&ends, Some(given.clone())).expect("made"));
+        let mut output = Output::begin(Pipes::make(&ends, Some(given.clone()), None).expect("made"));
         let mut far = std::fs::File::open(&ends.input_path).expect("open");
         let reader = tokio::task::spawn_blocking(move || {
             let mut got = Vec::new();

@@ -14,6 +14,13 @@ fn code(code: i32) -> End {
     End::Exited(Verdict::Code(code))
 }
 
+/// A command of which the keeper has been told.
+fn begun(runner: &mut Runner, aim: Aim) -> u64 {
+    let number = runner.begin(aim, T, at(0));
+    assert!(runner.told(number) && !runner.told(number));
+    number
+}
+
 /// What follows from one step.
 fn acts(runner: &mut Runner, step: impl FnOnce(&mut Runner, &mut Vec<Act>)) -> Vec<Act> {
     let mut out = Vec::new();
@@ -24,7 +31,7 @@ fn acts(runner: &mut Runner, step: impl FnOnce(&mut Runner, &mut Vec<Act>)) -> V
 #[test]
 fn a_command_that_ends_is_told_when_nothing_is_left() {
     let mut runner = Runner::default();
-    assert_eq!(runner.begin(probe(), T, at(0)), 1);
+    assert_eq!(begun(&mut runner, probe()), 1);
     assert_eq!(acts(&mut runner, |r, out| r.up(1, 70, 900, out)), []);
     assert_eq!((runner.process(1), runner.deadline()), ((Some((70, 900)), at(0)), Some(at(5))));
     assert_eq!(acts(&mut runner, |r, out| r.ended(1, code(3), at(1), out)), [Act::Clear(1)]);
@@ -38,7 +45,7 @@ fn a_command_that_ends_is_told_when_nothing_is_left() {
 #[test]
 fn a_command_that_hangs_is_killed_and_told() {
     let mut runner = Runner::default();
-    runner.begin(probe(), T, at(0));
+    begun(&mut runner, probe());
     acts(&mut runner, |r, out| r.up(1, 70, 900, out));
     assert_eq!(acts(&mut runner, |r, out| r.late(at(5), out)), [Act::Kill(1)]);
     let end = End::Exited(Verdict::Signal { number: model::Signal::KILL, core: false });
@@ -50,7 +57,7 @@ fn a_command_that_hangs_is_killed_and_told() {
 #[test]
 fn what_cannot_be_killed_keeps_nobody_waiting() {
     let mut runner = Runner::default();
-    runner.begin(probe(), T, at(0));
+    begun(&mut runner, probe());
     assert_eq!(acts(&mut runner, |r, out| r.late(at(5), out)), [Act::Kill(1)]);
     assert_eq!(acts(&mut runner, |r, out| r.up(1, 70, 900, out)), [Act::Kill(1)], "it was not there before");
     let told = acts(&mut runner, |r, out| r.late(at(6), out));
@@ -67,7 +74,7 @@ fn what_cannot_be_killed_keeps_nobody_waiting() {
 #[test]
 fn what_was_never_born_leaves_nothing() {
     let mut runner = Runner::default();
-    runner.begin(Aim::Gate(InstanceId(9)), T, at(0));
+    begun(&mut runner, Aim::Gate(InstanceId(9)));
     let end = End::NotBorn { stage: Stage::Exec, errno: "ENOENT".into() };
     let told = acts(&mut runner, |r, out| r.ended(1, end.clone(), at(1), out));
     assert_eq!(told, [Act::Tell(1, Aim::Gate(InstanceId(9)), Ended::By(end)), Act::Remove(1)]);
@@ -76,8 +83,8 @@ fn what_was_never_born_leaves_nothing() {
 #[test]
 fn a_command_can_be_called_off_before_it_runs() {
     let mut runner = Runner::default();
-    runner.begin(probe(), T, at(0));
-    runner.begin(Aim::Gate(InstanceId(9)), T, at(0));
+    begun(&mut runner, probe());
+    begun(&mut runner, Aim::Gate(InstanceId(9)));
     let gate = |aim: &Aim| *aim == Aim::Gate(InstanceId(9));
     assert_eq!(acts(&mut runner, |r, out| r.call_off(gate, at(1), out)), [Act::Kill(2)]);
     assert_eq!(acts(&mut runner, |r, out| r.call_off(gate, at(1), out)), [], "once");
@@ -85,6 +92,18 @@ fn a_command_can_be_called_off_before_it_runs() {
     assert_eq!(acts(&mut runner, |r, out| r.ended(2, code(0), at(1), out)), [Act::Clear(2)]);
     let told = acts(&mut runner, |r, out| r.cleared(2, 0, at(1), out));
     assert_eq!(told, [Act::Tell(2, Aim::Gate(InstanceId(9)), Ended::CalledOff), Act::Remove(2)]);
+}
+
+#[test]
+fn what_waits_for_a_name_is_forgotten_when_it_is_not_wanted() {
+    let mut runner = Runner::default();
+    runner.begin(probe(), T, at(0));
+    runner.begin(Aim::Gate(InstanceId(9)), T, at(0));
+    let told = acts(&mut runner, |r, out| r.call_off(|aim| matches!(aim, Aim::Gate(_)), at(1), out));
+    assert_eq!(told, [Act::Tell(2, Aim::Gate(InstanceId(9)), Ended::CalledOff)]);
+    let told = acts(&mut runner, |r, out| r.late(at(5), out));
+    assert_eq!(told, [Act::Tell(1, probe(), Ended::TimedOut(T))]);
+    assert!(runner.is_empty() && !runner.told(1), "nobody tells the keeper of it any more");
 }
 
 #[test]

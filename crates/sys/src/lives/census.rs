@@ -2,6 +2,7 @@
 
 use super::stat::Stat;
 use super::{Member, Spared, Traces, pid_in};
+use crate::cgroup::Cell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
 use std::io::{self, Read};
@@ -19,6 +20,7 @@ type Inode = (u64, u64);
 pub fn members(lives: &[Traces], spared: &Spared) -> io::Result<Vec<Vec<Member>>> {
     let table = table(spared)?;
     let locks: Vec<Option<Inode>> = lives.iter().map(|life| inode(&life.lock)).collect();
+    let boxed: Vec<Vec<u32>> = lives.iter().map(|life| life.cell.as_ref().map(Cell::pids).unwrap_or_default()).collect();
     let keeper = environ(spared.keeper);
     let original = |stat: &Stat| if stat.unexecuted { keeper.as_deref() } else { None };
     let mut direct = vec![BTreeSet::new(); lives.len()];
@@ -30,7 +32,7 @@ pub fn members(lives: &[Traces], spared: &Spared) -> io::Result<Vec<Vec<Member>>
                 false => evidence.shows(life, locks[at]),
             };
             let ours = life.pid == Some(pid) && life.ident == Some(stat.ident)
-                || stat.not_before(life) && (shows() || in_session(life, stat, &table, spared.keeper));
+                || stat.not_before(life) && (boxed[at].contains(&pid) || shows() || in_session(life, stat, &table, spared.keeper));
             if ours {
                 direct[at].insert(pid);
             }
@@ -167,7 +169,7 @@ fn environ_path(pid: u32) -> String {
 }
 
 /// What cannot be read shows nothing.
-fn environ(pid: u32) -> Option<Vec<u8>> {
+pub(super) fn environ(pid: u32) -> Option<Vec<u8>> {
     let file = fs::File::open(environ_path(pid)).ok()?;
     let mut text = Vec::new();
     file.take(ENVIRON_LIMIT).read_to_end(&mut text).ok()?;

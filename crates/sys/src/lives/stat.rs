@@ -1,7 +1,7 @@
 //! `/proc/PID/stat` (proc_pid_stat(5)).
 
 use super::Traces;
-use std::fs;
+use crate::process::read_page;
 
 /// The kernel's clock tick in these files (`USER_HZ`), fixed at 100 on every Linux that we run on.
 const TICK_NANOS: u64 = 10_000_000;
@@ -18,31 +18,30 @@ pub(super) struct Stat {
     pub(super) session: u32,
     pub(super) kernel: bool,
     pub(super) unexecuted: bool,
+    /// Its own.
     pub(super) cpu_ticks: u64,
+    /// Those of its children that it has reaped, and of theirs.
+    pub(super) reaped_ticks: u64,
+    pub(super) threads: u64,
     pub(super) ident: u64,
     pub(super) rss_pages: u64,
 }
 
-/// What a process has used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Usage {
-    /// Processor time in nanoseconds, user and system, since it began.
-    pub cpu_nanos: u64,
-    /// Resident bytes.
-    pub rss_bytes: u64,
-}
-
 impl Stat {
     pub(super) fn read(pid: u32) -> Option<Stat> {
-        Stat::parse(&fs::read(format!("/proc/{pid}/stat")).ok()?)
+        // The page has some fifty numbers and a name of at most 15 bytes (64 for kernel threads).
+        let mut page = [0u8; 1536];
+        let got = read_page(pid, &mut page)?;
+        Stat::parse(&page[..got])
     }
 
     /// The name, in parentheses, may hold anything; the last `)` ends it.
     fn parse(text: &[u8]) -> Option<Stat> {
         let after = text.iter().rposition(|b| *b == b')')?;
         let rest = std::str::from_utf8(&text[after + 1..]).ok()?;
-        let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
-        // Field 3 of the manual page is the first one here.
+        // Field 3 of the manual page is the first one here; none of the later ones is wanted.
+        let mut fields = [""; 22];
+        rest.split_ascii_whitespace().zip(&mut fields).for_each(|(word, field)| *field = word);
         let number = |field: usize| fields.get(field - 3)?.parse::<u64>().ok();
         let signed = |field: usize| fields.get(field - 3)?.parse::<i64>().ok();
         Some(Stat {
@@ -52,6 +51,8 @@ impl Stat {
             kernel: number(9)? & KERNEL_THREAD != 0,
             unexecuted: number(9)? & UNEXECUTED != 0,
             cpu_ticks: number(14)? + number(15)?,
+            reaped_ticks: number(16)? + number(17)?,
+            threads: number(20)?,
             ident: number(22)?,
             rss_pages: u64::try_from(signed(24)?).unwrap_or(0),
         })
@@ -76,11 +77,16 @@ pub fn identity(pid: u32) -> Option<u64> {
     Stat::read(pid).filter(|stat| !stat.dead()).map(|stat| stat.ident)
 }
 
-/// What this very process (pid and start time) has used so far.
-pub fn usage(pid: u32, ident: u64) -> Option<Usage> {
-    let stat = Stat::read(pid).filter(|stat| stat.ident == ident && !stat.dead())?;
-    let page = rustix::param::page_size() as u64;
-    Some(Usage { cpu_nanos: stat.cpu_ticks * TICK_NANOS, rss_bytes: stat.rss_pages * page })
+impl Stat {
+    /// Processor time in nanoseconds, that of reaped descendants included.
+    pub(super) fn cpu_nanos(&self) -> u64 {
+        (self.cpu_ticks + self.reaped_ticks) * TICK_NANOS
+    }
+
+    /// Resident bytes.
+    pub(super) fn rss_bytes(&self) -> u64 {
+        self.rss_pages * rustix::param::page_size() as u64
+    }
 }
 
 #[cfg(test)]
@@ -89,20 +95,13 @@ mod tests {
 
     #[test]
     fn a_hostile_name_changes_nothing() {
-        let line = b"7 (a) R 1 (x)) S 3 7 7 0 -1 4194624 1 0 0 0 5 6 0 0 20 0 1 0 900 1000 42 1 2 3";
+        let line = b"7 (a) R 1 (x)) S 3 7 7 0 -1 4194624 1 0 0 0 5 6 7 8 20 0 3 0 900 1000 42 1 2 3";
         let stat = Stat::parse(line).expect("parses");
         assert_eq!((stat.state, stat.parent, stat.session, stat.cpu_ticks, stat.ident), (b'S', 3, 7, 11, 900));
+        assert_eq!((stat.reaped_ticks, stat.threads), (15, 3));
         assert_eq!((stat.rss_pages, stat.kernel, stat.unexecuted), (42, false, true));
         for cut in 0..line.len() - 8 {
             let _ = Stat::parse(&line[..cut]);
         }
-    }
-
-    #[test]
-    fn we_have_used_something() {
-        let pid = std::process::id();
-        let ident = identity(pid).expect("we live");
-        assert!(usage(pid, ident).expect("we live").rss_bytes > 100_000);
-        assert_eq!(usage(pid, ident + 1), None);
     }
 }

@@ -35,7 +35,7 @@ impl Drop for Puppet {
 fn life(home: &Path) -> Traces {
     let lock = home.join("i7.lock");
     std::fs::write(&lock, "").expect("lock file");
-    Traces { instance: "i7".into(), home: home.into(), lock, pid: None, ident: None, begun: crate::clock::now() }
+    Traces { instance: "i7".into(), home: home.into(), lock, pid: None, ident: None, cell: None, begun: crate::clock::now() }
 }
 
 fn led(mut life: Traces, pid: u32) -> Traces {
