@@ -2,7 +2,7 @@
 
 use crate::SOON;
 use crate::hooks::{command, commands, failures, hooks, until_no_command, writes};
-use e2e::{App, House, app_file, toml_string, wait_until};
+use e2e::{App, House, app_file, is_root, skip, toml_string, wait_until};
 use rustix::process::Signal;
 use std::fs;
 use std::time::Duration;
@@ -173,5 +173,19 @@ fn a_check_by_command_that_hangs_is_killed_with_its_tree() {
     assert!(commands(&house).len() <= 3, "no two checks of one life at once");
     // A check that runs when its app ends, ends with it.
     house.abide(["stop", "web"]).ok();
+    until_no_command(&house);
+}
+
+#[test]
+fn hooks_run_as_the_user_of_their_app() {
+    if !is_root() {
+        return skip("hooks of another user (commands)", "only root can give away a process");
+    }
+    let house = House::new();
+    let script = "echo $(id -u) $(id -g) $USER $(umask) > /dev/stdout; exit 3";
+    let app = App::puppet("web", &house.puppet(), "hang").with("restart = \"never\"\nuser = \"nobody\"\numask = \"077\"");
+    house.write("abide.toml", app_file(&[app.with(&hooks(&[command("pre_start", &["sh", "-c", script])]))]));
+    house.abide(["up"]).code(1);
+    assert_eq!(failures(&house, "web"), ["pre_start: exit code 3: 65534 65534 nobody 0077"]);
     until_no_command(&house);
 }
