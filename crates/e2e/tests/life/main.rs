@@ -1,8 +1,10 @@
-//! The life of an app: what is promised of it, on real processes through the real command line.
+//! The life of an app, with the real programs: what it waits for, how it is known that it is ready and well, what it may use, when it
+//! runs, and what is told of it.
 
 mod commands;
 mod hooks;
 mod limits;
+mod order;
 
 use std::time::Duration;
 
