@@ -4,12 +4,16 @@ use crate::chain::Entry;
 use crate::cursor::Position;
 use crate::reader::Reader;
 use crate::tail::{self, Wanted};
+use model::InstanceId;
 use std::io;
 
 impl Reader {
     pub(crate) fn begin(&mut self, chain: &[Entry]) -> io::Result<()> {
         self.set_stop(chain);
         let Some(newest) = chain.last() else { return Ok(()) };
+        if let (Some(life), None) = (self.query.life, self.query.lines) {
+            return self.begin_at_life(chain, life);
+        }
         let filter = self.query.filter.clone();
         let mut need = self.query.lines.unwrap_or(0);
         if self.query.lines == Some(0) {
@@ -53,6 +57,32 @@ impl Reader {
             Some((at, start)) => self.enter(chain, at, start),
             None => self.begin_at_end(chain, newest),
         }
+    }
+
+    /// At the first record of a life. Where there is none yet: at the newest record of all, for what stands behind that may be the life's.
+    fn begin_at_life(&mut self, chain: &[Entry], life: InstanceId) -> io::Result<()> {
+        let mut start = None;
+        for (at, entry) in chain.iter().enumerate().rev() {
+            let mut index = entry.index();
+            match index.first_of(life) {
+                Some((number, offset)) => {
+                    start = Some((at, offset));
+                    // Behind a record of somebody else it has begun here.
+                    if number > 0 {
+                        break;
+                    }
+                }
+                None if index.count() == 0 => {
+                    start = start.or(Some((at, 0)));
+                }
+                None => {
+                    start = start.or_else(|| Some((at, index.newest()?.offset)));
+                    break;
+                }
+            }
+        }
+        let (at, offset) = start.unwrap_or_default();
+        self.enter(chain, at, offset)
     }
 
     /// Nothing of what is there is wanted.

@@ -1,7 +1,7 @@
 //! The index beside a log file, read in small blocks. Whatever it holds, the worst that comes of it is a time that is not known.
 
 use crate::file::open_regular;
-use model::{INDEX_RECORD_BYTES, IndexRecord, Wall};
+use model::{INDEX_RECORD_BYTES, IndexRecord, InstanceId, Wall};
 use std::fs::File;
 use std::hash::Hasher;
 use std::os::unix::fs::FileExt;
@@ -69,6 +69,12 @@ impl Index {
             self.load(n / BLOCK * BLOCK);
         }
         self.block.get(usize::try_from(n.checked_sub(self.block_at)?).ok()?).copied()
+    }
+
+    /// The first record of a life: its number, and its place in the file.
+    pub(crate) fn first_of(&mut self, life: InstanceId) -> Option<(u64, u64)> {
+        let found = (0..self.count).find_map(|n| Some((n, self.record(n).filter(|record| record.instance == life)?)));
+        found.map(|(n, record)| (n, record.offset))
     }
 
     fn load(&mut self, from: u64) {

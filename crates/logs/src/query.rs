@@ -17,6 +17,9 @@ pub struct Query {
     pub filter: Filter,
     /// Whether to go on as they come. Otherwise reading ends where the file ended when it began.
     pub follow: bool,
+    /// Without `lines`: begins where this life's lines begin, and misses none of them: nothing is passed over however far the reader is behind,
+    /// and new lines are held back longer until it is known whether they are its own. Lines of others in between are given too.
+    pub life: Option<InstanceId>,
 }
 
 /// Which lines are wanted. One of unknown time passes `since` and `until`, one of an unknown life passes `instance`.

@@ -236,7 +236,7 @@ impl Reader {
             if self.is_emptied() {
                 return self.begin_anew();
             }
-            if lag::is_far_behind(self) {
+            if self.query.life.is_none() && lag::is_far_behind(self) {
                 lag::jump(self);
                 return Edge::More;
             }
@@ -257,7 +257,7 @@ impl Reader {
                 open.opened.walk.refresh();
                 // Where there is still more to be read, the records of this have been written long since.
                 if self.live && self.query.follow && (got as u64) < most && open.opened.bytes.plain().is_some() {
-                    open.hold(end, self.source.format);
+                    open.hold(end, self.source.format, self.query.life);
                 }
                 Edge::More
             }
@@ -341,7 +341,7 @@ impl Reader {
             return Edge::More;
         }
         if self.go_to_next() {
-            if self.live && self.query.follow && lag::is_far_behind(self) {
+            if self.live && self.query.follow && self.query.life.is_none() && lag::is_far_behind(self) {
                 lag::jump(self);
             }
             return Edge::More;

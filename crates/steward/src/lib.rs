@@ -1,8 +1,9 @@
 //! The steward: decides what runs, keeps what is wished, serves the API.
 //!
 //! A shell around the engine (`brain`: one owner, one loop) with its ways out and in: the keeper's line (`keeper_link`), the link to the
-//! scribe (`scribe_link`), the state files (`store`), the event journal (`journal`), looks at /proc (`sweep`), commands beside the apps (`runner`), what the outside is told (`hooks`), and the door (`http`) whose
-//! handlers only ask (`call`). Pure parts beside it: selectors (`select`), operations on their way (`track`), names in commands (`fill`).
+//! scribe (`scribe_link`), the state files (`store`), the event journal (`journal`), looks at /proc (`sweep`), questions to lives
+//! (`probe`), commands beside the apps (`runner`), what the outside is told (`hooks`), and the door (`http`) whose handlers only ask
+//! (`call`). Pure parts beside it: selectors (`select`), operations on their way (`track`), names in commands (`fill`).
 //! [`main`] is the program; a start, a crash and an upgrade take the same path (`brain::start`).
 
 mod birth;
@@ -23,6 +24,7 @@ mod logfile;
 mod note;
 mod preflight;
 mod previous;
+mod probe;
 mod runner;
 mod scribe_link;
 mod select;

@@ -36,7 +36,7 @@ pub(crate) fn last_lines(sources: Vec<Source>, lines: usize) -> Vec<String> {
 /// each are read, twice: 64 KiB for the two streams of a slot, besides some blocks of their indexes.
 pub(crate) fn last_words(sources: Vec<Source>, instance: InstanceId, lines: usize) -> Vec<String> {
     let filter = Filter { instance: Some(instance), ..Filter::default() };
-    last_of(sources, lines, &Query { lines: Some(lines), reach: Some(LAST_BYTES), filter, follow: false })
+    last_of(sources, lines, &Query { lines: Some(lines), reach: Some(LAST_BYTES), filter, ..Query::default() })
 }
 
 fn last_of(sources: Vec<Source>, lines: usize, query: &Query) -> Vec<String> {

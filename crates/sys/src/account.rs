@@ -87,7 +87,13 @@ pub fn own_groups() -> Vec<u32> {
 }
 
 fn account(entry: &libc::passwd) -> Account {
-    Account { name: text(entry.pw_name), uid: entry.pw_uid, gid: entry.pw_gid, home: text(entry.pw_dir), shell: text(entry.pw_shell) }
+    Account {
+        name: text(entry.pw_name),
+        uid: entry.pw_uid,
+        gid: entry.pw_gid,
+        home: text(entry.pw_dir),
+        shell: text(entry.pw_shell),
+    }
 }
 
 fn text(at: *const libc::c_char) -> String {

@@ -50,11 +50,7 @@ impl Held {
 
     /// What of `wanted` is not in it.
     pub fn without(self, wanted: Held) -> Held {
-        Held {
-            memory: wanted.memory && !self.memory,
-            cpu: wanted.cpu && !self.cpu,
-            tasks: wanted.tasks && !self.tasks,
-        }
+        Held { memory: wanted.memory && !self.memory, cpu: wanted.cpu && !self.cpu, tasks: wanted.tasks && !self.tasks }
     }
 
     /// How many of the three.

@@ -12,6 +12,8 @@ mod exec;
 mod text;
 mod tree;
 
+/// Whose process has accepted a connection.
+pub mod acceptor;
 /// Users and groups of this machine, by name and by number.
 pub mod account;
 /// Control groups: a kernel-held box around a life.

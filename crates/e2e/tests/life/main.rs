@@ -5,6 +5,7 @@ mod commands;
 mod hooks;
 mod limits;
 mod order;
+mod probes;
 
 use std::time::Duration;
 

@@ -1,6 +1,7 @@
 //! Logs as the scribe leaves them, read in every way.
 
 mod follow;
+mod life;
 mod property;
 mod reading;
 

@@ -217,10 +217,14 @@ impl Brain {
                     }
                 }
                 FromScribe::Trouble { id, path, errno } => {
+                    self.probes.trouble(id, true);
                     let reason = Some(format!("{path}: {errno}"));
                     self.note_stream(id, "log.trouble", reason, json!({ "path": path, "errno": errno }));
                 }
-                FromScribe::Resumed { id } => self.note_stream(id, "log.resumed", None, serde_json::Value::Null),
+                FromScribe::Resumed { id } => {
+                    self.probes.trouble(id, false);
+                    self.note_stream(id, "log.resumed", None, serde_json::Value::Null);
+                }
                 FromScribe::Dropped { id, bytes, errno } => self.note_loss(Topic::Dropped(id), bytes, errno),
                 FromScribe::Removed { file, bytes } => self.note_loss(Topic::Removed, bytes, file),
                 FromScribe::Did { ask, failed } => self.take_answer(ask, failed),

@@ -7,6 +7,7 @@ mod hear;
 mod hooks;
 mod keeping;
 mod listen;
+mod listen_log;
 mod lookups;
 mod measuring;
 mod perform;

@@ -38,7 +38,10 @@ impl Brain {
             Effect::Bear(bear) => self.begin_birth(bear),
             Effect::OpenStreams { life } => self.open_streams(&life),
             Effect::StreamsBorn { instance } => self.scribe.born(instance),
-            Effect::StreamsEnded { instance } => self.scribe.ended(instance),
+            Effect::StreamsEnded { instance } => {
+                self.end_questions(instance);
+                self.scribe.ended(instance);
+            }
             Effect::Signal { instance, signal } => self.signal(instance, signal),
             Effect::Sweep { instance, signal } => self.sweep(instance, signal),
             Effect::Adopt { instance, pid, ident } => self.adopt(instance, pid, ident),

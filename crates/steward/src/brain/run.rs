@@ -6,6 +6,8 @@
 use super::bounds::Bounds;
 use super::errand::Errands;
 use super::hooks::Outside;
+use super::listen_log::LogListeners;
+use super::probe::Probes;
 use super::run_command::Commands;
 use super::upgrade::{Upgrade, copied};
 use crate::call::Call;
@@ -79,6 +81,8 @@ pub(crate) struct Brain {
     /// What is told to the outside.
     pub(super) outside: Outside,
     pub(super) effects: Vec<Effect>,
+    pub(super) probes: Probes,
+    pub(super) log_listeners: LogListeners,
     pub(super) searches: Searches,
     pub(super) tracker: Tracker,
     pub(super) keys: VecDeque<(String, u64)>,

@@ -2,6 +2,8 @@
 
 use super::bounds::Bounds;
 use super::errand::Errands;
+use super::listen_log::LogListeners;
+use super::probe::Probes;
 use super::run::{Brain, Ending, Identity, RECONCILE};
 use super::run_command::command_number;
 use crate::birth::slot_in;
@@ -71,6 +73,8 @@ impl Brain {
             commands: Default::default(),
             outside: Default::default(),
             effects: Vec::new(),
+            probes: Probes::default(),
+            log_listeners: LogListeners::default(),
             searches: Searches::default(),
             tracker: Tracker::default(),
             keys: VecDeque::new(),

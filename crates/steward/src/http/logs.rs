@@ -114,7 +114,7 @@ fn wanted(asked: Asked) -> Result<logs::Query, Problem> {
         })?;
     }
     let lines = asked.lines.or((since.is_none()).then_some(LINES));
-    Ok(logs::Query { lines, filter, follow: asked.follow, reach: None })
+    Ok(logs::Query { lines, filter, follow: asked.follow, ..logs::Query::default() })
 }
 
 /// What the client takes. Everybody is given JSON who does not like plain text better.

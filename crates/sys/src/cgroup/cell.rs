@@ -214,7 +214,10 @@ mod tests {
         assert_eq!((read("cpu.max").as_str(), read("pids.max").as_str()), ("250000 100000", "64"));
         // What is not limited any more is set free.
         assert_eq!(cell.limit(&Limits { tasks: Some(3), ..Limits::default() }), Held { tasks: true, ..Held::default() });
-        assert_eq!((read("memory.max").as_str(), read("memory.swap.max").as_str(), read("cpu.max").as_str()), ("max", "max", "max 100000"));
+        assert_eq!(
+            (read("memory.max").as_str(), read("memory.swap.max").as_str(), read("cpu.max").as_str()),
+            ("max", "max", "max 100000")
+        );
         cell.limit(&Limits { cpu_percent: Some(0.1), ..Limits::default() });
         assert_eq!(read("cpu.max"), "1000 100000", "the kernel takes no less");
     }

@@ -158,7 +158,9 @@ impl Place {
     /// Hands the controllers down to the boxes, as far as that can be had; a box shows what it has got.
     fn enable(&self, wanted: Held, ours: &dyn Fn(u32) -> bool) {
         for word in wanted.words() {
-            if hand_down(&self.own, word).is_err_and(|error| error.raw_os_error() == Some(libc::EBUSY)) && self.go_aside(ours).is_ok() {
+            if hand_down(&self.own, word).is_err_and(|error| error.raw_os_error() == Some(libc::EBUSY))
+                && self.go_aside(ours).is_ok()
+            {
                 let _ = hand_down(&self.own, word);
             }
             let _ = hand_down(&self.base, word);
@@ -215,7 +217,11 @@ mod tests {
     #[test]
     fn the_group_that_we_are_in_counts() {
         let groups = "8:pids:/a\n4:memory:/m\n2:cpuacct:/c\n0::/x/y\n";
-        let want = ["Two /sys/fs/cgroup/unified/x/y/abide-7", "One /sys/fs/cgroup/pids/a/abide-7", "One /sys/fs/cgroup/cpuacct/c/abide-7"];
+        let want = [
+            "Two /sys/fs/cgroup/unified/x/y/abide-7",
+            "One /sys/fs/cgroup/pids/a/abide-7",
+            "One /sys/fs/cgroup/cpuacct/c/abide-7",
+        ];
         assert_eq!(found(HYBRID, groups), want);
         let plain = "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n";
         assert_eq!(found(plain, "0::/\n"), ["Two /sys/fs/cgroup/abide-7"]);

@@ -32,7 +32,8 @@ pub fn members(lives: &[Traces], spared: &Spared) -> io::Result<Vec<Vec<Member>>
                 false => evidence.shows(life, locks[at]),
             };
             let ours = life.pid == Some(pid) && life.ident == Some(stat.ident)
-                || stat.not_before(life) && (boxed[at].contains(&pid) || shows() || in_session(life, stat, &table, spared.keeper));
+                || stat.not_before(life)
+                    && (boxed[at].contains(&pid) || shows() || in_session(life, stat, &table, spared.keeper));
             if ours {
                 direct[at].insert(pid);
             }
