@@ -1,13 +1,13 @@
 //! Which hooks an event is for.
 
 use engine::What;
-use model::{AppSpec, Check, HookPoint};
+use model::{AppSpec, HookPoint};
 
 /// The points of an app that an event is for, in the order in which they are told. `pre_start` is none of them: it comes before.
 pub(crate) fn points(what: &What, spec: &AppSpec) -> Vec<HookPoint> {
     let points: &[HookPoint] = match what {
         What::Ready { .. } => &[HookPoint::OnReady],
-        What::Running { .. } if !has_readiness(spec) => &[HookPoint::OnReady],
+        What::Running { .. } if !spec.has_readiness() => &[HookPoint::OnReady],
         What::Exited { failed: true, .. } => &[HookPoint::OnCrash, HookPoint::PostStop],
         What::Exited { .. } => &[HookPoint::PostStop],
         What::Errored { .. } => &[HookPoint::OnErrored],
@@ -16,11 +16,6 @@ pub(crate) fn points(what: &What, spec: &AppSpec) -> Vec<HookPoint> {
         _ => &[],
     };
     points.iter().copied().filter(|point| spec.hooks.contains_key(point)).collect()
-}
-
-/// Whether `ready` is told of it. A check that only listens makes nothing ready.
-fn has_readiness(spec: &AppSpec) -> bool {
-    spec.ready.is_some() || spec.health.as_ref().is_some_and(|health| matches!(health.check, Check::Probe(_)))
 }
 
 #[cfg(test)]
