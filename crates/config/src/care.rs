@@ -44,7 +44,8 @@ pub(crate) fn bounds(spec: &AppSpec, layers: &[&Layer], t: &mut Texts<'_, '_>) {
     {
         t.refuse::<()>(entry, "nothing that the app prints is read", help());
     }
-    let has_ready = whole(layers, "ready").is_none_or(|_| spec.ready.is_some());
+    // A `ready` that cannot be used has been named.
+    let has_ready = spec.ready.is_some() || whole(layers, "ready").is_none_or(|(entry, _)| is_none(entry));
     if let (Some(_), Some(entry)) = (spec.watchdog, top(layers, "watchdog"))
         && spec.ready != Some(Readiness::Notify)
         && has_ready
@@ -58,23 +59,34 @@ pub(crate) fn bounds(spec: &AppSpec, layers: &[&Layer], t: &mut Texts<'_, '_>) {
 /// Says where an app's own `healthcheck` says how, and nothing says what. In `[defaults]` that is good.
 fn unasked(layers: &[&Layer], t: &mut Texts<'_, '_>) {
     let own = |place: &Place| !matches!(place, Place::File { defaults: true, .. });
-    let keys = |layer: &&Layer| layer.tables.get("healthcheck").cloned().unwrap_or_default();
-    let asked = layers.iter().any(|layer| is_none(layer) || QUESTIONS.iter().any(|key| keys(layer).contains_key(key)));
-    let first = layers.iter().flat_map(keys).map(|(_, entry)| entry).find(|entry| own(&entry.place));
+    let tables = || layers.iter().filter_map(|layer| layer.tables.get("healthcheck"));
+    let asked =
+        layers.iter().any(|layer| says_none(layer)) || tables().any(|keys| QUESTIONS.iter().any(|key| keys.contains_key(key)));
+    // A key that was not understood has been named, and is most likely the question, misspelled.
+    let unsure = layers.iter().any(|layer| layer.misread.contains("healthcheck"));
+    let first = tables().flat_map(|keys| keys.values()).find(|entry| own(&entry.place) && !unsure);
     if let (Some(entry), false) = (first, asked) {
         let fault = Fault::new(&entry.place, format!("`{}`: the health check has nothing to ask", entry.written));
-        t.faults.push(fault.help("add one of `http`, `tcp`, `exec` or `log_silence` to `healthcheck`"));
+        t.faults.push(fault.help(match entry.place {
+            Place::Flag(_) => "add one of `--health-http`, `--health-tcp` or `--health-cmd`",
+            _ => "add one of `http`, `tcp`, `exec` or `log_silence` to `healthcheck`",
+        }));
     }
 }
 
-fn is_none(layer: &Layer) -> bool {
+/// A health check that is a table is taken apart; only `"none"` stays among the keys.
+fn says_none(layer: &Layer) -> bool {
     layer.keys.contains_key("healthcheck")
+}
+
+fn is_none(entry: &Entry) -> bool {
+    matches!(&entry.item.value, Value::Text(text) if text == "none")
 }
 
 fn ready(ground: Ground<'_>, t: &mut Texts<'_, '_>) -> Option<Readiness> {
     let (entry, keys) = whole(ground.layers, "ready")?;
     let Some(keys) = keys else {
-        if matches!(&entry.item.value, Value::Text(text) if text == "none") {
+        if is_none(entry) {
             return None;
         }
         let help = "write for example `ready = { tcp = \"127.0.0.1:5432\" }`".to_owned();
@@ -92,6 +104,8 @@ fn ready(ground: Ground<'_>, t: &mut Texts<'_, '_>) -> Option<Readiness> {
     beside_http(keys, t);
     match ways.as_slice() {
         [(way, inner)] => way_of(way, inner, keys, ground, t),
+        // A key that was not understood has been named, and is most likely the way, misspelled.
+        [] if ground.layers.iter().any(|layer| layer.misread.contains("ready")) => None,
         [] => {
             let message = "it does not say how";
             t.refuse(entry, message, Some(format!("use one of {}", list(&WAYS))))
@@ -164,7 +178,7 @@ fn health(ground: Ground<'_>, t: &mut Texts<'_, '_>) -> Option<Health> {
     let (at, keys, asked) = layers.iter().enumerate().rev().find_map(|(at, layer)| {
         let keys = layer.tables.get("healthcheck").unwrap_or(&empty);
         let asked: Vec<&'static str> = QUESTIONS.into_iter().filter(|key| keys.contains_key(key)).collect();
-        (is_none(layer) || !asked.is_empty()).then_some((at, keys, asked))
+        (says_none(layer) || !asked.is_empty()).then_some((at, keys, asked))
     })?;
     let question = *asked.first()?;
     let entry = keys.get(question)?;

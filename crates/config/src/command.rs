@@ -109,11 +109,8 @@ fn directly(parts: &Parts<'_>, args: Option<Vec<String>>, base: &Base<'_>, texts
         other => return not_a_command(cmd, other, texts),
     };
     if argv.first().is_none_or(String::is_empty) {
-        return texts.refuse(
-            cmd,
-            "there is nothing to run",
-            Some("name a program, for example `cmd = \"node server.js\"`".to_owned()),
-        );
+        let help = if beside(&cmd.written) { "name a program" } else { "name a program, for example `cmd = \"node server.js\"`" };
+        return texts.refuse(cmd, "there is nothing to run", Some(help.to_owned()));
     }
     argv.extend(args?);
     let with_interpreter = base.interpreters.then(|| script::resolve(&argv[0], parts.cwd, base.around)).flatten();
@@ -122,6 +119,11 @@ fn directly(parts: &Parts<'_>, args: Option<Vec<String>>, base: &Base<'_>, texts
         None => argv[0] = program(&argv[0], cmd, parts.cwd, base, texts)?,
     }
     Some(argv)
+}
+
+/// Whether this is another command than the app itself.
+fn beside(label: &str) -> bool {
+    !matches!(label, "cmd" | "command")
 }
 
 fn not_a_command<T>(cmd: &Entry, found: &Value, texts: &mut Texts<'_, '_>) -> Option<T> {
@@ -152,10 +154,9 @@ fn split(text: &str, cmd: &Entry, texts: &mut Texts<'_, '_>) -> Option<Vec<Strin
                 SplitError::Backslash => Fault::new(place, format!("`{label}` ends in a backslash")),
                 SplitError::Shell(what) => {
                     Fault::new(place, format!("`{label}`: `{what}` needs a shell")).needle(what.as_str()).help(match place {
-                        // A command beside `cmd` need not change how `cmd` runs.
-                        _ if !matches!(label.as_str(), "cmd" | "command") => {
-                            "write it as a list: `[\"sh\", \"-c\", \"…\"]`; or add `shell = true`, which is for `cmd` as well"
-                        }
+                        // It need not change how `cmd` runs.
+                        Place::Flag(_) if beside(label) => "run it as `sh -c '…'`, or add `--shell`, which is for both commands",
+                        _ if beside(label) => "run it as `sh -c '…'`, or add `shell = true`, which is for `cmd` too",
                         Place::Flag(_) => {
                             "add `--shell` (in a file `shell = true`), or quote it if the program itself is to get it"
                         }
@@ -193,6 +194,7 @@ fn program(text: &str, entry: &Entry, cwd: &Path, base: &Base<'_>, texts: &mut T
 /// A path, made absolute from the folder `from`.
 pub(crate) fn path(item: &Item, entry: &Entry, from: &Path, base: &Base<'_>, texts: &mut Texts<'_, '_>) -> Option<PathBuf> {
     let text = texts.text(item, &entry.written, "a path")?;
+    let entry = &Entry { item: item.clone(), ..entry.clone() };
     match paths::resolve(&text, from, base.around.home_dir()) {
         Ok(path) if path.is_absolute() => Some(path),
         Ok(_) => texts.refuse(entry, "the path is not absolute, and there is no folder to take it from", None),

@@ -37,11 +37,8 @@ pub(crate) fn check(text: &str) -> Result<(), Wrong> {
         return wrong(format!("a cron expression of {} bytes, more than {MAX_LENGTH}", text.len()), "make it shorter");
     }
     if text.starts_with('@') {
-        if parse(text).is_ok() {
-            return Ok(());
-        }
         let help = match text.to_ascii_lowercase().as_str() {
-            "@midnight" => "write \"@daily\"".to_owned(),
+            "@hourly" | "@daily" | "@midnight" | "@weekly" | "@monthly" | "@yearly" | "@annually" => return Ok(()),
             "@reboot" => "an app without `schedule` is started at boot; for a job there is `run_at_start`".to_owned(),
             every if every.starts_with("@every") => "write `schedule = { every = \"10m\" }`".to_owned(),
             _ => format!("there are {NICKNAMES}"),
@@ -70,7 +67,7 @@ pub(crate) fn check(text: &str) -> Result<(), Wrong> {
     }
     match parse(text) {
         Err(_) => wrong(format!("`{}` is not understood", clip(text)), "write it as in \"0 3 * * *\""),
-        Ok(cron) if never(&cron) => {
+        Ok(_) if never(&fields) => {
             wrong(format!("`{}` never comes: no month has such a day", clip(text)), "correct the day of the month, or the month")
         }
         Ok(_) => Ok(()),
@@ -81,7 +78,71 @@ fn parse(text: &str) -> Result<Cron, CronError> {
     CronParser::builder().seconds(Seconds::Optional).year(Year::Optional).build().parse(text)
 }
 
-/// Whether it has no time at all. Everything that a calendar can do happens within 28 years, but for a century without a leap year.
-fn never(cron: &Cron) -> bool {
-    date(2000, 1, 1).to_zoned(TimeZone::UTC).is_ok_and(|from| cron.find_next_occurrence(&from, true).is_err())
+/// Whether it has no time at all: none in forty years, in which a calendar does everything that it can. `fields` are five or six.
+fn never(fields: &[&str]) -> bool {
+    let seconds = if fields.len() == 5 { "0 " } else { "" };
+    let bounded = parse(&format!("{seconds}{} 2000-2039", fields.join(" ")));
+    let from = date(2000, 1, 1).to_zoned(TimeZone::UTC);
+    matches!((bounded, from), (Ok(cron), Ok(from)) if cron.find_next_occurrence(&from, true).is_err())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn good() {
+        for text in [
+            "* * * * *",
+            "*/5 0-6 1,15 JAN-MAR mon",
+            "30 0 3 * * *",
+            "0 0 L * *",
+            "0 0 15W * *",
+            "0 0 * * FRI#2",
+            "0 0 * * 7",
+            "0 0 29 2 *",
+            "0 0 29 2 MON#5",
+            "0 0 31 * *",
+            "@hourly",
+            "@ANNUALLY",
+            "@midnight",
+            " 0  3\t* * * ",
+        ] {
+            assert_eq!(check(text), Ok(()), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_field_is_named() {
+        for (text, said) in [
+            ("60 * * * *", "the minute `60` of the cron expression is not understood"),
+            ("60 0 * * * *", "the second `60` of the cron expression is not understood"),
+            ("0 24 * * *", "the hour `24` of the cron expression is not understood"),
+            ("0 0 32 * *", "the day of the month `32` of the cron expression is not understood"),
+            ("0 0 0 * *", "the day of the month `0` of the cron expression is not understood"),
+            ("0 0 * FOO *", "the month `FOO` of the cron expression is not understood"),
+            ("0 0 * * 8", "the day of the week `8` of the cron expression is not understood"),
+            ("0 0 * * @daily", "the day of the week `@daily` of the cron expression is not understood"),
+            ("*/0 * * * *", "the minute `*/0` of the cron expression is not understood"),
+            ("5-1 * * * *", "the minute `5-1` of the cron expression is not understood"),
+            ("0 3 * *", "a cron expression has 5 or 6 fields, this has 4 fields: `0 3 * *`"),
+            ("0 0 3 * * * 2026", "a cron expression has 5 or 6 fields, this has 7 fields: `0 0 3 * * * 2026`"),
+            ("10m", "a cron expression has 5 or 6 fields, this has 1 field: `10m`"),
+            ("@reboot", "`@reboot` is not understood"),
+            ("@daily x", "`@daily x` is not understood"),
+            ("0 0 30 2 *", "`0 0 30 2 *` never comes: no month has such a day"),
+            ("0 0 31 4,6 *", "`0 0 31 4,6 *` never comes: no month has such a day"),
+        ] {
+            assert_eq!(check(text).map_err(|wrong| wrong.message), Err(said.to_owned()), "{text}");
+        }
+        assert_eq!(check("1h 30m").expect_err("bad").help, "write `schedule = { every = \"1h 30m\" }`");
+    }
+
+    proptest! {
+        #[test]
+        fn it_answers(text in "([@*/,#LW?+0-9A-F -]|MON|JAN){0,40}|.{0,40}") {
+            let _ = check(&text);
+        }
+    }
 }

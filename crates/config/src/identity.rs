@@ -44,10 +44,14 @@ fn who(item: &Item, label: &str, t: &mut Texts<'_, '_>) -> Option<String> {
         Scalar::Text { text, .. } => text,
         _ => return t.mismatch(item, label, wanted, &scalar),
     };
-    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    if text.is_empty() {
+        t.faults.push(Fault::new(&item.place, format!("`{label}` is empty; expected {wanted}")));
+        return None;
+    }
+    let digits = text.bytes().all(|b| b.is_ascii_digit());
     let number = text.parse::<i128>().ok().filter(|number| *number <= MOST_ID);
     let name = |c: char| !(c.is_control() || c.is_whitespace() || matches!(c, ':' | '/' | ','));
-    let good = if digits { number.is_some() } else { !text.is_empty() && text.len() <= 256 && text.chars().all(name) };
+    let good = if digits { number.is_some() } else { text.len() <= 256 && text.chars().all(name) };
     if good && !text.starts_with('-') {
         return Some(number.filter(|_| digits).map_or_else(|| text.clone(), |number| number.to_string()));
     }
@@ -105,7 +109,7 @@ fn both_readings<T>(entry: &Entry, number: i128, t: &mut Texts<'_, '_>) -> Optio
         (None, Some(number)) => format!("write `umask = \"{number:03o}\"` for the decimal number {number}"),
         (None, None) => "write for example `umask = \"027\"`".to_owned(),
     };
-    t.refuse(entry, format!("{number} is decimal, and a mask is octal"), Some(help))
+    t.refuse(entry, format!("a mask is octal, and {number} is not written so"), Some(help))
 }
 
 /// A number, "unlimited", or both of them apart.

@@ -161,8 +161,9 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("rlimits", "limits"),
     ("ulimits", "limits"),
     ("cron", "schedule"),
-    ("watch_delay", "watch"),
-    ("ignore_watch", "watch"),
+    ("watch_delay", "debounce"),
+    ("ignore_watch", "ignore"),
+    ("watch_options", "watch"),
     ("stdin_open", "stdin"),
     ("cmd", "exec"),
     ("command", "exec"),
@@ -171,7 +172,6 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("retries", "failures"),
     ("threshold", "failures"),
     ("start_interval", "interval"),
-    ("delay", "debounce"),
     ("tz", "timezone"),
     ("secret", "secret_file"),
 ];
@@ -241,23 +241,33 @@ pub(crate) fn find(scope: Scope, written: &str) -> Found {
 /// "Did you mean …", if anything is near, or the right place for a key that stands in a wrong one.
 fn suggest(scope: Scope, written: &str) -> Option<String> {
     let lower = written.to_ascii_lowercase().replace('-', "_");
-    if let Some((_, ours)) = ELSEWHERE.iter().find(|(theirs, ours)| *theirs == lower && doc(scope, ours).is_some()) {
+    let theirs = || ELSEWHERE.iter().filter(|(theirs, _)| *theirs == lower).map(|(_, ours)| *ours);
+    if let Some(ours) = theirs().find(|ours| doc(scope, ours).is_some()) {
         return Some(format!("it is called `{ours}` here"));
+    }
+    if let Some(key) = known_keys().find(|key| key.scope != scope && key.reads(&lower).is_some()) {
+        return Some(place_of(key, &lower));
+    }
+    let inside = |ours: &str| known_keys().find(|key| key.name == ours)?.scope.within(ours);
+    if let Some(within) = theirs().find_map(inside) {
+        return Some(format!("write `{within}`"));
     }
     let spellings = known_keys().filter(|key| key.scope == scope).flat_map(KeyDoc::spellings).map(|(text, _)| (text, false));
     let later = later::names(scope).map(|name| (name.to_owned(), true));
-    if let Some((near, is_later)) = nearest(&lower, spellings.chain(later), |(text, _)| text) {
-        let note = if is_later { " (not supported by this version)" } else { "" };
-        return Some(format!("did you mean `{near}`?{note}"));
-    }
-    let elsewhere = known_keys().find(|key| key.scope != scope && key.reads(&lower).is_some())?;
-    Some(match (elsewhere.scope, elsewhere.scope.within(&lower)) {
+    let (near, is_later) = nearest(&lower, spellings.chain(later), |(text, _)| text)?;
+    let note = if is_later { " (not supported by this version)" } else { "" };
+    Some(format!("did you mean `{near}`?{note}"))
+}
+
+/// Where a key stands, for somebody who wrote it elsewhere.
+fn place_of(key: &KeyDoc, written: &str) -> String {
+    match (key.scope, key.scope.within(written)) {
         (_, Some(within)) => format!("write `{within}`"),
-        (Scope::App, None) => format!("`{}` belongs to an app: put it into [apps.NAME] or [defaults]", elsewhere.name),
-        (Scope::Daemon, None) => format!("`{}` belongs to the manager: put it into [daemon]", elsewhere.name),
-        (Scope::Group, None) => format!("`{}` belongs to a group: put it into [groups.NAME]", elsewhere.name),
-        (_, None) => format!("`{}` stands at the top of the file, before the first table", elsewhere.name),
-    })
+        (Scope::App, None) => format!("`{}` belongs to an app: put it into [apps.NAME] or [defaults]", key.name),
+        (Scope::Daemon, None) => format!("`{}` belongs to the manager: put it into [daemon]", key.name),
+        (Scope::Group, None) => format!("`{}` belongs to a group: put it into [groups.NAME]", key.name),
+        (_, None) => format!("`{}` stands at the top of the file, before the first table", key.name),
+    }
 }
 
 /// The entry whose text is nearest to `word`, if any is near enough to be meant.
@@ -313,6 +323,8 @@ mod tests {
             ("helthcheck", "did you mean `healthcheck`?"),
             ("lisen", "did you mean `listen`? (not supported by this version)"),
             ("depends", "it is called `depends_on` here"),
+            ("watch_delay", "write `watch = { debounce = … }`"),
+            ("nofile", "write `limits = { nofile = … }`"),
             ("start_period", "write `healthcheck = { start_period = … }`"),
             ("run_at_start", "write `schedule = { run_at_start = … }`"),
             ("threshold", "write `backoff = { threshold = … }`"),

@@ -2,7 +2,7 @@
 
 use crate::fault::{Fault, Faults, Place};
 use crate::keys::{self, Found, KeyDoc, Scope, Suffix};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A value with its place.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,6 +82,8 @@ pub(crate) struct Layer {
     /// The keys of each table, by the name of the table. Those that do not merge stand in `keys` too.
     pub tables: BTreeMap<&'static str, Entries>,
     pub env: Vec<Member>,
+    /// Tables with a key that was not understood.
+    pub misread: BTreeSet<&'static str>,
     /// Whether a key was not understood, so that a key that seems to be missing may be there.
     pub unsure: bool,
 }
@@ -124,8 +126,8 @@ impl Layer {
         layer.flat_health(faults);
         for (table, scope) in WHOLE {
             if let Some(Value::Table(members)) = layer.keys.get(table).map(|entry| &entry.item.value) {
-                let inner = entries(scope, &format!("{table}."), members.clone(), faults);
-                layer.tables.insert(table, inner);
+                let members = members.clone();
+                layer.table(table, scope, &format!("{table}."), members, faults);
             }
         }
         if let Some(entry) = layer.keys.remove("env") {
@@ -140,12 +142,21 @@ impl Layer {
         layer
     }
 
+    fn table(&mut self, table: &'static str, scope: Scope, prefix: &str, members: Vec<Member>, faults: &mut Faults) {
+        let count = members.len();
+        let keys = entries(scope, prefix, members, faults);
+        if keys.len() < count {
+            self.misread.insert(table);
+        }
+        self.tables.insert(table, keys);
+    }
+
     /// Takes a table that merges by key apart. `healthcheck = "none"` stays where it is.
     fn merged(&mut self, table: &'static str, scope: Scope, example: &str, faults: &mut Faults) {
         let Some(entry) = self.keys.remove(table) else { return };
         let prefix = format!("{}.", entry.written);
         match entry.item.value {
-            Value::Table(members) => drop(self.tables.insert(table, entries(scope, &prefix, members, faults))),
+            Value::Table(members) => self.table(table, scope, &prefix, members, faults),
             Value::Text(text) if table == "healthcheck" && text == "none" => {
                 let item = Item { value: Value::Text(text), ..entry.item };
                 self.keys.insert(table, Entry { item, ..entry });

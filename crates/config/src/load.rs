@@ -53,10 +53,11 @@ pub fn load(path: &Path, text: &str, around: &dyn Surroundings) -> Result<Loaded
         faults.push(fault.help("a file of apps is at most 1 MiB; is it the right one?"));
         return Err(diagnostics(&Source::new(&file, ""), faults));
     }
-    let source = Source::new(&file, text);
+    let members = read::document(text, &mut faults);
+    let source = Source::new(&file, text).hiding(read::secrets(&members));
     let folder = path.parent().unwrap_or(Path::new("/"));
     let base = Base { folder, around, source: Some(&source), interpreters: false };
-    let mut top = layer::entries(Scope::Top, "", read::document(text, &mut faults), &mut faults);
+    let mut top = layer::entries(Scope::Top, "", members, &mut faults);
     version(top.get("version"), &mut faults);
     let written = top.remove("name");
     let name = match &written {

@@ -8,6 +8,7 @@ use crate::keys::{Scope, nearest};
 use crate::layer::{self, Entry, Item, Layer, Member, Value, set, top};
 use crate::texts::Texts;
 use model::{AppName, AppSpec, Condition, Dependency, Group, OnExit, Strategy, cycle};
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 const CONDITIONS: [(&str, Condition); 4] = [
@@ -35,13 +36,14 @@ pub(crate) fn settings(spec: &mut AppSpec, layers: &[&Layer], t: &mut Texts<'_, 
 fn depends_on(entry: &Entry, t: &mut Texts<'_, '_>) -> Option<Vec<Dependency>> {
     let ready = |app| Dependency { app, condition: Condition::Ready, required: true };
     let mut all: Vec<Dependency> = Vec::new();
+    let mut seen = BTreeSet::new();
     let mut good = true;
     match &entry.item.value {
         Value::List(items) => {
             for item in items {
                 match app_name(item, &entry.written, t) {
-                    Some(app) if all.iter().any(|known| known.app == app) => {}
-                    Some(app) => all.push(ready(app)),
+                    Some(app) if seen.insert(app.clone()) => all.push(ready(app)),
+                    Some(_) => {}
                     None => good = false,
                 }
             }
@@ -106,7 +108,12 @@ fn condition_of(item: &Item, label: &str, t: &mut Texts<'_, '_>) -> Option<Condi
 #[derive(Default)]
 pub(crate) struct Written<'l> {
     apps: BTreeMap<&'l AppName, Vec<&'l Layer>>,
+    /// How often a near name was sought. Each time costs a look at all names.
+    sought: Cell<u32>,
 }
+
+/// So many near names are sought in one file.
+const MOST_SOUGHT: u32 = 100;
 
 impl<'l> Written<'l> {
     pub fn add(&mut self, app: &'l AppName, layers: Vec<&'l Layer>) {
@@ -118,6 +125,10 @@ impl<'l> Written<'l> {
     }
 
     fn near(&self, name: &str) -> Option<String> {
+        self.sought.set(self.sought.get() + 1);
+        if self.sought.get() > MOST_SOUGHT {
+            return None;
+        }
         nearest(name, self.apps.keys().map(|name| name.as_str()), |name| name).map(str::to_owned)
     }
 }
@@ -154,7 +165,7 @@ pub(crate) fn nearly_named(apps: &[AppSpec], written: &Written<'_>) -> Vec<Fault
                 .help(format!("did you mean `{near}`? `{}` waits until `{on}` is defined elsewhere", app.name)),
         )
     });
-    odd.take(100).collect()
+    odd.collect()
 }
 
 /// Gives each app its group: that of `[groups]`, or, where `on_exit` is used without `[groups]`, the one of the whole file.

@@ -11,9 +11,12 @@ use crate::layer::{Entry, Item, Layer, Value, top};
 use crate::texts::{Scalar, Texts};
 use crate::url;
 use model::Probe;
-use regex_lite::Regex;
+use regex_lite::RegexBuilder;
 use std::collections::BTreeMap;
 use std::path::Path;
+
+/// How large a regular expression may become, in bytes.
+const MAX_PATTERN: usize = 256 * 1024;
 
 /// What a command of an app is read with.
 #[derive(Clone, Copy)]
@@ -61,7 +64,7 @@ pub(crate) fn exec(entry: &Entry, ground: Ground<'_>, t: &mut Texts<'_, '_>) -> 
 /// A regular expression.
 pub(crate) fn pattern(entry: &Entry, t: &mut Texts<'_, '_>) -> Option<String> {
     let text = t.text(&entry.item, &entry.written, "a regular expression")?;
-    match Regex::new(&text) {
+    match RegexBuilder::new(&text).size_limit(MAX_PATTERN).build() {
         Ok(_) => Some(text),
         Err(wrong) => t.refuse(entry, format!("not a regular expression: {wrong}"), None),
     }

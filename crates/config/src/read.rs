@@ -64,6 +64,24 @@ fn item(value: &Spanned<DeValue<'_>>, faults: &mut Faults) -> Item {
     Item { value, place }
 }
 
+/// Where the values of headers stand, which may be secrets.
+pub(crate) fn secrets(members: &[Member]) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    members.iter().for_each(|member| hide(&member.item, member.name == "headers", &mut found));
+    found
+}
+
+fn hide(item: &Item, secret: bool, found: &mut Vec<Range<usize>>) {
+    match (&item.value, &item.place) {
+        (Value::Table(members), _) => {
+            members.iter().for_each(|inner| hide(&inner.item, secret || inner.name == "headers", found))
+        }
+        (Value::List(items), _) => items.iter().for_each(|inner| hide(inner, secret, found)),
+        (_, Place::File { span, .. }) if secret => found.push(span.clone()),
+        _ => {}
+    }
+}
+
 /// Marks everything in the item as being of `[defaults]`.
 pub(crate) fn mark_defaults(item: &mut Item) {
     mark(&mut item.place);

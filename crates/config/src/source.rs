@@ -13,12 +13,19 @@ pub(crate) struct Source<'a> {
     text: &'a str,
     /// Offset of the first byte of each line.
     starts: Vec<usize>,
+    /// What is never quoted.
+    secrets: Vec<Range<usize>>,
 }
 
 impl<'a> Source<'a> {
     pub fn new(file: &str, text: &'a str) -> Source<'a> {
         let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Source { file: escape(file), text, starts }
+        Source { file: escape(file), text, starts, secrets: Vec::new() }
+    }
+
+    /// The same, with stars for what stands at these places.
+    pub fn hiding(self, secrets: Vec<Range<usize>>) -> Source<'a> {
+        Source { secrets, ..self }
     }
 
     /// The file as it is shown.
@@ -89,7 +96,10 @@ impl<'a> Source<'a> {
         let skip = if before + marked.min(WINDOW / 2) > WINDOW { before.saturating_sub(WINDOW / 4) } else { 0 };
         let mut shown = if skip > 0 { String::from("…") } else { String::new() };
         let mut width = shown.chars().count();
-        let mut rest = line.chars().enumerate().skip(skip);
+        // Quotes stay, so that what is hidden can be seen to be there.
+        let hidden = |at: usize, c| !matches!(c, '"' | '\'') && self.secrets.iter().any(|span| span.contains(&(from + at)));
+        let plain = |(at, c)| if hidden(at, c) { '*' } else { c };
+        let mut rest = line.char_indices().map(plain).enumerate().skip(skip);
         found.mark_at = width;
         for (at, c) in rest.by_ref().take(WINDOW) {
             if at == before {

@@ -26,7 +26,7 @@ pub(crate) fn wrong(text: &str, https: bool) -> Option<(String, Option<&'static 
     if text.len() > MAX_LENGTH {
         return Some((format!("the URL has {} bytes, more than {MAX_LENGTH}", text.len()), None));
     }
-    if let Some(c) = text.chars().find(|c| !c.is_ascii_graphic()) {
+    if let Some(c) = text.chars().find(|c| !c.is_ascii_graphic() || r#""<>\^`{|}"#.contains(*c)) {
         return Some((format!("a URL cannot hold {c:?}"), Some("write it percent-encoded, for example %20 for a blank")));
     }
     if rest.contains('#') {
@@ -102,6 +102,7 @@ mod tests {
             ("http://a:+1/", "the port of the URL is not a number from 1 to 65535"),
             ("http://a:65536", "the port of the URL is not a number from 1 to 65535"),
             ("http://a/ b", "a URL cannot hold ' '"),
+            ("http://a/{x}", "a URL cannot hold '{'"),
             ("http://a/\n", "a URL cannot hold '\\n'"),
             ("http://a/é", "a URL cannot hold 'é'"),
             ("http://a/#x", "what stands behind # in a URL is never sent"),

@@ -71,6 +71,8 @@ fn table(
         (Some(_), Some(every)) => {
             return t.refuse(every, "`cron` is there already", Some("keep one of `cron` and `every`".to_owned()));
         }
+        // A key that was not understood has been named, and is most likely one of the two, misspelled.
+        (None, None) if ground.layers.iter().any(|layer| layer.misread.contains("schedule")) => return None,
         (None, None) => {
             return t.refuse(entry, "it does not say when", Some("add `cron = \"0 3 * * *\"` or `every = \"10m\"`".to_owned()));
         }

@@ -219,3 +219,163 @@ fn no_more_than_can_be_read() {
     assert_eq!(found.len(), 1001);
     assert_eq!(found[1000].message, "4000 more errors are not shown");
 }
+
+#[test]
+fn order() {
+    insta::assert_snapshot!(lines(
+        &World::default(),
+        &[
+            "depends_on = 5\nstart_order = 1.5\non_exit = 'stop-grup'",
+            "depends_on = ['b c', 5, 'all']",
+            "depends_on = { b = 'redy', c = 'service_healthy', 'd e' = 'ready', f = 1 }",
+            "depends_on = { b = { condition = 'gone', requird = true, required = 'no' } }",
+            "depends_on = ['a']",
+            "depends_on = ['b']\n[apps.b]\ncmd='x'\ndepends_on = { c = 'started' }\n[apps.c]\ncmd='x'\ndepends_on.a.required = false",
+            "[groups.g]\napps = ['a', 'bb', 'nobody']\nstrategy = 'al'\n[groups.h]\napps = ['a']\n[apps.b]\ncmd='x'",
+            "[groups.g]\nap = ['a']\n[groups.'h i']\napps = 'a'\n[groups]\nj = ['a']",
+            "on_exit = 'stop-group'\n[groups]",
+            "groups = 5\nstrategy = 'all'",
+        ]
+    ));
+    let two = World::default().wrong("groups = ['a']\n[apps.a]\ncmd='x'");
+    assert!(two.contains("`groups` is a table of groups, found a list"), "{two}");
+}
+
+#[test]
+fn a_long_circle_is_cut() {
+    let app = |n: usize| format!("[apps.a{n}]\ncmd='x'\ndepends_on=['a{}']\n", (n + 1) % 1000);
+    let said = World::default().wrong(&(0..1000).map(app).collect::<String>());
+    assert!(said.contains("a17 → a18 → a19 → … → a0\n"), "{said}");
+}
+
+#[test]
+fn ready() {
+    insta::assert_snapshot!(lines(
+        &World::default(),
+        &[
+            "ready = true\nstart_timeout = 0\nmin_uptime = 'x'",
+            "ready = {}",
+            "ready = { notify = false }",
+            "ready = { tcp = 80, exec = 'x', log = 'y' }",
+            "ready = { htp = 'http://a/', interval = '1s' }",
+            "ready = { http = 'https://127.0.0.1/' }",
+            "ready = { http = '127.0.0.1:80/health' }",
+            "ready = { tcp = 'localhost' }",
+            "ready = { tcp = 0 }",
+            "ready = { tcp = [80] }",
+            "ready = { exec = 'curl x | grep ok' }",
+            "ready = { exec = '' }",
+            "ready = { log = 'a(' }",
+            "ready = { log = 'x' }\nout_file = 'none'\nerr_file = 'none'",
+            "ready = { fd = 2 }",
+            "ready = { fd = 'any' }",
+            "ready = { fd = 2000 }",
+            "ready = { after = 2 }",
+            "ready = { tcp = 80, status = 200, body = 'x' }",
+            "watchdog = '5s'",
+            "watchdog = '5s'\nready.tcp = 1",
+            "watchdog = '5s'\nready = 'none'",
+            "start_timeout = '0s'\nready.notify = true\nwatchdog = '0s'",
+        ]
+    ));
+}
+
+#[test]
+fn health() {
+    insta::assert_snapshot!(lines(
+        &World::default(),
+        &[
+            "healthcheck = 'http://127.0.0.1/'",
+            "healthcheck = { interval = '1s' }",
+            "health_interval = 5",
+            "healthcheck = { tcp = 80, http = 'http://a/' }",
+            "health_cmd = 'x'\nhealth = { exec = 'y' }",
+            "health = { tcp = 80, interval = 5, timeout = '0s', failures = 0, successes = 'x', action = 'reboot', retries = 3 }",
+            "health = { http = 'http://a/', status = ['6xx', '299-200', 99, true], body = '[', headers = ['a'] }",
+            "health = { tcp = 80, headers = {} }",
+            "health = { log_silence = '5m' }\nout_file = 'none'\nerr_file = 'none'",
+            "health_cmd = 'a || b'",
+            "health_tcp = 'tcp://a:1'\nhealth_timeout = 'x'",
+        ]
+    ));
+}
+
+#[test]
+fn values_of_headers_stay_secret() {
+    let secret = "hunter2";
+    let said = lines(
+        &World::default(),
+        &[
+            "health = { http = 'https://a/', headers = { Authorization = 'Bearer hunter2' } }",
+            "[apps.a.ready]\nhttp = 'http://a/'\n[apps.a.ready.headers]\n'a b' = 'hunter2'\nX = \"hunter2\\n\"\nY = 'hunter2 ${NO}'\nHost = ['hunter2']\nConnection = 'hunter2'\nZ='hunter2{{slot}}'",
+        ],
+    );
+    let messages: String = said.split("----").skip(1).map(|part| part.split("====").next().unwrap_or_default()).collect();
+    assert!(!messages.contains(secret), "{messages}");
+    insta::assert_snapshot!(said);
+}
+
+#[test]
+fn usage_and_identity() {
+    insta::assert_snapshot!(lines(
+        &World::default(),
+        &[
+            "max_memory = 0\nmax_cpu = 0\nmax_tasks = 0\non_limit = 'stop'\ncgroup = true",
+            "max_memory = 256\nmax_cpu = '50'\nmax_tasks = -1",
+            "max_memory = '256X'\nmax_cpu = 'half'",
+            "user = ''\ngroup = 'a b'\ngroups = 'video'",
+            "user = 'web:www'\ngroup = -1\ngroups = ['ok', true, 4294967295]",
+            "umask = 22",
+            "umask = 88",
+            "umask = 0x1ff\nnice = 20\noom_score_adj = -1001",
+            "umask = '0999'",
+            "umask = 0o7777",
+            "limits = 5",
+            "limits = { nofiles = 5, nofile = 'many', core = true, stack = '8Q', cpu = -1 }",
+            "limits = { nofile = { soft = 5 }, nproc = { soft = 5, hard = 4 }, as = { soft = 'unlimited', hard = 1 }, core = { sft = 1 } }",
+            "uid = 5\nmem_limit = '1G'\nulimits = {}\nnofile = 5",
+        ]
+    ));
+}
+
+#[test]
+fn when() {
+    insta::assert_snapshot!(lines(
+        &World::default(),
+        &[
+            "schedule = '0 25 * * *'\ncron_restart = '* * *'",
+            "schedule = '10m'",
+            "schedule = '@reboot'",
+            "schedule = 5",
+            "schedule = {}",
+            "schedule = { cron = '@daily', every = '1h' }",
+            "schedule = { every = '10ms' }",
+            "schedule = { every = 10, overlap = 'both', timeout = 5, catch_up = 1, jitter = 'x' }",
+            "schedule = { every = '1h', timezone = 'UTC' }",
+            "schedule = { cron = '0 0 30 2 *', timezone = 'Mars/Base', tz = 'UTC' }",
+            "cron = '@daily'\nrun_at_start = true",
+            "watch = 5\nwatch_delay = 1",
+            "watch = []",
+            "watch = ['', 5, '~bob/x']",
+            "watch = { path = 'a', paths = 'b', ignore = [5], debounce = 500, action = 'stop', cascade = 'yes', ignored = 1 }",
+        ]
+    ));
+}
+
+#[test]
+fn hooks() {
+    let said = lines(
+        &World::default(),
+        &[
+            "hooks = './x'\nstdin = 'inherit'",
+            "hooks = { on_raedy = 'x', on_switch = 'y', on_stop = 5 }",
+            "hooks.on_ready = ''",
+            "hooks.on_ready = 'https://hooks.example.com/x'",
+            "hooks.on_ready = { webhook = 'ftp://x' }",
+            "hooks.on_ready = { secret_file = 'x' }",
+            "hooks.on_ready = { webhook = 'https://a/', secret = 'x', secret_file = '~bob/x' }",
+            "hooks.on_ready = 'a && b'\nno_restart_exit_codes = [256]",
+        ],
+    );
+    insta::assert_snapshot!(said);
+}

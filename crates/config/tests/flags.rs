@@ -3,7 +3,7 @@
 mod support;
 
 use config::{StartFlags, from_flags};
-use model::{AppSpec, Origin, Restart, Signal};
+use model::{AppSpec, Check, Origin, Probe, Restart, Signal, When};
 use std::path::Path;
 use std::time::Duration;
 use support::World;
@@ -42,6 +42,15 @@ fn every_flag() {
         out_file: text("o-{{slot}}.log"),
         merge_logs: true,
         no_autostart: true,
+        health_cmd: text("check 'a b' {{slot}}"),
+        health_interval: text("2"),
+        health_timeout: text("800ms"),
+        health_max_failures: text("5"),
+        max_memory_mb: text("3"),
+        max_cpu_percent: text("50"),
+        user: text("1000"),
+        watch: true,
+        cron: text("0 3 * * *"),
         ..command(&["node server.js --x 'a b'"])
     };
     let spec = start(&World::default().file("/work/.env", "F=1"), &flags).expect("good");
@@ -56,6 +65,17 @@ fn every_flag() {
     assert_eq!((spec.log.policy.max_size, spec.log.policy.max_files), (1 << 20, 2));
     assert_eq!((spec.log.format, spec.log.merge), (model::LogFormat::Text, true));
     assert_eq!(spec.log.out, model::LogTarget::File("/work/o-{{slot}}.log".to_owned()));
+    let health = spec.health.expect("health");
+    let argv = ["check", "a b", "{{slot}}"].map(str::to_owned).to_vec();
+    assert_eq!(health.check, Check::Probe(Probe::Exec { argv }), "split like a command");
+    assert_eq!((health.interval, health.timeout, health.failures), (Duration::from_secs(2), Duration::from_millis(800), 5));
+    assert_eq!(
+        (spec.usage.max_memory, spec.usage.max_cpu, spec.identity.user.as_deref()),
+        (Some(3 << 20), Some(50.0), Some("1000"))
+    );
+    assert_eq!(spec.watch.expect("watch").paths, [Path::new("/work/sub")]);
+    assert_eq!(spec.schedule.expect("schedule").when, When::Cron("0 3 * * *".to_owned()));
+    assert_eq!(spec.origins["healthcheck.exec"], Origin::Flag);
     assert_eq!(spec.origins["instances"], Origin::Flag);
     assert_eq!(spec.origins["env.A"], Origin::Flag);
 }
@@ -112,6 +132,30 @@ fn errors_name_the_flag() {
         (
             StartFlags { success_exit_codes: text("0,256"), ..base() },
             "`--success-exit-codes`: expected an integer from 0 to 255, found `256`",
+        ),
+        (
+            StartFlags { health_http: text("https://x/"), ..base() },
+            "`--health-http`: probes speak http, not https\nhelp: ask the app itself by http:// on 127.0.0.1, or use `exec` with `curl -fsS https://…`",
+        ),
+        (
+            StartFlags { health_tcp: text("localhost"), ..base() },
+            "`--health-tcp`: expected \"HOST:PORT\", or a port of 127.0.0.1, found `localhost`\nhelp: write for example \"127.0.0.1:5432\" or \"[::1]:5432\"",
+        ),
+        (
+            StartFlags { health_cmd: text("a && b"), ..base() },
+            "`--health-cmd`: `&` needs a shell\nhelp: run it as `sh -c '…'`, or add `--shell`, which is for both commands",
+        ),
+        (
+            StartFlags { health_interval: text("2"), ..base() },
+            "`--health-interval`: the health check has nothing to ask\nhelp: add one of `--health-http`, `--health-tcp` or `--health-cmd`",
+        ),
+        (
+            StartFlags { cron: text("0 3 * *"), ..base() },
+            "`--cron`: a cron expression has 5 or 6 fields, this has 4 fields: `0 3 * *`\nhelp: write minute, hour, day of the month, month, day of the week, as in \"0 3 * * *\"; seconds may stand in front",
+        ),
+        (
+            StartFlags { max_memory: text("256"), ..base() },
+            "`--max-memory`: no program runs in 256 bytes\nhelp: a bare number is bytes; write \"256M\" for mebibytes",
         ),
         (StartFlags { name: text("all"), ..base() }, "`--name`: `all` is a word that selects apps; choose another name"),
         (StartFlags { env: vec![("A=B".into(), "x".into())], ..base() }, "the name of a variable cannot hold `=`"),

@@ -21,6 +21,7 @@ mod keeper_link;
 mod limits;
 mod log;
 mod logfile;
+mod mask;
 mod note;
 mod preflight;
 mod previous;

@@ -33,7 +33,7 @@ struct UpReport<'a> {
 /// [`Failure`].
 pub fn up(house: &House, screen: &Screen, args: &Up) -> Result<(), Failure> {
     let projects = crate::files::load_all(&crate::files::find(&args.files)?, screen)?;
-    let apps = apply(house, screen, projects, Waiting::For(args.wait_timeout))?;
+    let apps = apply(house, screen, projects, Waiting::from_flags(args.no_wait, args.wait_timeout))?;
     if args.attach && !apps.is_empty() {
         screen.say("following the logs; Ctrl-C ends that, the apps run on");
         let wanted = Wanted { selector: apps, lines: Some(ATTACH_LINES), follow: true, ..Wanted::default() };

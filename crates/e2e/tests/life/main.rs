@@ -6,6 +6,7 @@ mod hooks;
 mod limits;
 mod order;
 mod probes;
+mod verbs;
 
 use std::time::Duration;
 
