@@ -17,7 +17,7 @@ pub struct EventLine {
     /// The life, `i91`.
     pub instance: Option<String>,
     /// `defined starting running ready reloading unhealthy healthy adopted foreign faulted limit oom stopping killing stuck exited backoff
-    /// completed errored stopped deleted due overlap restarting changed reset`, for wishes `asked` and `signalled`, for the manager `manager.started`, `manager.stopping`, `manager.upgrading`, `manager.upgraded`, `manager.not_upgraded`, `store.damaged`, `log.trouble`, `log.resumed`.
+    /// completed errored stopped deleted due overlap restarting changed reset`, for wishes `asked` and `signalled`, for the manager `manager.started`, `manager.stopping`, `manager.upgrading`, `manager.upgraded`, `manager.not_upgraded`, `store.damaged`, `log.trouble`, `log.resumed`; for hooks `hook.failed`.
     pub event: String,
     /// Why, in words.
     pub reason: Option<String>,

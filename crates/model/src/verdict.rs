@@ -75,7 +75,7 @@ pub enum End {
     NotBorn {
         /// Where it failed.
         stage: Stage,
-        /// The symbolic name of the error, `ENOENT`.
+        /// The symbolic name of the error, `ENOENT`; with [`Stage::Hook`] the hook's own end, `exit code 3`.
         errno: String,
     },
 }
@@ -163,6 +163,7 @@ impl fmt::Display for End {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             End::Exited(verdict) => verdict.fmt(f),
+            End::NotBorn { stage: Stage::Hook, errno } => write!(f, "failed to start (hook pre_start: {errno})"),
             End::NotBorn { stage, errno } => write!(f, "failed to start ({}: {errno})", stage.word()),
         }
     }
@@ -182,9 +183,16 @@ mod tests {
     }
 
     #[test]
+    fn a_hook_that_fails_is_named() {
+        let end = End::NotBorn { stage: Stage::Hook, errno: "exit code 3".to_owned() };
+        assert_eq!(end.to_string(), "failed to start (hook pre_start: exit code 3)");
+    }
+
+    #[test]
     fn a_full_disk_under_the_lock_is_no_fault_of_the_app() {
         let end = |stage| End::NotBorn { stage, errno: "ENOSPC".to_owned() };
         assert!(end(Stage::Lock).is_shortage());
+        assert!(!end(Stage::Hook).is_shortage());
         assert!(!end(Stage::Cwd).is_shortage());
     }
 }

@@ -20,8 +20,13 @@ pub(crate) struct Filled {
     pub(crate) env: BTreeMap<String, String>,
 }
 
-/// Fills a definition for one slot. The app's own variables win over the captured session, the manager's over both.
+/// Fills a definition for one slot. [`filled_with`] its own command.
 pub(crate) fn filled(definition: &Definition, slot: &SlotRef, home: &str) -> Filled {
+    filled_with(definition, &definition.spec.argv, slot, home)
+}
+
+/// Fills a command of an app for one slot. The app's own variables win over the captured session, the manager's over both.
+pub(crate) fn filled_with(definition: &Definition, argv: &[String], slot: &SlotRef, home: &str) -> Filled {
     let (number, name) = (slot.index.to_string(), slot.to_string());
     let names = Names { app: slot.app.as_str(), slot: &number, instance: &name, home };
     let spec = &definition.spec;
@@ -33,7 +38,7 @@ pub(crate) fn filled(definition: &Definition, slot: &SlotRef, home: &str) -> Fil
     env.insert("NODE_APP_INSTANCE".to_owned(), number.clone());
     env.insert("ABIDE_APP".to_owned(), slot.app.as_str().to_owned());
     env.insert("ABIDE_SLOT".to_owned(), name.clone());
-    Filled { argv: spec.argv.iter().map(|arg| fill(arg, &names)).collect(), env }
+    Filled { argv: argv.iter().map(|arg| fill(arg, &names)).collect(), env }
 }
 
 /// The lines that bear a life.

@@ -27,12 +27,12 @@ pub(crate) fn make_folders() -> io::Result<()> {
     [IO, LIVES, STORE, EVENTS, "logs"].into_iter().try_for_each(|folder| builder.create(folder))
 }
 
-/// Removes FIFOs and locks that lives of another boot have left: nothing of them can be alive.
+/// Removes FIFOs and locks that lives and commands of another boot have left: nothing of them can be alive.
 pub(crate) fn clear_stale_lives() -> io::Result<()> {
     for folder in [IO, LIVES] {
         for entry in fs::read_dir(folder)? {
             let entry = entry?;
-            if entry.file_name().to_string_lossy().starts_with('i') {
+            if entry.file_name().to_string_lossy().starts_with(['i', 'x']) {
                 fs::remove_file(entry.path())?;
             }
         }

@@ -51,8 +51,13 @@ impl Journal {
         self.followers.subscribe()
     }
 
-    /// Writes an entry and tells followers.
-    pub(crate) fn write(&mut self, entry: Entry, wall: i64) {
+    /// The number of the last entry.
+    pub(crate) fn last(&self) -> u64 {
+        self.seq
+    }
+
+    /// Writes an entry, tells followers, and gives it back as they see it.
+    pub(crate) fn write(&mut self, entry: Entry, wall: i64) -> Arc<EventLine> {
         self.seq += 1;
         let Entry { app, slot, instance, event, reason, actor, data } = entry;
         let actor = actor.unwrap_or_else(|| "abide".to_owned());
@@ -66,8 +71,10 @@ impl Journal {
             Err(_) => {}
             Ok(()) => self.failing = false,
         }
+        let line = Arc::new(line);
         // Nobody may be following.
-        let _ = self.followers.send(Arc::new(line));
+        let _ = self.followers.send(line.clone());
+        line
     }
 
     fn append(&mut self, line: &EventLine, wall: i64) -> io::Result<()> {
@@ -203,7 +210,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("tempdir");
         let mut journal = Journal::open(folder.path());
         let mut follower = journal.follow();
-        (0..FOLLOW_LIMIT as i64 + 50).for_each(|n| journal.write(entry("a"), n));
+        (0..FOLLOW_LIMIT as i64 + 50).for_each(|n| _ = journal.write(entry("a"), n));
         assert!(matches!(follower.try_recv(), Err(broadcast::error::TryRecvError::Lagged(_))));
     }
 }

@@ -1,10 +1,10 @@
 //! The steward: decides what runs, keeps what is wished, serves the API.
 //!
 //! A shell around the engine (`brain`: one owner, one loop) with its ways out and in: the keeper's line (`keeper_link`), the link to the
-//! scribe (`scribe_link`), the state files (`store`), the event journal (`journal`), looks at /proc (`sweep`), questions to
-//! lives (`probe`), and the door (`http`) whose
+//! scribe (`scribe_link`), the state files (`store`), the event journal (`journal`), looks at /proc (`sweep`), questions to lives
+//! (`probe`), commands beside the apps (`runner`), what the outside is told (`hooks`), changed files (`watch`), and the door (`http`) whose
 //! handlers only ask (`call`). Pure parts beside it: selectors (`select`), operations on their way (`track`), names in commands (`fill`),
-//! what the clock begins (`clock`); and changed files, on a thread of their own (`watch`).
+//! what the clock begins (`clock`).
 //! [`main`] is the program; a start, a crash and an upgrade take the same path (`brain::start`).
 
 mod birth;
@@ -14,6 +14,7 @@ mod clock;
 mod entry;
 mod fill;
 mod home;
+mod hooks;
 mod http;
 mod hush;
 mod identity;
@@ -27,6 +28,7 @@ mod note;
 mod preflight;
 mod previous;
 mod probe;
+mod runner;
 mod scribe_link;
 mod select;
 mod store;

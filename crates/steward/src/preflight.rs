@@ -1,6 +1,6 @@
 //! Whether an app can start at all, asked before its wish is accepted. What the system refuses later still comes back as a failed birth.
 
-use crate::birth::filled;
+use crate::birth::{filled, filled_with};
 use crate::fill::{combined, log_files};
 use crate::identity::{self, Names};
 use crate::limits::refusal;
@@ -46,11 +46,17 @@ fn fault(definition: &Definition, home: &str) -> Option<String> {
     let Some(program) = made.argv.first().filter(|program| !program.is_empty()) else {
         return Some(format!("{name}: there is no program to run"));
     };
-    let why = if program.contains('/') {
-        executable(&cwd.join(program))
-    } else {
-        let path = made.env.get("PATH").map_or("", String::as_str);
-        in_path(program, path, cwd)
+    let path = made.env.get("PATH").map_or("", String::as_str);
+    let find = |program: &str| if program.contains('/') { executable(&cwd.join(program)) } else { in_path(program, path, cwd) };
+    let why = find(program);
+    let hooks = || {
+        crate::hooks::fault(&spec.hooks, |argv| {
+            let filled = filled_with(definition, argv, &SlotRef::new(name, 0), home).argv;
+            filled
+                .first()
+                .filter(|program| !program.is_empty())
+                .map_or(Err("there is no program to run".to_owned()), |program| find(program))
+        })
     };
     if let Some(why) = identity_fault(&spec.identity).or_else(|| refusal(&spec.usage, home)) {
         return Some(format!("{name}: {why}"));
@@ -58,7 +64,7 @@ fn fault(definition: &Definition, home: &str) -> Option<String> {
     let slot = SlotRef::new(name, 0);
     let files = || log_files(&spec.log, &slot, home).into_iter().flatten().chain(combined(&spec.log, &slot, home));
     let logs = || files().find_map(|file| bad_log(&file));
-    why.err().or_else(logs).map(|why| format!("{name}: {why}"))
+    why.err().or_else(logs).or_else(hooks).map(|why| format!("{name}: {why}"))
 }
 
 /// Why nothing can be run as whom it is asked for.

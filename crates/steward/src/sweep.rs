@@ -5,6 +5,7 @@
 
 use engine::{Event, Finding};
 use model::{InstanceId, Signal, Tick};
+use std::fmt;
 use std::io;
 use std::time::Duration;
 use sys::lives::{Found, Member, Spared, Traces, inspect, members};
@@ -15,10 +16,29 @@ const ROUNDS: u32 = 50;
 /// First and longest pause between two of them.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(50));
 
+/// Whose processes are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Subject {
+    /// A life, `i91`.
+    Life(InstanceId),
+    /// A probe or hook, `x7`.
+    Command(u64),
+}
+
+/// The keeper's service.
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Subject::Life(instance) => instance.fmt(f),
+            Subject::Command(number) => write!(f, "x{number}"),
+        }
+    }
+}
+
 /// What is to be found out of one life.
 #[derive(Debug, Clone)]
 struct Search {
-    instance: InstanceId,
+    subject: Subject,
     traces: Traces,
     aim: Aim,
     due: Tick,
@@ -41,8 +61,10 @@ enum Aim {
 pub(crate) enum Outcome {
     /// The brain's answer.
     Tell(Event),
+    /// So much is left of a command; 0 = provably nothing.
+    Command(u64, u32),
     /// A signal to a process that is proven to belong to the life.
-    Signal(InstanceId, Member, Signal),
+    Signal(Subject, Member, Signal),
 }
 
 /// Everything that is to be looked for.
@@ -91,17 +113,22 @@ pub(crate) fn look(census: &Census) -> io::Result<Findings> {
 impl Searches {
     /// Asks whether a life lives.
     pub(crate) fn inspect(&mut self, instance: InstanceId, traces: Traces, now: Tick) {
-        self.add(instance, traces, Aim::Inspect, now);
+        self.add(Subject::Life(instance), traces, Aim::Inspect, now);
+    }
+
+    /// Kills everything that is left of a command.
+    pub(crate) fn clear(&mut self, number: u64, traces: Traces, now: Tick) {
+        self.add(Subject::Command(number), traces, Aim::Kill { rounds: 0, clean: 0, pause: PAUSE.0 }, now);
     }
 
     /// Asks what is left of a life, and sends a signal to it.
     pub(crate) fn sweep(&mut self, instance: InstanceId, traces: Traces, signal: Option<Signal>, now: Tick) {
         let kill = Aim::Kill { rounds: 0, clean: 0, pause: PAUSE.0 };
-        self.add(instance, traces, if signal == Some(Signal::KILL) { kill } else { Aim::Sweep(signal) }, now);
+        self.add(Subject::Life(instance), traces, if signal == Some(Signal::KILL) { kill } else { Aim::Sweep(signal) }, now);
     }
 
-    fn add(&mut self, instance: InstanceId, traces: Traces, aim: Aim, due: Tick) {
-        self.waiting.push(Search { instance, traces, aim, due });
+    fn add(&mut self, subject: Subject, traces: Traces, aim: Aim, due: Tick) {
+        self.waiting.push(Search { subject, traces, aim, due });
     }
 
     /// When the next census is to begin; `None` while one is under way or nothing is to be found out.
@@ -136,23 +163,23 @@ impl Searches {
         };
         let (mut inspected, mut swept) = (inspected.into_iter(), swept.into_iter());
         for search in looking {
-            match search.aim {
-                Aim::Inspect => {
+            match (search.aim, search.subject) {
+                (Aim::Inspect, Subject::Life(instance)) => {
                     let finding = match inspected.next() {
                         Some(Found::Alive(Member { pid, ident })) => Finding::Alive { pid, ident },
                         Some(Found::Foreign) => Finding::Foreign,
                         _ => Finding::Gone,
                     };
-                    out.push(Outcome::Tell(Event::Inspected { instance: search.instance, finding }));
+                    out.push(Outcome::Tell(Event::Inspected { instance, finding }));
                 }
-                Aim::Sweep(_) | Aim::Confirm | Aim::Kill { .. } => self.swept(search, swept.next().unwrap_or_default(), now, out),
+                _ => self.swept(search, swept.next().unwrap_or_default(), now, out),
             }
         }
     }
 
     /// Nothing is left when two looks in a row find nobody and the lock is free.
     fn swept(&mut self, search: Search, found: Swept, now: Tick, out: &mut Vec<Outcome>) {
-        let instance = search.instance;
+        let subject = search.subject;
         let left = u32::try_from(found.members.len()).unwrap_or(u32::MAX).max(u32::from(found.locked));
         let signal = match search.aim {
             Aim::Kill { .. } => Some(Signal::KILL),
@@ -160,7 +187,7 @@ impl Searches {
             Aim::Inspect | Aim::Confirm => None,
         };
         if let Some(signal) = signal {
-            out.extend(found.members.into_iter().map(|member| Outcome::Signal(instance, member, signal)));
+            out.extend(found.members.into_iter().map(|member| Outcome::Signal(subject, member, signal)));
         }
         match search.aim {
             Aim::Kill { rounds, clean, pause } if rounds + 1 < ROUNDS && (left > 0 || clean == 0) => {
@@ -169,7 +196,10 @@ impl Searches {
                 self.waiting.push(Search { aim, due: now + pause, ..search });
             }
             Aim::Sweep(_) if left == 0 => self.waiting.push(Search { aim: Aim::Confirm, due: now + PAUSE.0, ..search }),
-            _ => out.push(Outcome::Tell(Event::Swept { instance, left })),
+            _ => out.push(match subject {
+                Subject::Life(instance) => Outcome::Tell(Event::Swept { instance, left }),
+                Subject::Command(number) => Outcome::Command(number, left),
+            }),
         }
     }
 }

@@ -12,14 +12,14 @@ mod exec;
 mod text;
 mod tree;
 
+/// Whose process has accepted a connection.
+pub mod acceptor;
 /// Users and groups of this machine, by name and by number.
 pub mod account;
 /// Control groups: a kernel-held box around a life.
 pub mod cgroup;
 /// An alarm on the wall clock.
 pub mod alarm;
-/// Whose process has accepted a connection.
-pub mod acceptor;
 /// Clocks and the identity of this boot.
 pub mod clock;
 /// Becoming a daemon, and starting the keeper.

@@ -6,6 +6,7 @@
 
 mod bounds;
 mod buffers;
+mod command;
 mod escape;
 mod event;
 mod fields;
@@ -19,6 +20,7 @@ mod signals;
 
 pub use bounds::{DIALECT1_LINE, DIALECT2_LINE, Dialect, NAME_LIMIT, is_name};
 pub use buffers::{Inbox, Incoming, Outbox};
+pub use command::{Ends, command, ends};
 pub use escape::{EscapeError, push_field, split_fields};
 pub use event::{DecodeError, Event, Numbered, ServiceState, decode};
 pub use fields::{FieldError, fields, is_escaped, take_apart};

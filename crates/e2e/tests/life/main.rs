@@ -2,6 +2,8 @@
 //! runs, and what is told of it.
 
 mod clock;
+mod commands;
+mod hooks;
 mod limits;
 mod order;
 mod probes;

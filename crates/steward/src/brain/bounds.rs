@@ -96,7 +96,7 @@ impl Brain {
                     match (answer, bear) {
                         (Ok(owner), bear) => {
                             self.bounds.owners.insert(names, owner);
-                            bear.into_iter().for_each(|bear| self.bear(&bear));
+                            bear.into_iter().for_each(|bear| self.begin_birth(bear));
                         }
                         (Err(wrong), Some(bear)) => {
                             say!("{}: {}", bear.life.slot, wrong.why);
@@ -114,7 +114,7 @@ impl Brain {
     pub(super) fn find_owner(&mut self, bear: Box<Bear>) {
         match Names::of(&bear.definition.spec.identity) {
             Some(names) => self.bounds.lookups.ask(names, Some(bear), now()),
-            None => self.bear(&bear),
+            None => self.begin_birth(bear),
         }
     }
 

@@ -1,6 +1,7 @@
 //! What keeper and scribe say.
 
 use super::run::{Brain, Ending, OWN};
+use super::run_command::command_number;
 use crate::hush::Topic;
 use crate::journal::Entry;
 use crate::log::{self, say};
@@ -56,6 +57,10 @@ impl Brain {
         }
         if let Ok(instance) = name.parse() {
             self.take_life(instance, &state);
+        } else if let Some(number) = command_number(&name) {
+            // What follows looks at how it stands.
+            self.services.insert(name, state.clone());
+            return self.take_command(number, &state);
         } else if name == "scribe" && matches!(self.ending, Ending::Draining(_)) && !matches!(state, ServiceState::Up { .. }) {
             self.ending = Ending::Over;
         }
@@ -93,6 +98,7 @@ impl Brain {
             }
             ended => {
                 if let Some((end, at)) = end_of(ended) {
+                    self.end_probes(instance);
                     let at = at.unwrap_or_else(crate::time::now);
                     // What the kernel did to it is told before its end, which it explains.
                     self.tell_news(instance);
@@ -114,6 +120,8 @@ impl Brain {
             self.end_redump();
         } else if let Some(instance) = first.strip_prefix("bear-").and_then(|name| name.parse().ok()) {
             self.after_birth(instance);
+        } else if let Some(number) = first.strip_prefix("run-").and_then(command_number) {
+            self.after_command(number);
         } else if let Some(instance) = first.strip_prefix("adopt-").and_then(|name| name.parse().ok()) {
             self.after_adoption(instance);
         } else if first == "upgrade" {
@@ -157,6 +165,9 @@ impl Brain {
         let lost: Vec<String> = self.services.keys().filter(|name| !seen.contains(name)).cloned().collect();
         for name in lost {
             let was = self.services.remove(&name);
+            if let Some(number) = command_number(&name) {
+                self.command_lost(number);
+            }
             let lived = matches!(was, Some(ServiceState::Up { .. } | ServiceState::Start));
             if let (true, Ok(instance)) = (lived, name.parse()) {
                 let (end, at) = (End::Exited(Verdict::Unseen), crate::time::now());

@@ -28,7 +28,11 @@ impl Brain {
                     _ => {}
                 }
                 let wall = wall_ms();
-                self.journal.write(entry(&note, now(), wall), wall);
+                let line = self.journal.write(entry(&note, now(), wall), wall);
+                if let (What::Exited { .. }, Some(instance)) = (&note.what, note.instance) {
+                    self.end_probes(instance);
+                }
+                self.tell_hooks(&note, &line);
             }
             Effect::Bear(bear) => self.find_owner(bear),
             Effect::OpenStreams { life } => self.open_streams(&life),
@@ -54,7 +58,11 @@ impl Brain {
             }
             Effect::Probe { instance, number, check, timeout } => self.probe(instance, number, *check, timeout),
             Effect::Listen { instance, ready } => self.listen(instance, &ready),
-            Effect::Farewell => self.farewell(),
+            Effect::Farewell => {
+                if !self.await_hooks() {
+                    self.farewell();
+                }
+            }
         }
     }
 
@@ -150,6 +158,9 @@ impl Brain {
     }
 
     fn signal(&mut self, instance: InstanceId, signal: Signal) {
+        if self.close_gate(instance) {
+            return;
+        }
         let say = |signal: Signal| Request::new("service.signal").field(instance.to_string()).field(signal.number().to_string());
         self.keeper.say(&say(signal));
         // A stopped process would never see it.
@@ -159,6 +170,9 @@ impl Brain {
     }
 
     fn sweep(&mut self, instance: InstanceId, signal: Option<Signal>) {
+        if signal.is_some() {
+            self.close_gate(instance);
+        }
         let Some(life) = self.lives.remembered().lives.get(&instance) else {
             // A life that nobody recorded has left nothing that could be proven to be its own.
             return self.happenings.push_back(Event::Swept { instance, left: 0 });
@@ -213,7 +227,7 @@ impl Brain {
     }
 
     /// The house is empty: the scribe moves what is left and is not started again.
-    fn farewell(&mut self) {
+    pub(super) fn farewell(&mut self) {
         self.keeper.say(&Request::new("service.keep").field("scribe").field("-"));
         self.scribe.finish();
         let up = matches!(self.services.get("scribe"), Some(ServiceState::Up { .. }));

@@ -100,10 +100,4 @@ impl Brain {
         });
         Who { asked: member(asked), others: rivals.filter_map(member).collect() }
     }
-
-    /// Runs a command as a question.
-    fn run_exec_probe(&mut self, instance: InstanceId, number: u64, _: Vec<String>, _: Duration) {
-        let outcome = Outcome::Bad("exec probes are not there yet".to_owned());
-        self.happenings.push_back(Event::Probed { instance, number, outcome });
-    }
 }

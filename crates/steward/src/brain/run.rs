@@ -6,8 +6,10 @@
 use super::bounds::Bounds;
 use super::clock::Clock;
 use super::errand::Errands;
+use super::hooks::Outside;
 use super::listen_log::LogListeners;
 use super::probe::Probes;
+use super::run_command::Commands;
 use super::upgrade::{Upgrade, copied};
 use super::watch::Watch;
 use crate::call::Call;
@@ -76,6 +78,10 @@ pub(crate) struct Brain {
     pub(super) tell: mpsc::UnboundedSender<Event>,
     /// What they told.
     pub(super) told: mpsc::UnboundedReceiver<Event>,
+    /// Probes and hooks that run.
+    pub(super) commands: Commands,
+    /// What is told to the outside.
+    pub(super) outside: Outside,
     pub(super) effects: Vec<Effect>,
     /// What the clock begins.
     pub(super) clock: Clock,
@@ -197,6 +203,7 @@ impl Brain {
                     }
                 }
                 Some(event) = self.told.recv() => self.happenings.push_back(event),
+                Some(told) = self.outside.told() => self.take_told(told),
                 _ = self.scribe.ready(), if !self.scribe_gone => self.hear_scribe(),
                 found = counted => {
                     census = None;
@@ -254,9 +261,11 @@ impl Brain {
         };
         let upgrade = self.upgrade_deadline();
         let others = [self.errands.deadline(), self.hush.deadline(), self.bounds.deadline(), self.clock.deadline()];
+        let more = [self.commands.deadline(), self.outside.deadline()];
         [self.engine.deadline(), self.searches.deadline(), self.tracker.deadline(), ending, self.reconciling, upgrade]
             .into_iter()
             .chain(others)
+            .chain(more)
             .flatten()
             .min()
     }
@@ -269,6 +278,8 @@ impl Brain {
         self.late_errands(now);
         self.clock_time(now);
         self.say_losses();
+        self.late_commands(now);
+        self.after_hooks(now);
         self.bounds_time(now);
         self.upgrade_time();
         if matches!(self.ending, Ending::Draining(until) if until <= now) {
@@ -286,8 +297,9 @@ impl Brain {
         for outcome in outcomes {
             match outcome {
                 Outcome::Tell(event) => self.happenings.push_back(event),
-                Outcome::Signal(instance, member, signal) => {
-                    let request = Request::new("service.signal").field(instance.to_string()).field(signal.number().to_string());
+                Outcome::Command(number, left) => self.command_cleared(number, left),
+                Outcome::Signal(subject, member, signal) => {
+                    let request = Request::new("service.signal").field(subject.to_string()).field(signal.number().to_string());
                     self.keeper.say(&request.field("pid").field(member.pid.to_string()).field(member.ident.to_string()));
                 }
             }

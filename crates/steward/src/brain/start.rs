@@ -7,6 +7,7 @@ use super::listen_log::LogListeners;
 use super::probe::Probes;
 use super::run::{Brain, Ending, Identity, RECONCILE};
 use super::watch::Watch;
+use super::run_command::command_number;
 use crate::birth::slot_in;
 use crate::home::{EVENTS, STOPPED, STORE, clear_stale_lives};
 use crate::hush::Hush;
@@ -72,6 +73,8 @@ impl Brain {
             happenings: VecDeque::new(),
             tell,
             told,
+            commands: Default::default(),
+            outside: Default::default(),
             effects: Vec::new(),
             clock,
             watch: Watch::new(),
@@ -199,6 +202,7 @@ impl Brain {
         }
         let facts = self.services.iter().filter_map(|(name, state)| fact(name, state, tags)).collect();
         let data = json!({ "pid": std::process::id(), "keeper": self.me.keeper_pid, "apps": recalled.apps.len() });
+        self.end_left_commands();
         self.journal.write(Entry { event: "manager.started", data, ..Entry::default() }, wall);
         self.happenings.push_back(Event::Recalled(Box::new(recalled)));
         self.happenings.push_back(Event::Dumped(facts));
@@ -217,6 +221,9 @@ impl Brain {
 /// child gets is let go of by its birth).
 fn is_left_over(name: &str, known: &Remembered) -> bool {
     let Some((life, part)) = name.split_once('.') else { return false };
+    if command_number(life).is_some() {
+        return true;
+    }
     let Ok(instance) = life.parse::<InstanceId>() else { return false };
     let of_child = part.ends_with(".w") || part == "lock";
     of_child || !known.lives.contains_key(&instance)

@@ -1,0 +1,163 @@
+//! One webhook, told: a `POST`, signed, tried again when it fails.
+
+use super::{sign, tls};
+use axum::body::Body;
+use hyper::client::conn::http1;
+use hyper::header::{CONTENT_TYPE, HOST, USER_AGENT};
+use hyper::{Request, Uri};
+use hyper_util::rt::TokioIo;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::task::spawn_blocking;
+use tokio::time::{sleep, timeout};
+
+/// How long one try may take.
+const TRY: Duration = Duration::from_secs(10);
+/// The pauses before the second, third and fourth try.
+const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(4), Duration::from_secs(16)];
+/// Bytes of an answer's head at most; its body is not read.
+const HEAD: usize = 16 << 10;
+
+/// What is sent, and where to.
+#[derive(Debug, Clone)]
+pub(crate) struct Post {
+    pub(crate) url: String,
+    pub(crate) secret_file: Option<PathBuf>,
+    /// The name of the event.
+    pub(crate) event: String,
+    pub(crate) body: Vec<u8>,
+}
+
+/// A URL, understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    tls: bool,
+    /// Without brackets.
+    host: String,
+    port: u16,
+    /// As in the header `Host`.
+    authority: String,
+    path: String,
+}
+
+impl Place {
+    /// Understands a URL.
+    ///
+    /// # Errors
+    /// What is wrong with it; of the URL, no more than its scheme is said.
+    pub(crate) fn of(url: &str) -> Result<Place, String> {
+        let uri: Uri =
+            url.parse().map_err(|_| "the URL is not understood; write http://HOST/PATH or https://HOST/PATH".to_owned())?;
+        let tls = match uri.scheme_str() {
+            Some("http") => false,
+            Some("https") => true,
+            Some(other) => return Err(format!("a URL with {other}:// cannot be told; write http:// or https://")),
+            None => return Err("the URL has no scheme; write http://HOST/PATH or https://HOST/PATH".to_owned()),
+        };
+        let authority = uri.authority().filter(|there| !there.host().is_empty()).ok_or("the URL names no host")?;
+        if authority.as_str().contains('@') {
+            return Err("a user and password in the URL are not sent; use secret_file, which signs each request".to_owned());
+        }
+        let port = match authority.port() {
+            Some(port) => port.as_u16(),
+            None if authority.as_str().len() > authority.host().len() => return Err("the URL has no good port".to_owned()),
+            None => [80, 443][usize::from(tls)],
+        };
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+        let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
+        Ok(Place { tls, host, port, authority: authority.to_string(), path })
+    }
+
+    /// For people: a path may hold a token.
+    fn named(&self) -> String {
+        format!("{}://{}", if self.tls { "https" } else { "http" }, self.authority)
+    }
+}
+
+/// Tells a webhook; gives up after some tries.
+///
+/// # Errors
+/// Why the last try failed, in words, without the path of the URL.
+pub(crate) async fn deliver(post: Post) -> Result<(), String> {
+    let place = Place::of(&post.url)?;
+    let signature = match post.secret_file.clone() {
+        None => None,
+        Some(path) => {
+            let secret = spawn_blocking(move || sign::secret(&path)).await.map_err(|error| error.to_string())??;
+            Some(sign::signature(&secret, &post.body))
+        }
+    };
+    let mut pauses = PAUSES.into_iter();
+    loop {
+        let failed = match timeout(TRY, attempt(&place, &post, signature.as_deref())).await {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(why)) => why,
+            Err(_) => format!("no answer within {}", model::format_span(TRY)),
+        };
+        match pauses.next() {
+            Some(pause) => sleep(pause).await,
+            None => return Err(format!("{}: {failed} (tried {} times)", place.named(), PAUSES.len() + 1)),
+        }
+    }
+}
+
+async fn attempt(place: &Place, post: &Post, signature: Option<&str>) -> Result<(), String> {
+    let socket = TcpStream::connect((place.host.as_str(), place.port)).await.map_err(|error| words(&error))?;
+    if place.tls {
+        let roots = spawn_blocking(tls::roots).await.map_err(|error| error.to_string())??;
+        exchange(tls::wrap(roots, &place.host, socket).await?, place, post, signature).await
+    } else {
+        exchange(socket, place, post, signature).await
+    }
+}
+
+async fn exchange<S>(stream: S, place: &Place, post: &Post, signature: Option<&str>) -> Result<(), String>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let mut request = Request::post(&place.path)
+        .header(HOST, &place.authority)
+        .header(USER_AGENT, concat!("abide/", env!("CARGO_PKG_VERSION")))
+        .header(CONTENT_TYPE, "application/json")
+        .header("connection", "close")
+        .header("x-abide-event", &post.event);
+    if let Some(signature) = signature {
+        request = request.header("x-abide-signature", signature);
+    }
+    let request = request.body(Body::from(post.body.clone())).map_err(|error| error.to_string())?;
+    let (mut sender, connection) =
+        http1::Builder::new().max_buf_size(HEAD).handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
+    // Both end with the try: whoever drips an answer for ever is left then.
+    let mut asked = pin!(sender.send_request(request));
+    let answer = tokio::select! {
+        answer = &mut asked => answer,
+        ended = connection => match ended {
+            // The answer may have come with the end.
+            Ok(()) => asked.await,
+            Err(error) => Err(error),
+        },
+    };
+    let answer = answer.map_err(|error| format!("no answer: {error}"))?;
+    let status = answer.status();
+    if status.is_success() {
+        Ok(())
+    } else if status.is_redirection() {
+        Err(format!("the answer was {status}; redirections are not followed, write the final URL"))
+    } else {
+        Err(format!("the answer was {status}"))
+    }
+}
+
+fn words(error: &std::io::Error) -> String {
+    match error.raw_os_error() {
+        Some(number) => format!("{} ({})", sys::errno::text(number).to_lowercase(), sys::errno::name(number)),
+        None => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+#[path = "webhook_tests.rs"]
+mod tests;
