@@ -16,6 +16,8 @@ mod tree;
 pub mod clock;
 /// Becoming a daemon, and starting the keeper.
 pub mod daemon;
+/// Datagram sockets at a path, whose messages carry who sent them and descriptors.
+pub mod datagram;
 /// Errors of the system by name.
 pub mod errno;
 /// Descriptors: open, pipe, socket, close-on-exec.

@@ -215,6 +215,7 @@ fn a_birth_by_script() {
         cwd: "/".into(),
         umask: 0o22,
         kept: [true; 2],
+        channels: wire::Channels::default(),
     };
     let lines = birth(&wish).expect("fits");
     assert!(lines.len() > 11, "the environment takes several lines");

@@ -145,6 +145,7 @@ impl Steward {
             cwd: "/".to_owned(),
             umask: bear.definition.umask,
             kept: bear.life.log.kept(),
+            channels: wire::Channels::default(),
         };
         let fifos = wire::handles(&name).fifos.into_iter().zip(bear.life.log.kept());
         let mut lines = wire::birth(&birth).unwrap_or_default();
