@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 use sys::stream::make_fifo;
-use wire::{Birth, Handles, Request};
+use wire::{Birth, Channels, Handles, Request};
 
 /// What a shell that knows nothing better searches.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -35,15 +35,23 @@ pub(crate) fn filled(definition: &Definition, slot: &SlotRef, home: &str) -> Fil
     Filled { argv: spec.argv.iter().map(|arg| fill(arg, &names)).collect(), env }
 }
 
+/// What was made for one life, and the variables that tell it.
+#[derive(Debug, Default)]
+pub(crate) struct Own {
+    pub(crate) channels: Channels,
+    pub(crate) env: BTreeMap<String, String>,
+}
+
 /// The lines that bear a life.
 ///
 /// # Errors
 /// A command or variable that no line can hold.
-pub(crate) fn lines(bear: &Bear, home: &str, boot: &str) -> Result<Vec<Request>, wire::TooLong> {
+pub(crate) fn lines(bear: &Bear, own: Own, home: &str, boot: &str) -> Result<Vec<Request>, wire::TooLong> {
     let life = &bear.life;
     let service = life.instance.to_string();
     let Filled { argv, mut env } = filled(&bear.definition, &life.slot, home);
     env.insert("ABIDE_INSTANCE".to_owned(), service.clone());
+    env.extend(own.env);
     wire::birth(&Birth {
         tags: tags(life, boot),
         argv,
@@ -51,6 +59,7 @@ pub(crate) fn lines(bear: &Bear, home: &str, boot: &str) -> Result<Vec<Request>,
         cwd: bear.definition.spec.cwd.to_string_lossy().into_owned(),
         umask: bear.definition.umask,
         kept: life.log.kept(),
+        channels: own.channels,
         service,
     })
 }
@@ -72,9 +81,11 @@ pub(crate) fn slot_in(tags: &[String]) -> Option<SlotRef> {
     Some(SlotRef { app: value("app")?.parse().ok()?, index: value("slot")?.parse().ok()? })
 }
 
-/// Makes the FIFOs of the streams that are kept, 0600. What an earlier try has left is replaced.
-pub(crate) fn make_fifos(handles: &Handles, kept: [bool; 2]) -> io::Result<()> {
-    for (path, _) in handles.fifos.iter().zip(kept).filter(|(_, kept)| *kept) {
+/// Makes the FIFOs of the streams that are kept, and of the channels, 0600. What an earlier try has left is replaced.
+pub(crate) fn make_fifos(handles: &Handles, kept: [bool; 2], channels: &Channels) -> io::Result<()> {
+    let streams = handles.fifos.iter().zip(kept);
+    let more = [(&handles.stdin_path, channels.stdin), (&handles.ready_path, channels.ready.is_some())];
+    for (path, _) in streams.chain(more).filter(|(_, wanted)| *wanted) {
         let make = || make_fifo(Path::new(path));
         match make() {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
@@ -93,7 +104,7 @@ pub(crate) fn make_fifos(handles: &Handles, kept: [bool; 2]) -> io::Result<()> {
 
 /// Removes FIFOs and lock file of a life that is over. What is not there is gone already.
 pub(crate) fn remove_files(handles: &Handles) {
-    for path in handles.fifos.iter().chain([&handles.lock_path]) {
+    for path in handles.fifos.iter().chain([&handles.lock_path, &handles.stdin_path, &handles.ready_path]) {
         let _ = std::fs::remove_file(path);
     }
 }
@@ -139,9 +150,11 @@ mod tests {
         let at = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
         let mut handles = wire::handles("i1");
         handles.fifos = [at("out"), at("err")];
-        handles.lock_path = at("lock");
-        make_fifos(&handles, [true; 2]).expect("first");
-        make_fifos(&handles, [true, false]).expect("again");
+        (handles.lock_path, handles.stdin_path, handles.ready_path) = (at("lock"), at("in"), at("ready"));
+        let channels = Channels { stdin: true, ready: Some(3), ..Channels::default() };
+        make_fifos(&handles, [true; 2], &channels).expect("first");
+        assert_eq!(std::fs::read_dir(folder.path()).expect("there").count(), 4);
+        make_fifos(&handles, [true, false], &Channels::default()).expect("again");
         remove_files(&handles);
         assert_eq!(std::fs::read_dir(folder.path()).expect("there").count(), 0);
     }

@@ -8,6 +8,7 @@
 mod birth;
 mod brain;
 mod call;
+mod channel;
 mod entry;
 mod fill;
 mod home;

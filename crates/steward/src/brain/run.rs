@@ -4,6 +4,7 @@
 //! anybody: what takes time is a state with a deadline.
 
 use super::errand::Errands;
+use super::listen::Voices;
 use super::upgrade::{Upgrade, copied};
 use crate::call::Call;
 use crate::hush::Hush;
@@ -71,6 +72,8 @@ pub(crate) struct Brain {
     pub(super) tell: mpsc::UnboundedSender<Event>,
     /// What they told.
     pub(super) told: mpsc::UnboundedReceiver<Event>,
+    /// The channels by which lives speak.
+    pub(super) voices: Voices,
     pub(super) effects: Vec<Effect>,
     pub(super) searches: Searches,
     pub(super) tracker: Tracker,
@@ -181,6 +184,7 @@ impl Brain {
                     }
                 }
                 Some(event) = self.told.recv() => self.happenings.push_back(event),
+                gift = self.voices.next() => self.take_gift(gift),
                 _ = self.scribe.ready(), if !self.scribe_gone => self.hear_scribe(),
                 found = counted => {
                     census = None;

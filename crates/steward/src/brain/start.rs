@@ -1,6 +1,7 @@
 //! The start: what was wished, what lived, what the keeper says. Cold start, crash and upgrade take this one path.
 
 use super::errand::Errands;
+use super::listen::Voices;
 use super::run::{Brain, Ending, Identity, RECONCILE};
 use crate::birth::slot_in;
 use crate::home::{EVENTS, STOPPED, STORE, clear_stale_lives};
@@ -65,6 +66,7 @@ impl Brain {
             happenings: VecDeque::new(),
             tell,
             told,
+            voices: Voices::new(),
             effects: Vec::new(),
             searches: Searches::default(),
             tracker: Tracker::default(),
@@ -173,7 +175,8 @@ impl Brain {
             next_slot_id: state.next_slot_id,
         };
         let sealed: Vec<_> = known.sealed.iter().copied().collect();
-        let unwanted: Vec<String> = std::mem::take(&mut self.held).into_iter().filter(|name| is_left_over(name, known)).collect();
+        let (unwanted, held): (BTreeSet<String>, _) =
+            std::mem::take(&mut self.held).into_iter().partition(|name| is_left_over(name, known));
         unwanted.iter().for_each(|name| self.keeper.say(&Request::new("fd.delete").field(name)));
         for recent in &state.recent {
             self.tracker.begin(recent.op, recent.track.clone());
@@ -182,6 +185,7 @@ impl Brain {
             }
         }
         let facts = self.services.iter().filter_map(|(name, state)| fact(name, state, tags)).collect();
+        self.recall_channels(held);
         let data = json!({ "pid": std::process::id(), "keeper": self.me.keeper_pid, "apps": recalled.apps.len() });
         self.journal.write(Entry { event: "manager.started", data, ..Entry::default() }, wall);
         self.happenings.push_back(Event::Recalled(Box::new(recalled)));
