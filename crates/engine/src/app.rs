@@ -1,7 +1,7 @@
 //! Apps and their slots.
 
 use crate::timer::Alarm;
-use model::{Definition, Generation, InstanceId, LifeRecord, Rest, SlotId, SlotMemo, SlotRef, Tick};
+use model::{Definition, Generation, InstanceId, LifeRecord, Rest, Run, SlotId, SlotMemo, SlotRef, Tick};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -36,11 +36,50 @@ pub(crate) struct Slot {
     pub shortages: u32,
     /// Whether `start_delay` has been waited out.
     pub delayed: bool,
+    /// Its life is to be stopped, once those that depend on the app have ended.
+    pub held: bool,
+    /// A job: a run of it is to begin.
+    pub due: bool,
+    /// A job: another run follows the one that goes on.
+    pub queued: bool,
+    /// Answers of probes that nobody waited for any more.
+    pub late_answers: u64,
 }
+
+/// So many runs of a job are remembered.
+const RUNS: usize = 10;
 
 impl Slot {
     pub(crate) fn new(id: SlotId, memo: SlotMemo) -> Slot {
-        Slot { id, wish: None, memo, life: None, alarm: None, waiting: false, shortages: 0, delayed: false }
+        Slot {
+            id,
+            wish: None,
+            memo,
+            life: None,
+            alarm: None,
+            waiting: false,
+            shortages: 0,
+            delayed: false,
+            held: false,
+            due: false,
+            queued: false,
+            late_answers: 0,
+        }
+    }
+
+    /// Remembers a run of a job.
+    pub(crate) fn remember_run(&mut self, run: Run) {
+        let runs = &mut self.memo.runs;
+        runs.push(run);
+        runs.drain(..runs.len().saturating_sub(RUNS));
+    }
+
+    /// After the end of a run: the one that was queued is due, whatever became of this one.
+    pub(crate) fn next_run(&mut self) {
+        if std::mem::take(&mut self.queued) {
+            self.forgive();
+            self.due = true;
+        }
     }
 
     /// Forgets failures and pauses: what a user's `start` or `restart` does.
@@ -81,6 +120,12 @@ impl App {
     pub(crate) fn wants(&self, index: u32) -> bool {
         let wished = self.slots.get(&index).and_then(|slot| slot.wish).unwrap_or(self.running);
         wished && !self.is_retiring(index)
+    }
+
+    /// Whether a life of it counts as ready as soon as it runs.
+    pub(crate) fn is_ready_at_once(&self) -> bool {
+        let spec = &self.definition.spec;
+        !spec.has_readiness() && spec.min_uptime.is_zero()
     }
 
     /// Whether the slot is to vanish once it is empty.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 impl Engine {
     /// The slots that a target means, by index.
-    fn slots_of(&self, target: &Target) -> Vec<SlotRef> {
+    pub(crate) fn slots_of(&self, target: &Target) -> Vec<SlotRef> {
         let Some(app) = self.apps.get(&target.app) else { return Vec::new() };
         let meant = |index: &u32| target.slots.as_ref().is_none_or(|some| some.contains(index));
         app.slots.keys().filter(|index| meant(index)).map(|index| SlotRef::new(&target.app, *index)).collect()
@@ -32,13 +32,26 @@ impl Engine {
                 }
             }
         }
+        if run {
+            app.slots.values_mut().for_each(|slot| slot.held = false);
+        }
+        self.moved(&target.app);
     }
 
     pub(crate) fn start(&mut self, target: &Target, now: Tick, out: &mut Vec<Effect>) {
         self.wish(target, true);
         for slot in self.slots_of(target) {
             self.forgive(&slot, out);
+            self.begin_run(&slot);
             self.settle(&slot, now, out);
+        }
+    }
+
+    /// A job that a user starts by name runs now; its schedule goes on beside that.
+    fn begin_run(&mut self, slot: &SlotRef) {
+        let is_job = self.apps.get(&slot.app).is_some_and(|app| app.definition.spec.schedule.is_some());
+        if let Some(kept) = self.slot_mut(slot) {
+            kept.due = is_job && kept.life.is_none();
         }
     }
 
@@ -47,8 +60,16 @@ impl Engine {
         for slot in self.slots_of(target) {
             self.forgive(&slot, out);
             match self.slot_mut(&slot).and_then(|kept| kept.life) {
-                Some(instance) => self.end_life(instance, ByUser::Restart, now, out),
-                None => self.settle(&slot, now, out),
+                Some(instance) => {
+                    if let Some(kept) = self.slot_mut(&slot) {
+                        kept.due = true;
+                    }
+                    self.end_life(instance, ByUser::Restart, now, out);
+                }
+                None => {
+                    self.begin_run(&slot);
+                    self.settle(&slot, now, out);
+                }
             }
         }
     }
@@ -92,7 +113,7 @@ impl Engine {
     fn empty(&mut self, slot: &SlotRef, now: Tick, out: &mut Vec<Effect>) {
         self.forgive(slot, out);
         match self.slot_mut(slot).and_then(|kept| kept.life) {
-            Some(instance) => self.end_life(instance, ByUser::Stop, now, out),
+            Some(instance) => self.end_in_turn(instance, now, out),
             None => {
                 let retiring = self.apps.get(&slot.app).is_some_and(|app| app.is_retiring(slot.index));
                 if !retiring {
@@ -104,7 +125,7 @@ impl Engine {
     }
 
     /// Forgets failures of a slot, in memory and in the journal.
-    fn forgive(&mut self, slot: &SlotRef, out: &mut Vec<Effect>) {
+    pub(crate) fn forgive(&mut self, slot: &SlotRef, out: &mut Vec<Effect>) {
         if let Some(kept) = self.slot_mut(slot) {
             let before = kept.memo.clone();
             kept.forgive();
@@ -139,13 +160,18 @@ impl Engine {
         app.generation = generation;
         app.deleting = false;
         app.running = run;
+        self.moved.insert(name.clone());
+        let is_new = |index: &u32| !app.slots.contains_key(index);
+        let begins = run && app.definition.spec.schedule.as_ref().is_some_and(|job| job.run_at_start);
+        let first: Vec<u32> = (0..app.definition.spec.instances).filter(is_new).filter(|_| begins).collect();
         let mut fresh = Vec::new();
         for index in 0..app.definition.spec.instances {
             if let Some(id) = slot_ids.get(&index) {
                 if !app.slots.contains_key(&index) {
                     fresh.push(SlotRef::new(&name, index));
                 }
-                Engine::make_slot(app, index, *id, SlotMemo::default());
+                let slot = Engine::make_slot(app, index, *id, SlotMemo::default());
+                slot.due |= first.contains(&index);
             }
         }
         for slot in fresh {
@@ -205,9 +231,12 @@ impl Engine {
                 let wanted = self.apps.get(&slot.app).is_some_and(|app| app.wants(slot.index));
                 if !wanted {
                     // Defined not to run: what a new steward would stop is stopped now.
-                    self.end_life(instance, ByUser::Stop, now, out);
+                    self.end_in_turn(instance, now, out);
                 } else if old {
                     self.end_life(instance, ByUser::Restart, now, out);
+                } else {
+                    // How it is looked after may change while it runs.
+                    self.begin_care(instance, now, out);
                 }
             }
             None => self.settle(slot, now, out),
@@ -221,12 +250,13 @@ impl Engine {
         self.stage = Stage::Closing;
         let order = |instance: &InstanceId, engine: &Engine| {
             let slot = &engine.lives[instance].record.slot;
-            (engine.apps.get(&slot.app).map_or(u64::MAX, |app| app.order), slot.index)
+            let place = engine.apps.get(&slot.app).map(|app| (app.definition.spec.start_order, app.order));
+            (place.unwrap_or((i32::MAX, u64::MAX)), slot.index)
         };
         let mut lives: Vec<InstanceId> = self.lives.keys().copied().collect();
         lives.sort_by_key(|instance| order(instance, self));
         for instance in lives.into_iter().rev() {
-            self.end_life(instance, ByUser::Stop, now, out);
+            self.end_in_turn(instance, now, out);
         }
         for app in self.apps.values_mut() {
             for slot in app.slots.values_mut() {
@@ -247,9 +277,11 @@ impl Engine {
                 self.leave(instance, model::End::Exited(model::Verdict::Unseen), now, out);
             }
             Phase::Stopping | Phase::Leaving { .. } | Phase::Killing { .. } | Phase::Over => {
-                // A stop after a restart, or the other way round: the wish has changed, the ending goes on.
+                // A stop after a restart, or the other way round: the wish has changed, the ending goes on. What somebody asked for is no
+                // failure any more.
                 if let Some((at, _)) = life.record.stopping {
                     life.record.stopping = Some((at, by));
+                    life.record.fault = None;
                 }
             }
         }

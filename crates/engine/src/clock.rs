@@ -1,11 +1,90 @@
-//! What the clock and changed files begin.
+//! What the clock and changed files begin: runs of jobs, restarts by the clock, restarts because of an edit.
 
-use crate::Effect;
-use crate::engine::Engine;
-use model::{AppName, Tick};
+use crate::engine::{Engine, note};
+use crate::{Effect, Note, Target, What};
+use model::{AppName, ByUser, Overlap, SlotRef, Tick};
 
 impl Engine {
-    pub(crate) fn due(&mut self, _: &AppName, _: bool, _: Tick, _: &mut Vec<Effect>) {}
-    pub(crate) fn restart_due(&mut self, _: &AppName, _: Tick, _: &mut Vec<Effect>) {}
-    pub(crate) fn changed(&mut self, _: &AppName, _: Vec<String>, _: Tick, _: &mut Vec<Effect>) {}
+    /// A run of a job is due in each of its slots.
+    pub(crate) fn due(&mut self, name: &AppName, late: bool, now: Tick, out: &mut Vec<Effect>) {
+        let Some(app) = self.apps.get(name).filter(|app| !app.deleting) else { return };
+        let Some(overlap) = app.definition.spec.schedule.as_ref().map(|job| job.overlap) else { return };
+        let wanted: Vec<SlotRef> =
+            app.slots.keys().filter(|index| app.wants(**index)).map(|index| SlotRef::new(name, *index)).collect();
+        if wanted.is_empty() {
+            return;
+        }
+        out.push(about(name, What::Due { late }));
+        for slot in wanted {
+            match self.slot_mut(&slot).and_then(|kept| kept.life) {
+                None => self.run_now(&slot, now, out),
+                Some(instance) => {
+                    out.push(note(&slot, Some(instance), What::Overlap { overlap }));
+                    let Some(kept) = self.slot_mut(&slot) else { continue };
+                    match overlap {
+                        Overlap::Skip => {}
+                        Overlap::Queue => kept.queued = true,
+                        Overlap::Replace => {
+                            kept.due = true;
+                            self.end_life(instance, ByUser::Restart, now, out);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Begins a run of a job, whatever became of the one before.
+    pub(crate) fn run_now(&mut self, slot: &SlotRef, now: Tick, out: &mut Vec<Effect>) {
+        self.forgive(slot, out);
+        if let Some(kept) = self.slot_mut(slot) {
+            kept.due = true;
+        }
+        self.settle(slot, now, out);
+    }
+
+    /// Restarts what runs of an app.
+    pub(crate) fn restart_due(&mut self, name: &AppName, now: Tick, out: &mut Vec<Effect>) {
+        for slot in self.slots_of(&Target { app: name.clone(), slots: None }) {
+            let wanted = self.apps.get(name).is_some_and(|app| app.wants(slot.index));
+            if let Some(instance) = self.slot_mut(&slot).and_then(|kept| kept.life).filter(|_| wanted) {
+                out.push(note(&slot, Some(instance), What::CronRestart));
+                self.end_life(instance, ByUser::Restart, now, out);
+            }
+        }
+    }
+
+    /// Restarts what runs of an app, and begins anew what failed: the edit may have mended it.
+    pub(crate) fn changed(&mut self, name: &AppName, paths: Vec<String>, now: Tick, out: &mut Vec<Effect>) {
+        let Some(app) = self.apps.get(name).filter(|app| !app.deleting) else { return };
+        let Some(cascade) = app.definition.spec.watch.as_ref().map(|watch| watch.cascade) else { return };
+        let wanted: Vec<SlotRef> =
+            app.slots.keys().filter(|index| app.wants(**index)).map(|index| SlotRef::new(name, *index)).collect();
+        let Some(leader) = wanted.first().cloned() else { return };
+        out.push(about(name, What::Changed { paths }));
+        for slot in wanted {
+            self.forgive(&slot, out);
+            match self.slot_mut(&slot).and_then(|kept| kept.life) {
+                Some(instance) => self.end_life(instance, ByUser::Restart, now, out),
+                None => self.settle(&slot, now, out),
+            }
+        }
+        if cascade {
+            let mut seen = vec![name.clone()];
+            while let Some(next) = self.next_dependent(&seen) {
+                self.follow(&next, &leader, now, out);
+                seen.push(next);
+            }
+        }
+    }
+
+    /// An app that depends, directly or not, on the first of `seen` and is not among them.
+    fn next_dependent(&self, seen: &[AppName]) -> Option<AppName> {
+        let depends = |app: &crate::app::App| app.definition.spec.depends_on.iter().any(|need| seen.contains(&need.app));
+        self.apps.iter().find(|(name, app)| !seen.contains(name) && depends(app)).map(|(name, _)| name.clone())
+    }
+}
+
+fn about(app: &AppName, what: What) -> Effect {
+    Effect::Journal(Note { app: app.clone(), slot: None, instance: None, what })
 }

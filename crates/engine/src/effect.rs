@@ -329,6 +329,8 @@ pub struct SlotView<'a> {
     pub was_ready: Option<InstanceId>,
     /// Whether it is wished to run.
     pub wished: bool,
+    /// It waits for what does not come by itself.
+    pub hopeless: bool,
     /// Its health, where the app has a check.
     pub health: Option<HealthView>,
     /// What the life last said of itself (`STATUS=`).

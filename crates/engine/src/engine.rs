@@ -6,7 +6,7 @@ use crate::restart::Spread;
 use crate::timer::{Alarm, Owner, Timers};
 use crate::{Ask, Effect, Event, LifeNote, Note, StoreNote, What};
 use model::{AppName, End, InstanceId, Rest, SlotId, SlotMemo, SlotRef, Stream, Tick};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// How many instance numbers are reserved in the store at a time.
@@ -26,6 +26,10 @@ pub struct Engine {
     pub(crate) reserved: u64,
     pub(crate) next_order: u64,
     pub(crate) house_alarm: Option<Alarm>,
+    /// The number of the last question.
+    pub(crate) next_question: u64,
+    /// Apps that others may have waited for.
+    pub(crate) moved: BTreeSet<AppName>,
 }
 
 /// How far the steward's own life is.
@@ -56,6 +60,8 @@ impl Engine {
             reserved: 0,
             next_order: 0,
             house_alarm: None,
+            next_question: 0,
+            moved: BTreeSet::new(),
         }
     }
 
@@ -82,6 +88,7 @@ impl Engine {
             (Event::Changed { app, paths }, _) => self.changed(&app, paths, now, out),
             (Event::TimePassed, _) => self.time_passed(now, out),
         }
+        self.follow_moves(now, out);
         self.maybe_farewell(now, out);
     }
 
@@ -122,10 +129,12 @@ impl Engine {
 
     /// Gives a slot what it should have now: a life, a pause, or its end.
     pub(crate) fn settle(&mut self, slot: &SlotRef, now: Tick, out: &mut Vec<Effect>) {
+        let blocked = self.apps.get(&slot.app).is_some_and(|app| self.blocked(app).is_some());
         let Some(app) = self.apps.get_mut(&slot.app) else { return };
         let wanted = app.wants(slot.index);
         let retiring = app.is_retiring(slot.index);
         let start_delay = app.definition.spec.start_delay;
+        let is_job = app.definition.spec.schedule.is_some();
         let Some(kept) = app.slots.get_mut(&slot.index) else { return };
         self.timers.disarm(&mut kept.alarm);
         if kept.life.is_some() {
@@ -140,9 +149,15 @@ impl Engine {
         if !wanted || self.stage != Stage::Open {
             return;
         }
+        // A job rests until a run of it is due; one that failed may be restarted meanwhile.
+        if is_job && !kept.due && !matches!(kept.memo.rest, Rest::Backoff { .. }) {
+            return;
+        }
         match kept.memo.rest {
             Rest::Completed | Rest::Errored { .. } => {}
             Rest::Backoff { at } if at > now => self.timers.arm(&mut kept.alarm, Owner::Slot(slot.clone()), at),
+            // Asked anew when a dependency has moved.
+            Rest::Backoff { .. } | Rest::None if blocked => {}
             Rest::None if !kept.delayed && !start_delay.is_zero() => {
                 // Until `delayed`, an armed pause is the start delay; afterwards it never comes back for this start.
                 kept.delayed = true;
@@ -170,6 +185,7 @@ impl Engine {
             kept.memo.streak = kept.memo.streak.saturating_add(1);
         }
         kept.waiting = false;
+        kept.due = false;
         kept.memo.rest = Rest::None;
         kept.life = Some(instance);
         let memo = kept.memo.clone();
@@ -187,6 +203,7 @@ impl Engine {
     pub(crate) fn maybe_gone(&mut self, name: &AppName, out: &mut Vec<Effect>) {
         if self.apps.get(name).is_some_and(|app| app.deleting && app.slots.is_empty()) {
             self.apps.remove(name);
+            self.moved(name);
             out.push(Effect::Persist(StoreNote::Gone { app: name.clone() }));
             let what = What::Deleted;
             out.push(Effect::Journal(Note { app: name.clone(), slot: None, instance: None, what }));

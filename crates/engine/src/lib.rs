@@ -2,7 +2,8 @@
 //!
 //! Pure: no clock, no I/O, no randomness, no async. [`Engine::step`] takes what happened and the current time and appends
 //! what is to be done; the shell in `steward` performs it, and results come back as events. The essays stand on the types:
-//! `life::Phase` (one life), `restart` (whether another follows), `recall` (how a new steward picks up).
+//! `life::Phase` (one life), `care` (how it is), `restart` (whether another follows), `order` (who waits for whom), `recall` (how a new
+//! steward picks up).
 
 mod app;
 mod ask;
@@ -13,6 +14,7 @@ mod engine;
 mod event;
 mod life;
 mod living;
+mod order;
 mod recall;
 mod restart;
 mod timer;

@@ -1,6 +1,7 @@
 //! One life of one process.
 
 use crate::Effect;
+use crate::care::Care;
 use crate::timer::Alarm;
 use model::{ByUser, End, InstanceId, LifeRecord, Signal, Tick};
 use std::time::Duration;
@@ -27,6 +28,10 @@ pub(crate) struct Life {
     pub alarm: Option<Alarm>,
     /// Processes that were left when it could not be ended; for people.
     pub stuck: Option<u32>,
+    /// How it is, while it runs.
+    pub care: Care,
+    /// The kernel has killed processes of it because memory was short.
+    pub short_of_memory: bool,
 }
 
 /// The state machine of a life. It has no loops: a life is begun, runs, is asked to end or ends, its descendants leave, and it is over. To restart is a
@@ -99,14 +104,15 @@ impl Life {
             looks: (0, 0),
             alarm: None,
             stuck: None,
+            care: Care::default(),
+            short_of_memory: false,
         }
     }
 
     /// A life that is only remembered.
     pub(crate) fn recalled(record: LifeRecord) -> Life {
         let phase = if record.ended.is_some() { Phase::Over } else { Phase::Sought { wish: None } };
-        let sealed = unkept(&record);
-        Life { record, phase, since: None, sealed, drains: false, kept: false, looks: (0, 0), alarm: None, stuck: None }
+        Life { phase, kept: false, ..Life::begun(record) }
     }
 
     pub(crate) fn id(&self) -> InstanceId {

@@ -5,7 +5,7 @@ use crate::life::Phase;
 use crate::restart;
 use crate::timer::Owner;
 use crate::{Effect, LifeNote, What};
-use model::{ByUser, End, InstanceId, Rest, Signal, SlotRef, Tick, Verdict};
+use model::{ByUser, End, Fault, InstanceId, Rest, Run, Signal, SlotRef, Tick, Verdict};
 use std::time::Duration;
 
 /// First and longest pause between two looks at descendants that were asked to leave.
@@ -26,6 +26,10 @@ impl Engine {
         life.since = Some(at.min(now));
         life.kept = true;
         let slot = life.record.slot.clone();
+        let plain = self.apps.get(&slot.app).is_some_and(|app| app.is_ready_at_once());
+        if plain && life.phase == Phase::Begun {
+            life.record.ready = Some(now);
+        }
         if (life.record.pid, life.record.ident) != (Some(pid), Some(ident)) {
             life.record.pid = Some(pid);
             life.record.ident = Some(ident);
@@ -41,6 +45,7 @@ impl Engine {
                 life.phase = Phase::Running;
                 out.push(note(&slot, Some(instance), What::Running { pid }));
                 self.ran(&slot, instance, out);
+                self.begin_care(instance, now, out);
             }
             // Nothing was found of it because it was not there yet.
             Phase::Killing { end, pause, .. } => {
@@ -66,8 +71,10 @@ impl Engine {
             life.phase = Phase::Running;
             self.ran(&slot, instance, out);
             let unwanted = self.unwanted(instance);
-            if let Some(by) = wish.or(unwanted) {
-                self.ask_to_stop(instance, by, now, out);
+            match wish.or(unwanted) {
+                Some(ByUser::Stop) => self.end_in_turn(instance, now, out),
+                Some(by) => self.ask_to_stop(instance, by, now, out),
+                None => self.begin_care(instance, now, out),
             }
         }
     }
@@ -88,11 +95,16 @@ impl Engine {
     }
 
     fn ran(&mut self, slot: &SlotRef, instance: InstanceId, out: &mut Vec<Effect>) {
+        let ready = self.lives.get(&instance).is_some_and(|life| life.record.ready.is_some());
         if let Some(kept) = self.slot_mut(slot).filter(|kept| kept.memo.ran != Some(instance)) {
             kept.memo.ran = Some(instance);
+            if ready {
+                kept.memo.was_ready = Some(instance);
+            }
             kept.shortages = 0;
             out.push(Effect::Record(LifeNote::Memo { slot: slot.clone(), memo: kept.memo.clone() }));
         }
+        self.moved(&slot.app);
     }
 
     /// Sends the stop signal, once in a life, and arms the deadline.
@@ -187,7 +199,7 @@ impl Engine {
     }
 
     /// SIGKILL to everything that belongs to the life.
-    fn kill(&mut self, instance: InstanceId, out: &mut Vec<Effect>) {
+    pub(crate) fn kill(&mut self, instance: InstanceId, out: &mut Vec<Effect>) {
         let Some(life) = self.lives.get_mut(&instance) else { return };
         let end = match &life.phase {
             Phase::Leaving { end, .. } => Some(end.clone()),
@@ -216,7 +228,8 @@ impl Engine {
             }
             Phase::Killing { .. } => life.sweep(Some(Signal::KILL), out),
             Phase::Foreign { .. } | Phase::Sought { .. } => out.push(Effect::Inspect { life: Box::new(life.record.clone()) }),
-            Phase::Begun | Phase::Running | Phase::Over => {}
+            Phase::Running => self.care_due(instance, now, out),
+            Phase::Begun | Phase::Over => {}
         }
     }
 
@@ -233,25 +246,37 @@ impl Engine {
             // Nobody has written into its streams.
             life.sealed = [true; 2];
         }
+        let killed = matches!(end, End::Exited(Verdict::Signal { number: Signal::KILL, .. }));
+        if life.short_of_memory && killed && life.record.stopping.is_none() {
+            life.record.fault = Some(Fault::OutOfMemory);
+        }
         let (record, lived, kept) = (life.record.clone(), life.lived(now), life.kept);
         let slot = record.slot.clone();
-        let asked = record.stopping.is_some();
+        let asked = record.stopping.is_some() && record.fault.is_none();
         let spread = self.spread.next();
         let failed = match self.apps.get_mut(&slot.app) {
             Some(app) => {
                 let spec = &app.definition.spec;
                 let fills = app.slots.get_mut(&slot.index).filter(|kept| kept.life == Some(instance));
-                let failed = !asked && restart::is_failed(spec, &end);
+                let failed = !asked && (record.fault.is_some() || restart::is_failed(spec, &end));
                 if let Some(kept) = fills {
                     kept.life = None;
+                    kept.held = false;
+                    kept.memo.fault = record.fault.clone();
+                    if spec.schedule.is_some() && record.pid.is_some() {
+                        let at = record.begun;
+                        kept.remember_run(Run { instance, at, took: lived, end: end.clone() });
+                    }
                     if asked {
                         kept.memo.last_end = Some(end.clone());
                         kept.memo.rest = Rest::None;
                     } else if end.is_shortage() {
                         Engine::hold(kept, now, &end);
                     } else {
-                        restart::take_end(spec, &mut kept.memo, &end, lived, now, spread);
+                        let ending = restart::Ending { end: &end, fault: record.fault.as_ref(), lived };
+                        restart::take_end(spec, &mut kept.memo, &ending, now, spread);
                     }
+                    kept.next_run();
                 }
                 failed
             }
@@ -270,6 +295,13 @@ impl Engine {
         self.say_rest(&slot, asked, out);
         self.settle(&slot, now, out);
         self.maybe_close(instance, out);
+        self.moved(&slot.app);
+        if failed {
+            self.others_follow(&slot, now, out);
+        }
+        if !asked {
+            self.maybe_stop_group(&slot, now, out);
+        }
     }
 
     /// Says in the journal (and, for what must survive a power cut, in the store) what the slot does next.

@@ -6,7 +6,7 @@ use crate::engine::{Engine, Stage, note};
 use crate::life::{Life, Phase};
 use crate::timer::Owner;
 use crate::{Effect, FactState, Finding, KeeperFact, LifeNote, Recalled, What};
-use model::{AppName, ByUser, End, Generation, InstanceId, LifeRecord, SlotRef, Stage as Step, Tick, Verdict};
+use model::{AppName, ByUser, End, Generation, InstanceId, LifeRecord, SlotMemo, SlotRef, Stage as Step, Tick, Verdict};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -32,6 +32,9 @@ impl Engine {
                 slot.delayed = slot.memo.ran.is_some();
                 // A pause of what never ran is a delay, not a restart.
                 slot.waiting = slot.memo.ran.is_none() && slot.memo.last_end.is_none();
+                // Nothing is remembered of it: this is the start of the house, or of the machine.
+                let at_start = spec.schedule.as_ref().is_some_and(|job| job.run_at_start);
+                slot.due = at_start && slot.memo == SlotMemo::default();
                 slots.insert(*index, slot);
             }
             let app = App {
@@ -221,10 +224,10 @@ impl Engine {
         }
     }
 
-    /// Every slot, by order of definition, then index.
+    /// Every slot, by `start_order`, then order of definition, then index.
     pub(crate) fn all_slots(&self) -> Vec<SlotRef> {
         let mut apps: Vec<(&AppName, &App)> = self.apps.iter().collect();
-        apps.sort_by_key(|(_, app)| app.order);
+        apps.sort_by_key(|(_, app)| (app.definition.spec.start_order, app.order));
         apps.iter().flat_map(|(name, app)| app.slots.keys().map(|index| SlotRef::new(name, *index))).collect()
     }
 

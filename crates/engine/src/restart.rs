@@ -4,7 +4,8 @@
 //! with a code outside `success_exit_codes`, by a signal, or unseen; a *streak* is a run of restarts none of whose lives lasted
 //! `window`.
 
-use model::{AppSpec, End, Rest, Restart, SlotMemo, Tick, Verdict};
+use model::{AppSpec, End, Fault, Rest, Restart, SlotMemo, Tick, Verdict};
+use std::fmt;
 use std::time::Duration;
 
 /// A clean life of this length is restarted without delay under `always`.
@@ -19,21 +20,50 @@ pub(crate) fn is_failed(spec: &AppSpec, end: &End) -> bool {
     }
 }
 
+/// An end that nobody asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ending<'a> {
+    /// What was seen.
+    pub end: &'a End,
+    /// Why we made it end, if we did; then it has failed whatever was seen.
+    pub fault: Option<&'a Fault>,
+    /// How long the program ran.
+    pub lived: Duration,
+}
+
+impl fmt::Display for Ending<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.fault {
+            Some(fault) => fault.fmt(f),
+            None => self.end.fmt(f),
+        }
+    }
+}
+
 /// Takes an unasked end into the slot's memory: counts it, and leaves in `memo.rest` what happens next. `spread` is a random number
 /// from 0 to 1 for the jitter.
-pub(crate) fn take_end(spec: &AppSpec, memo: &mut SlotMemo, end: &End, lived: Duration, now: Tick, spread: f64) {
+pub(crate) fn take_end(spec: &AppSpec, memo: &mut SlotMemo, ending: &Ending<'_>, now: Tick, spread: f64) {
+    let Ending { end, fault, lived } = *ending;
     memo.last_end = Some(end.clone());
     let window = spec.backoff.window;
     if lived >= window {
         memo.streak = 0;
     }
     memo.failures.retain(|at| now.since(*at) < window);
-    if is_failed(spec, end) {
+    let failed = fault.is_some() || is_failed(spec, end);
+    if let (None, End::Exited(Verdict::Code(code))) = (fault, end)
+        && spec.no_restart_exit_codes.contains(code)
+    {
+        let why = format!("{end}, which is one of no_restart_exit_codes");
+        memo.rest = if failed { Rest::Errored { why } } else { Rest::Completed };
+        return;
+    }
+    if failed {
         // Without a threshold nobody reads the list, and it must not grow.
         if spec.backoff.threshold.is_some() {
             memo.failures.push(now);
         }
-        memo.rest = match give_up(spec, memo, end) {
+        memo.rest = match give_up(spec, memo, ending) {
             Some(why) => Rest::Errored { why },
             None => Rest::Backoff { at: now + pause(spec, memo.streak + 1, spread) },
         };
@@ -49,7 +79,7 @@ pub(crate) fn take_end(spec: &AppSpec, memo: &mut SlotMemo, end: &End, lived: Du
     };
 }
 
-fn give_up(spec: &AppSpec, memo: &SlotMemo, end: &End) -> Option<String> {
+fn give_up(spec: &AppSpec, memo: &SlotMemo, end: &Ending<'_>) -> Option<String> {
     let failed = memo.failures.len();
     if spec.restart == Restart::Never {
         return Some(format!("{end}; restart = \"never\""));
@@ -102,6 +132,10 @@ mod tests {
         AppSpec::new(AppName::new("web").expect("name"), vec!["x".into()], "/".into())
     }
 
+    fn take(spec: &AppSpec, memo: &mut SlotMemo, end: &End, lived: Duration, now: Tick) {
+        take_end(spec, memo, &Ending { end, fault: None, lived }, now, 0.5);
+    }
+
     const FAIL: End = End::Exited(Verdict::Code(1));
     const DONE: End = End::Exited(Verdict::Code(0));
 
@@ -126,7 +160,7 @@ mod tests {
         let mut memo = SlotMemo::default();
         for n in 1..=6u64 {
             let now = Tick(n * 1_000_000_000);
-            take_end(&spec, &mut memo, &FAIL, Duration::from_millis(10), now, 0.5);
+            take(&spec, &mut memo, &FAIL, Duration::from_millis(10), now);
             assert_eq!(matches!(memo.rest, Rest::Errored { .. }), n == 6, "life {n}: {:?}", memo.rest);
             memo.streak += 1;
         }
@@ -138,7 +172,7 @@ mod tests {
         let mut memo = SlotMemo::default();
         for n in 1..=100u64 {
             // One failed life every 25 s: never more than five in two minutes.
-            take_end(&spec, &mut memo, &FAIL, Duration::from_secs(20), Tick(n * 25_000_000_000), 0.5);
+            take(&spec, &mut memo, &FAIL, Duration::from_secs(20), Tick(n * 25_000_000_000));
             assert!(matches!(memo.rest, Rest::Backoff { .. }), "life {n}");
             memo.streak += 1;
         }
@@ -150,7 +184,7 @@ mod tests {
         let mut spec = spec();
         spec.backoff.threshold = None;
         let mut memo = SlotMemo { streak: 7, ..SlotMemo::default() };
-        take_end(&spec, &mut memo, &FAIL, Duration::from_secs(120), Tick(1), 0.5);
+        take(&spec, &mut memo, &FAIL, Duration::from_secs(120), Tick(1));
         assert_eq!((memo.streak, memo.rest), (0, Rest::Backoff { at: Tick(1) }));
     }
 
@@ -165,7 +199,7 @@ mod tests {
             spec.restart = restart;
             spec.success_exit_codes = codes.to_vec();
             let mut memo = SlotMemo::default();
-            take_end(&spec, &mut memo, end, Duration::from_millis(5), Tick(9), 0.5);
+            take(&spec, &mut memo, end, Duration::from_millis(5), Tick(9));
             match memo.rest {
                 Rest::None => "none",
                 Rest::Backoff { .. } => "again",
@@ -196,19 +230,40 @@ mod tests {
     }
 
     #[test]
+    fn codes_that_end_it_and_faults_that_count() {
+        let mut spec = spec();
+        spec.no_restart_exit_codes = vec![0, 7];
+        let rest = |spec: &AppSpec, end: &End, fault: Option<&Fault>| {
+            let mut memo = SlotMemo::default();
+            take_end(spec, &mut memo, &Ending { end, fault, lived: Duration::ZERO }, Tick(9), 0.5);
+            memo.rest
+        };
+        let odd = End::Exited(Verdict::Code(7));
+        assert_eq!(rest(&spec, &DONE, None), Rest::Completed);
+        let why = "exit code 7, which is one of no_restart_exit_codes".to_owned();
+        assert_eq!(rest(&spec, &odd, None), Rest::Errored { why });
+        assert!(matches!(rest(&spec, &FAIL, None), Rest::Backoff { .. }));
+        // It was ended by us: that it did so politely does not help it.
+        assert!(matches!(rest(&spec, &DONE, Some(&Fault::Watchdog)), Rest::Backoff { .. }));
+        spec.restart = Restart::Never;
+        let why = "no WATCHDOG=1 in time; restart = \"never\"".to_owned();
+        assert_eq!(rest(&spec, &DONE, Some(&Fault::Watchdog)), Rest::Errored { why });
+    }
+
+    #[test]
     fn max_restarts_counts_the_streak() {
         let mut spec = spec();
         spec.backoff.threshold = None;
         spec.max_restarts = Some(2);
         let mut memo = SlotMemo::default();
         for n in 0..3 {
-            take_end(&spec, &mut memo, &FAIL, Duration::ZERO, Tick(n), 0.5);
+            take(&spec, &mut memo, &FAIL, Duration::ZERO, Tick(n));
             assert_eq!(matches!(memo.rest, Rest::Errored { .. }), n == 2, "{n}");
             memo.streak += 1;
         }
         spec.max_restarts = Some(0);
         let mut memo = SlotMemo::default();
-        take_end(&spec, &mut memo, &FAIL, Duration::ZERO, Tick(0), 0.5);
+        take(&spec, &mut memo, &FAIL, Duration::ZERO, Tick(0));
         assert!(matches!(memo.rest, Rest::Errored { .. }));
     }
 
@@ -219,12 +274,12 @@ mod tests {
         spec.backoff.jitter = false;
         let mut memo = SlotMemo::default();
         for n in 0..50 {
-            take_end(&spec, &mut memo, &DONE, Duration::from_millis(3), Tick(0), 0.5);
+            take(&spec, &mut memo, &DONE, Duration::from_millis(3), Tick(0));
             let Rest::Backoff { at } = memo.rest else { panic!("life {n}: {:?}", memo.rest) };
             assert_eq!(at == Tick(0), n == 0);
             memo.streak += 1;
         }
-        take_end(&spec, &mut memo, &DONE, Duration::from_secs(1), Tick(0), 0.5);
+        take(&spec, &mut memo, &DONE, Duration::from_secs(1), Tick(0));
         assert_eq!((memo.streak, memo.rest), (0, Rest::Backoff { at: Tick(0) }));
     }
 }

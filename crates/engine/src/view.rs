@@ -1,10 +1,11 @@
 //! What users see: a total projection of many fine states to a few.
 
-use crate::SlotView;
 use crate::app::{App, Slot};
 use crate::engine::{Engine, Stage};
 use crate::life::{Life, Phase};
-use model::{AppName, Rest, SlotRef, Status};
+use crate::order::Blocked;
+use crate::{HealthView, SlotView};
+use model::{AppName, AppSpec, Rest, SlotRef, Status};
 
 impl Engine {
     /// Every slot, by order of definition, then index.
@@ -28,10 +29,13 @@ impl Engine {
 
     fn view<'a>(&'a self, name: &AppName, app: &'a App, index: u32, slot: &'a Slot) -> SlotView<'a> {
         let life = slot.life.and_then(|instance| self.lives.get(&instance));
+        let blocked = if life.is_none() { self.blocked_now(app, index, slot) } else { None };
         let (status, why) = match life {
-            Some(life) => of_life(life),
-            None => self.of_empty(app, index, slot),
+            Some(life) if slot.held => self.of_held(life),
+            Some(life) => of_life(life, &app.definition.spec),
+            None => self.of_empty(app, index, slot, blocked.as_ref()),
         };
+        let care = life.filter(|life| life.phase != Phase::Over).map(|life| &life.care);
         let next_at = match slot.memo.rest {
             Rest::Backoff { at } if life.is_none() => Some(at),
             _ => None,
@@ -53,38 +57,54 @@ impl Engine {
             ran: slot.memo.ran,
             was_ready: slot.memo.was_ready,
             wished: app.wants(index),
-            health: None,
-            said: None,
-            bad_answer: None,
-            late_answers: 0,
+            hopeless: blocked.is_some_and(|blocked| blocked.hopeless),
+            health: care.and_then(|care| care.health),
+            said: care.and_then(|care| care.said.as_deref()),
+            bad_answer: care.and_then(|care| care.bad_answer.as_deref()),
+            late_answers: slot.late_answers,
             fault: slot.memo.fault.as_ref(),
             runs: &slot.memo.runs,
-            main_pid: None,
+            main_pid: care.and_then(|care| care.main_pid),
         }
     }
 
-    fn of_empty(&self, app: &App, index: u32, slot: &Slot) -> (Status, Option<String>) {
+    /// What keeps an empty slot from being filled although it should be.
+    fn blocked_now(&self, app: &App, index: u32, slot: &Slot) -> Option<Blocked> {
+        let rests = matches!(slot.memo.rest, Rest::Completed | Rest::Errored { .. });
+        let sleeps = app.definition.spec.schedule.is_some() && !slot.due;
+        let open = app.wants(index) && !rests && !sleeps && self.stage == Stage::Open;
+        if open { self.blocked(app) } else { None }
+    }
+
+    fn of_held(&self, life: &Life) -> (Status, Option<String>) {
+        let first = self.first_to_end(&life.record.slot.app).map(|app| format!("it ends after {app}"));
+        (Status::Stopping, first)
+    }
+
+    fn of_empty(&self, app: &App, index: u32, slot: &Slot, blocked: Option<&Blocked>) -> (Status, Option<String>) {
+        let job = app.definition.spec.schedule.is_some();
         match &slot.memo.rest {
             Rest::Errored { why } => (Status::Errored, Some(why.clone())),
             _ if !app.wants(index) => (Status::Stopped, None),
-            Rest::Completed => (Status::Completed, None),
+            Rest::Completed if !job => (Status::Completed, None),
             _ if self.stage != Stage::Open => (Status::Stopped, None),
-            Rest::Backoff { .. } if !slot.waiting => (Status::Backoff, None),
+            Rest::Backoff { .. } if !slot.waiting && blocked.is_none() => (Status::Backoff, None),
             Rest::Backoff { .. } if slot.shortages > 0 => {
                 (Status::Waiting, Some("the machine is short of something; it is tried again".to_owned()))
             }
-            Rest::Backoff { .. } => (Status::Waiting, Some("start_delay".to_owned())),
-            Rest::None => (Status::Waiting, None),
+            Rest::Completed | Rest::None if job && !slot.due => (Status::Waiting, Some("its schedule".to_owned())),
+            Rest::Backoff { .. } if slot.waiting => (Status::Waiting, Some("start_delay".to_owned())),
+            _ => (Status::Waiting, blocked.map(|blocked| blocked.why.clone())),
         }
     }
 }
 
-fn of_life(life: &Life) -> (Status, Option<String>) {
+fn of_life(life: &Life, spec: &AppSpec) -> (Status, Option<String>) {
     let stuck = life.stuck.map(|left| format!("stopping (stuck): {left} of its processes cannot be killed"));
     match &life.phase {
         Phase::Sought { .. } => (Status::Starting, Some("looking for the life that an earlier manager left".to_owned())),
         Phase::Begun => (Status::Starting, None),
-        Phase::Running => (Status::Running, None),
+        Phase::Running => of_running(life, spec),
         Phase::Stopping | Phase::Killing { .. } => (Status::Stopping, stuck),
         Phase::Leaving { .. } => (Status::Stopping, Some("its process has ended; descendants are still there".to_owned())),
         Phase::Foreign { .. } => {
@@ -92,5 +112,19 @@ fn of_life(life: &Life) -> (Status, Option<String>) {
         }
         // A life that is over fills no slot.
         Phase::Over => (Status::Stopped, None),
+    }
+}
+
+fn of_running(life: &Life, spec: &AppSpec) -> (Status, Option<String>) {
+    let care = &life.care;
+    let answer = care.bad_answer.clone();
+    match life.record.ready {
+        None => {
+            (Status::Starting, Some(answer.map_or("it is not ready".to_owned(), |answer| format!("it is not ready: {answer}"))))
+        }
+        Some(_) if care.reloading => (Status::Reloading, Some("it says that it is reloading".to_owned())),
+        Some(_) if care.health == Some(HealthView::Unhealthy) => (Status::Unhealthy, answer),
+        Some(_) if spec.has_readiness() => (Status::Ready, None),
+        Some(_) => (Status::Running, None),
     }
 }

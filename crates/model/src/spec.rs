@@ -1,8 +1,8 @@
 //! What the user wrote, with no option left open.
 
 use crate::{
-    AppName, CgroupUse, Dependency, Group, Health, Hooks, Identity, LogSpec, OnExit, Readiness, Schedule, Signal, Stream, Usage,
-    Watch,
+    AppName, CgroupUse, Check, Dependency, Group, Health, Hooks, Identity, LogSpec, OnExit, Readiness, Schedule, Signal, Stream,
+    Usage, Watch,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -236,9 +236,9 @@ impl AppSpec {
         self.ready.as_ref().filter(|ready| matches!(ready, Readiness::Notify | Readiness::Fd { .. } | Readiness::NodeIpc))
     }
 
-    /// Whether a life of it can be ready in another sense than that it runs: by `ready`, else by its health check.
+    /// Whether a life of it can be ready in another sense than that it runs: by `ready`, else by a health check that asks it.
     pub fn has_readiness(&self) -> bool {
-        self.ready.is_some() || self.health.is_some()
+        self.ready.is_some() || self.health.as_ref().is_some_and(|health| matches!(health.check, Check::Probe(_)))
     }
 
     /// A digest of what shapes the process, for the lives journal. FNV-1a, 64 bit: it tells versions apart, it protects nothing.

@@ -43,6 +43,7 @@ impl World for Scene {
             ran: self.ran.map(InstanceId),
             was_ready: self.ran.map(InstanceId),
             wished: true,
+            hopeless: false,
             health: None,
             said: None,
             bad_answer: None,

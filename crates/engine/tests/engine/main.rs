@@ -1,7 +1,11 @@
 //! The brain as screenplays, and walked exhaustively.
 
+mod care;
+mod jobs;
 mod kills;
+mod order;
 mod recall;
 mod screenplay;
+mod settings;
 mod stage;
 mod walk;

@@ -1,7 +1,8 @@
 //! The stage on which screenplays are performed.
 //!
 //! `@+DUR verb …` lets time pass and tells the brain something; the lines `> …` below it are what it wants done, all of it, in order
-//! (journal records and stream messages left out); `~ DUR` is its next deadline from now, `= SLOT STATUS` what users see.
+//! (journal records and stream messages left out); `~ DUR` is its next deadline from now, `= SLOT STATUS` what users see,
+//! `= SLOT STATUS (why)` with the reason that they are told.
 
 use engine::{Ask, Effect, Engine, Event, FactState, Finding, KeeperFact, Recalled, RecalledApp, StoreNote, Target};
 use model::{
@@ -44,7 +45,7 @@ pub fn check(script: &str) {
         } else if let Some(rest) = line.strip_prefix("= ") {
             settle(&mut pending, &mut wanted, line_of);
             let (slot, status) = rest.split_once(' ').expect("= SLOT STATUS");
-            assert_eq!(play.status(slot), status.trim(), "line {}", number + 1);
+            assert_eq!(play.status(slot, status.contains('(')), status.trim(), "line {}", number + 1);
         } else {
             settle(&mut pending, &mut wanted, line_of);
             line_of = number + 1;
@@ -99,24 +100,36 @@ impl Play {
         self.effects.iter().filter_map(short).collect()
     }
 
-    fn status(&self, slot: &str) -> String {
-        self.engine.slot(&slot_ref(slot)).map_or("absent".into(), |view| view.status.to_string())
+    /// One act, now; gives back what follows.
+    pub fn act(&mut self, act: &str) -> Vec<String> {
+        let event = self.event(act);
+        self.tell(event)
+    }
+
+    /// Lets time pass.
+    pub fn pass(&mut self, span: &str) -> Vec<String> {
+        self.now = self.now + model::parse_span(span).expect("span");
+        self.act("time")
+    }
+
+    /// The status of a slot, with what is said about it where that is asked for.
+    pub fn status(&self, slot: &str, why: bool) -> String {
+        let Some(view) = self.engine.slot(&slot_ref(slot)) else { return "absent".into() };
+        match view.why.filter(|_| why) {
+            Some(why) => format!("{} ({why})", view.status),
+            None => view.status.to_string(),
+        }
     }
 
     fn event(&mut self, act: &str) -> Event {
         let words: Vec<&str> = act.split_whitespace().collect();
         let instance = || words[1].parse::<InstanceId>().expect("instance");
-        let target = || {
-            let (app, slots) = match words[1].rsplit_once('-').and_then(|(app, n)| Some((app, n.parse().ok()?))) {
-                Some((app, index)) => (app, Some(vec![index])),
-                None => (words[1], None),
-            };
-            Target { app: AppName::new(app).expect("name"), slots }
-        };
+        let target = || target_of(words[1]);
         match words[0] {
             "define" => Event::Asked(self.define(words[1], &words[2..])),
             "start" => Event::Asked(Ask::Start(target())),
-            "stop" => Event::Asked(Ask::Stop(vec![target()])),
+            "stop" => Event::Asked(Ask::Stop(words[1..].iter().map(|word| target_of(word)).collect())),
+            "reset" => Event::Asked(Ask::Reset(target())),
             "restart" => Event::Asked(Ask::Restart(target())),
             "delete" => {
                 self.apps.remove(words[1]);
@@ -140,6 +153,7 @@ impl Play {
                 self.engine = Engine::new(2);
                 Event::Recalled(Box::new(recalled))
             }
+            "probed" | "said" | "exceeded" | "oom" | "due" | "cron" | "changed" => crate::settings::fact(&words),
             "dump" => Event::Dumped(words[1..].iter().map(|word| fact(word, self.now)).collect()),
             other => panic!("no such act: {other}"),
         }
@@ -171,7 +185,7 @@ impl Play {
                     }
                 }
                 "cmd" => (spec.argv, renewed) = (vec![value.into()], 1),
-                _ => panic!("no such setting: {key}"),
+                _ => crate::settings::set(&mut spec, key, value),
             }
         }
         let first = self.next_slot;
@@ -181,6 +195,14 @@ impl Play {
         self.apps.insert(name.to_owned(), (spec.clone(), generation));
         Ask::Define { definition: definition(spec), generation: Generation(generation), run, slot_ids }
     }
+}
+
+fn target_of(word: &str) -> Target {
+    let (app, slots) = match word.rsplit_once('-').and_then(|(app, n)| Some((app, n.parse().ok()?))) {
+        Some((app, index)) => (app, Some(vec![index])),
+        None => (word, None),
+    };
+    Target { app: AppName::new(app).expect("name"), slots }
 }
 
 fn definition(spec: AppSpec) -> Arc<Definition> {
