@@ -94,6 +94,26 @@ impl House {
         self.repeat(|| Ok(self.send(request)?.json()?))
     }
 
+    /// Asks for something that must not happen twice: once the request is on its way it is not sent again.
+    ///
+    /// # Errors
+    /// As [`House::ask`]; and when the connection broke, so that nobody knows whether it happened.
+    pub fn ask_once<T: DeserializeOwned>(&self, request: &Request) -> Result<T, Failure> {
+        let unknown = |error: ClientError| match error {
+            ClientError::Broken(error) => {
+                let text = format!("the manager went away while it was asked ({error}): nobody knows whether it was done");
+                Trouble::Final(Failure::new(Exit::Unreachable, text).next("look what the app has done, then ask again"))
+            }
+            other => other.into(),
+        };
+        self.repeat(|| {
+            let stream = self.connect()?;
+            stream.set_read_timeout(Some(ANSWER)).map_err(ClientError::Broken)?;
+            stream.set_write_timeout(Some(ANSWER)).map_err(ClientError::Broken)?;
+            exchange(stream, request).and_then(Response::json).map_err(unknown)
+        })
+    }
+
     /// Opens a stream of lines.
     ///
     /// # Errors

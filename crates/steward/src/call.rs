@@ -1,7 +1,7 @@
 //! What the API asks of the brain.
 
 use crate::store::Writers;
-use api::{AppDetail, ApplyRequest, DaemonStatus, EventLine, LogsDone, Operation, Problem, SlotRow, StartRequest};
+use api::{AppDetail, ApplyRequest, DaemonStatus, EventLine, LogsDone, Operation, Problem, Sent, SlotRow, StartRequest};
 use logs::Source;
 use model::Stream;
 use std::sync::Arc;
@@ -89,6 +89,15 @@ pub(crate) enum Call {
         key: Option<String>,
         /// The answer, once it is done.
         reply: Reply<LogsDone>,
+    },
+    /// Bytes for the standard input of what a selector means.
+    Send {
+        /// The selector.
+        select: String,
+        /// The bytes.
+        bytes: Vec<u8>,
+        /// Who got them.
+        reply: Reply<Sent>,
     },
     /// The event journal from now on.
     Events {

@@ -37,7 +37,15 @@ impl KeeperLink {
     /// It is no socket.
     pub(crate) fn new(descriptor: OwnedFd) -> io::Result<KeeperLink> {
         let socket = UnixStream::from_std(StdStream::from(descriptor))?;
-        Ok(KeeperLink { socket, input: Vec::new(), output: Vec::new(), sent: 0, gifts: VecDeque::new(), came: VecDeque::new(), deaf: false })
+        Ok(KeeperLink {
+            socket,
+            input: Vec::new(),
+            output: Vec::new(),
+            sent: 0,
+            gifts: VecDeque::new(),
+            came: VecDeque::new(),
+            deaf: false,
+        })
     }
 
     /// Appends a request; [`KeeperLink::flush`] sends it.
@@ -176,7 +184,10 @@ mod tests {
         link.say_with(&Request::new("fd.take").field("a"), one.try_clone().expect("copy").into());
         link.say_with(&Request::new("fd.take").field("b"), other.try_clone().expect("copy").into());
         link.say(&Request::new("echo").field("behind"));
-        link.flush();
+        while !link.output.is_empty() {
+            link.ready().await.expect("ready");
+            link.flush();
+        }
         let (mut text, mut taken, mut bytes) = (Vec::new(), Vec::new(), [0; 4096]);
         while !text.ends_with(b"behind\n") {
             let mut places = [None, None];

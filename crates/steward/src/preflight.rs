@@ -42,7 +42,9 @@ fn fault(definition: &Definition, home: &str) -> Option<String> {
         return Some(format!("{name}: cwd {} must not be entered (EACCES)", cwd.display()));
     }
     if spec.channel() == Some(&Readiness::Notify) && is_too_long(home) {
-        return Some(format!("{name}: `ready = {{ notify = true }}` needs a socket in the home, and {home} is too long for its path (107 bytes with /run/notify/NAME): choose a shorter home"));
+        return Some(format!(
+            "{name}: `ready = {{ notify = true }}` needs a socket in the home, and {home} is too long for its path (107 bytes with /run/notify/NAME): choose a shorter home"
+        ));
     }
     let made = filled(definition, &SlotRef::new(name, 0), home);
     let Some(program) = made.argv.first().filter(|program| !program.is_empty()) else {

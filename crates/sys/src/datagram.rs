@@ -1,7 +1,7 @@
 //! Datagram sockets at a path, whose messages carry who sent them and descriptors (sd_notify(3)).
 
-use rustix::fs::{CWD, Mode, chmodat, AtFlags, fstat, FileType};
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, sockopt, socket_with};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, chmodat, fstat};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, socket_with, sockopt};
 use std::io::{self, ErrorKind};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -67,9 +67,7 @@ pub fn receive(fd: impl AsFd, bytes: &mut [u8]) -> io::Result<Datagram> {
     header.msg_controllen = ROOM as _;
     let got = loop {
         // SAFETY: the header names the caller's bytes and our room, with their true lengths, and both outlive the call.
-        let got = unsafe {
-            libc::recvmsg(fd.as_fd().as_raw_fd(), &raw mut header, libc::MSG_CMSG_CLOEXEC | libc::MSG_DONTWAIT)
-        };
+        let got = unsafe { libc::recvmsg(fd.as_fd().as_raw_fd(), &raw mut header, libc::MSG_CMSG_CLOEXEC | libc::MSG_DONTWAIT) };
         match usize::try_from(got) {
             Ok(got) => break got,
             Err(_) => {

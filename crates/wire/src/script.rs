@@ -195,7 +195,19 @@ mod tests {
     fn a_stream_that_goes_nowhere_is_dev_null() {
         let birth_of = |kept| {
             let (service, argv, cwd) = ("i1".to_owned(), vec!["x".to_owned()], "/".to_owned());
-            text(&birth(&Birth { service, tags: Vec::new(), argv, env: Vec::new(), cwd, umask: 0o22, kept, channels: Channels::default() }).expect("fits"))
+            text(
+                &birth(&Birth {
+                    service,
+                    tags: Vec::new(),
+                    argv,
+                    env: Vec::new(),
+                    cwd,
+                    umask: 0o22,
+                    kept,
+                    channels: Channels::default(),
+                })
+                .expect("fits"),
+            )
         };
         let fds = |text: &str| text.lines().find_map(|line| line.strip_prefix("service.fds\ti1\t").map(str::to_owned));
         for (kept, want) in [

@@ -55,12 +55,13 @@ impl Brain {
                 });
                 _ = reply.send(answer);
             }
+            Call::Send { select, bytes, reply } => _ = reply.send(self.send(&select, &bytes)),
             Call::Errand { errand, actor, key, reply } => self.errand(errand, actor, key, reply),
             Call::Events { reply } => _ = reply.send(Ok(self.journal.follow())),
         }
     }
 
-    fn selected(&self, select: &str) -> Result<Vec<SlotRef>, Problem> {
+    pub(super) fn selected(&self, select: &str) -> Result<Vec<SlotRef>, Problem> {
         let targets = resolve(select, &self.known())?;
         Ok(self.engine.slots().into_iter().map(|view| view.slot).filter(|slot| includes(&targets, slot)).collect())
     }

@@ -5,7 +5,7 @@ use crate::birth::Own;
 use crate::channel::{self, Asked, Desk, Ear, Errand, Gift, Shelf, Wish, hear, hear_feed, hear_node};
 use crate::log::say;
 use engine::Bear;
-use model::{Definition, InstanceId, Readiness, SlotId, SlotRef};
+use model::{Definition, InstanceId, Readiness, SlotId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -219,10 +219,8 @@ impl Brain {
         let task = match (part, came) {
             ("notify", Some(socket)) => self.begin_to_hear(instance, socket),
             ("notify", None) => self.bind_again(instance),
-            (_, Some(channel)) if rustix::io::ioctl_fionbio(&channel, true).is_ok() => {
-                Some(tokio::spawn(hear_node(instance, channel, self.tell.clone())))
-            }
-            _ => None,
+            (_, Some(channel)) => Some(tokio::spawn(hear_node(instance, channel, self.tell.clone()))),
+            (_, None) => None,
         };
         self.voices.ears.insert(instance, task);
     }

@@ -3,6 +3,7 @@
 mod ask;
 mod errand;
 mod hear;
+mod input;
 mod keeping;
 mod listen;
 mod perform;

@@ -1,11 +1,14 @@
 //! Readiness by a line feed, and by a message of Node.
 
+use crate::log::say;
 use engine::{Event, Word};
 use model::InstanceId;
+use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream as StdStream;
 use std::time::Duration;
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
+use tokio::net::UnixStream;
+use tokio::net::unix::pipe::Receiver;
 use tokio::sync::mpsc::UnboundedSender;
 
 /// How long it is not read after something was: so often at most does a flood wake us.
@@ -18,7 +21,7 @@ const LONGEST: usize = 256;
 
 /// Waits for a line feed on a FIFO that we hold open for both directions. What comes after it is read too, so that nobody waits for room.
 pub(crate) async fn hear_feed(instance: InstanceId, fifo: OwnedFd, tell: UnboundedSender<Event>) {
-    hear(fifo, |bytes| {
+    hear(Receiver::from_owned_fd(fifo).map(Source::Feed), |bytes| {
         if bytes.contains(&b'\n') {
             let _ = tell.send(Event::Said { instance, word: Word::Ready });
         }
@@ -30,7 +33,9 @@ pub(crate) async fn hear_feed(instance: InstanceId, fifo: OwnedFd, tell: Unbound
 /// Waits for `process.send('ready')` on Node's channel: lines of JSON, one of which is that word. Every other message is passed over.
 pub(crate) async fn hear_node(instance: InstanceId, channel: OwnedFd, tell: UnboundedSender<Event>) {
     let mut lines = Lines::default();
-    hear(channel, move |bytes| {
+    let channel = StdStream::from(channel);
+    let source = channel.set_nonblocking(true).and_then(|()| UnixStream::from_std(channel)).map(Source::Node);
+    hear(source, move |bytes| {
         let ready = lines.hold(bytes, br#""ready""#);
         if ready {
             let _ = tell.send(Event::Said { instance, word: Word::Ready });
@@ -40,20 +45,44 @@ pub(crate) async fn hear_node(instance: InstanceId, channel: OwnedFd, tell: Unbo
     .await;
 }
 
+/// Either channel.
+enum Source {
+    Feed(Receiver),
+    Node(UnixStream),
+}
+
+impl Source {
+    async fn readable(&self) -> io::Result<()> {
+        match self {
+            Source::Feed(fifo) => fifo.readable().await,
+            Source::Node(channel) => channel.readable().await,
+        }
+    }
+
+    fn try_read(&self, bytes: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Source::Feed(fifo) => fifo.try_read(bytes),
+            Source::Node(channel) => channel.try_read(bytes),
+        }
+    }
+}
+
 /// Reads until the end; `take` looks at what comes until it says that it has heard enough.
-async fn hear(fd: OwnedFd, mut take: impl FnMut(&[u8]) -> bool) {
-    let Ok(fd) = AsyncFd::with_interest(fd, Interest::READABLE) else { return };
+async fn hear(source: io::Result<Source>, mut take: impl FnMut(&[u8]) -> bool) {
+    let source = match source {
+        Ok(source) => source,
+        Err(error) => return say!("failed to listen to a channel: {error}"),
+    };
     let mut bytes = [0; CHUNK];
     let mut enough = false;
-    loop {
+    while source.readable().await.is_ok() {
         for _ in 0..AT_ONCE {
-            let Ok(mut guard) = fd.readable().await else { return };
-            match guard.try_io(|fd| Ok(rustix::io::read(fd, &mut bytes)?)) {
-                Err(_) => break,
-                Ok(Ok(0)) => return,
-                Ok(Ok(count)) => enough = enough || take(&bytes[..count]),
-                Ok(Err(error)) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Ok(Err(_)) => return,
+            match source.try_read(&mut bytes) {
+                Ok(0) => return,
+                Ok(count) => enough = enough || take(&bytes[..count]),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return,
             }
         }
         tokio::time::sleep(REST).await;
@@ -90,7 +119,6 @@ impl Lines {
 mod tests {
     use super::*;
     use std::io::Write;
-    use std::os::unix::net::UnixStream;
     use tokio::sync::mpsc::unbounded_channel;
 
     #[test]
@@ -108,23 +136,25 @@ mod tests {
 
     #[tokio::test]
     async fn a_line_feed_and_what_follows_it() {
-        let (ours, mut theirs) = UnixStream::pair().expect("pair");
-        ours.set_nonblocking(true).expect("nonblocking");
+        let folder = tempfile::tempdir().expect("tempdir");
+        let path = folder.path().join("ready");
+        sys::stream::make_fifo(&path).expect("fifo");
+        let ours = sys::stream::hold_fifo(&path, true).expect("open");
+        let mut theirs = std::fs::OpenOptions::new().write(true).open(&path).expect("open");
         let (tell, mut told) = unbounded_channel();
-        let task = tokio::spawn(hear_feed(InstanceId(4), ours.into(), tell));
+        let task = tokio::spawn(hear_feed(InstanceId(4), ours, tell));
         theirs.write_all(b"almost").expect("written");
         theirs.write_all(b"\n").expect("written");
         assert!(matches!(told.recv().await, Some(Event::Said { instance: InstanceId(4), word: Word::Ready })));
-        let writer = std::thread::spawn(move || (0..100).try_for_each(|_| theirs.write_all(&[b'\n'; 10_000])));
-        task.await.expect("ends with the other end");
-        writer.join().expect("writer").expect("a megabyte went in");
-        assert!(told.recv().await.is_none(), "said once");
+        let writer = tokio::task::spawn_blocking(move || (0..50).try_for_each(|_| theirs.write_all(&[b'\n'; 10_000])));
+        writer.await.expect("writer").expect("half a megabyte went in");
+        assert!(told.try_recv().is_err(), "said once");
+        task.abort();
     }
 
     #[tokio::test]
     async fn node_says_ready() {
-        let (ours, mut theirs) = UnixStream::pair().expect("pair");
-        ours.set_nonblocking(true).expect("nonblocking");
+        let (ours, mut theirs) = StdStream::pair().expect("pair");
         let (tell, mut told) = unbounded_channel();
         tokio::spawn(hear_node(InstanceId(5), ours.into(), tell));
         theirs.write_all(b"{\"type\":\"stats\"}\n\"ready\"\n").expect("written");

@@ -120,7 +120,9 @@ mod tests {
         assert_eq!(said("WATCHDOG_USEC=1500000"), [Word::AliveEvery(Duration::from_millis(1500))]);
         assert_eq!(said("EXTEND_TIMEOUT_USEC=18446744073709551615"), [Word::Extend(LONGEST)]);
         assert_eq!(said("STOPPING=1\0"), [Word::Stopping]);
-        for nothing in ["READY=0", "READY=1 ", "ready=1", "MAINPID=1", "MAINPID=-5", "MAINPID=99999999999", "WATCHDOG_USEC=0", "X=1"] {
+        for nothing in
+            ["READY=0", "READY=1 ", "ready=1", "MAINPID=1", "MAINPID=-5", "MAINPID=99999999999", "WATCHDOG_USEC=0", "X=1"]
+        {
             assert_eq!(said(nothing), [], "{nothing}");
         }
         let Word::Status(long) = &said(&format!("STATUS={}", "ü".repeat(5000)))[0] else { panic!("a status") };

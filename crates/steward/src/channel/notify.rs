@@ -12,11 +12,12 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixDatagram as StdDatagram;
 use std::time::Duration;
 use sys::datagram::{Datagram, receive};
 use sys::lives::{Belongs, Traces, belongs, started};
 use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
+use tokio::net::UnixDatagram;
 use tokio::sync::mpsc::{Sender, UnboundedSender};
 
 /// The longest message.
@@ -87,7 +88,7 @@ impl Ignored {
 
 /// Listens to a life until nobody wants to know any more.
 pub(crate) async fn hear(socket: OwnedFd, ear: Ear) {
-    let socket = match AsyncFd::with_interest(socket, Interest::READABLE) {
+    let socket = match UnixDatagram::from_std(StdDatagram::from(socket)) {
         Ok(socket) => socket,
         Err(error) => return say!("failed to listen to {}: {error}", ear.instance),
     };
@@ -117,19 +118,19 @@ pub(crate) async fn hear(socket: OwnedFd, ear: Ear) {
 }
 
 /// Waits for messages and takes those that are there, up to a bound.
-async fn next_batch(socket: &AsyncFd<OwnedFd>, ear: &Ear, ignored: &mut Ignored) -> io::Result<Vec<Heard>> {
+async fn next_batch(socket: &UnixDatagram, ear: &Ear, ignored: &mut Ignored) -> io::Result<Vec<Heard>> {
     let mut batch = Vec::new();
     let mut bytes = [0; LONGEST];
     loop {
-        let mut guard = socket.readable().await?;
+        socket.readable().await?;
         for _ in 0..BATCH {
-            match guard.try_io(|socket| receive(socket, &mut bytes)) {
-                Err(_) => break,
-                Ok(Ok(datagram)) => match sift(&bytes, datagram) {
+            match socket.try_io(Interest::READABLE, || receive(socket, &mut bytes)) {
+                Ok(datagram) => match sift(&bytes, datagram) {
                     Ok(heard) => batch.push(heard),
                     Err(why) => Ignored::count(&mut ignored.malformed, ear.instance, why),
                 },
-                Ok(Err(error)) => {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => {
                     say!("failed to listen to {}: {error}", ear.instance);
                     return Err(error);
                 }
@@ -138,7 +139,6 @@ async fn next_batch(socket: &AsyncFd<OwnedFd>, ear: &Ear, ignored: &mut Ignored)
         if !batch.is_empty() {
             return Ok(batch);
         }
-        drop(guard);
         // Only nonsense came.
         tokio::time::sleep(REST).await;
     }
@@ -171,7 +171,9 @@ struct Found {
 
 /// Keeps what may count; gives the senders of the rest. The sender that was found to belong last is not looked at again.
 async fn judge(batch: Vec<Heard>, life: &Traces, trusted: &mut Option<(u32, u64)>) -> (Vec<Heard>, Vec<u32>) {
-    let main = |heard: &Heard| heard.words.iter().filter_map(|word| if let Word::MainPid(pid) = word { Some(*pid) } else { None }).collect();
+    let main = |heard: &Heard| {
+        heard.words.iter().filter_map(|word| if let Word::MainPid(pid) = word { Some(*pid) } else { None }).collect()
+    };
     let mains: Vec<u32> = batch.iter().flat_map(|heard| -> Vec<u32> { main(heard) }).collect();
     let known = trusted.filter(|(pid, ident)| started(*pid) == Some(*ident)).map(|(pid, _)| pid);
     let senders: Vec<u32> = batch.iter().map(|heard| heard.pid).filter(|pid| Some(*pid) != known).collect();
@@ -225,7 +227,6 @@ fn look(life: &Traces, asked: Vec<u32>) -> Found {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::net::UnixDatagram;
     use sys::datagram::bind_at;
     use tokio::sync::mpsc::{Receiver, UnboundedReceiver, channel, unbounded_channel};
 
@@ -233,7 +234,7 @@ mod tests {
     struct Scene {
         folder: tempfile::TempDir,
         socket: OwnedFd,
-        theirs: UnixDatagram,
+        theirs: StdDatagram,
     }
 
     impl Scene {
@@ -241,13 +242,13 @@ mod tests {
             let folder = tempfile::tempdir().expect("tempdir");
             let path = folder.path().join("notify");
             let socket = bind_at(&path, 0o600).expect("bound");
-            let theirs = UnixDatagram::unbound().expect("socket");
+            let theirs = StdDatagram::unbound().expect("socket");
             theirs.connect(&path).expect("connected");
             Scene { folder, socket, theirs }
         }
 
         /// Begins to listen. This test is the leader of the life, or has nothing to do with it.
-        fn listen(self, ours: bool) -> (UnixDatagram, UnboundedReceiver<Event>, Receiver<Gift>, tempfile::TempDir) {
+        fn listen(self, ours: bool) -> (StdDatagram, UnboundedReceiver<Event>, Receiver<Gift>, tempfile::TempDir) {
             let pid = if ours { std::process::id() } else { u32::MAX - 5 };
             let ident = Some(started(std::process::id()).expect("we live"));
             let (home, lock) = ("/nowhere".into(), "/nowhere/lock".into());
