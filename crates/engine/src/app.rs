@@ -74,9 +74,9 @@ impl Slot {
         runs.drain(..runs.len().saturating_sub(RUNS));
     }
 
-    /// After the end of a run: the one that was queued is due, whatever became of this one.
+    /// After the end of a run: the one that was queued, or asked for while this one ended, is due, whatever became of this one.
     pub(crate) fn next_run(&mut self) {
-        if std::mem::take(&mut self.queued) {
+        if std::mem::take(&mut self.queued) || self.due {
             self.forgive();
             self.due = true;
         }

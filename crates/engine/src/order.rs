@@ -35,22 +35,31 @@ impl Engine {
 
     /// Looks at all who may have waited for those that have moved.
     pub(crate) fn follow_moves(&mut self, now: Tick, out: &mut Vec<Effect>) {
-        while let Some(app) = self.moved.pop_first() {
-            for waiter in self.dependents(&app) {
-                let free: Vec<SlotRef> = self.slots_where(&waiter, |slot| slot.life.is_none());
-                for slot in free {
-                    self.settle(&slot, now, out);
-                }
-            }
-            let needs: Vec<AppName> = self.apps.get(&app).map(dependencies).unwrap_or_default();
-            for need in needs {
-                for slot in self.slots_where(&need, |slot| slot.held) {
-                    if let Some(instance) = self.slot_mut(&slot).and_then(|kept| kept.life) {
-                        self.end_in_turn(instance, now, out);
+        if self.moved.is_empty() {
+            return;
+        }
+        loop {
+            while let Some(app) = self.moved.pop_first() {
+                for waiter in self.dependents(&app) {
+                    for slot in self.slots_where(&waiter, |slot| slot.life.is_none()) {
+                        self.settle(&slot, now, out);
                     }
                 }
             }
+            // All of them: whom one waits for may have been defined anew and wait for nobody any more.
+            for instance in self.held() {
+                self.end_in_turn(instance, now, out);
+            }
+            if self.moved.is_empty() {
+                return;
+            }
         }
+    }
+
+    /// Lives whose end is held back.
+    fn held(&self) -> Vec<InstanceId> {
+        let slots = self.apps.values().flat_map(|app| app.slots.values());
+        slots.filter(|slot| slot.held).filter_map(|slot| slot.life).collect()
     }
 
     fn dependents(&self, app: &AppName) -> Vec<AppName> {
@@ -130,10 +139,12 @@ impl Engine {
     /// Stops a life by wish, or holds its end back while others that depend on its app and are ended as well still live.
     pub(crate) fn end_in_turn(&mut self, instance: InstanceId, now: Tick, out: &mut Vec<Effect>) {
         let Some(slot) = self.lives.get(&instance).map(|life| life.record.slot.clone()) else { return };
-        let wait = self.first_to_end(&slot.app).is_some();
         let runs = self.lives.get(&instance).is_some_and(|life| matches!(life.phase, Phase::Begun | Phase::Running));
-        let hold = wait && runs;
-        if let Some(kept) = self.slot_mut(&slot).filter(|kept| kept.life == Some(instance)) {
+        let wait = runs && self.first_to_end(&slot.app).is_some();
+        // Nobody would remember to end one that fills no slot any more.
+        let fills = self.slot_mut(&slot).filter(|kept| kept.life == Some(instance));
+        let hold = wait && fills.is_some();
+        if let Some(kept) = fills {
             kept.held = hold;
         }
         if !hold {
@@ -215,9 +226,4 @@ impl Engine {
     fn members<'a>(&'a self, group: &'a str) -> impl Iterator<Item = (&'a AppName, &'a App)> {
         self.apps.iter().filter(move |(_, app)| app.definition.spec.group.as_ref().is_some_and(|of| of.name == group))
     }
-}
-
-/// Whom an app depends on.
-fn dependencies(app: &App) -> Vec<AppName> {
-    app.definition.spec.depends_on.iter().map(|need| need.app.clone()).collect()
 }

@@ -130,7 +130,7 @@ impl Engine {
                 out.push(Effect::StreamsBorn { instance });
                 self.resume(instance, None, now, out);
             }
-            Some(FactState::Starting) => life.phase = Phase::Begun,
+            Some(FactState::Starting) => self.resume_birth(instance, now, out),
             Some(FactState::Down { end, at }) => self.ended(instance, end, at, now, out),
             // Defined by a steward that died before it was adopted: it may well live.
             Some(FactState::Defined) if record.pid.is_some() => {
@@ -141,6 +141,22 @@ impl Engine {
             // Defined and never started, by a steward that died in between.
             Some(FactState::Defined) => self.ended(instance, unbegun(), now, now, out),
             None => out.push(Effect::Inspect { life: Box::new(record) }),
+        }
+    }
+
+    /// A life that an earlier steward has begun and that is still being born: it may have been asked to end meanwhile, or be unwanted.
+    fn resume_birth(&mut self, instance: InstanceId, now: Tick, out: &mut Vec<Effect>) {
+        let Some(life) = self.lives.get_mut(&instance) else { return };
+        if life.record.stopping.is_some() {
+            life.phase = Phase::Stopping;
+            let kill_at = life.kill_at(now);
+            return self.timers.arm(&mut life.alarm, Owner::Life(instance), kill_at);
+        }
+        life.phase = Phase::Begun;
+        match self.unwanted(instance) {
+            Some(ByUser::Stop) => self.end_in_turn(instance, now, out),
+            Some(by) => self.ask_to_stop(instance, by, now, out),
+            None => {}
         }
     }
 

@@ -71,7 +71,8 @@ impl Engine {
     /// What keeps an empty slot from being filled although it should be.
     fn blocked_now(&self, app: &App, index: u32, slot: &Slot) -> Option<Blocked> {
         let rests = matches!(slot.memo.rest, Rest::Completed | Rest::Errored { .. });
-        let sleeps = app.definition.spec.schedule.is_some() && !slot.due;
+        let retries = matches!(slot.memo.rest, Rest::Backoff { .. });
+        let sleeps = app.definition.spec.schedule.is_some() && !slot.due && !retries;
         let open = app.wants(index) && !rests && !sleeps && self.stage == Stage::Open;
         if open { self.blocked(app) } else { None }
     }

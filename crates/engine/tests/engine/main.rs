@@ -3,6 +3,7 @@
 mod care;
 mod jobs;
 mod kills;
+mod mixed;
 mod order;
 mod recall;
 mod screenplay;

@@ -270,3 +270,21 @@ fn the_end_of_one_stops_its_group() {
          = other-0 running",
     );
 }
+
+#[test]
+fn an_end_is_held_back_only_while_somebody_depends() {
+    check(
+        "@+0 define db
+         > bear i1 in db-0
+         @+0 up i1
+         @+0 define web needs=db stop_timeout=1m
+         > bear i2 in web-0
+         @+0 up i2
+         @+0 stop db web
+         > signal i2 SIGTERM
+         = db-0 stopping
+         # It waits for nobody now; db is told, and web still has its time.
+         @+0 define web run=false
+         > signal i1 SIGTERM",
+    );
+}

@@ -140,3 +140,28 @@ fn an_intent_that_never_became_a_process_is_taken_up_again() {
          > bear i4 in web-1",
     );
 }
+
+#[test]
+fn a_birth_that_was_asked_to_end_is_not_asked_again() {
+    check(
+        "@+0 define web
+         > bear i1 in web-0
+         @+1s stop web
+         > signal i1 SIGTERM
+         @+1s amnesia stopped
+         @+0 dump i1=starting
+         = web-0 stopping
+         ~ 9s
+         @+0 up i1
+         @+0 stop web
+         ~ 9s",
+    );
+    // One that nobody wishes any more is asked now.
+    check(
+        "@+0 define web
+         > bear i1 in web-0
+         @+1s amnesia stopped
+         @+0 dump i1=starting
+         > signal i1 SIGTERM",
+    );
+}

@@ -237,7 +237,7 @@ fn fact(word: &str, now: Tick) -> KeeperFact {
     KeeperFact { instance, slot: None, state }
 }
 
-fn short(effect: &Effect) -> Option<String> {
+pub fn short(effect: &Effect) -> Option<String> {
     Some(match effect {
         Effect::Bear(bear) => format!("bear {} in {}", bear.life.instance, bear.life.slot),
         Effect::Signal { instance, signal } => format!("signal {instance} {signal}"),
