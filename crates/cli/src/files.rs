@@ -277,4 +277,8 @@ impl Surroundings for System {
         let seen = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
         Some(seen.permissions().mode() & 0o111 != 0)
     }
+
+    fn knows_time_zone(&self, name: &str) -> bool {
+        jiff::tz::TimeZone::get(name).is_ok()
+    }
 }

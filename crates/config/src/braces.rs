@@ -64,6 +64,18 @@ pub(crate) fn plain(text: &str) -> Result<String, &'static str> {
     Ok(out)
 }
 
+/// The text as one birth might fill it, for checks of its form.
+pub(crate) fn sample(text: &str) -> String {
+    let fill = |token: Token<'_>| match token {
+        Token::Escape => "{{".to_owned(),
+        Token::Name("{{slot}}" | "{{port}}") => "1".to_owned(),
+        Token::Name("{{home}}") => "/home".to_owned(),
+        Token::Name(_) => "app-1".to_owned(),
+        Token::Text(text) => text.to_owned(),
+    };
+    tokens(text).map(fill).collect()
+}
+
 /// Whether a name stands in the text.
 pub(crate) fn names(text: &str, wanted: &str) -> bool {
     tokens(text).any(|token| matches!(token, Token::Name(name) if name == wanted))
@@ -82,6 +94,7 @@ mod tests {
         assert_eq!(protect("{{user}} {{slot}}"), "{{user}} {{{{slot}}");
         assert_eq!(plain("{{user}} {{{{slot}}"), Ok("{{user}} {{slot}}".to_owned()));
         assert_eq!(plain("x{{slot}}"), Err("{{slot}}"));
+        assert_eq!(sample("http://{{instance}}:300{{slot}}{{{{x"), "http://app-1:3001{{x");
     }
 
     proptest! {

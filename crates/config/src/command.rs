@@ -3,12 +3,15 @@
 use crate::base::Base;
 use crate::braces;
 use crate::fault::{Fault, Place};
-use crate::layer::{Entry, Value};
+use crate::layer::{Entry, Item, Value};
 use crate::paths::{self, PathError};
 use crate::script;
 use crate::texts::{Scalar, Texts, malformed};
 use crate::words::{self, SplitError};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// The longest argument that `execve` takes on Linux (`MAX_ARG_STRLEN`, with the NUL at its end).
+const MAX_ARGUMENT: usize = 128 * 1024 - 1;
 
 /// The keys that make a command.
 pub(crate) struct Parts<'a> {
@@ -26,10 +29,15 @@ pub(crate) fn argv(parts: &Parts<'_>, base: &Base<'_>, texts: &mut Texts<'_, '_>
         Some(entry) => shell(entry, parts.cwd, base, texts)?,
     };
     let args = arguments(parts.args, texts);
-    match shell {
+    let argv = match shell {
         Some(shell) => through_shell(shell, parts.cmd, args?, texts),
         None => directly(parts, args, base, texts),
+    }?;
+    if argv.iter().any(|word| word.len() > MAX_ARGUMENT) {
+        let most = MAX_ARGUMENT / 1024;
+        texts.refuse::<()>(parts.cmd, format!("an argument has more than {most} KiB, which no program can be given"), None);
     }
+    Some(argv)
 }
 
 /// The shell to run through, if any: outer `None` = wrong.
@@ -144,6 +152,10 @@ fn split(text: &str, cmd: &Entry, texts: &mut Texts<'_, '_>) -> Option<Vec<Strin
                 SplitError::Backslash => Fault::new(place, format!("`{label}` ends in a backslash")),
                 SplitError::Shell(what) => {
                     Fault::new(place, format!("`{label}`: `{what}` needs a shell")).needle(what.as_str()).help(match place {
+                        // A command beside `cmd` need not change how `cmd` runs.
+                        _ if !matches!(label.as_str(), "cmd" | "command") => {
+                            "write it as a list: `[\"sh\", \"-c\", \"…\"]`; or add `shell = true`, which is for `cmd` as well"
+                        }
                         Place::Flag(_) => {
                             "add `--shell` (in a file `shell = true`), or quote it if the program itself is to get it"
                         }
@@ -174,6 +186,16 @@ fn program(text: &str, entry: &Entry, cwd: &Path, base: &Base<'_>, texts: &mut T
             })
         }
         Ok(path) => Some(path.to_string_lossy().into_owned()),
+        Err(wrong) => bad_path(wrong, entry, texts),
+    }
+}
+
+/// A path, made absolute from the folder `from`.
+pub(crate) fn path(item: &Item, entry: &Entry, from: &Path, base: &Base<'_>, texts: &mut Texts<'_, '_>) -> Option<PathBuf> {
+    let text = texts.text(item, &entry.written, "a path")?;
+    match paths::resolve(&text, from, base.around.home_dir()) {
+        Ok(path) if path.is_absolute() => Some(path),
+        Ok(_) => texts.refuse(entry, "the path is not absolute, and there is no folder to take it from", None),
         Err(wrong) => bad_path(wrong, entry, texts),
     }
 }

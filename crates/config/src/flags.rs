@@ -72,6 +72,30 @@ pub struct StartFlags {
     pub log_overflow: Option<String>,
     /// `--no-autostart`.
     pub no_autostart: bool,
+    /// `--health-cmd`, split like `cmd`.
+    pub health_cmd: Option<String>,
+    /// `--health-http`.
+    pub health_http: Option<String>,
+    /// `--health-tcp`.
+    pub health_tcp: Option<String>,
+    /// `--health-interval`; a bare number is seconds.
+    pub health_interval: Option<String>,
+    /// `--health-timeout`; a bare number is seconds.
+    pub health_timeout: Option<String>,
+    /// `--health-max-failures`.
+    pub health_max_failures: Option<String>,
+    /// `--max-memory`.
+    pub max_memory: Option<String>,
+    /// `--max-memory-mb`.
+    pub max_memory_mb: Option<String>,
+    /// `--max-cpu-percent`.
+    pub max_cpu_percent: Option<String>,
+    /// `--user`.
+    pub user: Option<String>,
+    /// `--watch`.
+    pub watch: bool,
+    /// `--cron`.
+    pub cron: Option<String>,
 }
 
 /// What is wrong with the flags. Printed, it is the message, and a second line `help: …` where there is help.
@@ -150,7 +174,8 @@ fn layer(flags: &StartFlags) -> Layer {
             let place = Place::Flag(flag);
             let written = if flag.is_empty() { "command".to_owned() } else { flag.to_owned() };
             let item = Item { value, place: place.clone() };
-            layer.keys.insert(key.name, Entry { key, suffix: Suffix::Bare, written, place, item });
+            let suffix = if flag.ends_with("-mb") { Suffix::Mb } else { Suffix::Bare };
+            layer.keys.insert(key.name, Entry { key, suffix, written, place, item });
         }
     };
     let text = |text: &Option<String>| text.clone().map(Value::Verbatim);
@@ -188,6 +213,18 @@ fn layer(flags: &StartFlags) -> Layer {
     set("log_max_size", "--log-max-size", text(&flags.log_max_size));
     set("log_max_files", "--log-max-files", text(&flags.log_max_files));
     set("autostart", "--no-autostart", flags.no_autostart.then_some(Value::Bool(false)));
+    set("health_cmd", "--health-cmd", flags.health_cmd.clone().map(Value::Text));
+    set("health_http", "--health-http", text(&flags.health_http));
+    set("health_tcp", "--health-tcp", text(&flags.health_tcp));
+    set("health_interval", "--health-interval", text(&flags.health_interval));
+    set("health_timeout", "--health-timeout", text(&flags.health_timeout));
+    set("health_failures", "--health-max-failures", text(&flags.health_max_failures));
+    set("max_memory", "--max-memory", text(&flags.max_memory));
+    set("max_memory", "--max-memory-mb", text(&flags.max_memory_mb));
+    set("max_cpu", "--max-cpu-percent", text(&flags.max_cpu_percent));
+    set("user", "--user", text(&flags.user));
+    set("watch", "--watch", flags.watch.then_some(Value::Bool(true)));
+    set("schedule", "--cron", text(&flags.cron));
     const ENV: Place = Place::Flag("--env");
     let member = |(name, value): &(String, String)| Member {
         name: name.clone(),
@@ -195,5 +232,7 @@ fn layer(flags: &StartFlags) -> Layer {
         item: Item { value: Value::Verbatim(value.clone()), place: ENV },
     };
     layer.env = flags.env.iter().map(member).collect();
+    // Each flag is there once, so nothing can be found twice.
+    layer.flat_health(&mut Faults::default());
     layer
 }

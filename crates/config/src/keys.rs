@@ -2,6 +2,10 @@
 
 use crate::later;
 
+mod app;
+mod life;
+mod tables;
+
 /// Where a key may stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
@@ -13,6 +17,45 @@ pub enum Scope {
     Backoff,
     /// In `[daemon]`.
     Daemon,
+    /// In `[groups.NAME]`.
+    Group,
+    /// In `depends_on.NAME`.
+    Dependency,
+    /// In the table `ready`.
+    Ready,
+    /// In the table `healthcheck`.
+    Health,
+    /// In the table `limits`.
+    Limits,
+    /// In a table of `limits`.
+    Rlimit,
+    /// In the table `schedule`.
+    Schedule,
+    /// In the table `watch`.
+    Watch,
+    /// In the table `hooks`.
+    Hooks,
+    /// In a table of `hooks`.
+    Webhook,
+}
+
+impl Scope {
+    /// How a key of a table inside an app is written, `…` being its value.
+    fn within(self, key: &str) -> Option<String> {
+        Some(match self {
+            Scope::Top | Scope::App | Scope::Daemon | Scope::Group => return None,
+            Scope::Backoff => format!("backoff = {{ {key} = … }}"),
+            Scope::Dependency => format!("depends_on.NAME = {{ {key} = … }}"),
+            Scope::Ready => format!("ready = {{ {key} = … }}"),
+            Scope::Health => format!("healthcheck = {{ {key} = … }}"),
+            Scope::Limits => format!("limits = {{ {key} = … }}"),
+            Scope::Rlimit => format!("limits.NAME = {{ {key} = … }}"),
+            Scope::Schedule => format!("schedule = {{ {key} = … }}"),
+            Scope::Watch => format!("watch = {{ {key} = … }}"),
+            Scope::Hooks => format!("hooks = {{ {key} = … }}"),
+            Scope::Webhook => format!("hooks.NAME = {{ {key} = … }}"),
+        })
+    }
 }
 
 /// Which suffixes a key also takes.
@@ -66,105 +109,8 @@ const fn key(
     KeyDoc { name, aliases, kind, default, doc, scope, unit }
 }
 
-const KEYS: &[KeyDoc] = {
-    use Scope::{App, Backoff, Daemon, Top};
-    use Unit::{None, Size, Span};
-    &[
-        key(Top, None, "version", &[], "integer", "1", "version of this format; only 1 exists"),
-        key(Top, None, "name", &[], "string", "the folder's name", "name of the group of apps in this file"),
-        key(Top, None, "defaults", &[], "table", "none", "values of app keys for every app that does not set them"),
-        key(Top, None, "daemon", &[], "table", "none", "the manager's own settings"),
-        key(Top, None, "apps", &[], "table of tables, or list of tables with `name`", "none", "the apps"),
-        key(App, None, "cmd", &["command"], "string or list", "required", "what to run: split as a shell splits words, or argv"),
-        key(App, None, "args", &[], "list", "none", "arguments appended to `cmd`"),
-        key(App, None, "shell", &[], "boolean or string", "false", "run `cmd` through /bin/sh, or through the named shell"),
-        key(App, None, "cwd", &[], "path", "the folder of the file", "working directory"),
-        key(App, None, "env", &[], "table", "none", "variables; merged by key with those of [defaults]"),
-        key(
-            App,
-            None,
-            "env_file",
-            &[],
-            "path or list of paths",
-            "none",
-            "files in .env syntax; one that ends in `?` may be missing",
-        ),
-        key(App, None, "instances", &[], "integer, \"cpu\", \"cpu-1\" or \"cpu/2\"", "1", "how many; 0 = defined, not run"),
-        key(App, None, "autostart", &[], "boolean", "true", "whether `up` and boot start it"),
-        key(
-            App,
-            None,
-            "restart",
-            &["restart_policy"],
-            "\"always\", \"on-failure\" or \"never\"",
-            "\"on-failure\"",
-            "when to start it again after it ended unasked",
-        ),
-        key(App, Span, "restart_delay", &[], "duration", "0s", "least pause before each restart"),
-        key(App, None, "max_restarts", &[], "integer or \"none\"", "\"none\"", "restarts in a row before it is given up"),
-        key(App, None, "backoff", &[], "table", "see its keys", "growing pauses, and when a crash loop is given up"),
-        key(App, None, "stop_signal", &["kill_signal"], "signal", "SIGTERM", "what asks it to end"),
-        key(App, Span, "stop_timeout", &["kill_timeout"], "duration", "10s", "time to end before SIGKILL to its whole tree"),
-        key(App, Span, "start_delay", &[], "duration", "0s", "pause before the first start"),
-        key(App, None, "success_exit_codes", &[], "list of integers", "[0]", "exit codes that are no failure"),
-        key(
-            App,
-            None,
-            "log_format",
-            &[],
-            "\"raw\", \"text\" or \"json\"",
-            "\"raw\"",
-            "what stands in a log file: bytes as written, or each line with its time and stream, or as a JSON object",
-        ),
-        key(
-            App,
-            None,
-            "log_file",
-            &[],
-            "path or \"none\"",
-            "\"none\"",
-            "a file that takes both streams, in addition to their own",
-        ),
-        key(App, None, "out_file", &[], "path or \"none\"", "below the home", "file of standard output; \"none\" discards it"),
-        key(App, None, "err_file", &[], "path or \"none\"", "below the home", "file of standard error; \"none\" discards it"),
-        key(App, None, "merge_logs", &[], "boolean", "false", "standard error goes to where standard output goes"),
-        key(App, Size, "log_max_size", &[], "size", "20M", "size at which a log file is rotated; 0 = never"),
-        key(App, None, "log_max_files", &[], "integer", "5", "rotated log files that are kept"),
-        key(App, Span, "log_max_age", &[], "duration or \"none\"", "14d", "age at which a rotated log file is removed"),
-        key(App, Span, "log_rotate_every", &[], "duration or \"none\"", "\"none\"", "age at which a log file is rotated"),
-        key(App, None, "log_compress", &[], "\"gzip\" or \"none\"", "\"gzip\"", "how rotated log files are compressed"),
-        key(
-            App,
-            None,
-            "log_overflow",
-            &[],
-            "\"block\" or \"drop\"",
-            "\"block\"",
-            "when a log file cannot take more: the app waits, or what it prints is discarded and counted",
-        ),
-        key(App, Size, "log_total_max", &[], "size", "0", "what all log files of the app may have together; 0 = no limit"),
-        key(App, None, "namespace", &[], "string", "\"default\"", "label and selector (`ns:NAME`)"),
-        key(Backoff, Span, "min", &[], "duration", "500ms", "pause before the second restart of a streak"),
-        key(Backoff, Span, "max", &[], "duration", "60s", "longest pause"),
-        key(Backoff, None, "factor", &[], "number of at least 1", "2", "growth of the pause with each restart"),
-        key(Backoff, None, "jitter", &[], "boolean", "true", "spread each pause by up to 20 %"),
-        key(
-            Backoff,
-            Span,
-            "window",
-            &[],
-            "duration (a bare integer is milliseconds)",
-            "2m",
-            "window in which failures are counted",
-        ),
-        key(Backoff, None, "threshold", &[], "integer", "5", "more failures than this in the window = given up; 0 = never"),
-        key(Daemon, Size, "log_max_size", &[], "size", "20M", "size at which the manager's own log is rotated; 0 = never"),
-        key(Daemon, None, "log_max_files", &[], "integer", "5", "rotated files of it that are kept"),
-        key(Daemon, Span, "log_max_age", &[], "duration or \"none\"", "14d", "age at which a rotated file of it is removed"),
-        key(Daemon, None, "log_compress", &[], "\"gzip\" or \"none\"", "\"gzip\"", "how rotated files of it are compressed"),
-        key(Daemon, Size, "log_total_max", &[], "size", "5G", "what all log files of the home may have together; 0 = no limit"),
-    ]
-};
+/// Every key, by topic.
+const KEYS: [&[KeyDoc]; 5] = [tables::TOP, app::KEYS, life::KEYS, tables::NUMBERS, tables::LIFE];
 
 /// Words of other process managers, and what they are called here.
 const ELSEWHERE: &[(&str, &str)] = &[
@@ -198,11 +144,41 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("redirect_stderr", "merge_logs"),
     ("combine_logs", "merge_logs"),
     ("max_log_size", "log_max_size"),
+    ("depends", "depends_on"),
+    ("requires", "depends_on"),
+    ("wait_ready", "ready"),
+    ("readiness", "ready"),
+    ("listen_timeout", "start_timeout"),
+    ("startsecs", "min_uptime"),
+    ("health_check", "healthcheck"),
+    ("mem_limit", "max_memory"),
+    ("memory_limit", "max_memory"),
+    ("cpu_limit", "max_cpu"),
+    ("pids_limit", "max_tasks"),
+    ("uid", "user"),
+    ("gid", "group"),
+    ("oom_score_adjust", "oom_score_adj"),
+    ("rlimits", "limits"),
+    ("ulimits", "limits"),
+    ("cron", "schedule"),
+    ("watch_delay", "watch"),
+    ("ignore_watch", "watch"),
+    ("stdin_open", "stdin"),
+    ("cmd", "exec"),
+    ("command", "exec"),
+    ("test", "exec"),
+    ("url", "http"),
+    ("retries", "failures"),
+    ("threshold", "failures"),
+    ("start_interval", "interval"),
+    ("delay", "debounce"),
+    ("tz", "timezone"),
+    ("secret", "secret_file"),
 ];
 
 /// Every key that this version knows.
-pub fn known_keys() -> &'static [KeyDoc] {
-    KEYS
+pub fn known_keys() -> impl Iterator<Item = &'static KeyDoc> + Clone {
+    KEYS.into_iter().flatten()
 }
 
 /// What a key that somebody wrote is.
@@ -247,12 +223,12 @@ impl KeyDoc {
 
 /// The key `name` of a scope, for code that builds layers itself.
 pub(crate) fn doc(scope: Scope, name: &str) -> Option<&'static KeyDoc> {
-    KEYS.iter().find(|key| key.scope == scope && key.name == name)
+    known_keys().find(|key| key.scope == scope && key.name == name)
 }
 
 /// What `written` means in `scope`.
 pub(crate) fn find(scope: Scope, written: &str) -> Found {
-    let known = KEYS.iter().filter(|key| key.scope == scope);
+    let known = known_keys().filter(|key| key.scope == scope);
     if let Some((key, suffix)) = known.clone().find_map(|key| Some((key, key.reads(written)?))) {
         return Found::Key(key, suffix);
     }
@@ -268,18 +244,19 @@ fn suggest(scope: Scope, written: &str) -> Option<String> {
     if let Some((_, ours)) = ELSEWHERE.iter().find(|(theirs, ours)| *theirs == lower && doc(scope, ours).is_some()) {
         return Some(format!("it is called `{ours}` here"));
     }
-    let spellings = KEYS.iter().filter(|key| key.scope == scope).flat_map(KeyDoc::spellings).map(|(text, _)| (text, false));
+    let spellings = known_keys().filter(|key| key.scope == scope).flat_map(KeyDoc::spellings).map(|(text, _)| (text, false));
     let later = later::names(scope).map(|name| (name.to_owned(), true));
     if let Some((near, is_later)) = nearest(&lower, spellings.chain(later), |(text, _)| text) {
         let note = if is_later { " (not supported by this version)" } else { "" };
         return Some(format!("did you mean `{near}`?{note}"));
     }
-    let elsewhere = KEYS.iter().find(|key| key.scope != scope && key.reads(&lower).is_some())?;
-    Some(match elsewhere.scope {
-        Scope::Top => format!("`{}` stands at the top of the file, before the first table", elsewhere.name),
-        Scope::App => format!("`{}` belongs to an app: put it into [apps.NAME] or [defaults]", elsewhere.name),
-        Scope::Backoff => format!("write `backoff = {{ {lower} = … }}`"),
-        Scope::Daemon => format!("`{}` belongs to the manager: put it into [daemon]", elsewhere.name),
+    let elsewhere = known_keys().find(|key| key.scope != scope && key.reads(&lower).is_some())?;
+    Some(match (elsewhere.scope, elsewhere.scope.within(&lower)) {
+        (_, Some(within)) => format!("write `{within}`"),
+        (Scope::App, None) => format!("`{}` belongs to an app: put it into [apps.NAME] or [defaults]", elsewhere.name),
+        (Scope::Daemon, None) => format!("`{}` belongs to the manager: put it into [daemon]", elsewhere.name),
+        (Scope::Group, None) => format!("`{}` belongs to a group: put it into [groups.NAME]", elsewhere.name),
+        (_, None) => format!("`{}` stands at the top of the file, before the first table", elsewhere.name),
     })
 }
 
@@ -303,9 +280,13 @@ mod tests {
 
     #[test]
     fn no_spelling_means_two_keys() {
-        for scope in [Scope::Top, Scope::App, Scope::Backoff, Scope::Daemon] {
+        let mut scopes: Vec<Scope> = Vec::new();
+        for key in known_keys().filter(|key| !scopes.contains(&key.scope)).collect::<Vec<_>>() {
+            scopes.push(key.scope);
+        }
+        for scope in scopes {
             let mut all: Vec<String> =
-                KEYS.iter().filter(|k| k.scope == scope).flat_map(KeyDoc::spellings).map(|(text, _)| text).collect();
+                known_keys().filter(|k| k.scope == scope).flat_map(KeyDoc::spellings).map(|(text, _)| text).collect();
             let count = all.len();
             all.sort();
             all.dedup();
@@ -329,7 +310,11 @@ mod tests {
             ("max-restarts", "did you mean `max_restarts`?"),
             ("CWD", "did you mean `cwd`?"),
             ("script", "it is called `cmd` here"),
-            ("helthcheck", "did you mean `healthcheck`? (not supported by this version)"),
+            ("helthcheck", "did you mean `healthcheck`?"),
+            ("lisen", "did you mean `listen`? (not supported by this version)"),
+            ("depends", "it is called `depends_on` here"),
+            ("start_period", "write `healthcheck = { start_period = … }`"),
+            ("run_at_start", "write `schedule = { run_at_start = … }`"),
             ("threshold", "write `backoff = { threshold = … }`"),
             ("zebra_crossing", ""),
         ] {

@@ -3,19 +3,12 @@
 
 use crate::keys::Scope;
 
-const TOP: &[&str] = &["include", "profiles", "groups", "schema"];
+const TOP: &[&str] = &["include", "profiles", "schema"];
 
-/// Durations and sizes stand with every suffix because [`is_later`] takes suffixes off.
+/// Durations stand with every suffix because [`is_later`] takes suffixes off.
 const APP: &[&str] = &[
     // what to run
     "inherit_env",
-    "user",
-    "group",
-    "groups",
-    "umask",
-    "nice",
-    "oom_score_adj",
-    "limits",
     "description",
     "labels",
     "profile",
@@ -28,35 +21,6 @@ const APP: &[&str] = &[
     "port",
     "listen",
     "sticky",
-    // when to run
-    "depends_on",
-    "start_order",
-    "priority",
-    "start_timeout",
-    "schedule",
-    "cron_restart",
-    "run_at_start",
-    "watch",
-    "min_uptime",
-    // when it ends
-    "no_restart_exit_codes",
-    "stop_exit_codes",
-    "on_exit",
-    // ready, healthy
-    "ready",
-    "healthcheck",
-    "health",
-    "health_cmd",
-    "health_http",
-    "health_tcp",
-    "health_interval",
-    "health_timeout",
-    "health_failures",
-    "health_max_failures",
-    "health_successes",
-    "health_start_period",
-    "health_action",
-    "watchdog",
     // stop and reload
     "stop_command",
     "stop_message",
@@ -66,14 +30,6 @@ const APP: &[&str] = &[
     "drain",
     "soak",
     "max_parallel",
-    // limits on use
-    "max_memory",
-    "max_memory_restart",
-    "max_cpu",
-    "max_cpu_percent",
-    "max_tasks",
-    "on_limit",
-    "cgroup",
     // sandbox
     "no_new_privs",
     "capabilities",
@@ -85,12 +41,13 @@ const APP: &[&str] = &[
     // logs
     "log",
     // events outward
-    "hooks",
     "otel",
 ];
 
 const DAEMON: &[&str] =
     &["http", "tls_cert", "tls_key", "metrics", "otel_endpoint", "history", "log_format", "log_overflow", "log_rotate_every"];
+
+const HOOKS: &[&str] = &["on_switch"];
 
 /// The names of later keys in a scope.
 pub(crate) fn names(scope: Scope) -> impl Iterator<Item = &'static str> {
@@ -98,7 +55,8 @@ pub(crate) fn names(scope: Scope) -> impl Iterator<Item = &'static str> {
         Scope::Top => TOP,
         Scope::App => APP,
         Scope::Daemon => DAEMON,
-        Scope::Backoff => &[],
+        Scope::Hooks => HOOKS,
+        _ => &[],
     };
     list.iter().copied()
 }
@@ -116,9 +74,9 @@ mod tests {
 
     #[test]
     fn later_keys_in_every_spelling() {
-        for written in ["ready", "max_memory_mb", "start_timeout_secs", "soak_ms", "seccomp?", "profile"] {
+        for written in ["listen", "drain_secs", "soak_ms", "seccomp?", "profile"] {
             assert!(is_later(Scope::App, written), "{written}");
         }
-        assert!(!is_later(Scope::App, "cmd") && !is_later(Scope::Top, "ready") && is_later(Scope::Top, "profiles"));
+        assert!(!is_later(Scope::App, "cmd") && !is_later(Scope::Top, "listen") && is_later(Scope::Top, "profiles"));
     }
 }

@@ -40,7 +40,7 @@ pub(crate) struct Member {
 pub(crate) struct Entry {
     pub key: &'static KeyDoc,
     pub suffix: Suffix,
-    /// The key as written, with `backoff.` before keys of that table.
+    /// The key as written, with `backoff.` and the like before keys of that table.
     pub written: String,
     /// Place of the key.
     pub place: Place,
@@ -50,15 +50,52 @@ pub(crate) struct Entry {
 /// Recognised keys by their own name.
 pub(crate) type Entries = BTreeMap<&'static str, Entry>;
 
+/// Tables that merge by key, and what to write instead of something that is no table.
+const MERGED: [(&str, Scope, &str); 4] = [
+    ("backoff", Scope::Backoff, "backoff = { min = \"500ms\", max = \"60s\" }"),
+    ("healthcheck", Scope::Health, "healthcheck = { http = \"http://127.0.0.1:3000/health\" }"),
+    ("limits", Scope::Limits, "limits = { nofile = 65536 }"),
+    ("hooks", Scope::Hooks, "hooks = { on_crash = \"./tell-me.sh\" }"),
+];
+
+/// Keys that may be tables, of which a higher one replaces the whole of a lower one.
+const WHOLE: [(&str, Scope); 3] = [("ready", Scope::Ready), ("schedule", Scope::Schedule), ("watch", Scope::Watch)];
+
+/// Flat spellings of keys of `healthcheck`.
+const FLAT_HEALTH: [(&str, &str); 9] = [
+    ("health_cmd", "exec"),
+    ("health_http", "http"),
+    ("health_tcp", "tcp"),
+    ("health_interval", "interval"),
+    ("health_timeout", "timeout"),
+    ("health_failures", "failures"),
+    ("health_successes", "successes"),
+    ("health_start_period", "start_period"),
+    ("health_action", "action"),
+];
+
 /// One layer of an app.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Layer {
-    /// All app keys but the two tables.
+    /// All app keys but `env` and the tables that merge by key.
     pub keys: Entries,
-    pub backoff: Entries,
+    /// The keys of each table, by the name of the table. Those that do not merge stand in `keys` too.
+    pub tables: BTreeMap<&'static str, Entries>,
     pub env: Vec<Member>,
     /// Whether a key was not understood, so that a key that seems to be missing may be there.
     pub unsure: bool,
+}
+
+impl Item {
+    /// Whether `is` holds for any text in it.
+    pub fn any_text(&self, is: &impl Fn(&str) -> bool) -> bool {
+        match &self.value {
+            Value::Text(text) => is(text),
+            Value::List(items) => items.iter().any(|item| item.any_text(is)),
+            Value::Table(members) => members.iter().any(|member| member.item.any_text(is)),
+            _ => false,
+        }
+    }
 }
 
 impl Value {
@@ -81,13 +118,14 @@ impl Layer {
     pub fn read(members: Vec<Member>, faults: &mut Faults) -> Layer {
         let unsure = members.iter().any(|member| matches!(keys::find(Scope::App, &member.name), Found::Unknown { .. }));
         let mut layer = Layer { keys: entries(Scope::App, "", members, faults), unsure, ..Layer::default() };
-        if let Some(entry) = layer.keys.remove("backoff") {
-            match entry.item.value {
-                Value::Table(members) => layer.backoff = entries(Scope::Backoff, "backoff.", members, faults),
-                other => faults.push(
-                    Fault::new(&entry.item.place, format!("`backoff` is a table, found {}", other.kind()))
-                        .help("write for example `backoff = { min = \"500ms\", max = \"60s\" }`"),
-                ),
+        for (table, scope, example) in MERGED {
+            layer.merged(table, scope, example, faults);
+        }
+        layer.flat_health(faults);
+        for (table, scope) in WHOLE {
+            if let Some(Value::Table(members)) = layer.keys.get(table).map(|entry| &entry.item.value) {
+                let inner = entries(scope, &format!("{table}."), members.clone(), faults);
+                layer.tables.insert(table, inner);
             }
         }
         if let Some(entry) = layer.keys.remove("env") {
@@ -100,6 +138,74 @@ impl Layer {
             }
         }
         layer
+    }
+
+    /// Takes a table that merges by key apart. `healthcheck = "none"` stays where it is.
+    fn merged(&mut self, table: &'static str, scope: Scope, example: &str, faults: &mut Faults) {
+        let Some(entry) = self.keys.remove(table) else { return };
+        let prefix = format!("{}.", entry.written);
+        match entry.item.value {
+            Value::Table(members) => drop(self.tables.insert(table, entries(scope, &prefix, members, faults))),
+            Value::Text(text) if table == "healthcheck" && text == "none" => {
+                let item = Item { value: Value::Text(text), ..entry.item };
+                self.keys.insert(table, Entry { item, ..entry });
+            }
+            other => faults.push(
+                Fault::new(&entry.item.place, format!("`{}` is a table, found {}", entry.written, other.kind()))
+                    .help(format!("write for example `{example}`")),
+            ),
+        }
+    }
+
+    /// Puts the flat spellings (`health_cmd`) to where they belong.
+    pub fn flat_health(&mut self, faults: &mut Faults) {
+        for (flat, key) in FLAT_HEALTH {
+            let Some(entry) = self.keys.remove(flat) else { continue };
+            let table = self.tables.entry("healthcheck").or_default();
+            match table.get(key) {
+                Some(first) => faults.push(
+                    Fault::new(&entry.place, format!("`{}` and `{}` are two spellings of one key", first.written, entry.written))
+                        .label("the second")
+                        .help(format!("keep one of them; in the table `healthcheck` the key is called `{key}`")),
+                ),
+                None => drop(table.insert(key, entry)),
+            }
+        }
+    }
+
+    /// Every key with the name under which its origin is known.
+    pub fn origins(&self) -> impl Iterator<Item = (String, &Entry)> {
+        let own = self.keys.iter().map(|(key, entry)| ((*key).to_owned(), entry));
+        let merged = MERGED.into_iter().filter_map(|(table, ..)| Some((table, self.tables.get(table)?)));
+        own.chain(merged.flat_map(|(table, keys)| keys.iter().map(move |(key, entry)| (format!("{table}.{key}"), entry))))
+    }
+
+    /// Keeps the entries that `is` says yes to.
+    pub fn retain(&mut self, is: impl Fn(&Entry) -> bool) {
+        self.keys.retain(|_, entry| is(entry));
+        self.tables.values_mut().for_each(|table| table.retain(|_, entry| is(entry)));
+    }
+}
+
+/// The topmost entry of a key.
+pub(crate) fn top<'l>(layers: &[&'l Layer], key: &str) -> Option<&'l Entry> {
+    layers.iter().rev().find_map(|layer| layer.keys.get(key))
+}
+
+/// The topmost entry of a key of a table that merges.
+pub(crate) fn top_in<'l>(layers: &[&'l Layer], table: &str, key: &str) -> Option<&'l Entry> {
+    layers.iter().rev().find_map(|layer| layer.tables.get(table)?.get(key))
+}
+
+/// The topmost entry of a key that may be a table, and the keys of that table.
+pub(crate) fn whole<'l>(layers: &[&'l Layer], key: &str) -> Option<(&'l Entry, Option<&'l Entries>)> {
+    layers.iter().rev().find_map(|layer| Some((layer.keys.get(key)?, layer.tables.get(key))))
+}
+
+/// Puts a value in its place where the key is set and good.
+pub(crate) fn set<T>(entry: Option<&Entry>, target: &mut T, read: impl FnOnce(&Entry) -> Option<T>) {
+    if let Some(value) = entry.and_then(read) {
+        *target = value;
     }
 }
 

@@ -7,25 +7,32 @@
 //!
 //! 1. `read`: TOML with places. Any depth, any key.
 //! 2. `keys`, `later`, `layer`: each key is recognised, refused as not yet supported, or unknown.
-//! 3. `resolve`: built-in default < `[defaults]` < `[apps.A]`; `env` and `backoff` merge by key.
+//! 3. `resolve`: built-in default < `[defaults]` < `[apps.A]`; `env`, `backoff` and a few more merge by key.
 //! 4. `template`, `env`, `texts`: `${…}` is expanded, once; `braces` guards what is filled at birth.
-//! 5. `typed`, `command`, `paths`, `logs`: text becomes durations, signals, argv, absolute paths.
-//! 6. `fault`, `source`, `diagnostic`: all that is wrong, by place, with what to do about it.
+//! 5. `typed`, `command`, `paths`, `url`, `cron`: text becomes durations, signals, argv, absolute paths.
+//! 6. `logs`, `order`, `care` with `probe`, `usage`, `identity`, `when`, `hooks`: the keys of one topic each, and what they may not say together.
+//! 7. `fault`, `source`, `diagnostic`: all that is wrong, by place, with what to do about it.
 
 mod base;
 mod braces;
+mod care;
 mod command;
+mod cron;
 mod diagnostic;
 mod env;
 mod envfile;
 mod fault;
 mod flags;
+mod hooks;
+mod identity;
 mod keys;
 mod later;
 mod layer;
 mod load;
 mod logs;
+mod order;
 mod paths;
+mod probe;
 mod read;
 mod resolve;
 mod script;
@@ -34,6 +41,9 @@ mod surroundings;
 mod template;
 mod texts;
 mod typed;
+mod url;
+mod usage;
+mod when;
 mod words;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};

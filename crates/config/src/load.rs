@@ -7,6 +7,8 @@ use crate::fault::{Fault, Faults, Place};
 use crate::keys::Scope;
 use crate::layer::{self, Entry, Item, Layer, Member, Value};
 use crate::logs;
+use crate::order::{self, Written};
+use crate::probe::Ground;
 use crate::read;
 use crate::resolve;
 use crate::source::Source;
@@ -65,10 +67,14 @@ pub fn load(path: &Path, text: &str, around: &dyn Surroundings) -> Result<Loaded
     let drafts = drafts(top.remove("apps"), &base, &mut faults);
     let daemon = logs::daemon(top.remove("daemon"), &base, &mut faults);
     let mut apps = Vec::new();
+    let mut written = Written::default();
     for (name, place, layer) in &drafts {
         apps.extend(resolve::app(name.clone(), place, &[&defaults, layer], &base, &mut faults));
+        written.add(name, vec![&defaults, layer]);
     }
     slots(&drafts, &apps, &mut faults);
+    order::groups(top.remove("groups"), name.as_deref(), &mut apps, &written, &base, &mut faults);
+    order::circles(&apps, &written, &mut faults);
     if !faults.is_empty() {
         return Err(diagnostics(&source, faults));
     }
@@ -77,6 +83,8 @@ pub fn load(path: &Path, text: &str, around: &dyn Surroundings) -> Result<Loaded
         let fault = Fault::new(&Place::Whole, "the file defines no app").help("add one: [apps.NAME] with `cmd = \"…\"`");
         warnings.push(source.diagnostic(Severity::Warning, &fault));
     }
+    let odd = order::nearly_named(&apps, &written);
+    warnings.extend(odd.iter().map(|fault| source.diagnostic(Severity::Warning, fault)));
     Ok(Loaded { apps, name, daemon, warnings })
 }
 
@@ -115,12 +123,11 @@ fn defaults(entry: Option<Entry>, base: &Base<'_>, faults: &mut Faults) -> Layer
     // A value that every app overrides is still read once, so that it cannot be nonsense. One with variables has to wait for
     // an app, whose own variables it may name.
     let mut fixed = layer.clone();
-    let is_fixed = |entry: &Entry| !matches!(&entry.item.value, Value::Text(text) if template::is_template(text));
-    fixed.keys.retain(|_, entry| is_fixed(entry));
-    fixed.backoff.retain(|_, entry| is_fixed(entry));
+    fixed.retain(|entry| !entry.item.any_text(&template::is_template));
     if let Ok(name) = AppName::new("defaults") {
         let mut spec = AppSpec::new(name, Vec::new(), base.folder.to_owned());
-        resolve::settings(&mut spec, &[&fixed], base, &mut Texts { env: Env::new(base.around), faults });
+        let ground = Ground { layers: &[&fixed], base, cwd: base.folder };
+        resolve::settings(&mut spec, ground, &mut Texts { env: Env::new(base.around), faults });
     }
     layer
 }

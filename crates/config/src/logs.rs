@@ -9,10 +9,10 @@ use crate::braces;
 use crate::command::bad_path;
 use crate::diagnostic::clip;
 use crate::fault::{Fault, Faults};
-use crate::keys::{Scope, nearest};
-use crate::layer::{self, Entries, Entry, Layer, Value};
+use crate::keys::Scope;
+use crate::layer::{self, Entries, Entry, Layer, Value, set, top};
 use crate::paths;
-use crate::texts::{Scalar, Texts};
+use crate::texts::Texts;
 use model::{DaemonSettings, LogFormat, LogOverflow, LogSpec, LogTarget, Stream};
 use std::path::Path;
 use std::time::Duration;
@@ -28,7 +28,7 @@ const FOLDER_ENDS: [&str; 3] = ["/", "/.", "/.."];
 
 /// Everything about the logs of an app.
 pub(crate) fn settings(log: &mut LogSpec, layers: &[&Layer], base: &Base<'_>, t: &mut Texts<'_, '_>) {
-    let key = |name| layers.iter().rev().find_map(|layer| layer.keys.get(name));
+    let key = |name| top(layers, name);
     let policy = &mut log.policy;
     set(key("log_max_size"), &mut policy.max_size, |e| t.size(e));
     set(key("log_max_files"), &mut policy.max_files, |e| t.small(e));
@@ -36,9 +36,9 @@ pub(crate) fn settings(log: &mut LogSpec, layers: &[&Layer], base: &Base<'_>, t:
     set(key("log_rotate_every"), &mut policy.rotate_every, |e| every(e, t));
     set(key("log_compress"), &mut policy.compress, |e| compress(e, t));
     set(key("log_format"), &mut log.format, |e| {
-        choice(e, t, &[("raw", LogFormat::Raw), ("text", LogFormat::Text), ("json", LogFormat::Json)])
+        t.choice(e, &[("raw", LogFormat::Raw), ("text", LogFormat::Text), ("json", LogFormat::Json)])
     });
-    set(key("log_overflow"), &mut log.overflow, |e| choice(e, t, &[("block", LogOverflow::Block), ("drop", LogOverflow::Drop)]));
+    set(key("log_overflow"), &mut log.overflow, |e| t.choice(e, &[("block", LogOverflow::Block), ("drop", LogOverflow::Drop)]));
     set(key("log_total_max"), &mut log.total_max, |e| t.size(e));
     targets(log, layers, base, t);
 }
@@ -62,12 +62,6 @@ pub(crate) fn daemon(entry: Option<Entry>, base: &Base<'_>, faults: &mut Faults)
     settings
 }
 
-fn set<T>(entry: Option<&Entry>, target: &mut T, read: impl FnOnce(&Entry) -> Option<T>) {
-    if let Some(value) = entry.and_then(read) {
-        *target = value;
-    }
-}
-
 /// A duration; `"none"` or nought = never.
 fn age(entry: &Entry, t: &mut Texts<'_, '_>) -> Option<Option<Duration>> {
     match &entry.item.value {
@@ -84,31 +78,14 @@ fn every(entry: &Entry, t: &mut Texts<'_, '_>) -> Option<Option<Duration>> {
 }
 
 fn compress(entry: &Entry, t: &mut Texts<'_, '_>) -> Option<bool> {
-    choice(entry, t, &[("gzip", true), ("none", false)])
-}
-
-/// One of a few words.
-fn choice<T: Copy>(entry: &Entry, t: &mut Texts<'_, '_>, words: &[(&str, T)]) -> Option<T> {
-    let quoted: Vec<String> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
-    let wanted = match quoted.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
-        _ => quoted.concat(),
-    };
-    let scalar = t.scalar(&entry.item, &entry.written, &wanted)?;
-    let Scalar::Text { text, .. } = &scalar else { return t.mismatch(&entry.item, &entry.written, &wanted, &scalar) };
-    if let Some((_, value)) = words.iter().find(|(word, _)| word == text) {
-        return Some(*value);
-    }
-    let near = nearest(&text.to_ascii_lowercase(), words.iter(), |(word, _)| word);
-    let help = near.map(|(word, _)| format!("did you mean \"{word}\"?"));
-    t.refuse(entry, format!("`{}` is not understood; there are {wanted}", clip(text)), help)
+    t.choice(entry, &[("gzip", true), ("none", false)])
 }
 
 /// Where the two streams go.
 fn targets(log: &mut LogSpec, layers: &[&Layer], base: &Base<'_>, t: &mut Texts<'_, '_>) {
     // The topmost entry of a key, and how high it stands.
-    let top = |name| layers.iter().enumerate().rev().find_map(|(at, layer)| Some((at, layer.keys.get(name)?)));
-    let (both, out, err, merge) = (top("log_file"), top("out_file"), top("err_file"), top("merge_logs"));
+    let highest = |name| layers.iter().enumerate().rev().find_map(|(at, layer)| Some((at, layer.keys.get(name)?)));
+    let (both, out, err, merge) = (highest("log_file"), highest("out_file"), highest("err_file"), highest("merge_logs"));
     let merged = merge.and_then(|(at, entry)| Some((at, entry, t.boolean(entry)?)));
     if let (Some((at, _, true)), Some((high, entry))) = (merged, err)
         && at == high

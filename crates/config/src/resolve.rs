@@ -2,24 +2,28 @@
 
 use crate::base::Base;
 use crate::braces;
+use crate::care;
 use crate::command::{self, Parts};
 use crate::diagnostic::clip;
 use crate::env::{self, Env, Variable};
 use crate::envfile;
 use crate::fault::{Fault, Faults, Place};
-use crate::layer::{Entry, Item, Layer, Member, Value};
+use crate::hooks;
+use crate::identity;
+use crate::layer::{Entry, Item, Layer, Member, Value, set, top, top_in};
 use crate::logs;
+use crate::order;
 use crate::paths;
+use crate::probe::Ground;
 use crate::template;
 use crate::texts::{Texts, malformed};
+use crate::usage;
+use crate::when;
 use model::{AppName, AppSpec};
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::rc::Rc;
-
-/// The longest argument that `execve` takes on Linux (`MAX_ARG_STRLEN`, with the NUL at its end).
-const MAX_ARGUMENT: usize = 128 * 1024 - 1;
 
 /// Resolves an app. `layers` from the lowest to the highest; `place` is where it is named. `None` = something is wrong, and
 /// `faults` says what.
@@ -30,12 +34,12 @@ pub(crate) fn app(name: AppName, place: &Place, layers: &[&Layer], base: &Base<'
     let variables = env.resolve(faults);
     let cwd = directory(layers, base, &mut texts);
     let mut spec = AppSpec::new(name, Vec::new(), cwd.clone().unwrap_or_default());
-    settings(&mut spec, layers, base, &mut texts);
+    // Without a directory the rest is still read, for its other faults.
+    let ground = Ground { layers, base, cwd: cwd.as_deref().unwrap_or(base.folder) };
+    settings(&mut spec, ground, &mut texts);
     let argv = match top(layers, "cmd") {
         Some(cmd) => {
-            // Without a directory the command is still read, for its other faults.
-            let cwd = cwd.as_deref().unwrap_or(base.folder);
-            let parts = Parts { cmd, args: top(layers, "args"), shell: top(layers, "shell"), cwd };
+            let parts = Parts { cmd, args: top(layers, "args"), shell: top(layers, "shell"), cwd: ground.cwd };
             command::argv(&parts, base, &mut texts)
         }
         // The unknown key has been named, and is most likely the misspelled one.
@@ -47,51 +51,22 @@ pub(crate) fn app(name: AppName, place: &Place, layers: &[&Layer], base: &Base<'
         }
     };
     bounds(&spec, layers, &mut texts);
-    if let (Some(argv), Some(cmd)) = (&argv, top(layers, "cmd"))
-        && argv.iter().any(|word| word.len() > MAX_ARGUMENT)
-    {
-        texts.refuse::<()>(
-            cmd,
-            format!("an argument has more than {} KiB, which no program can be given", MAX_ARGUMENT / 1024),
-            None,
-        );
-    }
     for (name, value, place) in variables {
         spec.origins.insert(format!("env.{name}"), base.origin(&place));
         spec.env.insert(name, value);
     }
-    for key in layers.iter().flat_map(|layer| layer.keys.keys()) {
-        if let Some(entry) = top(layers, key) {
-            spec.origins.insert((*key).to_owned(), base.origin(&entry.place));
-        }
-    }
-    for key in layers.iter().flat_map(|layer| layer.backoff.keys()) {
-        if let Some(entry) = top_backoff(layers, key) {
-            spec.origins.insert(format!("backoff.{key}"), base.origin(&entry.place));
-        }
+    // From the lowest layer to the highest: the last one to say it is where it comes from.
+    for (key, entry) in layers.iter().flat_map(|layer| layer.origins()) {
+        spec.origins.insert(key, base.origin(&entry.place));
     }
     spec.argv = argv?;
     spec.cwd = cwd?;
     Some(spec)
 }
 
-fn top<'l>(layers: &[&'l Layer], key: &str) -> Option<&'l Entry> {
-    layers.iter().rev().find_map(|layer| layer.keys.get(key))
-}
-
-fn top_backoff<'l>(layers: &[&'l Layer], key: &str) -> Option<&'l Entry> {
-    layers.iter().rev().find_map(|layer| layer.backoff.get(key))
-}
-
-/// Puts a value in its place where the key is set and good.
-fn set<T>(entry: Option<&Entry>, target: &mut T, read: impl FnOnce(&Entry) -> Option<T>) {
-    if let Some(value) = entry.and_then(read) {
-        *target = value;
-    }
-}
-
 /// Every key that stands for itself.
-pub(crate) fn settings(spec: &mut AppSpec, layers: &[&Layer], base: &Base<'_>, t: &mut Texts<'_, '_>) {
+pub(crate) fn settings(spec: &mut AppSpec, ground: Ground<'_>, t: &mut Texts<'_, '_>) {
+    let Ground { layers, base, .. } = ground;
     let key = |name| top(layers, name);
     set(key("namespace"), &mut spec.namespace, |e| t.namespace(e));
     set(key("instances"), &mut spec.instances, |e| t.instances(e, base.around.cpus()));
@@ -103,8 +78,20 @@ pub(crate) fn settings(spec: &mut AppSpec, layers: &[&Layer], base: &Base<'_>, t
     set(key("stop_timeout"), &mut spec.stop_timeout, |e| t.span(e));
     set(key("start_delay"), &mut spec.start_delay, |e| t.span(e));
     set(key("success_exit_codes"), &mut spec.success_exit_codes, |e| t.codes(e));
+    set(key("no_restart_exit_codes"), &mut spec.no_restart_exit_codes, |e| t.codes(e));
+    set(key("stdin"), &mut spec.stdin, |e| t.choice(e, &[("null", false), ("pipe", true)]));
     logs::settings(&mut spec.log, layers, base, t);
-    let key = |name| top_backoff(layers, name);
+    order::settings(spec, layers, t);
+    care::settings(spec, ground, t);
+    usage::settings(&mut spec.usage, layers, t);
+    identity::settings(&mut spec.identity, layers, base, t);
+    when::settings(spec, ground, t);
+    hooks::settings(&mut spec.hooks, ground, t);
+    backoff(spec, layers, t);
+}
+
+fn backoff(spec: &mut AppSpec, layers: &[&Layer], t: &mut Texts<'_, '_>) {
+    let key = |name| top_in(layers, "backoff", name);
     set(key("min"), &mut spec.backoff.min, |e| t.span(e));
     set(key("max"), &mut spec.backoff.max, |e| t.span(e));
     set(key("factor"), &mut spec.backoff.factor, |e| t.factor(e));
@@ -120,9 +107,10 @@ pub(crate) fn settings(spec: &mut AppSpec, layers: &[&Layer], base: &Base<'_>, t
 
 /// What only two keys together can get wrong.
 fn bounds(spec: &AppSpec, layers: &[&Layer], texts: &mut Texts<'_, '_>) {
+    care::bounds(spec, layers, texts);
     let (min, max) = (spec.backoff.min, spec.backoff.max);
     if min > max
-        && let Some(entry) = top_backoff(layers, "min").or(top_backoff(layers, "max"))
+        && let Some(entry) = top_in(layers, "backoff", "min").or(top_in(layers, "backoff", "max"))
     {
         let message =
             format!("the least pause ({}) is longer than the longest ({})", model::format_span(min), model::format_span(max));
@@ -137,12 +125,7 @@ fn directory(layers: &[&Layer], base: &Base<'_>, texts: &mut Texts<'_, '_>) -> O
             None
         });
     };
-    let text = texts.text(&entry.item, &entry.written, "a path")?;
-    match paths::resolve(&text, base.folder, base.around.home_dir()) {
-        Ok(path) if path.is_absolute() => Some(path),
-        Ok(_) => texts.refuse(entry, "the path is not absolute, and there is no folder to take it from", None),
-        Err(wrong) => command::bad_path(wrong, entry, texts),
-    }
+    command::path(&entry.item, entry, base.folder, base, texts)
 }
 
 /// The layers of variables: of each layer its env files, then its table.

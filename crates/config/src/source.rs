@@ -31,9 +31,14 @@ impl<'a> Source<'a> {
         self.starts.partition_point(|start| *start <= offset)
     }
 
+    /// What is written there.
+    pub fn written(&self, span: Range<usize>) -> &str {
+        self.text.get(span).unwrap_or_default()
+    }
+
     /// The span of `needle` inside `span` where it can be found there as written, else `span` itself.
     fn narrow(&self, span: Range<usize>, needle: Option<&str>) -> Range<usize> {
-        let written = self.text.get(span.clone()).unwrap_or_default();
+        let written = self.written(span.clone());
         match needle.filter(|n| !n.is_empty()).and_then(|n| Some((written.find(n)?, n.len()))) {
             Some((at, length)) => span.start + at..span.start + at + length,
             None => span,

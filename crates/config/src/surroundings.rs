@@ -21,4 +21,7 @@ pub trait Surroundings {
 
     /// Whether a regular file may be executed; `None` where there is no such file.
     fn is_executable(&self, path: &Path) -> Option<bool>;
+
+    /// Whether this machine knows the time zone of that name (`Europe/Berlin`).
+    fn knows_time_zone(&self, name: &str) -> bool;
 }

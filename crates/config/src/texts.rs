@@ -93,11 +93,9 @@ impl Texts<'_, '_> {
             Ok(text) => Some(Scalar::Text { text, loose }),
             Err(name) => {
                 let fault = Fault::new(&item.place, format!("`{label}` cannot hold `{name}`")).needle(name);
-                self.faults.push(
-                    fault.help(
-                        "what is filled in when an instance starts can stand in `cmd`, `args`, `env` and paths of logs only",
-                    ),
-                );
+                self.faults.push(fault.help(
+                    "what is filled in when an instance starts can stand in commands, `env`, paths of logs and what probes ask",
+                ));
                 None
             }
         }

@@ -29,17 +29,7 @@ impl Texts<'_, '_> {
     }
 
     fn integer(&mut self, item: &Item, label: &str, most: i128) -> Option<u64> {
-        let wanted = format!("an integer from 0 to {most}");
-        let scalar = self.scalar(item, label, &wanted)?;
-        let number = match &scalar {
-            Scalar::Int(number) => Some(*number),
-            Scalar::Text { text, loose: true } => text.trim().parse().ok(),
-            _ => None,
-        };
-        match number.filter(|number| (0..=most).contains(number)).and_then(|number| u64::try_from(number).ok()) {
-            Some(number) => Some(number),
-            None => self.mismatch(item, label, &wanted, &scalar),
-        }
+        self.between(item, label, 0, most).and_then(|number| u64::try_from(number).ok())
     }
 
     pub fn small(&mut self, entry: &Entry) -> Option<u32> {
@@ -80,12 +70,15 @@ impl Texts<'_, '_> {
 
     fn bare_span(&mut self, entry: &Entry) -> Option<Duration> {
         let wanted = "a duration such as \"500ms\", \"10s\" or \"1h30m\"";
+        let flat = entry.key.name.starts_with("health_");
         match self.scalar(&entry.item, &entry.written, wanted)? {
             Scalar::Text { text, .. } => {
                 let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
                 match (digits, &entry.item.place) {
                     // On the command line a bare number is seconds.
                     (true, Place::Flag(_)) => self.span_of(entry, &format!("{text}s")),
+                    // So it is with the flat spellings, which come from elsewhere.
+                    (true, _) if flat => self.span_of(entry, &format!("{text}s")),
                     (true, _) => self.both_readings(entry, &text),
                     (false, _) => self.span_of(entry, &text),
                 }
@@ -94,6 +87,9 @@ impl Texts<'_, '_> {
                 // The one key whose bare number is defined: the seeds' own files write `window = 120000`.
                 if entry.key.name == "window" && number <= MAX_MS {
                     return Some(Duration::from_millis(number as u64));
+                }
+                if flat && number <= MAX_MS / 1000 {
+                    return Some(Duration::from_secs(number as u64));
                 }
                 self.both_readings(entry, &number.to_string())
             }
@@ -139,6 +135,67 @@ impl Texts<'_, '_> {
             },
             other => self.mismatch(&entry.item, &entry.written, wanted, &other),
         }
+    }
+
+    /// One of a few words; `_` may stand for `-`.
+    pub fn choice<T: Copy>(&mut self, entry: &Entry, words: &[(&str, T)]) -> Option<T> {
+        self.choice_of(&entry.item, &entry.written, words)
+    }
+
+    /// The same for a value inside another.
+    pub fn choice_of<T: Copy>(&mut self, item: &Item, label: &str, words: &[(&str, T)]) -> Option<T> {
+        let quoted: Vec<String> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
+        let wanted = match quoted.split_last() {
+            Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+            _ => quoted.concat(),
+        };
+        let scalar = self.scalar(item, label, &wanted)?;
+        let Scalar::Text { text, .. } = &scalar else { return self.mismatch(item, label, &wanted, &scalar) };
+        let plain = |text: &str| text.replace('_', "-");
+        if let Some((_, value)) = words.iter().find(|(word, _)| plain(word) == plain(text)) {
+            return Some(*value);
+        }
+        let near = nearest(&text.to_ascii_lowercase(), words.iter(), |(word, _)| word);
+        let help = near.map(|(word, _)| format!("did you mean \"{word}\"?"));
+        let message = format!("`{label}`: `{}` is not understood; there are {wanted}", clip(text));
+        self.faults.push(Fault::new(&item.place, message).maybe_help(help));
+        None
+    }
+
+    /// `"none"`, or what `read` makes of it.
+    pub fn or_none<T>(&mut self, entry: &Entry, read: impl FnOnce(&mut Self, &Entry) -> Option<T>) -> Option<Option<T>> {
+        match &entry.item.value {
+            Value::Text(text) | Value::Verbatim(text) if text == "none" => Some(None),
+            _ => read(self, entry).map(Some),
+        }
+    }
+
+    /// An integer within bounds, which may be negative.
+    pub fn between(&mut self, item: &Item, label: &str, least: i128, most: i128) -> Option<i128> {
+        let wanted = format!("an integer from {least} to {most}");
+        let scalar = self.scalar(item, label, &wanted)?;
+        let number = match &scalar {
+            Scalar::Int(number) => Some(*number),
+            Scalar::Text { text, loose: true } => text.trim().parse().ok(),
+            _ => None,
+        };
+        match number.filter(|number| (least..=most).contains(number)) {
+            Some(number) => Some(number),
+            None => self.mismatch(item, label, &wanted, &scalar),
+        }
+    }
+
+    /// A duration that is at least `least`.
+    pub fn span_from(&mut self, entry: &Entry, least: Duration) -> Option<Duration> {
+        let span = self.span(entry)?;
+        if span < least {
+            return self.refuse(
+                entry,
+                format!("{} is too short", model::format_span(span)),
+                Some(format!("it is at least {}", model::format_span(least))),
+            );
+        }
+        Some(span)
     }
 
     pub fn restart(&mut self, entry: &Entry) -> Option<Restart> {

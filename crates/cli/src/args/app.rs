@@ -75,6 +75,42 @@ pub struct AppFlags {
     /// When a log cannot take more: block (the app waits) or drop [default: block]
     #[arg(long, value_name = "WORD")]
     pub log_overflow: Option<String>,
+    /// Healthy while this command ends with 0
+    #[arg(long, value_name = "CMD")]
+    pub health_cmd: Option<String>,
+    /// Healthy while a GET of this URL has a good answer
+    #[arg(long, value_name = "URL")]
+    pub health_http: Option<String>,
+    /// Healthy while this address, or port of this machine, accepts a connection
+    #[arg(long, value_name = "HOST:PORT")]
+    pub health_tcp: Option<String>,
+    /// From one health check to the next [default: 30s]
+    #[arg(long, value_name = "SPAN")]
+    pub health_interval: Option<String>,
+    /// How long an answer may take [default: 5s]
+    #[arg(long, value_name = "SPAN")]
+    pub health_timeout: Option<String>,
+    /// So many bad answers in a row make it unhealthy [default: 3]
+    #[arg(long, value_name = "N")]
+    pub health_max_failures: Option<String>,
+    /// Restart it when its processes use more memory than this, for example 256M
+    #[arg(long, value_name = "SIZE", conflicts_with = "max_memory_mb")]
+    pub max_memory: Option<String>,
+    /// The same in mebibytes
+    #[arg(long, value_name = "N")]
+    pub max_memory_mb: Option<String>,
+    /// Limit its processor time; 100 = one core
+    #[arg(long, value_name = "N")]
+    pub max_cpu_percent: Option<String>,
+    /// Run it as this user; needs root
+    #[arg(long, value_name = "USER")]
+    pub user: Option<String>,
+    /// Restart it when files in its working directory change
+    #[arg(long)]
+    pub watch: bool,
+    /// Run it at these times, for example "0 3 * * *", instead of now
+    #[arg(long, value_name = "CRON")]
+    pub cron: Option<String>,
 }
 
 impl AppFlags {
@@ -104,6 +140,18 @@ impl AppFlags {
             log_max_age,
             log_compress,
             log_overflow,
+            health_cmd,
+            health_http,
+            health_tcp,
+            health_interval,
+            health_timeout,
+            health_max_failures,
+            max_memory,
+            max_memory_mb,
+            max_cpu_percent,
+            user,
+            watch,
+            cron,
         } = self;
         [
             ("--name", name.is_some()),
@@ -129,6 +177,18 @@ impl AppFlags {
             ("--log-max-age", log_max_age.is_some()),
             ("--log-compress", log_compress.is_some()),
             ("--log-overflow", log_overflow.is_some()),
+            ("--health-cmd", health_cmd.is_some()),
+            ("--health-http", health_http.is_some()),
+            ("--health-tcp", health_tcp.is_some()),
+            ("--health-interval", health_interval.is_some()),
+            ("--health-timeout", health_timeout.is_some()),
+            ("--health-max-failures", health_max_failures.is_some()),
+            ("--max-memory", max_memory.is_some()),
+            ("--max-memory-mb", max_memory_mb.is_some()),
+            ("--max-cpu-percent", max_cpu_percent.is_some()),
+            ("--user", user.is_some()),
+            ("--watch", *watch),
+            ("--cron", cron.is_some()),
         ]
         .into_iter()
         .filter_map(|(flag, given)| given.then_some(flag))
@@ -163,6 +223,18 @@ impl AppFlags {
             log_max_age: flags.log_max_age,
             log_compress: flags.log_compress,
             log_overflow: flags.log_overflow,
+            health_cmd: flags.health_cmd,
+            health_http: flags.health_http,
+            health_tcp: flags.health_tcp,
+            health_interval: flags.health_interval,
+            health_timeout: flags.health_timeout,
+            health_max_failures: flags.health_max_failures,
+            max_memory: flags.max_memory,
+            max_memory_mb: flags.max_memory_mb,
+            max_cpu_percent: flags.max_cpu_percent,
+            user: flags.user,
+            watch: flags.watch,
+            cron: flags.cron,
             ..StartFlags::default()
         }
     }
