@@ -71,6 +71,8 @@ impl Engine {
             && let Some(kept) = self.slot_mut(&slot)
         {
             kept.life = kept.life.max(Some(instance));
+            // Its run at the start goes on already.
+            kept.due = false;
         }
         self.lives.insert(instance, life);
     }

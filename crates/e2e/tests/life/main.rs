@@ -1,6 +1,8 @@
-//! The life of an app: readiness, health, limits, schedules, hooks, on real processes through the real command line.
+//! The life of an app, with the real programs: what it waits for, how it is known that it is ready and well, what it may use, when it
+//! runs, and what is told of it.
 
 mod notify;
+mod order;
 
 use std::time::Duration;
 

@@ -61,6 +61,8 @@ struct World {
     story: VecDeque<String>,
     seed: u64,
     kind: bool,
+    /// After so many of the next effects the steward dies.
+    dies_after: Option<usize>,
 }
 
 #[test]
@@ -90,6 +92,7 @@ impl World {
             story: VecDeque::new(),
             seed,
             kind: false,
+            dies_after: None,
         };
         world.arise();
         world
@@ -147,6 +150,8 @@ impl World {
             8 => self.tell(Event::RestartDue { app }),
             9 => self.tell(Event::Changed { app, paths: Vec::new() }),
             10 => self.arise(),
+            // A steward that dies in the middle of what it does next.
+            22 => self.dies_after = Some(self.dice.roll(6)),
             11..=14 => self.pass(),
             15..=18 => self.die(),
             19..=21 => self.speak(),
@@ -297,14 +302,21 @@ impl World {
         }
         let mut effects = Vec::new();
         self.engine.step(event, self.now, &mut effects);
+        let dies = self.dies_after.take();
+        if let Some(done) = dies {
+            effects.truncate(done);
+        }
         for effect in effects {
             if let Some(short) = crate::stage::short(&effect) {
                 self.story.push_back(format!("    {short}"));
             }
             self.perform(effect);
         }
-        while self.story.len() > 400 {
+        while self.story.len() > 120 {
             self.story.pop_front();
+        }
+        if dies.is_some() {
+            self.arise();
         }
     }
 
