@@ -16,8 +16,8 @@ pub struct EventLine {
     pub slot: Option<String>,
     /// The life, `i91`.
     pub instance: Option<String>,
-    /// `defined starting running adopted foreign stopping killing stuck exited backoff completed errored stopped deleted`, for
-    /// wishes `asked`, for the manager `manager.started`, `manager.stopping`, `manager.upgrading`, `manager.upgraded`, `manager.not_upgraded`, `store.damaged`, `log.trouble`, `log.resumed`.
+    /// `defined starting running ready reloading unhealthy healthy adopted foreign faulted limit oom stopping killing stuck exited backoff
+    /// completed errored stopped deleted due overlap restarting changed reset`, for wishes `asked` and `signalled`, for the manager `manager.started`, `manager.stopping`, `manager.upgrading`, `manager.upgraded`, `manager.not_upgraded`, `store.damaged`, `log.trouble`, `log.resumed`.
     pub event: String,
     /// Why, in words.
     pub reason: Option<String>,

@@ -14,7 +14,10 @@ pub use event::{DaemonStatus, EventLine, ProcessRef, VersionInfo};
 pub use input::Sent;
 pub use log::{LogItem, LogLine, LogRead, LogReader, LogRemark};
 pub use logs::{LogFileRef, LogsDone};
-pub use operation::{ApplyReply, ApplyRequest, Operation, OperationKind, OperationState, Outcome, SlotOutcome, StartRequest};
+pub use operation::{
+    ApplyReply, ApplyRequest, Operation, OperationKind, OperationState, Outcome, SignalDone, SignalRequest, Signalled,
+    SlotOutcome, StartRequest, Until,
+};
 pub use problem::Problem;
-pub use slot::{AppDetail, ExitView, SlotDetail, SlotRow};
+pub use slot::{AppDetail, DependencyView, ExitView, RunView, SlotDetail, SlotRow};
 pub use when::{BadTime, TIMES, when};

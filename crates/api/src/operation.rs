@@ -1,6 +1,7 @@
 //! Wishes and how they come true.
 
-use model::{DaemonSettings, Definition};
+use crate::ExitView;
+use model::{DaemonSettings, Definition, Signal};
 use serde::{Deserialize, Serialize};
 
 /// `POST /api/v1/apps`: define one app and start it. An existing app of the same name with the same specification is
@@ -48,6 +49,10 @@ pub enum OperationKind {
     Restart,
     /// `delete`.
     Delete,
+    /// `reset`.
+    Reset,
+    /// `wait`: nothing is wished, so it is no operation of the store and its number is 0.
+    Wait,
     /// `daemon stop`.
     Shutdown,
     /// `daemon upgrade`. A new steward does not know it: see [`Operation`].
@@ -116,4 +121,65 @@ pub struct SlotOutcome {
     /// For a failed slot: the last 20 lines of the log of the life that failed, escaped for a terminal.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub log_tail: Vec<String>,
+    /// For `wait`: the life that is looked at.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub instance: Option<String>,
+    /// For `wait` with `for=exit`, once it has ended: how.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub exit: Option<ExitView>,
+}
+
+/// What `wait` waits for: `GET /api/v1/apps/{selector}/wait?for=…&follow=true`. The answer is a stream of [`Operation`]s as after a wish. Who
+/// asks again after the stream broke names the lives of before, `lives=web-0:i9,db-0:i4` ([`SlotOutcome::instance`]), so that an end in
+/// between is not missed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Until {
+    /// Each is ready; without a readiness of its own: it runs.
+    #[default]
+    Ready,
+    /// Each rests: stopped, completed or errored.
+    Stopped,
+    /// The life of each, or else its next one, has ended.
+    Exit,
+}
+
+impl Until {
+    /// The word in commands and queries.
+    pub fn word(self) -> &'static str {
+        match self {
+            Until::Ready => "ready",
+            Until::Stopped => "stopped",
+            Until::Exit => "exit",
+        }
+    }
+}
+
+/// `POST /api/v1/apps/{selector}/signal`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignalRequest {
+    /// Its name or number, as a string.
+    pub signal: Signal,
+}
+
+/// To whom a signal was sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignalDone {
+    /// Which.
+    pub signal: Signal,
+    /// One process of each slot that runs.
+    pub sent: Vec<Signalled>,
+}
+
+/// One process that a signal was sent to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signalled {
+    /// Its app.
+    pub app: String,
+    /// Its slot.
+    pub slot: String,
+    /// Its life.
+    pub instance: String,
+    /// Its process id: of the life's leader, or of the process that the life named as its main one.
+    pub pid: u32,
 }

@@ -69,6 +69,12 @@ pub struct AppDetail {
     pub slots: Vec<SlotDetail>,
     /// Milliseconds since 1970 of the next restart that is due in any slot.
     pub next_restart_at: Option<i64>,
+    /// Milliseconds since 1970 of the next run that the app's schedule asks for.
+    #[serde(default)]
+    pub next_run_at: Option<i64>,
+    /// The apps that it waits for before each birth.
+    #[serde(default)]
+    pub depends_on: Vec<DependencyView>,
     /// The newest events of the app, oldest first.
     pub last_events: Vec<EventLine>,
 }
@@ -83,11 +89,57 @@ pub struct SlotDetail {
     pub why: Option<String>,
     /// Milliseconds since 1970 of the next restart.
     pub next_restart_at: Option<i64>,
+    /// Another process than `pid` that the life named as its main one (`MAINPID=`).
+    #[serde(default)]
+    pub main_pid: Option<u32>,
+    /// What the life last said of itself (`STATUS=`).
+    #[serde(default)]
+    pub said: Option<String>,
+    /// The last bad answer of a probe to this life.
+    #[serde(default)]
+    pub bad_answer: Option<String>,
+    /// Answers of probes that came when nobody waited for them any more.
+    #[serde(default)]
+    pub late_answers: u64,
+    /// Why the last life was ended by Abide itself, if it was.
+    #[serde(default)]
+    pub fault: Option<String>,
+    /// The last runs of a job, the oldest first.
+    #[serde(default)]
+    pub runs: Vec<RunView>,
     /// The last lines of its log, both streams, oldest first; escaped for a terminal.
     pub last_lines: Vec<String>,
     /// The log files of its standard output and its standard error; `null` where a stream goes nowhere, the same twice where one file takes both.
     /// A third one takes both in addition.
     pub log_files: Vec<Option<String>>,
+}
+
+/// One run of a job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunView {
+    /// The life.
+    pub instance: String,
+    /// When its program began, in milliseconds since 1970.
+    pub at: i64,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
+    /// How it ended.
+    pub exit: ExitView,
+}
+
+/// An app that another waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DependencyView {
+    /// Which app.
+    pub app: String,
+    /// How far it must be: `started`, `ready`, `completed`, `completed_ok`.
+    pub condition: String,
+    /// Whether it holds its dependents back even when it is not on its way.
+    pub required: bool,
+    /// Whether it is so far.
+    pub holds: bool,
+    /// If it is not: why, in words.
+    pub why: Option<String>,
 }
 
 impl From<&model::End> for ExitView {

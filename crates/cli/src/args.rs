@@ -1,8 +1,12 @@
 //! The command line as clap sees it: each flag here does something in this version, and no other is accepted.
 
 mod app;
+mod change;
+mod tell;
 
 pub use app::AppFlags;
+pub use change::{Change, Delete, Wait};
+pub use tell::{SignalTo, WaitFor};
 
 use clap::{Args, Parser, Subcommand};
 use model::{ParseSpanError, parse_span};
@@ -74,6 +78,33 @@ pub enum Command {
     /// Give apps or slots a new life: stop, then start
     #[command(after_help = "Example:\n  abide restart web")]
     Restart(Change),
+    /// Forget failures and counters of apps or slots
+    ///
+    /// What was given up (errored), or waits for its next try, is tried again at once, and the command waits for it as `start` does. What
+    /// runs runs on; what was stopped stays stopped.
+    #[command(after_help = "Examples:\n  abide reset web\n  abide reset status:errored")]
+    Reset(Change),
+    /// Wait until apps or slots are ready, rest, or have ended
+    ///
+    /// Ends with 0 once each has got there, and with 1 when one cannot get there any more, or not in time. It starts and stops nothing.
+    #[command(
+        after_help = "Examples:\n  abide wait db cache                 until both are ready\n  abide wait web --for exit           until the life of web \
+                      that runs now has ended\n  abide wait backup --for stopped --timeout 10m\n\n\
+                      ready    ready, or running where the app has no readiness; never if it is errored, completed or stopped\n\
+                      stopped  stopped, completed or errored\n\
+                      exit     the life that runs has ended, whatever comes after it; where none runs: the next one"
+    )]
+    Wait(WaitFor),
+    /// Send a signal to what runs
+    ///
+    /// It goes to one process of each slot that runs: the life's first process, or the one that it named as its main one (MAINPID). What
+    /// the program makes of it is its own affair. If it ends by it, nobody has asked for that end: the restart rule goes on (`abide stop` is
+    /// for ending an app). Ends with 1 if nothing runs.
+    #[command(
+        visible_alias = "kill",
+        after_help = "Examples:\n  abide signal HUP web\n  abide signal SIGUSR1 web-1 'api-*'\n  abide kill -9 web           SIGKILL; web is restarted"
+    )]
+    Signal(SignalTo),
     /// Stop apps and forget them; their logs stay
     #[command(visible_alias = "rm", after_help = "Examples:\n  abide delete web\n  abide delete all --yes")]
     Delete(Delete),
@@ -154,48 +185,15 @@ pub struct Start {
     /// What the app is.
     #[command(flatten)]
     pub app: AppFlags,
+    /// Return when every slot is ready (running, where the app has no readiness) or has failed; this is the default
+    #[arg(long, conflicts_with = "no_wait")]
+    pub wait_ready: bool,
     /// Return when the wish is accepted
     #[arg(long, conflicts_with = "wait_timeout")]
     pub no_wait: bool,
     /// How long to wait at most, for example 30s; a bare number is seconds
     #[arg(long, value_name = "SPAN", value_parser = span)]
     pub wait_timeout: Option<Duration>,
-}
-
-/// `stop`, `restart`.
-#[derive(Debug, Args)]
-pub struct Change {
-    /// Which apps or slots
-    #[arg(required = true, value_name = "SELECTOR")]
-    pub selectors: Vec<String>,
-    /// How to wait.
-    #[command(flatten)]
-    pub wait: Wait,
-}
-
-/// `delete`.
-#[derive(Debug, Args)]
-pub struct Delete {
-    /// Which apps
-    #[arg(required = true, value_name = "SELECTOR")]
-    pub selectors: Vec<String>,
-    /// Do not ask before deleting all
-    #[arg(long)]
-    pub yes: bool,
-    /// How to wait.
-    #[command(flatten)]
-    pub wait: Wait,
-}
-
-/// Whether and how long to wait.
-#[derive(Debug, Clone, Copy, Default, Args)]
-pub struct Wait {
-    /// Return when the wish is accepted
-    #[arg(long, conflicts_with = "timeout")]
-    pub no_wait: bool,
-    /// How long to wait at most, for example 30s; a bare number is seconds
-    #[arg(long, value_name = "SPAN", value_parser = span)]
-    pub timeout: Option<Duration>,
 }
 
 /// `status`.
@@ -340,11 +338,20 @@ mod tests {
     }
 
     #[test]
+    fn signals_as_people_write_them() {
+        for (text, number) in [("HUP", 1), ("sigusr1", 10), ("9", 9), ("-9", 9), ("-KILL", 9), ("SIGRTMIN+1", 35)] {
+            let cli = Cli::try_parse_from(["abide", "kill", text, "web", "api-*", "--json"]).expect(text);
+            let Command::Signal(args) = cli.command else { panic!("{text}") };
+            assert_eq!((args.signal.number(), args.selectors.len(), cli.global.json), (number, 2, true), "{text}");
+        }
+    }
+
+    #[test]
     fn nothing_is_parsed_and_ignored() {
         for wrong in [
             &["list", "--watch"][..],
             &["start", "--port", "1", "x"],
-            &["start", "--watch", "x"],
+            &["start", "--cluster", "x"],
             &["logs", "--until", "now", "-f"],
             &["logs", "--timestamps", "--raw"],
             &["logs", "-n", "some"],
@@ -356,8 +363,15 @@ mod tests {
             &["logs", "web", "--reopen"],
             &["logs", "--clear", "-n", "5"],
             &["stop", "--no-wait", "--timeout", "1", "x"],
+            &["start", "--no-wait", "--wait-ready", "x"],
             &["status"],
             &["stop"],
+            &["reset"],
+            &["wait"],
+            &["wait", "x", "--for", "godot"],
+            &["signal", "HUP"],
+            &["signal", "web", "HUP"],
+            &["kill", "--9", "web"],
         ] {
             assert!(Cli::try_parse_from(["abide"].iter().chain(wrong)).is_err(), "{wrong:?}");
         }

@@ -7,11 +7,13 @@ mod keeper;
 mod list;
 mod logs;
 mod send;
+mod signal;
 mod start;
 mod stream;
 mod up;
 mod upgrade;
 mod validate;
+mod wait;
 
 use crate::args::{Cli, Command};
 use crate::failure::{Exit, Failure};
@@ -31,6 +33,9 @@ pub fn run(cli: Cli, screen: &Screen) -> Result<(), Failure> {
         Command::Start(args) => start::start(home()?, screen, &args),
         Command::Stop(args) => change::stop(&house(Stopped::Leave)?, screen, &args),
         Command::Restart(args) => change::restart(&house(Stopped::Leave)?, screen, &args),
+        Command::Reset(args) => change::reset(&house(Stopped::Leave)?, screen, &args),
+        Command::Wait(args) => wait::wait(&house(Stopped::Leave)?, screen, &args),
+        Command::Signal(args) => signal::signal(&house(Stopped::Leave)?, screen, &args),
         Command::Delete(args) => change::delete(&house(Stopped::Leave)?, screen, &args),
         Command::List => list::list(&house(Stopped::Leave)?, screen),
         Command::Status(args) => list::status(&house(Stopped::Leave)?, screen, &args.app),

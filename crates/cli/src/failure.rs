@@ -73,7 +73,7 @@ impl Failure {
 /// The exit code for a refusal of the steward.
 fn exit_of(problem: &Problem) -> Exit {
     match problem.code.as_str() {
-        "unknown_app" | "name_taken" | "not_startable" | "no_input" | "read_only" => Exit::No,
+        "unknown_app" | "name_taken" | "not_startable" | "not_running" | "no_input" | "read_only" => Exit::No,
         "invalid_request" => Exit::Usage,
         "forbidden" => Exit::Refused,
         "starting_up" | "stopping" => Exit::Unreachable,
@@ -149,6 +149,7 @@ mod tests {
             (404, "unknown_app", 1),
             (409, "name_taken", 1),
             (409, "not_startable", 1),
+            (409, "not_running", 1),
             (503, "read_only", 1),
             (400, "invalid_request", 2),
             (403, "forbidden", 5),

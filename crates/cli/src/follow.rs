@@ -42,24 +42,50 @@ pub fn carry_out(
     body: Option<&impl serde::Serialize>,
     waiting: Waiting,
 ) -> Result<Operation, Failure> {
-    let follow = waiting != Waiting::Not;
-    let mut request = method(path.flag("follow", follow).build()).idempotency_key(fresh_key());
+    let stream = waiting != Waiting::Not;
+    let mut request = method(path.flag("follow", stream).build()).idempotency_key(fresh_key());
     if let Some(body) = body {
         request = request.json(body)?;
     }
     match waiting {
         Waiting::Not => house.ask(&request),
-        Waiting::For(timeout) => follow_stream(house, screen, &request, timeout),
+        Waiting::For(timeout) => match follow(house, screen, |_| request.clone(), timeout)? {
+            Followed::Over(operation) => Ok(operation),
+            Followed::Late { last, waited } => Err(not_in_time(last.as_ref(), waited)),
+        },
     }
 }
 
-fn follow_stream(house: &House, screen: &Screen, request: &Request, timeout: Option<Duration>) -> Result<Operation, Failure> {
+/// How following an operation ended.
+#[derive(Debug)]
+pub enum Followed {
+    /// It is over, well or not.
+    Over(Operation),
+    /// It is not over in time; how it was last.
+    Late {
+        /// Nothing was heard at all if there is none.
+        last: Option<Operation>,
+        /// How long that was.
+        waited: Duration,
+    },
+}
+
+/// Follows the operation that `ask` asks for, given what was last heard when it is asked again after a stream broke.
+///
+/// # Errors
+/// It was refused, or cannot be asked for.
+pub fn follow(
+    house: &House,
+    screen: &Screen,
+    ask: impl Fn(Option<&Operation>) -> Request,
+    timeout: Option<Duration>,
+) -> Result<Followed, Failure> {
     let begun = Instant::now();
     let mut progress = Progress::new(screen, begun);
     let mut last: Option<Operation> = None;
     let mut broken: Option<Instant> = None;
     loop {
-        let mut lines = house.stream::<Operation>(request).inspect_err(|_| progress.clear())?;
+        let mut lines = house.stream::<Operation>(&ask(last.as_ref())).inspect_err(|_| progress.clear())?;
         loop {
             let wait = match (progress.ticks(), timeout.map(|limit| limit.saturating_sub(begun.elapsed()))) {
                 (true, Some(left)) => Some(TICK.min(left)),
@@ -75,7 +101,7 @@ fn follow_stream(house: &House, screen: &Screen, request: &Request, timeout: Opt
                     progress.show(&operation);
                     if operation.state != OperationState::Running {
                         progress.clear();
-                        return Ok(operation);
+                        return Ok(Followed::Over(operation));
                     }
                     last = Some(operation);
                 }
@@ -96,22 +122,26 @@ fn follow_stream(house: &House, screen: &Screen, request: &Request, timeout: Opt
             }
             if timeout.is_some_and(|limit| begun.elapsed() >= limit) {
                 progress.clear();
-                return Err(not_in_time(last.as_ref(), begun.elapsed()));
+                return Ok(Followed::Late { last, waited: begun.elapsed() });
             }
         }
     }
 }
 
 fn not_in_time(last: Option<&Operation>, waited: Duration) -> Failure {
+    Failure::new(Exit::No, format!("not done after {}{}", model::format_span(waited), pending(last)))
+        .next("it goes on all the same; `abide list` shows how far it is")
+}
+
+/// The slots that have not got there, as the end of a sentence: `: web-0 (starting)`.
+pub fn pending(last: Option<&Operation>) -> String {
     let pending: Vec<String> = last
         .iter()
         .flat_map(|operation| &operation.slots)
         .filter(|slot| slot.outcome == Outcome::Pending)
         .map(|slot| format!("{} ({})", shown_word(&slot.slot), shown(&slot.detail)))
         .collect();
-    let pending = if pending.is_empty() { String::new() } else { format!(": {}", pending.join(", ")) };
-    Failure::new(Exit::No, format!("not done after {}{pending}", model::format_span(waited)))
-        .next("it goes on all the same; `abide list` shows how far it is")
+    if pending.is_empty() { String::new() } else { format!(": {}", pending.join(", ")) }
 }
 
 /// Says of each failed slot why, and the end of its log.
@@ -135,6 +165,8 @@ pub fn failed(operation: &Operation) -> Failure {
         OperationKind::Apply | OperationKind::Start => "failed to start",
         OperationKind::Stop => "failed to stop",
         OperationKind::Restart => "failed to restart",
+        OperationKind::Reset => "reset, but failed to start",
+        OperationKind::Wait => "cannot get there any more",
         OperationKind::Delete => "failed to delete",
         OperationKind::Shutdown => "failed to stop the manager",
         OperationKind::Upgrade => "failed to upgrade the manager",
@@ -226,7 +258,15 @@ mod tests {
 
     fn slot(name: &str, outcome: Outcome, detail: &str) -> SlotOutcome {
         let app = name.split('-').next().unwrap_or_default().to_owned();
-        SlotOutcome { app, slot: name.to_owned(), outcome, detail: detail.to_owned(), log_tail: Vec::new() }
+        SlotOutcome {
+            app,
+            slot: name.to_owned(),
+            outcome,
+            detail: detail.to_owned(),
+            log_tail: Vec::new(),
+            instance: None,
+            exit: None,
+        }
     }
 
     fn operation(state: OperationState) -> Operation {

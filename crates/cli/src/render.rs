@@ -2,6 +2,7 @@
 
 mod app;
 mod line;
+mod spec;
 mod table;
 mod time;
 

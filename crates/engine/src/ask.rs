@@ -99,9 +99,14 @@ impl Engine {
 
     pub(crate) fn reset(&mut self, target: &Target, now: Tick, out: &mut Vec<Effect>) {
         for slot in self.slots_of(target) {
-            self.forgive(&slot, out);
             if let Some(kept) = self.slot_mut(&slot) {
+                let done = kept.memo.rest == Rest::Completed;
+                kept.forgive();
                 kept.memo.restarts = 0;
+                // What has done its work does not do it again.
+                if done {
+                    kept.memo.rest = Rest::Completed;
+                }
                 out.push(Effect::Record(LifeNote::Memo { slot: slot.clone(), memo: kept.memo.clone() }));
             }
             out.push(note(&slot, None, What::Reset));

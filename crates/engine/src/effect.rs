@@ -307,8 +307,10 @@ pub struct SlotView<'a> {
     pub generation: Generation,
     /// Its status.
     pub status: model::Status,
-    /// More about the status, for people: `stopping (stuck)`, why it errored.
+    /// More about the status, for people: `stopping (stuck)`, why it errored, what it waits for.
     pub why: Option<String>,
+    /// It waits for what will not come by itself (a dependency that was given up, is stopped or unknown); `why` says which.
+    pub hopeless: bool,
     /// The life that fills it.
     pub instance: Option<InstanceId>,
     /// Its process.
@@ -329,8 +331,6 @@ pub struct SlotView<'a> {
     pub was_ready: Option<InstanceId>,
     /// Whether it is wished to run.
     pub wished: bool,
-    /// It waits for what does not come by itself.
-    pub hopeless: bool,
     /// Its health, where the app has a check.
     pub health: Option<HealthView>,
     /// What the life last said of itself (`STATUS=`).

@@ -87,6 +87,11 @@ impl Engine {
         found
     }
 
+    /// Why a dependency is not met now, in words; `None` = it is. For whoever shows it.
+    pub fn unmet(&self, need: &Dependency) -> Option<String> {
+        self.blocked_by(&Dependency { required: true, ..need.clone() }).map(|blocked| blocked.why)
+    }
+
     fn blocked_by(&self, need: &Dependency) -> Option<Blocked> {
         let name = &need.app;
         let never = |what: &str| Some(Blocked { why: format!("{name} {what}"), hopeless: true }).filter(|_| need.required);

@@ -1,9 +1,12 @@
 //! What the API asks of the brain.
 
 use crate::store::Writers;
-use api::{AppDetail, ApplyRequest, DaemonStatus, EventLine, LogsDone, Operation, Problem, Sent, SlotRow, StartRequest};
+use api::{
+    AppDetail, ApplyRequest, DaemonStatus, EventLine, LogsDone, Operation, Problem, Sent, SignalDone, SlotRow, StartRequest,
+    Until,
+};
 use logs::Source;
-use model::Stream;
+use model::{InstanceId, Signal, Stream};
 use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
@@ -62,6 +65,30 @@ pub(crate) enum Call {
         id: u64,
         /// The answer.
         reply: Reply<Followed>,
+    },
+    /// What is waited for without being wished.
+    Wait {
+        /// The selector.
+        select: String,
+        /// What.
+        until: Until,
+        /// Lives that were looked at before, by the names of their slots.
+        lives: Vec<(String, InstanceId)>,
+        /// What can be followed.
+        reply: Reply<Followed>,
+    },
+    /// A signal for what runs.
+    Signal {
+        /// The selector.
+        select: String,
+        /// Which.
+        signal: Signal,
+        /// Who.
+        actor: String,
+        /// The `Idempotency-Key`.
+        key: Option<String>,
+        /// To whom it was sent.
+        reply: Reply<SignalDone>,
     },
     /// The manager itself.
     Daemon {
@@ -142,6 +169,7 @@ pub(crate) enum Verb {
     Start,
     Stop,
     Restart,
+    Reset,
     Delete,
 }
 

@@ -18,6 +18,7 @@ mod journal;
 mod keeper_link;
 mod log;
 mod logfile;
+mod mask;
 mod note;
 mod preflight;
 mod previous;

@@ -2,10 +2,15 @@
 //!
 //! Pure. A slot's outcome, once it is `ok` or `failed`, stays; a later wish to the contrary ends what is still pending.
 
+mod judge;
+
+pub(crate) use judge::Watch;
+
 use crate::store::{Goal, Track};
-use api::{Operation, OperationKind, OperationState, Outcome, SlotOutcome};
+use api::{ExitView, Operation, OperationKind, OperationState, Outcome, SlotOutcome};
 use engine::SlotView;
-use model::{End, InstanceId, SlotRef, Status, Tick};
+use judge::{Aim, Judgement, judge};
+use model::{InstanceId, SlotRef, Status, Tick};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +25,8 @@ const TAIL_WAIT: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(crate) struct Tracker {
     known: BTreeMap<u64, Tracked>,
+    /// What clients wait for who have wished nothing: known only as long as they listen.
+    watches: Vec<Tracked>,
 }
 
 #[derive(Debug)]
@@ -35,9 +42,12 @@ struct Tracked {
 #[derive(Debug, Clone, PartialEq)]
 struct Tracing {
     slot: SlotRef,
-    goal: Goal,
+    aim: Aim,
     outcome: Outcome,
     detail: String,
+    /// The last bad answer of a probe that was seen: the life that gave it may be gone when it is asked for.
+    bad: Option<String>,
+    exit: Option<ExitView>,
     log_tail: Vec<String>,
     /// Failed, and the end of the log is on its way, until then.
     tail_until: Option<Tick>,
@@ -65,15 +75,7 @@ impl Tracker {
         for (slot, goal) in &slots {
             self.supersede(id, slot, *goal);
         }
-        let tracing = |(slot, goal)| Tracing {
-            slot,
-            goal,
-            outcome: Outcome::Pending,
-            detail: String::new(),
-            log_tail: Vec::new(),
-            tail_until: None,
-        };
-        let slots: Vec<Tracing> = slots.into_iter().map(tracing).collect();
+        let slots: Vec<Tracing> = slots.into_iter().map(|(slot, goal)| Tracing::new(slot, Aim::Wish(goal))).collect();
         let state = if slots.is_empty() && !is_whole(kind) { OperationState::Done } else { OperationState::Running };
         let detail = None;
         let slots_now = slots.iter().map(Tracing::outcome).collect();
@@ -88,6 +90,29 @@ impl Tracker {
         heard
     }
 
+    /// Follows what is so, whoever wished it. Nothing is remembered of it once nobody listens.
+    pub(crate) fn watch(
+        &mut self,
+        slots: Vec<(SlotRef, Watch)>,
+        world: &impl World,
+        now: Tick,
+    ) -> watch::Receiver<Arc<Operation>> {
+        let mut slots: Vec<Tracing> = slots.into_iter().map(|(slot, watch)| Tracing::new(slot, Aim::Watch(watch))).collect();
+        slots.iter_mut().for_each(|tracing| tracing.look(world, now));
+        let (said, heard) = watch::channel(Arc::new(Operation {
+            id: 0,
+            kind: OperationKind::Wait,
+            state: OperationState::Running,
+            slots: Vec::new(),
+            apply: None,
+            detail: None,
+        }));
+        let tracked = Tracked { kind: OperationKind::Wait, apply: None, slots, told: None, said };
+        tracked.publish(0);
+        self.watches.push(tracked);
+        heard
+    }
+
     fn supersede(&mut self, by: u64, slot: &SlotRef, goal: Goal) {
         let contrary = |old: Goal| match (old, goal) {
             (Goal::Run { .. }, Goal::Run { .. }) | (Goal::Stop | Goal::Gone, Goal::Stop | Goal::Gone) => false,
@@ -96,7 +121,8 @@ impl Tracker {
         for (id, tracked) in &mut self.known {
             let mut changed = false;
             for tracing in tracked.slots.iter_mut().filter(|tracing| tracing.slot == *slot) {
-                if tracing.outcome == Outcome::Pending && contrary(tracing.goal) {
+                let Aim::Wish(old) = tracing.aim else { continue };
+                if tracing.outcome == Outcome::Pending && contrary(old) {
                     tracing.outcome = Outcome::Failed;
                     tracing.detail = format!("superseded by operation {by}");
                     tracing.tail_until = None;
@@ -116,12 +142,15 @@ impl Tracker {
 
     /// When [`Tracker::update`] is wanted although nothing happens.
     pub(crate) fn deadline(&self) -> Option<Tick> {
-        self.known.values().flat_map(|tracked| &tracked.slots).filter_map(|tracing| tracing.tail_until).min()
+        let all = self.known.values().chain(&self.watches);
+        all.flat_map(|tracked| &tracked.slots).filter_map(|tracing| tracing.tail_until).min()
     }
 
     /// Looks at every slot that is still on its way.
     pub(crate) fn update(&mut self, world: &impl World, now: Tick) {
-        for (id, tracked) in &mut self.known {
+        self.watches.retain(|tracked| tracked.said.receiver_count() > 0);
+        let watches = self.watches.iter_mut().map(|tracked| (0, tracked));
+        for (id, tracked) in self.known.iter_mut().map(|(id, tracked)| (*id, tracked)).chain(watches) {
             let mut changed = false;
             for tracing in tracked.slots.iter_mut().filter(|tracing| tracing.outcome == Outcome::Pending) {
                 let before = tracing.clone();
@@ -129,7 +158,7 @@ impl Tracker {
                 changed |= *tracing != before;
             }
             if changed {
-                tracked.publish(*id);
+                tracked.publish(id);
             }
         }
     }
@@ -182,21 +211,43 @@ impl Tracked {
 }
 
 impl Tracing {
+    fn new(slot: SlotRef, aim: Aim) -> Tracing {
+        let (detail, log_tail) = (String::new(), Vec::new());
+        Tracing { slot, aim, outcome: Outcome::Pending, detail, bad: None, exit: None, log_tail, tail_until: None }
+    }
+
     fn outcome(&self) -> SlotOutcome {
+        let life = match self.aim {
+            Aim::Watch(Watch::Exit(life)) => life,
+            Aim::Watch(Watch::Ready | Watch::Stopped) | Aim::Wish(_) => None,
+        };
         SlotOutcome {
             app: self.slot.app.to_string(),
             slot: self.slot.to_string(),
             outcome: self.outcome,
             detail: self.detail.clone(),
             log_tail: self.log_tail.clone(),
+            instance: life.map(|life| life.to_string()),
+            exit: self.exit.clone(),
         }
     }
 
     fn look(&mut self, world: &impl World, now: Tick) {
         let view = world.slot(&self.slot);
-        let (outcome, detail) = judge(self.goal, view.as_ref());
+        if let Some(answer) = view.as_ref().and_then(|view| view.bad_answer)
+            && self.bad.as_deref() != Some(answer)
+        {
+            self.bad = Some(answer.to_owned());
+        }
+        if let (Aim::Watch(Watch::Exit(life @ None)), Some(view)) = (&mut self.aim, &view) {
+            *life = view.instance;
+        }
+        let Judgement { outcome, detail, has_words } = judge(self.aim, view.as_ref(), self.bad.as_deref());
         self.detail = detail;
-        if outcome != Outcome::Failed || view.is_none() {
+        if outcome == Outcome::Ok && matches!(self.aim, Aim::Watch(Watch::Exit(_))) {
+            self.exit = view.as_ref().and_then(|view| view.exit).map(ExitView::from);
+        }
+        if outcome != Outcome::Failed || view.is_none() || !has_words {
             (self.outcome, self.tail_until) = (outcome, None);
             return;
         }
@@ -207,38 +258,6 @@ impl Tracing {
             (self.outcome, self.tail_until) = (Outcome::Failed, None);
         }
     }
-}
-
-/// Whether the slot is where it should be, and a word on it.
-fn judge(goal: Goal, view: Option<&SlotView<'_>>) -> (Outcome, String) {
-    let Some(view) = view else {
-        return match goal {
-            Goal::Run { .. } => (Outcome::Failed, "the slot is no more".to_owned()),
-            Goal::Stop | Goal::Gone => (Outcome::Ok, "gone".to_owned()),
-        };
-    };
-    let word = match &view.why {
-        Some(why) => format!("{}: {why}", view.status),
-        None => view.status.to_string(),
-    };
-    let outcome = match goal {
-        Goal::Run { floor, patient } => match view.status {
-            _ if view.ran.is_some_and(|ran| ran >= floor) => Outcome::Ok,
-            Status::Completed => Outcome::Ok,
-            Status::Errored => Outcome::Failed,
-            Status::Backoff if !patient => {
-                let end = view.exit.map_or_else(String::new, End::to_string);
-                return (Outcome::Failed, format!("{end}; it is tried again"));
-            }
-            _ => Outcome::Pending,
-        },
-        Goal::Stop => {
-            let at_rest = matches!(view.status, Status::Stopped | Status::Completed | Status::Errored) && view.instance.is_none();
-            if at_rest { Outcome::Ok } else { Outcome::Pending }
-        }
-        Goal::Gone => Outcome::Pending,
-    };
-    (outcome, word)
 }
 
 /// The first life that counts for a start of this slot: the one that fills it and will stay, or the next.

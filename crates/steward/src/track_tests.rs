@@ -1,7 +1,9 @@
 //! Screenplays of operations.
 
 use super::*;
-use model::{AppName, AppSpec, Generation, SlotId, Stage, Verdict};
+use api::Until;
+use model::{AppName, AppSpec, End, Fault, Generation, Readiness, Schedule, SlotId, Stage, Verdict, When};
+use std::time::Duration;
 
 /// One slot that does as it is told.
 struct Scene {
@@ -9,14 +11,33 @@ struct Scene {
     status: Option<Status>,
     instance: Option<u64>,
     ran: Option<u64>,
+    ready: Option<u64>,
     exit: Option<End>,
+    fault: Option<Fault>,
+    answer: Option<&'static str>,
+    why: Option<&'static str>,
+    hopeless: bool,
+    wished: bool,
     draining: bool,
 }
 
 impl Scene {
     fn new() -> Scene {
         let spec = AppSpec::new(AppName::new("web").expect("name"), vec!["x".into()], "/".into());
-        Scene { spec, status: Some(Status::Waiting), instance: None, ran: None, exit: None, draining: false }
+        Scene {
+            spec,
+            status: Some(Status::Waiting),
+            instance: None,
+            ran: None,
+            ready: None,
+            exit: None,
+            fault: None,
+            answer: None,
+            why: None,
+            hopeless: false,
+            wished: true,
+            draining: false,
+        }
     }
 
     fn slot(&self) -> SlotRef {
@@ -32,7 +53,8 @@ impl World for Scene {
             spec: &self.spec,
             generation: Generation(1),
             status: self.status?,
-            why: None,
+            why: self.why.map(str::to_owned),
+            hopeless: self.hopeless,
             instance: self.instance.map(InstanceId),
             pid: None,
             ident: None,
@@ -41,14 +63,13 @@ impl World for Scene {
             exit: self.exit.as_ref(),
             next_at: None,
             ran: self.ran.map(InstanceId),
-            was_ready: self.ran.map(InstanceId),
-            wished: true,
-            hopeless: false,
+            was_ready: self.ready.map(InstanceId),
+            wished: self.wished,
             health: None,
             said: None,
-            bad_answer: None,
+            bad_answer: self.answer,
             late_answers: 0,
-            fault: None,
+            fault: self.fault.as_ref(),
             runs: &[],
             main_pid: None,
         })
@@ -64,7 +85,19 @@ impl World for Scene {
 }
 
 fn run(floor: u64, patient: bool) -> Goal {
-    Goal::Run { floor: InstanceId(floor), patient }
+    Goal::Run { floor: InstanceId(floor), patient, ready: false }
+}
+
+fn ready(floor: u64, patient: bool) -> Goal {
+    Goal::Run { floor: InstanceId(floor), patient, ready: true }
+}
+
+fn detail(heard: &watch::Receiver<Arc<Operation>>) -> String {
+    heard.borrow().slots[0].detail.clone()
+}
+
+fn watch(tracker: &mut Tracker, scene: &Scene, until: Until) -> watch::Receiver<Arc<Operation>> {
+    tracker.watch(vec![(scene.slot(), Watch::of(until, scene.instance.map(InstanceId)))], scene, Tick(0))
 }
 
 fn begin(tracker: &mut Tracker, id: u64, scene: &Scene, kind: OperationKind, goal: Goal) -> watch::Receiver<Arc<Operation>> {
@@ -193,4 +226,149 @@ fn a_shutdown_is_done_when_the_house_says_so() {
     assert_eq!(state(&heard), Running);
     tracker.farewell();
     assert_eq!(state(&heard), Done);
+}
+
+#[test]
+fn to_run_is_not_to_be_ready() {
+    let (mut tracker, mut scene) = (Tracker::default(), Scene::new());
+    let heard = begin(&mut tracker, 1, &scene, OperationKind::Start, ready(5, false));
+    (scene.status, scene.instance, scene.ran) = (Some(Status::Starting), Some(5), Some(5));
+    // The predecessor's readiness does not count.
+    scene.ready = Some(4);
+    scene.answer = Some("connection refused");
+    tracker.update(&scene, Tick(1));
+    assert_eq!((state(&heard), detail(&heard).as_str()), (Running, "starting (last answer: connection refused)"));
+    (scene.status, scene.ready) = (Some(Status::Ready), Some(5));
+    tracker.update(&scene, Tick(2));
+    assert_eq!((state(&heard), detail(&heard).as_str()), (Done, "ready"));
+}
+
+#[test]
+fn not_ready_in_time_says_the_last_answer_of_the_life_that_is_gone() {
+    let (mut tracker, mut scene) = (Tracker::default(), Scene::new());
+    let start = begin(&mut tracker, 1, &scene, OperationKind::Start, ready(5, false));
+    let apply = begin(&mut tracker, 2, &scene, OperationKind::Apply, ready(5, true));
+    (scene.status, scene.instance, scene.answer) = (Some(Status::Starting), Some(5), Some("status 503"));
+    tracker.update(&scene, Tick(1));
+    (scene.status, scene.instance, scene.answer) = (Some(Status::Backoff), None, None);
+    scene.fault = Some(Fault::StartTimeout);
+    tracker.update(&scene, Tick(2));
+    assert_eq!((state(&start), state(&apply)), (Failed, Running));
+    assert_eq!(detail(&start), "not ready within start_timeout (last answer: status 503); it is tried again");
+    assert_eq!(start.borrow().slots[0].log_tail, ["last words"]);
+    (scene.status, scene.why) = (Some(Status::Errored), Some("not ready within start_timeout; crash loop"));
+    tracker.update(&scene, Tick(3));
+    assert_eq!(state(&apply), Failed);
+    assert_eq!(detail(&apply), "errored: not ready within start_timeout; crash loop (last answer: status 503)");
+}
+
+#[test]
+fn a_slow_dependency_is_waited_for_and_a_hopeless_one_is_not() {
+    let (mut tracker, mut scene) = (Tracker::default(), Scene::new());
+    scene.why = Some("db is not ready");
+    let heard = begin(&mut tracker, 1, &scene, OperationKind::Apply, run(5, true));
+    assert_eq!((state(&heard), detail(&heard).as_str()), (Running, "waiting: db is not ready"));
+    (scene.hopeless, scene.why) = (true, Some("db is errored"));
+    tracker.update(&scene, Tick(1));
+    assert_eq!((state(&heard), detail(&heard).as_str()), (Failed, "waiting: db is errored"));
+    assert!(heard.borrow().slots[0].log_tail.is_empty(), "its own last life has nothing to do with it");
+}
+
+#[test]
+fn a_job_that_waits_for_its_time_is_in_order() {
+    let (mut tracker, mut scene) = (Tracker::default(), Scene::new());
+    scene.spec.schedule = Some(Schedule {
+        when: When::Every(Duration::from_secs(60)),
+        timezone: None,
+        overlap: model::Overlap::Skip,
+        timeout: None,
+        catch_up: false,
+        jitter: Duration::ZERO,
+        run_at_start: false,
+    });
+    let heard = begin(&mut tracker, 1, &scene, OperationKind::Apply, run(5, true));
+    assert_eq!(state(&heard), Done);
+    scene.hopeless = true;
+    assert_eq!(state(&begin(&mut tracker, 2, &scene, OperationKind::Apply, run(5, true))), Failed);
+}
+
+#[test]
+fn stopped_by_its_group_is_not_waited_for_any_longer() {
+    let (mut tracker, mut scene) = (Tracker::default(), Scene::new());
+    let heard = begin(&mut tracker, 1, &scene, OperationKind::Apply, run(5, true));
+    (scene.status, scene.wished) = (Some(Status::Stopped), false);
+    tracker.update(&scene, Tick(1));
+    assert_eq!((state(&heard), detail(&heard).as_str()), (Failed, "stopped"));
+}
+
+#[test]
+fn wait_for_ready() {
+    let (mut tracker, mut scene) = (Tracker::default(), Scene::new());
+    scene.spec.ready = Some(Readiness::Notify);
+    (scene.status, scene.instance, scene.ran) = (Some(Status::Running), Some(5), Some(5));
+    let heard = watch(&mut tracker, &scene, Until::Ready);
+    assert_eq!((state(&heard), heard.borrow().id, heard.borrow().kind), (Running, 0, OperationKind::Wait));
+    (scene.status, scene.instance) = (Some(Status::Backoff), None);
+    tracker.update(&scene, Tick(1));
+    assert_eq!(state(&heard), Running, "it is tried again");
+    let also = watch(&mut tracker, &scene, Until::Ready);
+    scene.status = Some(Status::Ready);
+    tracker.update(&scene, Tick(2));
+    assert_eq!((state(&heard), state(&also)), (Done, Done));
+    for (status, wished, want) in [
+        (Status::Errored, true, Failed),
+        (Status::Completed, true, Failed),
+        (Status::Stopped, false, Failed),
+        (Status::Stopped, true, Running),
+    ] {
+        (scene.status, scene.wished) = (Some(status), wished);
+        assert_eq!(state(&watch(&mut tracker, &scene, Until::Ready)), want, "{status} {wished}");
+    }
+    drop((heard, also));
+    tracker.update(&scene, Tick(3));
+    assert!(tracker.watches.is_empty(), "nobody listens");
+}
+
+#[test]
+fn wait_for_stopped_and_exit() {
+    let (mut tracker, mut scene) = (Tracker::default(), Scene::new());
+    (scene.status, scene.instance) = (Some(Status::Running), Some(5));
+    let (stopped, exit) = (watch(&mut tracker, &scene, Until::Stopped), watch(&mut tracker, &scene, Until::Exit));
+    assert_eq!((state(&stopped), state(&exit)), (Running, Running));
+    assert_eq!(exit.borrow().slots[0].instance.as_deref(), Some("i5"));
+    // A restart: another life is there at once.
+    (scene.instance, scene.exit) = (Some(6), Some(End::Exited(Verdict::Code(3))));
+    tracker.update(&scene, Tick(1));
+    assert_eq!((state(&stopped), state(&exit), detail(&exit).as_str()), (Running, Done, "exit code 3"));
+    assert_eq!(exit.borrow().slots[0].exit.as_ref().and_then(|exit| exit.code), Some(3));
+    // Who asks again after a break means the life of before.
+    let again = tracker.watch(vec![(scene.slot(), Watch::of(Until::Exit, Some(InstanceId(5))))], &scene, Tick(1));
+    assert_eq!(state(&again), Done);
+    (scene.status, scene.instance) = (Some(Status::Errored), None);
+    tracker.update(&scene, Tick(2));
+    assert_eq!(state(&stopped), Done);
+}
+
+#[test]
+fn wait_for_the_exit_of_a_life_to_come() {
+    let (mut tracker, mut scene) = (Tracker::default(), Scene::new());
+    let heard = watch(&mut tracker, &scene, Until::Exit);
+    assert_eq!(state(&heard), Running, "waiting for its time, say");
+    (scene.status, scene.instance) = (Some(Status::Running), Some(7));
+    tracker.update(&scene, Tick(1));
+    assert_eq!((state(&heard), heard.borrow().slots[0].instance.as_deref()), (Running, Some("i7")));
+    (scene.status, scene.instance, scene.exit) = (Some(Status::Waiting), None, Some(End::Exited(Verdict::Code(0))));
+    tracker.update(&scene, Tick(2));
+    assert_eq!((state(&heard), detail(&heard).as_str()), (Done, "exit code 0"));
+    // What rests has ended already; what never ran and is not to run never will.
+    (scene.status, scene.wished) = (Some(Status::Stopped), false);
+    assert_eq!(state(&watch(&mut tracker, &scene, Until::Exit)), Done);
+    scene.exit = None;
+    assert_eq!(state(&watch(&mut tracker, &scene, Until::Exit)), Failed);
+}
+
+#[test]
+fn goals_that_an_older_steward_wrote_are_still_read() {
+    let old: Goal = serde_json::from_str(r#"{"run":{"floor":5,"patient":true}}"#).expect("read");
+    assert_eq!(old, run(5, true));
 }

@@ -1,4 +1,4 @@
-//! `stop`, `restart`, `delete`: wishes about apps that are there.
+//! `stop`, `restart`, `reset`, `delete`: wishes about apps that are there.
 
 use crate::args::{Change, Delete, Wait};
 use crate::failure::{Exit, Failure};
@@ -24,6 +24,15 @@ pub fn stop(house: &House, screen: &Screen, args: &Change) -> Result<(), Failure
 /// [`Failure`].
 pub fn restart(house: &House, screen: &Screen, args: &Change) -> Result<(), Failure> {
     let target = path().segment("apps").segment(&super::join_selectors(&args.selectors)?).segment("restart");
+    change(house, screen, target, Request::post, args.wait)
+}
+
+/// `reset`.
+///
+/// # Errors
+/// [`Failure`].
+pub fn reset(house: &House, screen: &Screen, args: &Change) -> Result<(), Failure> {
+    let target = path().segment("apps").segment(&super::join_selectors(&args.selectors)?).segment("reset");
     change(house, screen, target, Request::post, args.wait)
 }
 
@@ -83,7 +92,9 @@ pub fn report(screen: &Screen, operation: &Operation) -> Result<(), Failure> {
                 screen.say(match operation.kind {
                     OperationKind::Apply => "nothing to do: everything is as the file says",
                     OperationKind::Delete => "deleted",
+                    OperationKind::Reset => "failures and counters are forgotten; nothing had been given up",
                     OperationKind::Start
+                    | OperationKind::Wait
                     | OperationKind::Stop
                     | OperationKind::Restart
                     | OperationKind::Shutdown

@@ -1,14 +1,13 @@
 //! `status APP`: blocks of `key: value`.
 
-use super::time::local_due;
+use super::spec::spec_fields;
+use super::time::{local_due, local_moment};
 use super::{event_text, exit_text, status_style};
 use crate::escape::{shown, shown_word};
 use crate::screen::{BOLD, DIM, paint};
-use crate::words::quote;
-use api::{AppDetail, SlotDetail};
+use api::{AppDetail, DependencyView, RunView, SlotDetail};
 use jiff::tz::TimeZone;
 use model::{format_size, format_span};
-use serde_json::Value;
 use std::time::Duration;
 
 /// Everything known of one app, as text. `now_ms` is the wall clock, for times that are to come.
@@ -16,6 +15,12 @@ pub fn app_text(app: &AppDetail, now_ms: i64, zone: &TimeZone, colour: bool) -> 
     let mut text = format!("{}\n", paint(colour, BOLD, &shown_word(&app.app)));
     for (key, value) in spec_fields(&app.spec) {
         field(&mut text, key, &value);
+    }
+    for needed in &app.depends_on {
+        field(&mut text, "depends on", &dependency(needed));
+    }
+    if let Some(at) = app.next_run_at {
+        field(&mut text, "next run", &local_due(at, now_ms, zone));
     }
     for slot in &app.slots {
         text.push_str(&format!("\n{}\n", paint(colour, BOLD, &shown_word(&slot.row.slot))));
@@ -34,16 +39,27 @@ fn field(text: &mut String, key: &str, value: &str) {
     text.push_str(&format!("  {:<14}{value}\n", format!("{key}:")));
 }
 
+fn because(fault: Option<&str>) -> String {
+    fault.map_or_else(String::new, |fault| format!(" ({})", shown(fault)))
+}
+
+fn main_pid(main: Option<u32>) -> String {
+    main.map_or_else(String::new, |main| format!(" (main {main})"))
+}
+
 fn slot_block(text: &mut String, slot: &SlotDetail, now_ms: i64, zone: &TimeZone, colour: bool) {
     let row = &slot.row;
     let mut status = paint(colour, status_style(row.status), row.status.word());
     if let Some(why) = &slot.why {
         status.push_str(&format!(" ({})", shown(why)));
     }
+    // What the status says already is not said again.
+    let is_news = |answer: &str| slot.why.as_ref().is_none_or(|why| !why.contains(answer));
     let optional = [
         ("id", Some(row.id.to_string())),
         ("status", Some(status)),
-        ("pid", row.pid.map(|pid| pid.to_string())),
+        ("says", slot.said.as_deref().map(shown)),
+        ("pid", row.pid.map(|pid| pid.to_string() + &main_pid(slot.main_pid))),
         ("instance", row.instance.as_deref().map(shown)),
         ("uptime", row.uptime_ms.map(|ms| format_span(Duration::from_millis(ms)))),
         ("restarts", Some(row.restarts.to_string())),
@@ -51,7 +67,9 @@ fn slot_block(text: &mut String, slot: &SlotDetail, now_ms: i64, zone: &TimeZone
         ("memory", row.memory_bytes.map(format_size)),
         ("port", row.port.map(|port| port.to_string())),
         ("health", row.health.as_deref().map(shown)),
-        ("last exit", row.exit.as_ref().map(exit_text)),
+        ("bad answer", slot.bad_answer.as_deref().filter(|answer| is_news(answer)).map(shown)),
+        ("late answers", (slot.late_answers > 0).then(|| slot.late_answers.to_string())),
+        ("last exit", row.exit.as_ref().map(|exit| exit_text(exit) + &because(slot.fault.as_deref()))),
         ("next restart", slot.next_restart_at.map(|at| local_due(at, now_ms, zone))),
         ("logs", files_text(&slot.log_files)),
     ];
@@ -60,6 +78,7 @@ fn slot_block(text: &mut String, slot: &SlotDetail, now_ms: i64, zone: &TimeZone
             field(text, key, &value);
         }
     }
+    runs_block(text, &slot.runs, zone);
     if !slot.last_lines.is_empty() {
         text.push_str("  last lines:\n");
         for line in slot.last_lines.iter().rev().take(5).rev() {
@@ -68,39 +87,27 @@ fn slot_block(text: &mut String, slot: &SlotDetail, now_ms: i64, zone: &TimeZone
     }
 }
 
-/// The part of a specification that people ask for; `--json` has the rest. Keys that are not there are left out.
-fn spec_fields(spec: &Value) -> Vec<(&'static str, String)> {
-    let text = |value: &Value| match value {
-        Value::String(text) => shown(text),
-        other => shown(&other.to_string()),
+/// Each run of a job on a line.
+fn runs_block(text: &mut String, runs: &[RunView], zone: &TimeZone) {
+    if runs.is_empty() {
+        return;
+    }
+    text.push_str("  last runs:\n");
+    for run in runs {
+        let took = format!("took {}", format_span(Duration::from_millis(run.took_ms)));
+        text.push_str(&format!("    {}  {took:<12}  {}\n", local_moment(run.at, zone), exit_text(&run.exit)));
+    }
+}
+
+/// What it waits for before each birth, and how that is.
+fn dependency(dependency: &DependencyView) -> String {
+    let soft = if dependency.required { "" } else { ", optional" };
+    let how = match &dependency.why {
+        None => "holds".to_owned(),
+        Some(why) => format!("not yet: {}", shown(why)),
     };
-    let span =
-        |key: &str| spec.get(key).and_then(Value::as_u64).filter(|ms| *ms > 0).map(|ms| format_span(Duration::from_millis(ms)));
-    let plain = |key: &str| spec.get(key).filter(|value| !value.is_null()).map(text);
-    let argv = spec.get("argv").and_then(Value::as_array).map(|argv| {
-        let words: Vec<String> = argv.iter().map(|word| quote(word.as_str().unwrap_or_default())).collect();
-        words.join(" ")
-    });
-    let env = spec.get("env").and_then(Value::as_object).filter(|env| !env.is_empty());
-    let env = env
-        .map(|env| env.iter().map(|(key, value)| format!("{}={}", shown_word(key), text(value))).collect::<Vec<_>>().join(" "));
-    [
-        ("command", argv),
-        ("directory", plain("cwd")),
-        ("namespace", plain("namespace")),
-        ("instances", plain("instances")),
-        ("env", env),
-        ("restart", plain("restart")),
-        ("max restarts", plain("max_restarts")),
-        ("restart delay", span("restart_delay")),
-        ("start delay", span("start_delay")),
-        ("stop signal", plain("stop_signal")),
-        ("stop timeout", span("stop_timeout")),
-        ("source", plain("source")),
-    ]
-    .into_iter()
-    .filter_map(|(key, value)| Some((key, value?)))
-    .collect()
+    let (app, condition) = (shown_word(&dependency.app), shown_word(&dependency.condition));
+    format!("{app} ({condition}{soft}): {how}")
 }
 
 /// Log files in words: each once.
@@ -147,6 +154,12 @@ mod tests {
             },
             why: Some("restart 4 is due".to_owned()),
             next_restart_at: Some(90_000),
+            main_pid: None,
+            said: None,
+            bad_answer: None,
+            late_answers: 0,
+            fault: None,
+            runs: Vec::new(),
             last_lines: (1..=7).map(|n| format!("line {n}\u{7}")).collect(),
             log_files: vec![Some("/h/logs/web-0.out.log".into()), Some("/h/logs/web-0.err.log".into())],
         };
@@ -158,6 +171,8 @@ mod tests {
             }),
             slots: vec![slot],
             next_restart_at: Some(90_000),
+            next_run_at: None,
+            depends_on: Vec::new(),
             last_events: vec![event("exited", Some("web-0"), Some("SIGSEGV (core dumped)"))],
         };
         assert_eq!(
@@ -189,6 +204,73 @@ web-0
 
 last events
   2026-11-21 07:02:12.120  web-0         exited     SIGSEGV (core dumped)
+"
+        );
+    }
+
+    #[test]
+    fn what_only_some_apps_have() {
+        let run = |at, took_ms, code| RunView {
+            instance: "i3".to_owned(),
+            at,
+            took_ms,
+            exit: ExitView { code: Some(code), ..ExitView::default() },
+        };
+        let slot = SlotDetail {
+            row: SlotRow {
+                pid: Some(40),
+                health: Some("unhealthy".to_owned()),
+                exit: Some(ExitView { signal: Some("SIGTERM".into()), ..ExitView::default() }),
+                ..row(4, "web-0", Status::Unhealthy)
+            },
+            why: None,
+            next_restart_at: None,
+            main_pid: Some(41),
+            said: Some("serving\u{1b}[2J".to_owned()),
+            bad_answer: Some("status 503".to_owned()),
+            late_answers: 2,
+            fault: Some("unhealthy: status 503".to_owned()),
+            runs: vec![run(0, 3_000, 0), run(3_600_000, 62_000, 1)],
+            last_lines: Vec::new(),
+            log_files: Vec::new(),
+        };
+        let needs = |app: &str, required, why: Option<&str>| DependencyView {
+            app: app.to_owned(),
+            condition: "ready".to_owned(),
+            required,
+            holds: why.is_none(),
+            why: why.map(str::to_owned),
+        };
+        let detail = AppDetail {
+            app: "web".to_owned(),
+            spec: serde_json::json!({}),
+            slots: vec![slot],
+            next_restart_at: None,
+            next_run_at: Some(7_200_000 + 86_400_000),
+            depends_on: vec![needs("db", true, None), needs("cache", false, Some("cache is not ready"))],
+            last_events: Vec::new(),
+        };
+        assert_eq!(
+            app_text(&detail, 7_200_000, &TimeZone::UTC, false),
+            "\
+web
+  depends on:   db (ready): holds
+  depends on:   cache (ready, optional): not yet: cache is not ready
+  next run:     1970-01-02 02:00:00 (in 1d)
+
+web-0
+  id:           4
+  status:       unhealthy
+  says:         serving\\x1b[2J
+  pid:          40 (main 41)
+  restarts:     0
+  health:       unhealthy
+  bad answer:   status 503
+  late answers: 2
+  last exit:    SIGTERM (unhealthy: status 503)
+  last runs:
+    1970-01-01 00:00:00  took 3s       exit code 0
+    1970-01-01 01:00:00  took 1m 2s    exit code 1
 "
         );
     }

@@ -6,6 +6,7 @@ use crate::screen::{DIM, RED, YELLOW, paint};
 use anstyle::{AnsiColor, Style};
 use api::{EventLine, LogLine};
 use jiff::tz::TimeZone;
+use std::time::Duration;
 
 /// Colours of apps in a log.
 const PALETTE: [AnsiColor; 10] = [
@@ -102,9 +103,9 @@ impl RawLines {
 pub fn event_text(event: &EventLine, zone: &TimeZone, colour: bool) -> String {
     let who = event.slot.as_deref().or(event.app.as_deref()).unwrap_or("abide");
     let style = match event.event.as_str() {
-        "errored" | "stuck" | "foreign" | "store.damaged" | "log.trouble" => RED,
-        "exited" | "killing" | "backoff" => YELLOW,
-        "running" | "adopted" | "log.resumed" => crate::screen::GREEN,
+        "errored" | "stuck" | "foreign" | "unhealthy" | "oom" | "store.damaged" | "log.trouble" => RED,
+        "exited" | "killing" | "backoff" | "faulted" | "limit" | "overlap" | "restarting" | "reloading" => YELLOW,
+        "running" | "ready" | "healthy" | "adopted" | "log.resumed" => crate::screen::GREEN,
         _ => Style::new(),
     };
     let mut text = format!(
@@ -116,7 +117,11 @@ pub fn event_text(event: &EventLine, zone: &TimeZone, colour: bool) -> String {
     if let Some(reason) = &event.reason {
         text.push_str(&format!("  {}", shown(reason)));
     }
-    if let Some(pid) = event.data.get("pid").and_then(serde_json::Value::as_u64) {
+    let number = |key: &str| event.data.get(key).and_then(serde_json::Value::as_u64);
+    if let Some(ms) = number("after_ms") {
+        text.push_str(&format!("  after {}", model::format_span(Duration::from_millis(ms))));
+    }
+    if let Some(pid) = number("pid") {
         text.push_str(&format!("  pid {pid}"));
     }
     if event.actor != "abide" {
@@ -207,6 +212,17 @@ pub(super) mod tests {
         assert_eq!(
             event_text(&event("exited", Some("web-0"), Some("exit code 1")), &zone, false),
             "2026-11-21 07:02:12.120  web-0         exited     exit code 1\n"
+        );
+        let ready = EventLine { data: serde_json::json!({"after_ms": 1340}), ..event("ready", Some("web-0"), None) };
+        assert_eq!(event_text(&ready, &zone, false), "2026-11-21 07:02:12.120  web-0         ready      after 1s\n");
+        let signalled = EventLine {
+            actor: "uid 1000".to_owned(),
+            data: serde_json::json!({"signal": "SIGHUP", "pid": 7}),
+            ..event("signalled", Some("web-0"), Some("SIGHUP"))
+        };
+        assert_eq!(
+            event_text(&signalled, &zone, false),
+            "2026-11-21 07:02:12.120  web-0         signalled  SIGHUP  pid 7  (by uid 1000)\n"
         );
         let asked = EventLine {
             actor: "uid 1000".to_owned(),

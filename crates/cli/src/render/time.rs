@@ -12,12 +12,24 @@ pub fn local_time(text: &str, zone: &TimeZone) -> String {
     }
 }
 
-/// Milliseconds since 1970 in this zone, with the time that is left.
+/// Milliseconds since 1970 in this zone, with the time that is left; the day only where it is another one.
 pub fn local_due(at_ms: i64, now_ms: i64, zone: &TimeZone) -> String {
     let left = std::time::Duration::from_millis(u64::try_from(at_ms.saturating_sub(now_ms)).unwrap_or(0));
-    match Timestamp::from_millisecond(at_ms) {
-        Ok(time) => format!("{} (in {})", time.to_zoned(zone.clone()).strftime("%H:%M:%S"), model::format_span(left)),
-        Err(_) => format!("in {}", model::format_span(left)),
+    let there = |ms: i64| Timestamp::from_millisecond(ms).map(|time| time.to_zoned(zone.clone()));
+    match (there(at_ms), there(now_ms)) {
+        (Ok(at), Ok(now)) => {
+            let form = if at.date() == now.date() { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" };
+            format!("{} (in {})", at.strftime(form), model::format_span(left))
+        }
+        _ => format!("in {}", model::format_span(left)),
+    }
+}
+
+/// Milliseconds since 1970 in this zone, `2026-11-21 08:02:12`.
+pub fn local_moment(ms: i64, zone: &TimeZone) -> String {
+    match Timestamp::from_millisecond(ms) {
+        Ok(time) => time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        Err(_) => "-".to_owned(),
     }
 }
 
@@ -33,6 +45,8 @@ mod tests {
         assert_eq!(local_time("soon\u{1b}", &zone), "soon\\x1b");
         assert_eq!(local_due(10_000, 4_000, &TimeZone::UTC), "00:00:10 (in 6s)");
         assert_eq!(local_due(10_000, 40_000, &TimeZone::UTC), "00:00:10 (in 0ms)");
+        assert_eq!(local_due(90_000_000, 82_800_000, &TimeZone::UTC), "1970-01-02 01:00:00 (in 2h)");
+        assert_eq!(local_moment(90_000_000, &zone), "1970-01-02 03:00:00");
         assert_eq!(local_due(i64::MAX, i64::MAX - 1000, &TimeZone::UTC), "in 1s");
     }
 }

@@ -5,7 +5,11 @@ use e2e::{App, House, app_file, wait_until};
 
 /// An app that is ready when a file is there, and says when it is told to end.
 fn gated(house: &House, name: &str) -> App {
-    let actions = format!("until:{} print:listening note:{} hang", house.file(&format!("{name}-go")).display(), house.file("notes").display());
+    let actions = format!(
+        "until:{} print:listening note:{} hang",
+        house.file(&format!("{name}-go")).display(),
+        house.file("notes").display()
+    );
     App::puppet(name, &house.puppet(), &actions).with("ready = { log = \"listening\" }")
 }
 
@@ -50,7 +54,8 @@ fn a_dependency_that_fails_is_named_and_its_dependents_go_on_when_it_comes() {
 #[test]
 fn the_last_end_of_one_ends_its_group_for_good() {
     let house = House::new();
-    let main = App::puppet("main", &house.puppet(), &format!("until:{} exit:0", house.file("done").display())).with("on_exit = \"stop-group\"");
+    let main = App::puppet("main", &house.puppet(), &format!("until:{} exit:0", house.file("done").display()))
+        .with("on_exit = \"stop-group\"");
     house.up(&app_file(&[main, App::puppet("side", &house.puppet(), "hang")])).ok();
     let side = house.process("side-0");
     house.write("done", "");

@@ -1,14 +1,17 @@
 //! Questions of the API, answered from memory.
 
 use super::Brain;
-use crate::call::{Call, Logs};
+use super::wishes::Here;
+use crate::call::{Call, Followed, Logs};
 use crate::fill::{combined, log_files, readable};
 use crate::logfile::sources_of;
 use crate::select::{includes, resolve};
 use crate::store::Store;
-use api::Problem;
+use crate::time::now;
+use crate::track::Watch;
+use api::{Problem, Until};
 use logs::Source;
-use model::{AppName, LogSpec, SlotRef, Stream};
+use model::{AppName, InstanceId, LogSpec, SlotRef, Stream};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How the logs of a slot are kept now; below the home for an app that nobody knows any more.
@@ -43,6 +46,10 @@ impl Brain {
                 let known = self.tracker.get(id);
                 _ = reply.send(known.ok_or_else(|| Problem::new(404, "invalid_request", format!("no operation {id} is known"))));
             }
+            Call::Wait { select, until, lives, reply } => _ = reply.send(self.wait(&select, until, &lives)),
+            Call::Signal { select, signal, actor, key, reply } => {
+                _ = reply.send(self.signal_slots(&select, signal, &actor, key));
+            }
             Call::Daemon { reply } => _ = reply.send(Ok(self.status())),
             Call::Logs { select, stream, follow, reply } => {
                 let sources = self.sources(&select, stream);
@@ -59,6 +66,24 @@ impl Brain {
             Call::Errand { errand, actor, key, reply } => self.errand(errand, actor, key, reply),
             Call::Events { reply } => _ = reply.send(Ok(self.journal.follow())),
         }
+    }
+
+    /// Begins to look at what is to come. A life that was looked at before is still the one that is meant.
+    fn wait(&mut self, select: &str, until: Until, lives: &[(String, InstanceId)]) -> Result<Followed, Problem> {
+        let slots = self.selected(select)?.into_iter().map(|slot| {
+            let before = lives.iter().find(|(name, _)| *name == slot.to_string()).map(|(_, life)| *life);
+            let life = before.or_else(|| self.engine.slot(&slot)?.instance);
+            (slot, Watch::of(until, life))
+        });
+        let slots = slots.collect();
+        let world = Here {
+            engine: &self.engine,
+            scribe: &self.scribe,
+            store: &self.store,
+            home: &self.me.home,
+            last_ended: &self.last_ended,
+        };
+        Ok(self.tracker.watch(slots, &world, now()))
     }
 
     pub(super) fn selected(&self, select: &str) -> Result<Vec<SlotRef>, Problem> {

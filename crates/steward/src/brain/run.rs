@@ -83,6 +83,8 @@ pub(crate) struct Brain {
     pub(super) last_ended: BTreeMap<SlotRef, InstanceId>,
     pub(super) errands: Errands,
     pub(super) hush: Hush,
+    /// Signals that users have sent.
+    pub(super) sent: super::signals::Sent,
     pub(super) grew: broadcast::Sender<Arc<str>>,
     pub(super) keeper_version: Option<String>,
     /// Descriptors that the keeper held when it was asked.

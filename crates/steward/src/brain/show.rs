@@ -2,18 +2,15 @@
 
 use super::Brain;
 use crate::fill::{combined, log_files};
+use crate::mask::masked;
 use crate::select::{includes, resolve};
 use crate::time::{now, wall_of};
-use api::{AppDetail, DaemonStatus, ExitView, Problem, ProcessRef, SlotDetail, SlotRow};
-use engine::SlotView;
-use model::{LogSpec, SlotRef, Tick, Wall};
-use serde_json::Value;
+use api::{AppDetail, DaemonStatus, DependencyView, ExitView, Problem, ProcessRef, RunView, SlotDetail, SlotRow};
+use engine::{HealthView, SlotView};
+use model::{Dependency, LogSpec, SlotRef, Tick, Wall};
 use std::path::Path;
 use sys::clock::wall_ms;
 use wire::ServiceState;
-
-/// What stands for a value that is not shown.
-const MASK: &str = "•••";
 
 impl Brain {
     pub(super) fn rows(&mut self, select: Option<&str>) -> Result<Vec<SlotRow>, Problem> {
@@ -35,16 +32,39 @@ impl Brain {
         let spec = masked(serde_json::to_value(&stored.definition.spec).unwrap_or_default());
         let (now, wall) = (now(), Wall(wall_ms()));
         let samples = &mut self.samples;
-        let detail = |view: SlotView<'_>| SlotDetail {
-            row: row(&view, samples, now),
-            next_restart_at: view.next_at.map(|at| wall_of(at, now, wall)),
-            why: view.why,
-            last_lines: Vec::new(),
-            log_files: files_shown(log, &view.slot, &self.me.home),
+        let detail = |view: SlotView<'_>| {
+            let run = |run: &model::Run| RunView {
+                instance: run.instance.to_string(),
+                at: wall_of(run.at, now, wall),
+                took_ms: u64::try_from(run.took.as_millis()).unwrap_or(u64::MAX),
+                exit: ExitView::from(&run.end),
+            };
+            SlotDetail {
+                row: row(&view, samples, now),
+                next_restart_at: view.next_at.map(|at| wall_of(at, now, wall)),
+                main_pid: view.main_pid.filter(|main| view.pid != Some(*main)),
+                said: view.said.map(str::to_owned),
+                bad_answer: view.bad_answer.map(str::to_owned),
+                late_answers: view.late_answers,
+                fault: view.fault.map(ToString::to_string),
+                runs: view.runs.iter().map(run).collect(),
+                why: view.why,
+                last_lines: Vec::new(),
+                log_files: files_shown(log, &view.slot, &self.me.home),
+            }
         };
         let slots: Vec<SlotDetail> = self.engine.slots().into_iter().filter(|view| view.slot.app == name).map(detail).collect();
         let next_restart_at = slots.iter().filter_map(|slot| slot.next_restart_at).min();
-        Ok(AppDetail { app: name.to_string(), spec, slots, next_restart_at, last_events: Vec::new() })
+        let depends_on = stored.definition.spec.depends_on.iter().map(|need| self.dependency(need)).collect();
+        // Of the schedule's next time the engine knows nothing.
+        let next_run_at = None;
+        Ok(AppDetail { app: name.to_string(), spec, slots, next_restart_at, next_run_at, depends_on, last_events: Vec::new() })
+    }
+
+    fn dependency(&self, need: &Dependency) -> DependencyView {
+        let why = self.engine.unmet(need);
+        let (app, condition) = (need.app.to_string(), need.condition.word().to_owned());
+        DependencyView { app, condition, required: need.required, holds: why.is_none(), why }
     }
 
     pub(super) fn status(&self) -> DaemonStatus {
@@ -85,7 +105,7 @@ fn row(view: &SlotView<'_>, samples: &mut crate::usage::Samples, now: Tick) -> S
         cpu_percent: used.map(|used| used.cpu_percent),
         memory_bytes: used.map(|used| used.memory_bytes),
         port: None,
-        health: None,
+        health: view.health.map(|health| health_word(health).to_owned()),
         exit: view.exit.map(ExitView::from),
     }
 }
@@ -103,11 +123,13 @@ fn absolute(home: &str, file: &str) -> String {
     Path::new(home).join(file).to_string_lossy().into_owned()
 }
 
-fn masked(mut spec: Value) -> Value {
-    if let Some(Value::Object(env)) = spec.get_mut("env") {
-        env.values_mut().for_each(|value| *value = Value::String(MASK.to_owned()));
+/// The word for a health in JSON and tables.
+fn health_word(health: HealthView) -> &'static str {
+    match health {
+        HealthView::Starting => "starting",
+        HealthView::Healthy => "healthy",
+        HealthView::Unhealthy => "unhealthy",
     }
-    spec
 }
 
 /// How long a process with this start time (in ticks of 10 ms since boot) has been running.

@@ -75,6 +75,7 @@ impl Brain {
             last_ended: BTreeMap::new(),
             errands: Errands::new(epoch),
             hush: Hush::default(),
+            sent: super::signals::Sent::default(),
             grew: broadcast::channel(GROWN).0,
             keeper_version: None,
             refusal: None,

@@ -18,8 +18,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use sys::clock::wall_ms;
 
-/// More slots than this are a mistake.
-const INSTANCES: u32 = 1000;
 /// Lines of a failed life's log that are shown.
 const TAIL_LINES: usize = 20;
 
@@ -175,7 +173,8 @@ impl Brain {
         let mut next_id = self.store.state().next_slot_id;
         let defined = self.defined(definition, true, &mut next_id);
         let next = self.engine.next_instance();
-        let goals = slots_of(&defined).map(|slot| (slot, Goal::Run { floor: next, patient: false })).collect();
+        let ready = must_be_ready(&defined.definition.spec);
+        let goals = slots_of(&defined).map(|slot| (slot, Goal::Run { floor: next, patient: false, ready })).collect();
         let asks = vec![ask_define(&defined)];
         Ok(Plan {
             kind: OperationKind::Start,
@@ -198,7 +197,7 @@ impl Brain {
         for definition in definitions {
             let name = definition.spec.name.clone();
             let autostart = definition.spec.autostart;
-            let instances = definition.spec.instances;
+            let (instances, ready) = (definition.spec.instances, must_be_ready(&definition.spec));
             let known = self.store.state().app(&name);
             let same = known.is_some_and(|known| same_spec(&known.definition.spec, &definition.spec));
             let runs = known.is_some_and(|known| known.running);
@@ -221,7 +220,7 @@ impl Brain {
                 goals.extend((0..instances).map(|index| {
                     let slot = SlotRef::new(&name, index);
                     let floor = if renewed { next } else { floor_of_start(self.engine.slot(&slot).as_ref(), next) };
-                    (slot, Goal::Run { floor, patient: true })
+                    (slot, Goal::Run { floor, patient: true, ready })
                 }));
             }
         }
@@ -258,16 +257,23 @@ impl Brain {
     fn plan_targets(&self, verb: Verb, targets: Vec<StoredTarget>) -> Plan {
         let next = self.engine.next_instance();
         let slots = self.engine.slots().into_iter().filter(|view| crate::select::includes(&targets, &view.slot));
-        let goal = |view: &SlotView<'_>| match verb {
-            Verb::Start => Goal::Run { floor: floor_of_start(Some(view), next), patient: false },
-            Verb::Restart => Goal::Run { floor: next, patient: false },
-            Verb::Stop => Goal::Stop,
-            Verb::Delete => Goal::Gone,
+        let goal = |view: &SlotView<'_>| {
+            let run = |floor| Some(Goal::Run { floor, patient: false, ready: must_be_ready(view.spec) });
+            match verb {
+                Verb::Start => run(floor_of_start(Some(view), next)),
+                Verb::Restart => run(next),
+                // What was given up, or waits for its next try, is tried at once.
+                Verb::Reset if view.wished && matches!(view.status, Status::Errored | Status::Backoff) => run(next),
+                Verb::Reset => None,
+                Verb::Stop => Some(Goal::Stop),
+                Verb::Delete => Some(Goal::Gone),
+            }
         };
-        let goals = slots.map(|view| (view.slot.clone(), goal(&view))).collect();
+        let goals = slots.filter_map(|view| Some((view.slot.clone(), goal(&view)?))).collect();
         let asks = match verb {
             Verb::Start => targets.iter().map(|target| Ask::Start(target.into())).collect(),
             Verb::Restart => targets.iter().map(|target| Ask::Restart(target.into())).collect(),
+            Verb::Reset => targets.iter().map(|target| Ask::Reset(target.into())).collect(),
             Verb::Stop => vec![Ask::Stop(targets.iter().map(Target::from).collect())],
             Verb::Delete => vec![Ask::Delete(targets.iter().map(|target| target.app.clone()).collect())],
         };
@@ -275,6 +281,7 @@ impl Brain {
             Verb::Start => (OperationKind::Start, Act::Wish { targets, run: true }),
             Verb::Restart => (OperationKind::Restart, Act::Wish { targets, run: true }),
             Verb::Stop => (OperationKind::Stop, Act::Wish { targets, run: false }),
+            Verb::Reset => (OperationKind::Reset, Act::Reset { targets }),
             Verb::Delete => (OperationKind::Delete, Act::Delete { apps: targets.into_iter().map(|target| target.app).collect() }),
         };
         Plan { kind, act, asks, goals, apply: None }
@@ -299,52 +306,6 @@ impl Brain {
         }
         Defined { definition: Arc::new(definition), generation, run, slot_ids, slot_wishes: BTreeMap::new() }
     }
-
-    /// No name twice, none that is being deleted, none that is also the name of a slot.
-    fn check_names(&self, definitions: &[Definition]) -> Result<(), Problem> {
-        let invalid = |detail: String| Problem::new(422, "invalid_request", detail);
-        let mut sizes: BTreeMap<&str, u32> = BTreeMap::new();
-        for app in self.store.state().apps.iter().filter(|app| !app.deleting) {
-            sizes.insert(app.name().as_str(), app.definition.spec.instances);
-        }
-        for (at, definition) in definitions.iter().enumerate() {
-            let spec = &definition.spec;
-            let name = &spec.name;
-            if definitions[..at].iter().any(|earlier| earlier.spec.name == *name) {
-                return Err(invalid(format!("`{name}` is defined twice")));
-            }
-            if spec.instances > INSTANCES {
-                return Err(invalid(format!("`{name}`: {} instances are more than {INSTANCES}", spec.instances)));
-            }
-            if self.store.state().app(name).is_some_and(|app| app.deleting) {
-                return Err(
-                    Problem::new(409, "name_taken", format!("`{name}` is being deleted")).hint("try again when it is gone")
-                );
-            }
-            sizes.insert(name.as_str(), spec.instances);
-        }
-        // Only the new names are looked at: what is there already was accepted.
-        for definition in definitions {
-            let name = definition.spec.name.as_str();
-            if let Some((app, _)) = slot_name(name, &sizes) {
-                return Err(invalid(format!("`{name}` is the name of a slot of `{app}`")).hint("choose another name"));
-            }
-            let own = |other: &&&str| slot_name(other, &BTreeMap::from([(name, definition.spec.instances)])).is_some();
-            if let Some(other) = sizes.keys().filter(|other| **other != name).find(own) {
-                return Err(
-                    invalid(format!("a slot of `{name}` would have the name of the app `{other}`")).hint("choose another name")
-                );
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The app and number of which this is the name of a slot.
-fn slot_name<'a>(name: &str, sizes: &BTreeMap<&'a str, u32>) -> Option<(&'a str, u32)> {
-    let (app, digits) = name.rsplit_once('-')?;
-    let index: u32 = digits.parse().ok().filter(|index: &u32| index.to_string() == digits)?;
-    sizes.get_key_value(app).filter(|(_, size)| index < **size).map(|(app, _)| (*app, index))
 }
 
 /// Equal in everything but where the values came from.
@@ -352,6 +313,11 @@ fn same_spec(one: &AppSpec, other: &AppSpec) -> bool {
     let mut one = one.clone();
     one.origins = other.origins.clone();
     one == *other
+}
+
+/// Whether it is in order only once it was ready. Without a readiness of its own that is when it has run for `min_uptime`.
+fn must_be_ready(spec: &AppSpec) -> bool {
+    spec.has_readiness() || !spec.min_uptime.is_zero()
 }
 
 fn slots_of(defined: &Defined) -> impl Iterator<Item = SlotRef> {

@@ -8,7 +8,7 @@ use crate::call::{Call, Door, Errand, Followed, Logs, Verb, Wish};
 use crate::journal::{Wanted, here};
 use crate::logfile::last_lines;
 use crate::preflight;
-use api::{ApplyRequest, StartRequest, VersionInfo};
+use api::{ApplyRequest, SignalRequest, StartRequest, Until, VersionInfo};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::rejection::QueryRejection;
@@ -16,7 +16,7 @@ use axum::extract::{Extension, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
-use model::{Definition, Stream};
+use model::{Definition, InstanceId, Stream};
 use serde::Deserialize;
 use std::sync::Arc;
 use tokio::task::spawn_blocking;
@@ -51,6 +51,9 @@ struct Asked {
     app: Option<String>,
     lines: Option<usize>,
     stream: Option<Stream>,
+    #[serde(rename = "for")]
+    until: Until,
+    lives: Option<String>,
 }
 
 type Asking = Result<Query<Asked>, QueryRejection>;
@@ -64,6 +67,9 @@ pub(crate) fn router(house: House) -> Router {
         .route("/apps/{app}/stop", post(stop))
         .route("/apps/{app}/restart", post(restart))
         .route("/apps/{app}/stdin", post(send))
+        .route("/apps/{app}/reset", post(reset))
+        .route("/apps/{app}/signal", post(signal))
+        .route("/apps/{app}/wait", get(wait))
         .route("/apps/{app}/logs", get(logs).post(logs_from).delete(clear))
         .route("/logs/reopen", post(reopen))
         .route("/apply", post(apply))
@@ -162,6 +168,10 @@ async fn restart(parts: Write) -> Answer {
     verb(Verb::Restart, parts).await
 }
 
+async fn reset(parts: Write) -> Answer {
+    verb(Verb::Reset, parts).await
+}
+
 async fn delete(parts: Write) -> Answer {
     verb(Verb::Delete, parts).await
 }
@@ -237,15 +247,50 @@ fn followed_or_now(followed: Followed, follow: bool) -> axum::response::Response
     json(StatusCode::ACCEPTED, &*now)
 }
 
+async fn signal(
+    State(house): State<House>,
+    Extension(client): Extension<Client>,
+    Path(select): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer {
+    let SignalRequest { signal } = read(&headers, body, BODY).await?;
+    let key = key(&headers)?;
+    let actor = format!("uid {}", client.0.uid);
+    let done = house.door.ask(|reply| Call::Signal { select, signal, actor, key, reply }).await?;
+    Ok(json(StatusCode::OK, &done))
+}
+
+async fn wait(State(house): State<House>, Path(select): Path<String>, query: Asking) -> Answer {
+    let Asked { until, lives, follow, .. } = asked(query)?;
+    let lives = lives_in(lives.as_deref().unwrap_or_default())?;
+    let followed = house.door.ask(|reply| Call::Wait { select, until, lives, reply }).await?;
+    Ok(shown(followed, follow))
+}
+
+/// Lives by their slots: `web-0:i9,db-0:i4`.
+fn lives_in(text: &str) -> Result<Vec<(String, InstanceId)>, Refused> {
+    let wrong = || invalid(400, "`lives` is written SLOT:LIFE,SLOT:LIFE, for example web-0:i9");
+    let one = |word: &str| {
+        let (slot, life) = word.split_once(':').ok_or_else(wrong)?;
+        Ok((slot.to_owned(), life.parse().map_err(|_| wrong())?))
+    };
+    text.split(',').filter(|word| !word.is_empty()).map(one).collect()
+}
+
 async fn operation(State(house): State<House>, Path(id): Path<String>, query: Asking) -> Answer {
     let follow = asked(query)?.follow;
     let id = id.parse().map_err(|_| invalid(400, "an operation has a number"))?;
     let followed = house.door.ask(|reply| Call::Operation { id, reply }).await?;
+    Ok(shown(followed, follow))
+}
+
+fn shown(followed: Followed, follow: bool) -> axum::response::Response {
     if follow {
-        return Ok(streams::operation(followed));
+        return streams::operation(followed);
     }
     let now = followed.borrow().clone();
-    Ok(json(StatusCode::OK, &*now))
+    json(StatusCode::OK, &*now)
 }
 
 async fn events(State(house): State<House>, query: Asking) -> Answer {

@@ -47,6 +47,14 @@ fn house() -> (House, tokio::task::JoinHandle<Vec<String>>) {
                     heard.push(format!("{errand:?} by {actor} key {key:?}"));
                     _ = reply.send(Ok(api::LogsDone { what: "clear".to_owned(), files: Vec::new() }));
                 }
+                Call::Signal { select, signal, actor, key, reply } => {
+                    heard.push(format!("{signal} to {select} by {actor} key {key:?}"));
+                    _ = reply.send(Ok(api::SignalDone { signal, sent: Vec::new() }));
+                }
+                Call::Wait { select, until, lives, reply } => {
+                    heard.push(format!("wait {select} {until:?} {lives:?}"));
+                    _ = reply.send(Ok(watch::channel(operation(OperationState::Done)).1));
+                }
                 other => panic!("{other:?} was not expected"),
             }
         }
@@ -92,6 +100,29 @@ async fn routes_reach_the_brain() {
 }
 
 #[tokio::test]
+async fn signals_and_waits_reach_the_brain() {
+    let (house, brain) = house();
+    let json = Some("application/json");
+    let (status, text) = ask(&house, Method::POST, "/api/v1/apps/web/signal", json, r#"{"signal":"hup"}"#).await;
+    assert!(status == 200 && text == r#"{"signal":"SIGHUP","sent":[]}"#, "{text}");
+    assert_eq!(ask(&house, Method::GET, "/api/v1/apps/web/wait", None, "").await.0, 200);
+    let (status, text) =
+        ask(&house, Method::GET, "/api/v1/apps/all/wait?for=exit&lives=web-0:i9,db-0:i4&follow=true", None, "").await;
+    assert!(status == 202 && text.contains("\"done\""), "{text}");
+    assert_eq!(ask(&house, Method::POST, "/api/v1/apps/web/reset", None, "").await.0, 202);
+    drop(house);
+    assert_eq!(
+        brain.await.expect("brain"),
+        [
+            "SIGHUP to web by uid 42 key Some(\"k\")",
+            "wait web Ready []",
+            "wait all Exit [(\"web-0\", InstanceId(9)), (\"db-0\", InstanceId(4))]",
+            "Reset web by uid 42 key Some(\"k\")",
+        ]
+    );
+}
+
+#[tokio::test]
 async fn what_is_no_request_is_refused_at_the_door() {
     let (house, brain) = house();
     let json = Some("application/json");
@@ -102,6 +133,11 @@ async fn what_is_no_request_is_refused_at_the_door() {
         (Method::PUT, "/api/v1/apps", None, "", 405),
         (Method::GET, "/api/v1/apps?follow=perhaps", None, "", 400),
         (Method::GET, "/api/v1/operations/x", None, "", 400),
+        (Method::GET, "/api/v1/apps/web/wait?for=godot", None, "", 400),
+        (Method::GET, "/api/v1/apps/web/wait?lives=web-0", None, "", 400),
+        (Method::GET, "/api/v1/apps/web/wait?lives=web-0:x", None, "", 400),
+        (Method::POST, "/api/v1/apps/web/signal", json, r#"{"signal":"NOPE"}"#, 400),
+        (Method::POST, "/api/v1/apps/web/signal", json, "{}", 400),
         (Method::POST, "/api/v1/apps", Some("text/plain"), "{}", 415),
         (Method::POST, "/api/v1/apps", None, "{}", 415),
         (Method::POST, "/api/v1/apps", json, "{", 400),

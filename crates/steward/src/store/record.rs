@@ -68,6 +68,11 @@ pub(crate) enum Act {
         /// Whether to run.
         run: bool,
     },
+    /// These are given up no longer, if they were; what is wished stays as it is.
+    Reset {
+        /// Whom.
+        targets: Vec<StoredTarget>,
+    },
     /// These apps are to go.
     Delete {
         /// Which.
@@ -142,6 +147,9 @@ pub(crate) enum Goal {
         floor: InstanceId,
         /// Only giving up is a failure.
         patient: bool,
+        /// To have run is not enough: it must have been ready. Operations of older stewards do not say.
+        #[serde(default)]
+        ready: bool,
     },
     /// It has no life.
     Stop,

@@ -94,6 +94,7 @@ impl State {
                 start.iter().for_each(|target| self.wish(target, true));
             }
             Act::Wish { targets, run } => targets.iter().for_each(|target| self.wish(target, *run)),
+            Act::Reset { targets } => targets.iter().for_each(|target| self.forgive(target)),
             Act::Delete { apps } => {
                 for name in apps {
                     if let Some(app) = self.app_mut(name) {
@@ -136,8 +137,7 @@ impl State {
     }
 
     fn wish(&mut self, target: &StoredTarget, run: bool) {
-        let meant = |index: u32| target.slots.as_ref().is_none_or(|some| some.contains(&index));
-        self.errored.retain(|slot, _| slot.app != target.app || !meant(slot.index));
+        self.forgive(target);
         let Some(app) = self.app_mut(&target.app) else { return };
         match &target.slots {
             None => {
@@ -146,6 +146,11 @@ impl State {
             }
             Some(some) => app.slot_wishes.extend(some.iter().map(|index| (*index, run))),
         }
+    }
+
+    fn forgive(&mut self, target: &StoredTarget) {
+        let meant = |index: u32| target.slots.as_ref().is_none_or(|some| some.contains(&index));
+        self.errored.retain(|slot, _| slot.app != target.app || !meant(slot.index));
     }
 
     /// Ends what was under way when the last steward ended: a deleted app whose lives are found again is stopped all the same.

@@ -74,6 +74,19 @@ fn what_was_wished_is_read_back() {
 }
 
 #[test]
+fn a_reset_forgets_that_it_was_given_up_and_wishes_nothing() {
+    let folder = tempfile::tempdir().expect("tempdir");
+    let before = sample(folder.path());
+    let mut store = open(folder.path());
+    let targets = vec![StoredTarget { app: name("c"), slots: None }, StoredTarget { app: name("d"), slots: Some(vec![0]) }];
+    save(&mut store, Act::Reset { targets });
+    drop(store);
+    let store = open(folder.path());
+    assert!(store.state().errored.is_empty());
+    assert_eq!(store.state().apps, before.apps);
+}
+
+#[test]
 fn a_wish_clears_what_was_given_up_and_a_deleted_app_is_gone_after_a_restart() {
     let folder = tempfile::tempdir().expect("tempdir");
     sample(folder.path());
@@ -212,7 +225,7 @@ fn compaction_keeps_everything_and_may_be_cut_short() {
 fn recent_operations_survive_a_snapshot() {
     let folder = tempfile::tempdir().expect("tempdir");
     let mut store = open(folder.path());
-    let goal = Goal::Run { floor: InstanceId(5), patient: true };
+    let goal = Goal::Run { floor: InstanceId(5), patient: true, ready: true };
     let slots = vec![(SlotRef::new(&name("a"), 0), goal)];
     let track = Track { kind: api::OperationKind::Apply, slots, apply: None };
     let op = store.save(define("a", 0, true), "uid 7", Some("k1"), Some(track.clone()), 7).expect("saved");

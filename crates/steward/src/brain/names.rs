@@ -1,0 +1,57 @@
+//! Which names new apps may have.
+
+use super::Brain;
+use api::Problem;
+use model::Definition;
+use std::collections::BTreeMap;
+
+/// More slots than this are a mistake.
+const INSTANCES: u32 = 1000;
+
+impl Brain {
+    /// No name twice, none that is being deleted, none that is also the name of a slot.
+    pub(super) fn check_names(&self, definitions: &[Definition]) -> Result<(), Problem> {
+        let invalid = |detail: String| Problem::new(422, "invalid_request", detail);
+        let mut sizes: BTreeMap<&str, u32> = BTreeMap::new();
+        for app in self.store.state().apps.iter().filter(|app| !app.deleting) {
+            sizes.insert(app.name().as_str(), app.definition.spec.instances);
+        }
+        for (at, definition) in definitions.iter().enumerate() {
+            let spec = &definition.spec;
+            let name = &spec.name;
+            if definitions[..at].iter().any(|earlier| earlier.spec.name == *name) {
+                return Err(invalid(format!("`{name}` is defined twice")));
+            }
+            if spec.instances > INSTANCES {
+                return Err(invalid(format!("`{name}`: {} instances are more than {INSTANCES}", spec.instances)));
+            }
+            if self.store.state().app(name).is_some_and(|app| app.deleting) {
+                return Err(
+                    Problem::new(409, "name_taken", format!("`{name}` is being deleted")).hint("try again when it is gone")
+                );
+            }
+            sizes.insert(name.as_str(), spec.instances);
+        }
+        // Only the new names are looked at: what is there already was accepted.
+        for definition in definitions {
+            let name = definition.spec.name.as_str();
+            if let Some((app, _)) = slot_name(name, &sizes) {
+                return Err(invalid(format!("`{name}` is the name of a slot of `{app}`")).hint("choose another name"));
+            }
+            let own = |other: &&&str| slot_name(other, &BTreeMap::from([(name, definition.spec.instances)])).is_some();
+            if let Some(other) = sizes.keys().filter(|other| **other != name).find(own) {
+                return Err(
+                    invalid(format!("a slot of `{name}` would have the name of the app `{other}`")).hint("choose another name")
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The app and number of which this is the name of a slot.
+fn slot_name<'a>(name: &str, sizes: &BTreeMap<&'a str, u32>) -> Option<(&'a str, u32)> {
+    let (app, digits) = name.rsplit_once('-')?;
+    let index: u32 = digits.parse().ok().filter(|index: &u32| index.to_string() == digits)?;
+    sizes.get_key_value(app).filter(|(_, size)| index < **size).map(|(app, _)| (*app, index))
+}
