@@ -10,26 +10,27 @@ const SPEAKER: &str = r#"
 import os, socket, sys
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 to = os.environ["NOTIFY_SOCKET"]
+s.connect(to)
 print("speaks to", to, "watchdog", os.environ.get("WATCHDOG_USEC"), flush=True)
 for line in sys.stdin:
     words = line.rstrip("\n").encode().decode("unicode_escape").encode("latin1")
     if words == b"HOSTILE":
         null = os.open("/dev/null", os.O_RDONLY)
-        s.sendto(b"", to)
-        s.sendto(b"\0" * 4096, to)
-        s.sendto(bytes(range(256)) * 8, to)
-        s.sendto(b"x" * 100000, to)
+        s.send(b"")
+        s.send(b"\0" * 4096)
+        s.send(bytes(range(256)) * 8)
+        s.send(b"x" * 100000)
         try:
-            s.sendto(b"x" * 1000000, to)
+            s.send(b"x" * 1000000)
         except OSError as error:
             print("too long:", error.errno, flush=True)
         for _ in range(20):
-            socket.send_fds(s, [b"X=1"], [null] * 250, 0, to)
-            socket.send_fds(s, [b"FDSTORE=1"], [null] * 250, 0, to)
+            socket.send_fds(s, [b"X=1"], [null] * 250)
+            socket.send_fds(s, [b"FDSTORE=1"], [null] * 250)
         for n in range(5000):
-            s.sendto(b"STATUS=%d\nWATCHDOG=1" % n, to)
+            s.send(b"STATUS=%d\nWATCHDOG=1" % n)
     else:
-        s.sendto(words, to)
+        s.send(words)
 "#;
 
 /// A command that goes on beside the test.
@@ -182,7 +183,7 @@ fn whoever_says_it_may_be_gone_when_it_is_heard() {
     let house = House::new();
     let app = App::new("web", ["sh", "-c", "systemd-notify --ready --status=done; exec sleep 1000"]);
     house.up(&app_file(&[app.with("ready = { notify = true }")]));
-    assert_eq!(house.slot("web-0").status.word(), "ready");
+    house.until_status("web-0", "ready", SOON);
     until_said(&house, "web", "done");
 }
 
@@ -195,8 +196,7 @@ fn redis_says_that_it_is_ready() {
     let socket = house.file("redis.sock").display().to_string();
     let args = ["redis-server", "--supervised", "systemd", "--port", "0", "--save", "", "--unixsocket", &socket];
     house.up(&app_file(&[App::new("redis", args).with("ready = { notify = true }")]));
-    let row = house.slot("redis-0");
-    assert_eq!(row.status.word(), "ready");
+    house.until_status("redis-0", "ready", SOON);
     // It answers at the very moment at which it is called ready.
     let mut line = std::os::unix::net::UnixStream::connect(&socket).expect("it listens");
     line.write_all(b"PING\r\n").expect("asked");
@@ -210,6 +210,7 @@ const KEEPER_OF_SOCKETS: &str = r#"
 import os, socket, sys
 to = os.environ["NOTIFY_SOCKET"]
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.connect(to)
 if "LISTEN_FDS" in os.environ:
     fds = int(os.environ["LISTEN_FDS"])
     ours = os.environ["LISTEN_PID"] == str(os.getpid())
@@ -218,8 +219,8 @@ if "LISTEN_FDS" in os.environ:
 else:
     listener = socket.create_server(("127.0.0.1", 0))
     print("made", listener.getsockname()[1], flush=True)
-socket.send_fds(s, [b"FDSTORE=1\nFDNAME=web socket"], [listener.fileno()], 0, to)
-s.sendto(b"READY=1", to)
+socket.send_fds(s, [b"FDSTORE=1\nFDNAME=web socket"], [listener.fileno()])
+s.send(b"READY=1")
 sys.stdin.read()
 "#;
 
@@ -229,6 +230,7 @@ fn a_stored_socket_goes_to_the_next_life() {
     let script = house.write("keeper.py", KEEPER_OF_SOCKETS);
     let app = App::new("web", ["python3", script.to_str().expect("plain")]);
     house.up(&app_file(&[app.with("ready = { notify = true }").with("stdin = \"pipe\"")]));
+    house.until_status("web-0", "ready", SOON);
     let log = house.until_logged("web-0", "out", "made ", SOON);
     let port = log.trim().rsplit(' ').next().expect("a port").to_owned();
     let inherited = |times: usize| {
@@ -250,6 +252,7 @@ fn a_stored_socket_goes_to_the_next_life() {
     house.abide(["stop", "web"]).ok();
     assert_eq!(std::fs::read_dir(house.home().join("run/fds")).expect("there").count(), 0);
     house.abide(["start", "web"]).ok();
+    house.until_status("web-0", "ready", SOON);
     let log = String::from_utf8_lossy(&house.log_bytes("web-0", "out")).into_owned();
     assert_eq!(log.matches("made ").count(), 2, "{log}");
 }
@@ -264,7 +267,7 @@ fn lines_for_the_standard_input() {
         App::new("none", ["sleep", "1000"]),
     ];
     house.up(&app_file(&apps));
-    house.abide(["send", "cat", "to both", "-n"]).ok().says(&["16"]);
+    house.abide(["send", "cat", "to both", "-n"]).ok().says(&["11 bytes", "cat-0, cat-1"]);
     for slot in ["cat-0", "cat-1"] {
         house.until_logged(slot, "out", "to both\n-n\n", SOON);
     }
@@ -299,14 +302,17 @@ fn attached_and_left_again() {
     // It follows from some moment on: said until it is seen.
     let said = std::thread::spawn(move || {
         let mut line = String::new();
-        output.read_line(&mut line).map(|_| line)
+        // Kept open: who is attached leaves when nobody reads.
+        output.read_line(&mut line).map(|_| (line, output))
     });
     wait_until(SOON, "what was typed is seen", || {
         input.write_all(b"hello there\n").expect("typed");
         said.is_finished().then_some(())
     });
-    assert!(said.join().expect("reader").expect("read").contains("hello there"));
+    let (line, output) = said.join().expect("reader").expect("read");
+    assert!(line.contains("hello there"), "{line}");
     drop(input);
     attached.ends_well();
+    drop(output);
     assert!(cat.alive());
 }
