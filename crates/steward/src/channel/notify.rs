@@ -69,19 +69,17 @@ struct Heard {
     remove: Option<String>,
 }
 
-/// Messages that did not count.
+/// Messages that did not count, by the reason.
 #[derive(Default)]
-struct Ignored {
-    malformed: u64,
-    foreign: u64,
-}
+struct Ignored(BTreeMap<&'static str, u64>);
 
 impl Ignored {
     /// Said at the first, the tenth, the hundredth …: a flood says little.
-    fn count(count: &mut u64, instance: InstanceId, why: &str) {
+    fn count(&mut self, instance: InstanceId, why: &'static str, detail: &str) {
+        let count = self.0.entry(why).or_default();
         *count += 1;
         if 10_u64.pow(count.ilog10()) == *count {
-            say!("{instance}: ignored {count} of the messages to its NOTIFY_SOCKET so far: {why}");
+            say!("{instance}: ignored {count} of the messages to its NOTIFY_SOCKET so far: {why}{detail}");
         }
     }
 }
@@ -97,8 +95,7 @@ pub(crate) async fn hear(socket: OwnedFd, ear: Ear) {
         let Ok(batch) = next_batch(&socket, &ear, &mut ignored).await else { return };
         let (accepted, foreign) = judge(batch, &ear.life, &mut trusted).await;
         for pid in foreign {
-            let why = format!("process {pid} does not belong to it");
-            Ignored::count(&mut ignored.foreign, ear.instance, &why);
+            ignored.count(ear.instance, "from a process that does not belong to it", &format!(" ({pid})"));
         }
         let mut words = Vec::new();
         for heard in accepted {
@@ -127,7 +124,7 @@ async fn next_batch(socket: &UnixDatagram, ear: &Ear, ignored: &mut Ignored) -> 
             match socket.try_io(Interest::READABLE, || receive(socket, &mut bytes)) {
                 Ok(datagram) => match sift(&bytes, datagram) {
                     Ok(heard) => batch.push(heard),
-                    Err(why) => Ignored::count(&mut ignored.malformed, ear.instance, why),
+                    Err(why) => ignored.count(ear.instance, why, ""),
                 },
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) => {
