@@ -59,6 +59,7 @@ pub struct Request {
     method: &'static str,
     target: String,
     body: Option<Vec<u8>>,
+    kind: &'static str,
     idempotency_key: Option<String>,
 }
 
@@ -80,7 +81,7 @@ pub struct Lines<S, T> {
 impl Request {
     /// Reads something.
     pub fn get(target: impl Into<String>) -> Request {
-        Request { method: "GET", target: target.into(), body: None, idempotency_key: None }
+        Request { method: "GET", target: target.into(), body: None, kind: "application/json", idempotency_key: None }
     }
 
     /// Changes something, without a body.
@@ -102,6 +103,14 @@ impl Request {
         Ok(self)
     }
 
+    /// Adds a body of bytes that are nothing but bytes.
+    #[must_use]
+    pub fn bytes(mut self, bytes: Vec<u8>) -> Request {
+        self.body = Some(bytes);
+        self.kind = "application/octet-stream";
+        self
+    }
+
     /// Makes it safe to send twice: the steward carries out one request for one key.
     #[must_use]
     pub fn idempotency_key(mut self, key: impl Into<String>) -> Request {
@@ -120,7 +129,7 @@ impl Request {
         }
         let body = self.body.as_deref().unwrap_or_default();
         if self.body.is_some() {
-            head.push_str("Content-Type: application/json\r\n");
+            let _ = write!(head, "Content-Type: {}\r\n", self.kind);
         }
         if self.method != "GET" {
             let _ = write!(head, "Content-Length: {}\r\n", body.len());

@@ -2,6 +2,7 @@
 
 pub mod client;
 mod event;
+mod input;
 mod log;
 mod logs;
 mod operation;
@@ -10,6 +11,7 @@ mod slot;
 mod when;
 
 pub use event::{DaemonStatus, EventLine, ProcessRef, VersionInfo};
+pub use input::Sent;
 pub use log::{LogItem, LogLine, LogRead, LogReader, LogRemark};
 pub use logs::{LogFileRef, LogsDone};
 pub use operation::{

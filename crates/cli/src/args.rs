@@ -127,6 +127,18 @@ pub enum Command {
                             \"yesterday 9:30\", 2026-11-21, \"2026-11-21 14:00\" (all in your time zone) or 2026-11-21T13:00:00Z."
     )]
     Logs(Logs),
+    /// Send lines to the standard input of an app that has stdin = "pipe"
+    ///
+    /// Each LINE is one line, to which a line feed is added; - sends standard input as it is. Nothing waits: an app that does not read its
+    /// input is told of.
+    #[command(after_help = "Examples:\n  abide send game save-all\n  abide send game \"say five minutes left\" save-all\n  \
+                            abide send importer - < names.txt")]
+    Send(Send),
+    /// Follow what an app says, and send it what is typed here, line by line
+    ///
+    /// The app needs stdin = "pipe". Ctrl-D or Ctrl-C leaves it; it runs on.
+    #[command(after_help = "Example:\n  abide attach game")]
+    Attach(Attach),
     /// Show what happened: who did what, every end and why
     #[command(after_help = "Examples:\n  abide events -f\n  abide events web -n 20\n  abide events --since 412 --json")]
     Events(Events),
@@ -234,6 +246,25 @@ pub struct Logs {
     /// Have every log file opened anew, instead of showing them: for a logrotate of your own
     #[arg(long, conflicts_with_all = ["selectors", "follow", "lines", "since", "until", "grep", "timestamps", "out", "err", "raw"])]
     pub reopen: bool,
+}
+
+/// `send`.
+#[derive(Debug, Args)]
+pub struct Send {
+    /// Which app or slot
+    #[arg(value_name = "SELECTOR")]
+    pub app: String,
+    /// What, line by line; - for standard input
+    #[arg(required = true, value_name = "LINE", allow_hyphen_values = true)]
+    pub lines: Vec<String>,
+}
+
+/// `attach`.
+#[derive(Debug, Args)]
+pub struct Attach {
+    /// Which app or slot
+    #[arg(value_name = "SELECTOR")]
+    pub app: String,
 }
 
 /// `events`.

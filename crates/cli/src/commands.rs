@@ -6,6 +6,7 @@ mod daemon;
 mod keeper;
 mod list;
 mod logs;
+mod send;
 mod signal;
 mod start;
 mod stream;
@@ -39,6 +40,8 @@ pub fn run(cli: Cli, screen: &Screen) -> Result<(), Failure> {
         Command::List => list::list(&house(Stopped::Leave)?, screen),
         Command::Status(args) => list::status(&house(Stopped::Leave)?, screen, &args.app),
         Command::Logs(args) => logs::logs(&house(Stopped::Leave)?, screen, &args),
+        Command::Send(args) => send::send(&house(Stopped::Leave)?, screen, &args),
+        Command::Attach(args) => send::attach(&cli.global, screen, &args),
         Command::Events(args) => stream::events(&house(Stopped::Leave)?, screen, &args),
         Command::Daemon(args) => daemon::daemon(home()?, screen, &args),
         Command::Keeper(args) => Err(keeper::keeper(&cli.global, &args)),

@@ -73,7 +73,7 @@ impl Failure {
 /// The exit code for a refusal of the steward.
 fn exit_of(problem: &Problem) -> Exit {
     match problem.code.as_str() {
-        "unknown_app" | "name_taken" | "not_startable" | "not_running" | "read_only" => Exit::No,
+        "unknown_app" | "name_taken" | "not_startable" | "not_running" | "no_input" | "read_only" => Exit::No,
         "invalid_request" => Exit::Usage,
         "forbidden" => Exit::Refused,
         "starting_up" | "stopping" => Exit::Unreachable,

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 use sys::stream::make_fifo;
-use wire::{Birth, Handles, Request};
+use wire::{Birth, Channels, Handles, Request};
 
 /// What a shell that knows nothing better searches.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -41,6 +41,13 @@ pub(crate) fn filled_with(definition: &Definition, argv: &[String], slot: &SlotR
     Filled { argv: argv.iter().map(|arg| fill(arg, &names)).collect(), env }
 }
 
+/// What was made for one life, and the variables that tell it.
+#[derive(Debug, Default)]
+pub(crate) struct Own {
+    pub(crate) channels: Channels,
+    pub(crate) env: BTreeMap<String, String>,
+}
+
 /// The lines that bear a life.
 ///
 /// # Errors
@@ -49,6 +56,7 @@ pub(crate) fn lines(
     bear: &Bear,
     owner: Option<&Owner>,
     mut more: Vec<Request>,
+    own: Own,
     home: &str,
     boot: &str,
 ) -> Result<Vec<Request>, wire::TooLong> {
@@ -61,6 +69,7 @@ pub(crate) fn lines(
         owner.dress(&mut env, &spec.env);
     }
     more.extend(crate::identity::lines(&service, &spec.identity, owner));
+    env.extend(own.env);
     wire::birth(&Birth {
         tags: tags(life, boot),
         argv,
@@ -70,6 +79,7 @@ pub(crate) fn lines(
         more,
         no_new_privs: owner.is_some_and(Owner::is_bound),
         kept: life.log.kept(),
+        channels: own.channels,
         service,
     })
 }
@@ -91,10 +101,12 @@ pub(crate) fn slot_in(tags: &[String]) -> Option<SlotRef> {
     Some(SlotRef { app: value("app")?.parse().ok()?, index: value("slot")?.parse().ok()? })
 }
 
-/// Makes the FIFOs of the streams that are kept, 0600, and its user's own where that is another: else the child could not open its
-/// `/dev/stdout` again. What an earlier try has left is replaced.
-pub(crate) fn make_fifos(handles: &Handles, kept: [bool; 2], owner: Option<&Owner>) -> io::Result<()> {
-    for (path, _) in handles.fifos.iter().zip(kept).filter(|(_, kept)| *kept) {
+/// Makes the FIFOs of the streams that are kept, and of the channels, 0600, and its user's own where that is another: else the child could
+/// not open its `/dev/stdout` again. What an earlier try has left is replaced.
+pub(crate) fn make_fifos(handles: &Handles, kept: [bool; 2], channels: &Channels, owner: Option<&Owner>) -> io::Result<()> {
+    let streams = handles.fifos.iter().zip(kept);
+    let more = [(&handles.stdin_path, channels.stdin), (&handles.ready_path, channels.ready.is_some())];
+    for (path, _) in streams.chain(more).filter(|(_, wanted)| *wanted) {
         let make = || make_fifo(Path::new(path));
         match make() {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
@@ -116,7 +128,7 @@ pub(crate) fn make_fifos(handles: &Handles, kept: [bool; 2], owner: Option<&Owne
 
 /// Removes FIFOs and lock file of a life that is over. What is not there is gone already.
 pub(crate) fn remove_files(handles: &Handles) {
-    for path in handles.fifos.iter().chain([&handles.lock_path]) {
+    for path in handles.fifos.iter().chain([&handles.lock_path, &handles.stdin_path, &handles.ready_path]) {
         let _ = std::fs::remove_file(path);
     }
 }
@@ -162,9 +174,11 @@ mod tests {
         let at = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
         let mut handles = wire::handles("i1");
         handles.fifos = [at("out"), at("err")];
-        handles.lock_path = at("lock");
-        make_fifos(&handles, [true; 2], None).expect("first");
-        make_fifos(&handles, [true, false], None).expect("again");
+        (handles.lock_path, handles.stdin_path, handles.ready_path) = (at("lock"), at("in"), at("ready"));
+        let channels = Channels { stdin: true, ready: Some(3), ..Channels::default() };
+        make_fifos(&handles, [true; 2], &channels, None).expect("first");
+        assert_eq!(std::fs::read_dir(folder.path()).expect("there").count(), 4);
+        make_fifos(&handles, [true, false], &Channels::default(), None).expect("again");
         remove_files(&handles);
         assert_eq!(std::fs::read_dir(folder.path()).expect("there").count(), 0);
     }

@@ -2,7 +2,8 @@
 
 use crate::store::Writers;
 use api::{
-    AppDetail, ApplyRequest, DaemonStatus, EventLine, LogsDone, Operation, Problem, SignalDone, SlotRow, StartRequest, Until,
+    AppDetail, ApplyRequest, DaemonStatus, EventLine, LogsDone, Operation, Problem, Sent, SignalDone, SlotRow, StartRequest,
+    Until,
 };
 use logs::Source;
 use model::{InstanceId, Signal, Stream};
@@ -115,6 +116,15 @@ pub(crate) enum Call {
         key: Option<String>,
         /// The answer, once it is done.
         reply: Reply<LogsDone>,
+    },
+    /// Bytes for the standard input of what a selector means.
+    Send {
+        /// The selector.
+        select: String,
+        /// The bytes.
+        bytes: Vec<u8>,
+        /// Who got them.
+        reply: Reply<Sent>,
     },
     /// The event journal from now on.
     Events {

@@ -20,16 +20,21 @@ pub(crate) const IO: &str = "run/io";
 /// Life locks.
 pub(crate) const LIVES: &str = "run/lives";
 
+/// Sockets of sd_notify.
+pub(crate) const NOTIFY: &str = "run/notify";
+/// Names of descriptors that lives have stored.
+pub(crate) const FDS: &str = "run/fds";
+
 /// Makes the folders that are missing, 0700 each.
 pub(crate) fn make_folders() -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true).mode(0o700);
-    [IO, LIVES, STORE, EVENTS, "logs"].into_iter().try_for_each(|folder| builder.create(folder))
+    [IO, LIVES, NOTIFY, FDS, STORE, EVENTS, "logs"].into_iter().try_for_each(|folder| builder.create(folder))
 }
 
 /// Removes FIFOs and locks that lives and commands of another boot have left: nothing of them can be alive.
 pub(crate) fn clear_stale_lives() -> io::Result<()> {
-    for folder in [IO, LIVES] {
+    for folder in [IO, LIVES, NOTIFY] {
         for entry in fs::read_dir(folder)? {
             let entry = entry?;
             if entry.file_name().to_string_lossy().starts_with(['i', 'x']) {

@@ -1,9 +1,11 @@
 //! The line to the keeper: requests out, numbered events in.
 
 use crate::log::say;
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream as StdStream;
+use sys::handle::{receive, send_with};
 use tokio::io::Interest;
 use tokio::net::UnixStream;
 use wire::{Event, Request};
@@ -20,6 +22,10 @@ pub(crate) struct KeeperLink {
     input: Vec<u8>,
     output: Vec<u8>,
     sent: usize,
+    /// Descriptors that go with the byte at a place of the output, in order.
+    gifts: VecDeque<(usize, OwnedFd)>,
+    /// Descriptors that came, in order.
+    came: VecDeque<OwnedFd>,
     /// Nobody reads any more; what is left to read ends the link.
     deaf: bool,
 }
@@ -31,7 +37,15 @@ impl KeeperLink {
     /// It is no socket.
     pub(crate) fn new(descriptor: OwnedFd) -> io::Result<KeeperLink> {
         let socket = UnixStream::from_std(StdStream::from(descriptor))?;
-        Ok(KeeperLink { socket, input: Vec::new(), output: Vec::new(), sent: 0, deaf: false })
+        Ok(KeeperLink {
+            socket,
+            input: Vec::new(),
+            output: Vec::new(),
+            sent: 0,
+            gifts: VecDeque::new(),
+            came: VecDeque::new(),
+            deaf: false,
+        })
     }
 
     /// Appends a request; [`KeeperLink::flush`] sends it.
@@ -39,6 +53,19 @@ impl KeeperLink {
         if !self.deaf {
             request.write_to(&mut self.output);
         }
+    }
+
+    /// Appends a request with which a descriptor goes.
+    pub(crate) fn say_with(&mut self, request: &Request, gift: OwnedFd) {
+        if !self.deaf {
+            self.gifts.push_back((self.output.len(), gift));
+            request.write_to(&mut self.output);
+        }
+    }
+
+    /// The oldest descriptor that came and was not taken yet. It comes before the event that speaks of it.
+    pub(crate) fn came(&mut self) -> Option<OwnedFd> {
+        self.came.pop_front()
     }
 
     /// Waits until there is something to read, or room to write what is left.
@@ -51,7 +78,7 @@ impl KeeperLink {
     /// Sends what there is room for. A keeper that is gone is noticed by reading.
     pub(crate) fn flush(&mut self) {
         while self.sent < self.output.len() {
-            match self.socket.try_write(&self.output[self.sent..]) {
+            match self.send() {
                 Ok(count) => self.sent += count,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
@@ -64,16 +91,35 @@ impl KeeperLink {
         }
         self.output.clear();
         self.output.shrink_to(KEPT_OUTPUT);
+        self.gifts.clear();
         self.sent = 0;
+    }
+
+    /// Sends once: up to the next descriptor, or from one up to the next.
+    fn send(&mut self) -> io::Result<usize> {
+        let next = |gifts: &VecDeque<(usize, OwnedFd)>, at: usize| gifts.get(at).map_or(self.output.len(), |(place, _)| *place);
+        match self.gifts.front() {
+            Some((place, gift)) if *place == self.sent => {
+                let bytes = &self.output[self.sent..next(&self.gifts, 1)];
+                let count = self.socket.try_io(Interest::WRITABLE, || send_with(&self.socket, bytes, gift.as_fd()))?;
+                self.gifts.pop_front();
+                Ok(count)
+            }
+            _ => self.socket.try_write(&self.output[self.sent..next(&self.gifts, 0)]),
+        }
     }
 
     /// Reads what is there. `false`: the keeper is gone.
     pub(crate) fn read(&mut self, heard: &mut Vec<Event>) -> bool {
         let mut buffer = [0; 8192];
         loop {
-            match self.socket.try_read(&mut buffer) {
+            let mut came = [None, None];
+            match self.socket.try_io(Interest::READABLE, || receive(&self.socket, &mut buffer, &mut came)) {
                 Ok(0) => return false,
-                Ok(count) => self.take(&buffer[..count], heard),
+                Ok(count) => {
+                    self.came.extend(came.into_iter().flatten());
+                    self.take(&buffer[..count], heard);
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return true,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => {
@@ -128,6 +174,38 @@ mod tests {
         drop(far);
         link.ready().await.expect("ready");
         assert!(!link.read(&mut heard));
+    }
+
+    #[tokio::test]
+    async fn descriptors_go_and_come_with_their_lines() {
+        let (mut link, far) = pair();
+        let (one, other) = StdStream::pair().expect("pair");
+        link.say(&Request::new("echo").field("before"));
+        link.say_with(&Request::new("fd.take").field("a"), one.try_clone().expect("copy").into());
+        link.say_with(&Request::new("fd.take").field("b"), other.try_clone().expect("copy").into());
+        link.say(&Request::new("echo").field("behind"));
+        while !link.output.is_empty() {
+            link.ready().await.expect("ready");
+            link.flush();
+        }
+        let (mut text, mut taken, mut bytes) = (Vec::new(), Vec::new(), [0; 4096]);
+        while !text.ends_with(b"behind\n") {
+            let mut places = [None, None];
+            let count = receive(&far, &mut bytes, &mut places).expect("there");
+            text.extend_from_slice(&bytes[..count]);
+            taken.extend(places.into_iter().flatten());
+        }
+        assert_eq!(text, b"echo\tbefore\nfd.take\ta\nfd.take\tb\necho\tbehind\n");
+        let things: Vec<_> = taken.iter().map(|fd| sys::datagram::same_thing(fd)).collect();
+        assert_eq!(things, [sys::datagram::same_thing(&one), sys::datagram::same_thing(&other)]);
+        send_with(&far, b"#1\tfd.give\ta\n", one.as_fd()).expect("sent");
+        let mut heard = Vec::new();
+        link.ready().await.expect("ready");
+        assert!(link.read(&mut heard));
+        assert_eq!(heard, [Event::Other(vec!["fd.give".into(), "a".into()])]);
+        let came = link.came().expect("with it");
+        assert_eq!(sys::datagram::same_thing(&came), sys::datagram::same_thing(&one));
+        assert!(link.came().is_none());
     }
 
     #[tokio::test]

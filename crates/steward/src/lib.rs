@@ -10,6 +10,7 @@
 mod birth;
 mod brain;
 mod call;
+mod channel;
 mod clock;
 mod entry;
 mod fill;

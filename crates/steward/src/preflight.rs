@@ -1,11 +1,12 @@
 //! Whether an app can start at all, asked before its wish is accepted. What the system refuses later still comes back as a failed birth.
 
 use crate::birth::{filled, filled_with};
+use crate::channel::is_too_long;
 use crate::fill::{combined, log_files};
 use crate::identity::{self, Names};
 use crate::limits::refusal;
 use api::Problem;
-use model::{Definition, Identity, SlotRef};
+use model::{Definition, Identity, Readiness, SlotRef};
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
 use std::fs;
@@ -41,6 +42,11 @@ fn fault(definition: &Definition, home: &str) -> Option<String> {
     }
     if access(cwd, Access::EXEC_OK).is_err() {
         return Some(format!("{name}: cwd {} must not be entered (EACCES)", cwd.display()));
+    }
+    if spec.channel() == Some(&Readiness::Notify) && is_too_long(home) {
+        return Some(format!(
+            "{name}: `ready = {{ notify = true }}` needs a socket in the home, and {home} is too long for its path (107 bytes with /run/notify/NAME): choose a shorter home"
+        ));
     }
     let made = filled(definition, &SlotRef::new(name, 0), home);
     let Some(program) = made.argv.first().filter(|program| !program.is_empty()) else {

@@ -16,14 +16,16 @@ mod tree;
 pub mod acceptor;
 /// Users and groups of this machine, by name and by number.
 pub mod account;
-/// Control groups: a kernel-held box around a life.
-pub mod cgroup;
 /// An alarm on the wall clock.
 pub mod alarm;
+/// Control groups: a kernel-held box around a life.
+pub mod cgroup;
 /// Clocks and the identity of this boot.
 pub mod clock;
 /// Becoming a daemon, and starting the keeper.
 pub mod daemon;
+/// Datagram sockets at a path, whose messages carry who sent them and descriptors.
+pub mod datagram;
 /// Errors of the system by name.
 pub mod errno;
 /// Descriptors: open, pipe, socket, close-on-exec.

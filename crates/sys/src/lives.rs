@@ -5,10 +5,12 @@
 //! when it descends from one that belongs. It counts only if its start time was read twice the same, around the reading of the evidence.
 //! Zombies are dead. The census reads /proc once for any number of lives.
 
+mod belongs;
 mod census;
 mod measure;
 mod stat;
 
+pub use belongs::{Belongs, belongs, started};
 pub use census::members;
 pub use measure::{Measured, TreeUse, measure};
 pub use stat::identity;

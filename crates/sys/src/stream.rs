@@ -74,6 +74,25 @@ pub fn open_fifo(path: &Path) -> Result<Option<(OwnedFd, u64)>, Word> {
     Ok(Some((fd, capacity as u64)))
 }
 
+/// Opens a FIFO, non-blocking, for reading and writing, so that it has no end; or for writing alone, which somebody must read (`ENXIO`).
+///
+/// # Errors
+/// `ELOOP` for a symbolic link, `EINVAL` for what is no FIFO, or what the system says.
+pub fn hold_fifo(path: &Path, read: bool) -> io::Result<OwnedFd> {
+    let way = if read { OFlags::RDWR } else { OFlags::WRONLY };
+    let flags = way | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NOCTTY;
+    let fd = retry_on_intr(|| open(path, flags, Mode::empty()))?;
+    if FileType::from_raw_mode(fstat(&fd)?.st_mode) != FileType::Fifo {
+        return Err(Errno::INVAL.into());
+    }
+    Ok(fd)
+}
+
+/// How many bytes stand in a pipe and nobody has read.
+pub fn waiting(fifo: impl AsFd) -> u64 {
+    rustix::io::ioctl_fionread(fifo).unwrap_or(0)
+}
+
 /// Moves up to `len` bytes from a FIFO to a place in a file, inside the kernel: at no moment are they anywhere else. `EINVAL` = the file
 /// knows no splice (see [`Scratch::copy`]).
 ///

@@ -27,5 +27,5 @@ pub use fields::{FieldError, fields, is_escaped, take_apart};
 pub use line::Line;
 pub use name::Name;
 pub use request::Request;
-pub use script::{Birth, Handles, TooLong, adopt, birth, handles, release};
+pub use script::{Birth, Channels, Handles, TooLong, adopt, birth, handles, release};
 pub use signals::{signal_name, signal_number};

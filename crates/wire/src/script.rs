@@ -23,6 +23,21 @@ pub struct Birth {
     pub no_new_privs: bool,
     /// Which streams are kept, standard output first; the others are `/dev/null`.
     pub kept: [bool; 2],
+    /// What it has besides.
+    pub channels: Channels,
+}
+
+/// What a life gets besides its output streams.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Channels {
+    /// Whether its standard input is a FIFO; else it is `/dev/null`.
+    pub stdin: bool,
+    /// What it gets from 3 on (sd_listen_fds(3)): the names under which the keeper holds it.
+    pub given: Vec<String>,
+    /// The number of the descriptor on which it says that it is ready, a FIFO.
+    pub ready: Option<u32>,
+    /// The number of its end of Node's channel.
+    pub ipc: Option<u32>,
 }
 
 /// Names and paths of what the keeper holds for a life.
@@ -38,6 +53,24 @@ pub struct Handles {
     pub fifos: [String; 2],
     /// Path of the lock file.
     pub lock_path: String,
+    /// What becomes the child's 0, where it is a FIFO.
+    pub stdin: String,
+    /// Path of that FIFO.
+    pub stdin_path: String,
+    /// The reading end of the descriptor on which it says that it is ready; it keeps what was said while nobody listens.
+    pub ready: String,
+    /// The child's end of it.
+    pub ready_writer: String,
+    /// Path of that FIFO.
+    pub ready_path: String,
+    /// Our end of Node's channel.
+    pub ipc: String,
+    /// The child's.
+    pub ipc_child: String,
+    /// The socket that `NOTIFY_SOCKET` names.
+    pub notify: String,
+    /// Its path, where that is in the home.
+    pub notify_path: String,
 }
 
 /// What belongs to the life called `service`.
@@ -48,6 +81,15 @@ pub fn handles(service: &str) -> Handles {
         lock: format!("{service}.lock"),
         fifos: [format!("run/io/{service}.out"), format!("run/io/{service}.err")],
         lock_path: format!("run/lives/{service}.lock"),
+        stdin: format!("{service}.in.w"),
+        stdin_path: format!("run/io/{service}.in"),
+        ready: format!("{service}.ready"),
+        ready_writer: format!("{service}.ready.w"),
+        ready_path: format!("run/io/{service}.ready"),
+        ipc: format!("{service}.ipc"),
+        ipc_child: format!("{service}.ipc.w"),
+        notify: format!("{service}.notify"),
+        notify_path: format!("run/notify/{service}"),
     }
 }
 
@@ -82,18 +124,52 @@ pub fn birth(birth: &Birth) -> Result<Vec<Request>, TooLong> {
         lines.push(Request::new("fd.open").field(&held.readers[at]).field("read,nonblock").field(&held.fifos[at]));
     }
     lines.push(Request::new("fd.open").field(&held.lock).field("read,write,create,lock,handoff").field(&held.lock_path));
-    let end = |at: usize| if birth.kept[at] { held.writers[at].as_str() } else { "null" };
-    let fds = ["null", end(0), end(1), &format!("100={}", held.lock)];
-    lines.push(fds.into_iter().fold(Request::new("service.fds").field(name), Request::field));
+    lines.extend(channel_lines(&birth.channels, &held));
+    lines.push(places(birth, &held).iter().fold(Request::new("service.fds").field(name), Request::field));
     lines.extend(birth.more.iter().cloned());
-    if birth.no_new_privs {
-        lines.push(Request::new("service.opt").field(name).field("session").field("no_new_privs"));
+    // One line, since each replaces the flags of the one before.
+    let flags = [("listen_pid", !birth.channels.given.is_empty()), ("no_new_privs", birth.no_new_privs)];
+    if flags.iter().any(|(_, wanted)| *wanted) {
+        let wanted = flags.into_iter().filter(|(_, wanted)| *wanted).map(|(flag, _)| flag);
+        lines.push(wanted.fold(Request::new("service.opt").field(name).field("session"), Request::field));
     }
     lines.push(Request::new("service.start").field(name));
     match lines.iter().find(|l| l.len() > DIALECT2_LINE) {
         None => Ok(lines),
         Some(_) => Err(TooLong(format!("the command or one variable of {name} is longer than {DIALECT2_LINE} bytes"))),
     }
+}
+
+/// The lines that make what a life has besides its output streams. The FIFOs must exist.
+fn channel_lines(channels: &Channels, held: &Handles) -> Vec<Request> {
+    let mut lines = Vec::new();
+    let open = |handle: &str, flags: &str, path: &str| Request::new("fd.open").field(handle).field(flags).field(path);
+    // For both directions each: reading never finds an end because we are gone, and writing always finds a reader.
+    if channels.stdin {
+        lines.push(open(&held.stdin, "read,write,handoff", &held.stdin_path));
+    }
+    if channels.ready.is_some() {
+        lines.push(open(&held.ready_writer, "read,write,handoff", &held.ready_path));
+        lines.push(open(&held.ready, "read,nonblock", &held.ready_path));
+    }
+    if channels.ipc.is_some() {
+        lines.push(Request::new("fd.pipe").field(&held.ipc).field(&held.ipc_child).field("unix,stream"));
+    }
+    lines
+}
+
+/// Which descriptors the child gets, by number.
+fn places(birth: &Birth, held: &Handles) -> Vec<String> {
+    let Channels { stdin, given, ready, ipc } = &birth.channels;
+    let end = |at: usize| if birth.kept[at] { held.writers[at].clone() } else { "null".to_owned() };
+    let mut places = vec![if *stdin { held.stdin.clone() } else { "null".to_owned() }, end(0), end(1)];
+    places.extend(given.iter().cloned());
+    places.extend(ready.map(|number| format!("{number}={}", held.ready_writer)));
+    places.extend(ipc.map(|number| format!("{number}={}", held.ipc_child)));
+    let taken = |number: &u32| Some(*number) == *ready || Some(*number) == *ipc || given.len() + 3 > *number as usize;
+    let lock = (100..).find(|number| !taken(number)).unwrap_or(100);
+    places.push(format!("{lock}={}", held.lock));
+    places
 }
 
 /// The lines by which a keeper takes charge of a process that another keeper bore, and holds its streams again.
@@ -139,6 +215,7 @@ mod tests {
                     more,
                     no_new_privs: !kept[1],
                     kept,
+                    channels: Channels::default(),
                 })
                 .expect("fits"),
             )
@@ -158,5 +235,36 @@ mod tests {
             assert_eq!(text(&adopt("i1", &[], 1, 2, kept)).matches("fd.open").count(), count);
             assert_eq!(text(&release("i1", kept)).matches("fd.delete").count(), count);
         }
+    }
+
+    #[test]
+    fn each_channel_has_its_place() {
+        let birth_of = |channels| {
+            let (service, argv, cwd) = ("i1".to_owned(), vec!["x".to_owned()], "/".to_owned());
+            let birth = Birth {
+                service,
+                tags: Vec::new(),
+                argv,
+                env: Vec::new(),
+                cwd,
+                umask: 0o22,
+                more: Vec::new(),
+                no_new_privs: false,
+                kept: [true; 2],
+                channels,
+            };
+            text(&super::birth(&birth).expect("fits"))
+        };
+        let line = |text: &str, verb: &str| text.lines().find_map(|line| line.strip_prefix(verb).map(str::to_owned));
+        let all = birth_of(Channels { stdin: true, given: vec!["s1.0".into(), "s1.1".into()], ready: Some(100), ipc: Some(5) });
+        assert_eq!(
+            line(&all, "service.fds\ti1\t").as_deref(),
+            Some("i1.in.w\ti1.out.w\ti1.err.w\ts1.0\ts1.1\t100=i1.ready.w\t5=i1.ipc.w\t101=i1.lock")
+        );
+        assert_eq!(line(&all, "fd.pipe\t").as_deref(), Some("i1.ipc\ti1.ipc.w\tunix,stream"));
+        assert_eq!(line(&all, "service.opt\ti1\t").as_deref(), Some("session\tlisten_pid"));
+        assert_eq!(all.matches("handoff").count(), 5, "two streams, stdin, ready, lock: {all}");
+        let none = birth_of(Channels::default());
+        assert_eq!((line(&none, "service.opt"), line(&none, "fd.pipe")), (None, None));
     }
 }

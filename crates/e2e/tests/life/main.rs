@@ -5,6 +5,7 @@ mod clock;
 mod commands;
 mod hooks;
 mod limits;
+mod notify;
 mod order;
 mod probes;
 mod verbs;

@@ -217,6 +217,7 @@ fn a_birth_by_script() {
         more: Vec::new(),
         no_new_privs: false,
         kept: [true; 2],
+        channels: wire::Channels::default(),
     };
     let lines = birth(&wish).expect("fits");
     assert!(lines.len() > 11, "the environment takes several lines");

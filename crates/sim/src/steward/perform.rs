@@ -147,6 +147,7 @@ impl Steward {
             more: Vec::new(),
             no_new_privs: false,
             kept: bear.life.log.kept(),
+            channels: wire::Channels::default(),
         };
         let fifos = wire::handles(&name).fifos.into_iter().zip(bear.life.log.kept());
         let mut lines = wire::birth(&birth).unwrap_or_default();

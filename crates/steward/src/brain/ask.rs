@@ -70,6 +70,7 @@ impl Brain {
                 });
                 _ = reply.send(answer);
             }
+            Call::Send { select, bytes, reply } => _ = reply.send(self.send(&select, &bytes)),
             Call::Errand { errand, actor, key, reply } => self.errand(errand, actor, key, reply),
             Call::Events { reply } => _ = reply.send(Ok(self.journal.follow())),
         }

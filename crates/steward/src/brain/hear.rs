@@ -87,6 +87,7 @@ impl Brain {
         match state {
             ServiceState::Up { at, pid, ident } => {
                 self.bind(instance, true);
+                self.child_has_its_own(instance);
                 self.happenings.push_back(Event::Born { instance, pid: *pid, ident: *ident, at: Tick(*at) });
             }
             // A handle that could not be opened shows only here; the refusal before it says why.
@@ -118,6 +119,8 @@ impl Brain {
         let Some(first) = fields.first() else { return };
         if first == "redump" {
             self.end_redump();
+        } else if first == super::listen::DESK {
+            self.after_desk();
         } else if let Some(instance) = first.strip_prefix("bear-").and_then(|name| name.parse().ok()) {
             self.after_birth(instance);
         } else if let Some(number) = first.strip_prefix("run-").and_then(command_number) {

@@ -1,12 +1,308 @@
-//! What lives say about themselves.
+//! What lives say about themselves: their channels, from the birth to the end.
 
 use super::Brain;
-use model::{InstanceId, Readiness};
+use crate::birth::Own;
+use crate::channel::{self, Asked, Desk, Ear, Errand, Gift, Shelf, Wish, hear, hear_feed, hear_node};
+use crate::log::say;
+use engine::Bear;
+use model::{Definition, InstanceId, Readiness, SlotId};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use sys::stream::hold_fifo;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use wire::{Channels, Request};
+
+/// Wishes about stored descriptors that wait.
+const GIFTS: usize = 8;
+/// What the keeper says when it has done all that the desk asked.
+pub(super) const DESK: &str = "desk";
+
+/// Everything about channels.
+#[derive(Debug)]
+pub(crate) struct Voices {
+    /// Sockets of lives that are not listened to yet.
+    fresh: BTreeMap<InstanceId, OwnedFd>,
+    /// Who is listened to; without a task while the keeper is asked for our end.
+    ears: BTreeMap<InstanceId, Option<JoinHandle<()>>>,
+    /// What the keeper holds for channels.
+    held: BTreeSet<String>,
+    desk: Desk,
+    shelf: Shelf,
+    gifts: mpsc::Sender<Gift>,
+    given: mpsc::Receiver<Gift>,
+}
+
+impl Voices {
+    pub(super) fn new() -> Voices {
+        let (gifts, given) = mpsc::channel(GIFTS);
+        Voices {
+            fresh: BTreeMap::new(),
+            ears: BTreeMap::new(),
+            held: BTreeSet::new(),
+            desk: Desk::default(),
+            shelf: Shelf::default(),
+            gifts,
+            given,
+        }
+    }
+
+    /// The next wish about stored descriptors.
+    pub(super) async fn next(&mut self) -> Gift {
+        match self.given.recv().await {
+            Some(gift) => gift,
+            // Never: one sender is ours.
+            None => std::future::pending().await,
+        }
+    }
+}
 
 impl Brain {
+    /// Makes what a life gets besides its output streams.
+    pub(super) fn make_channels(&mut self, bear: &Bear) -> io::Result<Own> {
+        let instance = bear.life.instance;
+        let name = instance.to_string();
+        let spec = &bear.definition.spec;
+        let held = wire::handles(&name);
+        let mut own = Own { channels: Channels { stdin: spec.stdin, ..Channels::default() }, env: BTreeMap::new() };
+        let mut say = |key: &str, value: String| _ = own.env.insert(key.to_owned(), value);
+        match spec.channel() {
+            Some(Readiness::Notify) => {
+                let place = self.place_of(&bear.definition, &name).ok_or(io::ErrorKind::InvalidFilename)?;
+                let socket = channel::make(&place)?;
+                self.voices.desk.add(Errand::Take { handle: held.notify, fd: socket.try_clone()? });
+                self.voices.fresh.insert(instance, socket);
+                say("NOTIFY_SOCKET", place.shown);
+                if let Some(watchdog) = spec.watchdog {
+                    say("WATCHDOG_USEC", watchdog.as_micros().to_string());
+                }
+                let (handles, names): (Vec<_>, Vec<_>) = self.voices.shelf.of(bear.life.slot_id).into_iter().unzip();
+                if !handles.is_empty() {
+                    say("LISTEN_FDS", handles.len().to_string());
+                    say("LISTEN_FDNAMES", names.join(":"));
+                }
+                own.channels.given = handles;
+            }
+            Some(Readiness::Fd { number }) => {
+                let number = number.unwrap_or(3);
+                say("READY_FD", number.to_string());
+                own.channels.ready = Some(number);
+                self.voices.held.insert(held.ready);
+            }
+            Some(Readiness::NodeIpc) => {
+                say("NODE_CHANNEL_FD", "3".to_owned());
+                say("NODE_CHANNEL_SERIALIZATION_MODE", "json".to_owned());
+                own.channels.ipc = Some(3);
+                self.voices.held.extend([held.ipc, held.ipc_child]);
+            }
+            _ => {}
+        }
+        Ok(own)
+    }
+
+    fn place_of(&self, definition: &Definition, name: &str) -> Option<channel::Place> {
+        let user = definition.spec.identity.user.as_deref();
+        channel::place_of(&self.me.home, name, user.is_some_and(|user| !matches!(user, "root" | "0")))
+    }
+
+    /// The keeper has forked it: what is the child's alone is let go of, or its end would never be seen.
+    pub(super) fn child_has_its_own(&mut self, instance: InstanceId) {
+        let child = wire::handles(&instance.to_string()).ipc_child;
+        if self.voices.held.remove(&child) {
+            self.keeper.say(&Request::new("fd.delete").field(child));
+        }
+    }
+
+    /// Begins to listen. What was said before waits in the channel.
     pub(super) fn listen(&mut self, instance: InstanceId, ready: &Readiness) {
-        if let Readiness::Log { pattern } = ready {
-            self.listen_log(instance, pattern);
+        if self.voices.ears.contains_key(&instance) {
+            return;
+        }
+        let held = wire::handles(&instance.to_string());
+        let task = match ready {
+            Readiness::Notify => match self.voices.fresh.remove(&instance) {
+                Some(socket) => self.begin_to_hear(instance, socket),
+                None if self.voices.held.contains(&held.notify) => self.ask_for(held.notify),
+                None => self.bind_again(instance),
+            },
+            Readiness::Fd { .. } => match hold_fifo(Path::new(&held.ready_path), true) {
+                Ok(fifo) => Some(tokio::spawn(hear_feed(instance, fifo, self.tell.clone()))),
+                Err(error) => {
+                    say!("failed to listen at {}: {error}", held.ready_path);
+                    None
+                }
+            },
+            Readiness::NodeIpc if self.voices.held.contains(&held.ipc) => self.ask_for(held.ipc),
+            // A channel of Node goes with the keeper that held our end.
+            Readiness::Log { pattern } => return self.listen_log(instance, pattern),
+            Readiness::NodeIpc | Readiness::Probe(_) | Readiness::After(_) => return,
+        };
+        self.voices.ears.insert(instance, task);
+        self.serve_desk();
+    }
+
+    fn ask_for(&mut self, handle: String) -> Option<JoinHandle<()>> {
+        self.voices.desk.add(Errand::Give { handle });
+        None
+    }
+
+    fn begin_to_hear(&self, instance: InstanceId, socket: OwnedFd) -> Option<JoinHandle<()>> {
+        let life = self.traces(self.lives.remembered().lives.get(&instance)?);
+        let ear = Ear { instance, life, tell: self.tell.clone(), gifts: self.voices.gifts.clone() };
+        Some(tokio::spawn(hear(socket, ear)))
+    }
+
+    /// The socket went with its keeper: another at the same path. What was sent to the old one is lost.
+    fn bind_again(&mut self, instance: InstanceId) -> Option<JoinHandle<()>> {
+        let name = instance.to_string();
+        let slot = &self.lives.remembered().lives.get(&instance)?.slot;
+        let definition = self.store.state().app(&slot.app)?.definition.clone();
+        let place = self.place_of(&definition, &name)?;
+        let made = channel::make(&place).and_then(|socket| Ok((socket.try_clone()?, socket)));
+        match made {
+            Ok((copy, socket)) => {
+                self.voices.desk.add(Errand::Take { handle: wire::handles(&name).notify, fd: copy });
+                self.begin_to_hear(instance, socket)
+            }
+            Err(error) => {
+                say!("failed to make the socket {} anew: {error}", place.shown);
+                None
+            }
+        }
+    }
+
+    /// Hands the keeper the next descriptor, or asks for it.
+    pub(super) fn serve_desk(&mut self) {
+        let Some(errand) = self.voices.desk.next() else { return };
+        match errand {
+            Errand::Take { handle, fd } => self.keeper.say_with(&Request::new("fd.take").field(&handle), fd),
+            Errand::Give { handle } => self.keeper.say(&Request::new("fd.give").field(&handle)),
+        }
+        self.keeper.say(&Request::new("echo").field(DESK));
+    }
+
+    /// The keeper has answered the desk.
+    pub(super) fn after_desk(&mut self) {
+        let refusal = self.refusal.take();
+        let came = self.keeper.came();
+        match self.voices.desk.done() {
+            Some(Asked::Take(handle)) if handle.starts_with('s') => {
+                let wanted = self.voices.shelf.held(&handle, refusal.is_none());
+                if !wanted && refusal.is_none() {
+                    self.keeper.say(&Request::new("fd.delete").field(handle));
+                }
+            }
+            Some(Asked::Take(handle)) if refusal.is_none() => self.take_held(handle),
+            Some(Asked::Give(handle)) => self.take_given(&handle, came),
+            Some(Asked::Take(_)) | None => {}
+        }
+        self.serve_desk();
+    }
+
+    /// The keeper holds something for a life, unless that is over meanwhile.
+    fn take_held(&mut self, handle: String) {
+        let life = handle.split('.').next().and_then(|name| name.parse::<InstanceId>().ok());
+        if life.is_some_and(|life| self.lives.remembered().lives.contains_key(&life)) {
+            self.voices.held.insert(handle);
+        } else {
+            self.keeper.say(&Request::new("fd.delete").field(handle));
+        }
+    }
+
+    fn take_given(&mut self, handle: &str, came: Option<OwnedFd>) {
+        let Some((name, part)) = handle.split_once('.') else { return };
+        let Ok(instance) = name.parse::<InstanceId>() else { return };
+        if !self.voices.ears.contains_key(&instance) {
+            return;
+        }
+        let task = match (part, came) {
+            ("notify", Some(socket)) => self.begin_to_hear(instance, socket),
+            ("notify", None) => self.bind_again(instance),
+            (_, Some(channel)) => Some(tokio::spawn(hear_node(instance, channel, self.tell.clone()))),
+            (_, None) => None,
+        };
+        self.voices.ears.insert(instance, task);
+    }
+
+    /// A life has ended, and nothing of it is left.
+    pub(super) fn close_channels(&mut self, instance: InstanceId) {
+        let (name, voices) = (instance.to_string(), &mut self.voices);
+        let begin = format!("{name}.");
+        voices.fresh.remove(&instance);
+        if let Some(Some(task)) = voices.ears.remove(&instance) {
+            task.abort();
+        }
+        voices.desk.forget(&begin);
+        for handle in voices.held.extract_if(.., |handle| handle.starts_with(&begin)) {
+            self.keeper.say(&Request::new("fd.delete").field(handle));
+        }
+        channel::forget(&self.me.home, &name);
+        self.clear_shelf();
+    }
+
+    /// Lets go of what lives have left to slots that nobody wishes to run any more.
+    pub(super) fn clear_shelf(&mut self) {
+        let kept = self.voices.shelf.slots();
+        if kept.is_empty() {
+            return;
+        }
+        let wished: BTreeSet<SlotId> = self.engine.slots().into_iter().filter(|view| view.wished).map(|view| view.id).collect();
+        for slot in kept.into_iter().filter(|slot| !wished.contains(slot)) {
+            self.drop_stored(slot, None);
+        }
+    }
+
+    fn drop_stored(&mut self, slot: SlotId, name: Option<&str>) {
+        for handle in self.voices.shelf.remove(slot, name) {
+            self.keeper.say(&Request::new("fd.delete").field(handle));
+        }
+    }
+
+    /// A life wants descriptors to be kept for its successor, or not any more.
+    pub(super) fn take_gift(&mut self, gift: Gift) {
+        let Some(life) = self.lives.remembered().lives.get(&gift.instance) else { return };
+        let slot = life.slot_id;
+        match gift.wish {
+            Wish::Drop(name) => self.drop_stored(slot, Some(&name)),
+            Wish::Keep(name, fds) => {
+                for fd in fds {
+                    match self.voices.shelf.put(slot, &name, sys::datagram::same_thing(&fd)) {
+                        Ok(Some(handle)) => self.voices.desk.add(Errand::Take { handle, fd }),
+                        Ok(None) => {}
+                        Err(why) => say!("{}: a descriptor `{name}` is not stored: {why}", gift.instance),
+                    }
+                }
+                self.serve_desk();
+            }
+        }
+    }
+
+    /// After a start: what the keeper holds for channels is known again. What is read without being asked for is read at once, so that no
+    /// app waits for room.
+    pub(super) fn recall_channels(&mut self, held: BTreeSet<String>) {
+        self.voices.shelf.recall(&held);
+        let is_channel = |name: &&String| ["notify", "ready", "ipc"].iter().any(|part| name.ends_with(&format!(".{part}")));
+        let channels: Vec<String> = held.iter().filter(is_channel).cloned().collect();
+        self.voices.held.extend(channels.iter().cloned());
+        for handle in channels {
+            let Some((name, part)) = handle.split_once('.') else { continue };
+            let Ok(instance) = name.parse() else { continue };
+            match part {
+                "ready" => self.listen(instance, &Readiness::Fd { number: None }),
+                "ipc" => self.listen(instance, &Readiness::NodeIpc),
+                _ => {}
+            }
+        }
+    }
+
+    /// The keeper is another than the one that bore it: it holds what has a path.
+    pub(super) fn adopt_channels(&mut self, instance: InstanceId) {
+        let held = wire::handles(&instance.to_string());
+        if Path::new(&held.ready_path).exists() && self.voices.held.insert(held.ready.clone()) {
+            let open = Request::new("fd.open").field(&held.ready).field("read,nonblock").field(&held.ready_path);
+            self.keeper.say(&open);
         }
     }
 }

@@ -6,6 +6,7 @@ mod clock;
 mod errand;
 mod hear;
 mod hooks;
+mod input;
 mod keeping;
 mod listen;
 mod listen_log;

@@ -27,6 +27,9 @@ impl Brain {
                     (What::Deleted, ..) => self.last_ended.retain(|slot, _| slot.app != note.app),
                     _ => {}
                 }
+                if matches!(note.what, What::Stopped | What::Deleted) {
+                    self.clear_shelf();
+                }
                 let wall = wall_ms();
                 let line = self.journal.write(entry(&note, now(), wall), wall);
                 if let (What::Exited { .. }, Some(instance)) = (&note.what, note.instance) {
@@ -55,6 +58,7 @@ impl Brain {
                 wire::release(&name, self.kept(instance)).iter().for_each(|request| self.keeper.say(request));
                 birth::remove_files(&wire::handles(&name));
                 self.unbind(instance);
+                self.close_channels(instance);
             }
             Effect::Probe { instance, number, check, timeout } => self.probe(instance, number, *check, timeout),
             Effect::Listen { instance, ready } => self.listen(instance, &ready),
@@ -110,19 +114,27 @@ impl Brain {
         };
         let owner = owner.as_ref();
         let name = instance.to_string();
-        if let Err(error) = birth::make_fifos(&wire::handles(&name), bear.life.log.kept(), owner) {
-            say!("failed to make the streams of {name}: {error}");
-            return self.not_born(instance, sys::errno::name_of(&error), now());
-        }
+        let made = self.make_channels(bear).and_then(|own| {
+            birth::make_fifos(&wire::handles(&name), bear.life.log.kept(), &own.channels, owner)?;
+            Ok(own)
+        });
+        let own = match made {
+            Ok(own) => own,
+            Err(error) => {
+                say!("failed to make the streams of {name}: {error}");
+                return self.not_born(instance, sys::errno::name_of(&error), now());
+            }
+        };
         let more = match self.enclose(bear) {
             Ok(folder) => folder.map(|folder| Request::new("service.cgroup").field(&name).field(folder)).into_iter().collect(),
             Err(end) => return self.happenings.push_back(Event::Ended { instance, end, at: now() }),
         };
-        match birth::lines(bear, owner, more, &self.me.home, &self.me.boot) {
+        match birth::lines(bear, owner, more, own, &self.me.home, &self.me.boot) {
             Ok(lines) => {
                 self.open_streams(&bear.life);
                 lines.iter().for_each(|request| self.keeper.say(request));
                 self.keeper.say(&Request::new("echo").field(format!("bear-{name}")));
+                self.serve_desk();
             }
             Err(wire::TooLong(why)) => {
                 say!("{why}");
@@ -206,7 +218,7 @@ impl Brain {
         only_known_children(self.me.keeper_pid, &known) == Some(true)
     }
 
-    fn traces(&self, life: &LifeRecord) -> Traces {
+    pub(super) fn traces(&self, life: &LifeRecord) -> Traces {
         let instance = life.instance.to_string();
         let lock = PathBuf::from(wire::handles(&instance).lock_path);
         let home = PathBuf::from(&self.me.home);
@@ -218,6 +230,7 @@ impl Brain {
         let name = instance.to_string();
         let tags = self.lives.remembered().lives.get(&instance).map(|life| birth::tags(life, &self.me.boot)).unwrap_or_default();
         wire::adopt(&name, &tags, pid, ident, self.kept(instance)).iter().for_each(|request| self.keeper.say(request));
+        self.adopt_channels(instance);
         self.keeper.say(&Request::new("echo").field(format!("adopt-{name}")));
         self.adopting += 1;
     }

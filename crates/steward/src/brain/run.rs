@@ -7,6 +7,7 @@ use super::bounds::Bounds;
 use super::clock::Clock;
 use super::errand::Errands;
 use super::hooks::Outside;
+use super::listen::Voices;
 use super::listen_log::LogListeners;
 use super::probe::Probes;
 use super::run_command::Commands;
@@ -82,6 +83,8 @@ pub(crate) struct Brain {
     pub(super) commands: Commands,
     /// What is told to the outside.
     pub(super) outside: Outside,
+    /// The channels by which lives speak.
+    pub(super) voices: Voices,
     pub(super) effects: Vec<Effect>,
     /// What the clock begins.
     pub(super) clock: Clock,
@@ -204,6 +207,7 @@ impl Brain {
                 }
                 Some(event) = self.told.recv() => self.happenings.push_back(event),
                 Some(told) = self.outside.told() => self.take_told(told),
+                gift = self.voices.next() => self.take_gift(gift),
                 _ = self.scribe.ready(), if !self.scribe_gone => self.hear_scribe(),
                 found = counted => {
                     census = None;

@@ -163,6 +163,7 @@ impl Brain {
             more: identity::lines(name, &spec.identity, owner),
             no_new_privs: owner.is_some_and(Owner::is_bound),
             kept: [false; 2],
+            channels: wire::Channels::default(),
         }
     }
 

@@ -3,11 +3,12 @@
 use super::bounds::Bounds;
 use super::clock::Clock;
 use super::errand::Errands;
+use super::listen::Voices;
 use super::listen_log::LogListeners;
 use super::probe::Probes;
 use super::run::{Brain, Ending, Identity, RECONCILE};
-use super::watch::Watch;
 use super::run_command::command_number;
+use super::watch::Watch;
 use crate::birth::slot_in;
 use crate::home::{EVENTS, STOPPED, STORE, clear_stale_lives};
 use crate::hush::Hush;
@@ -75,6 +76,7 @@ impl Brain {
             told,
             commands: Default::default(),
             outside: Default::default(),
+            voices: Voices::new(),
             effects: Vec::new(),
             clock,
             watch: Watch::new(),
@@ -192,7 +194,8 @@ impl Brain {
             next_slot_id: state.next_slot_id,
         };
         let sealed: Vec<_> = known.sealed.iter().copied().collect();
-        let unwanted: Vec<String> = std::mem::take(&mut self.held).into_iter().filter(|name| is_left_over(name, known)).collect();
+        let (unwanted, held): (BTreeSet<String>, _) =
+            std::mem::take(&mut self.held).into_iter().partition(|name| is_left_over(name, known));
         unwanted.iter().for_each(|name| self.keeper.say(&Request::new("fd.delete").field(name)));
         for recent in &state.recent {
             self.tracker.begin(recent.op, recent.track.clone());
@@ -201,6 +204,7 @@ impl Brain {
             }
         }
         let facts = self.services.iter().filter_map(|(name, state)| fact(name, state, tags)).collect();
+        self.recall_channels(held);
         let data = json!({ "pid": std::process::id(), "keeper": self.me.keeper_pid, "apps": recalled.apps.len() });
         self.end_left_commands();
         self.journal.write(Entry { event: "manager.started", data, ..Entry::default() }, wall);

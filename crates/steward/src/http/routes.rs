@@ -10,7 +10,7 @@ use crate::logfile::last_lines;
 use crate::preflight;
 use api::{ApplyRequest, SignalRequest, StartRequest, Until, VersionInfo};
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, to_bytes};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Extension, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -25,6 +25,8 @@ use tokio::task::spawn_blocking;
 const BODY: usize = 1 << 20;
 /// Body of a whole file of apps.
 const APPLY_BODY: usize = 8 << 20;
+/// Bytes for a standard input.
+const INPUT: usize = 64 << 10;
 /// Events, unless asked for otherwise; and at most.
 const LINES: (usize, usize) = (100, 10_000);
 /// Lines and events in the detail of an app.
@@ -64,6 +66,7 @@ pub(crate) fn router(house: House) -> Router {
         .route("/apps/{app}/start", post(start))
         .route("/apps/{app}/stop", post(stop))
         .route("/apps/{app}/restart", post(restart))
+        .route("/apps/{app}/stdin", post(send))
         .route("/apps/{app}/reset", post(reset))
         .route("/apps/{app}/signal", post(signal))
         .route("/apps/{app}/wait", get(wait))
@@ -191,6 +194,14 @@ async fn shut_down(
 async fn upgrade(State(house): State<House>, Extension(client): Extension<Client>, headers: HeaderMap, query: Asking) -> Answer {
     let follow = asked(query)?.follow;
     wish(&house, client, &headers, follow, Wish::Upgrade).await
+}
+
+/// The body goes to the standard input of the app as it is.
+async fn send(State(house): State<House>, Path(select): Path<String>, body: Body) -> Answer {
+    let bytes =
+        to_bytes(body, INPUT).await.map_err(|_| invalid(413, format!("the body is broken off or larger than {INPUT} bytes")))?;
+    let sent = house.door.ask(|reply| Call::Send { select, bytes: bytes.to_vec(), reply }).await?;
+    Ok(json(StatusCode::OK, &sent))
 }
 
 async fn clear(parts: Write) -> Answer {
