@@ -78,6 +78,7 @@ mod tests {
             pid,
             ident: pid.map(|_| ident),
             begun: 0,
+            cell: None,
         };
         // Between fork and exec it still has our environment.
         let seen = (0..2000).map(|_| belongs(child.id(), &life("i7", None))).find(|seen| *seen == Belongs::Yes(ident));
