@@ -48,7 +48,14 @@ pub fn carry_out(
         request = request.json(body)?;
     }
     match waiting {
-        Waiting::Not => house.ask(&request),
+        Waiting::Not => {
+            let mut operation: Operation = house.ask(&request)?;
+            // That it is accepted is all that was asked; what has come of it already is for `abide list`.
+            if operation.state == OperationState::Failed {
+                operation.state = OperationState::Running;
+            }
+            Ok(operation)
+        }
         Waiting::For(timeout) => match follow(house, screen, |_| request.clone(), timeout)? {
             Followed::Over(operation) => Ok(operation),
             Followed::Late { last, waited } => Err(not_in_time(last.as_ref(), waited)),

@@ -134,10 +134,12 @@ impl Stage {
         }
     }
 
-    /// The newest life of `name` of which we have heard.
+    /// The newest life of `name` of which we have heard; events may overtake the dump, which tells of it then.
     #[track_caller]
-    fn heard_up(&self, name: &str) -> Proc {
-        let event = self.heard.iter().rfind(|e| is_state(e, name, "up")).unwrap_or_else(|| panic!("no {name}; {}", self.story()));
+    fn heard_up(&mut self, name: &str) -> Proc {
+        let is_up = |e: &Event| is_state(e, name, "up");
+        let heard = self.heard.iter().rfind(|e| is_up(e)).cloned();
+        let event = heard.unwrap_or_else(|| self.until(&format!("{name} is up"), is_up));
         event[4].parse().ok().and_then(Proc::find).expect("it lives")
     }
 
