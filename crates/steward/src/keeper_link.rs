@@ -196,7 +196,7 @@ mod tests {
             taken.extend(places.into_iter().flatten());
         }
         assert_eq!(text, b"echo\tbefore\nfd.take\ta\nfd.take\tb\necho\tbehind\n");
-        let things: Vec<_> = taken.iter().map(|fd| sys::datagram::same_thing(fd)).collect();
+        let things: Vec<_> = taken.iter().map(sys::datagram::same_thing).collect();
         assert_eq!(things, [sys::datagram::same_thing(&one), sys::datagram::same_thing(&other)]);
         send_with(&far, b"#1\tfd.give\ta\n", one.as_fd()).expect("sent");
         let mut heard = Vec::new();

@@ -119,7 +119,7 @@ mod tests {
         let text = line.repeat(1000);
         let stuck = write(&way, &text).expect_err("more than a pipe holds");
         assert_eq!(stuck.errno, Errno::AGAIN);
-        assert!(stuck.wrote > 4096 && stuck.wrote % 100 == 0 && stuck.waiting == stuck.wrote as u64, "{stuck:?}");
+        assert!(stuck.wrote > 4096 && stuck.wrote.is_multiple_of(100) && stuck.waiting == stuck.wrote as u64, "{stuck:?}");
         let problem = stuck.problem(&SlotRef::new(&"web".parse().expect("name"), 0), text.len(), &[]);
         assert!(problem.to_string().contains("does not read its standard input"), "{problem}");
         let mut got = vec![0; stuck.wrote];
