@@ -1,7 +1,7 @@
 //! Whose process has accepted a connection: asked of the kernel (`sock_diag(7)`), and looked for among the descriptors of process trees.
 //!
 //! Everything here is evidence of being, never of absence: what cannot be read, another network namespace, a kernel without `sock_diag` and
-//! a process that has left its tree all come to [`Acceptor::Unknown`].
+//! a process that has left its tree all come to `Acceptor::Unknown`.
 
 use crate::lives::{Member, identity};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};

@@ -1,7 +1,7 @@
 //! Control groups: a kernel-held box around a life (cgroups(7); `Documentation/admin-guide/cgroup-v2.rst` of Linux).
 //!
-//! A [`Place`] is a folder in one hierarchy below which boxes may be made: always below the group that we are in ourselves, so that whatever
-//! holds us holds the lives as well. A [`Cell`] is the box of one life. Of version 2 every controller is optional: a cell without any still
+//! A `Place` is a folder in one hierarchy below which boxes may be made: always below the group that we are in ourselves, so that whatever
+//! holds us holds the lives as well. A `Cell` is the box of one life. Of version 2 every controller is optional: a cell without any still
 //! says who belongs to it, how much processor time they have used, and ends them all at once. Where there is a choice, version 2 is taken;
 //! of version 1 only the hierarchy that counts processes, or one that merely groups them, since a process can be born into one folder only.
 

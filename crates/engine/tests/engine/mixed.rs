@@ -361,7 +361,7 @@ impl World {
                 if process.open.replace(number).is_some() {
                     self.fail("two questions to one life at a time");
                 }
-                if !self.lives.get(&instance).is_some_and(|life| life.stopping.is_none()) {
+                if self.lives.get(&instance).is_none_or(|life| life.stopping.is_some()) {
                     self.fail("a life that ends is asked");
                 }
                 self.answers.push_back(Event::Probed { instance, number, outcome: Outcome::Good });
