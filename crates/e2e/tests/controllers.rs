@@ -139,8 +139,7 @@ impl Stage {
     fn heard_up(&mut self, name: &str) -> Proc {
         let is_up = |e: &Event| is_state(e, name, "up");
         let heard = self.heard.iter().rfind(|e| is_up(e)).cloned();
-        let event = heard.unwrap_or_else(|| self.until(&format!("{name} is up"), is_up));
-        event[4].parse().ok().and_then(Proc::find).expect("it lives")
+        heard.unwrap_or_else(|| self.until("it is up", is_up))[4].parse().ok().and_then(Proc::find).expect("it lives")
     }
 
     fn signal(&self, signal: Signal) {
@@ -219,9 +218,8 @@ fn what_is_killed_comes_back(tongue: Tongue) {
 
 fn both_up(stage: &mut Stage) -> (Proc, Proc) {
     let web = stage.up("web");
-    // Either order is right; what has been heard already counts.
-    let heard = stage.heard.iter().rfind(|e| is_state(e, "api", "up")).and_then(|e| Proc::find(e[4].parse().ok()?));
-    let api = heard.unwrap_or_else(|| stage.up("api"));
+    // Either order is right.
+    let api = stage.heard_up("api");
     for (name, app) in [("web", web), ("api", api)] {
         stage.logged(&format!("{name} lives as {}", app.pid));
     }
