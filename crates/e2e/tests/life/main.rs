@@ -8,6 +8,7 @@ mod limits;
 mod notify;
 mod order;
 mod probes;
+mod real;
 mod verbs;
 mod watch;
 

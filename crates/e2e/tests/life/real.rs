@@ -1,0 +1,57 @@
+//! Programs that people run.
+
+use crate::SOON;
+use e2e::{App, House, app_file, wait_until};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+
+/// A port that nobody has just now.
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
+}
+
+/// What a server says; nothing if it does not.
+fn get(port: u16) -> String {
+    let mut said = String::new();
+    if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) {
+        let _ = stream.write_all(b"GET / HTTP/1.0\r\n\r\n").and_then(|()| stream.read_to_string(&mut said));
+    }
+    said.rsplit("\r\n\r\n").next().unwrap_or_default().to_owned()
+}
+
+fn nginx_conf(house: &House, port: u16, answer: &str) {
+    let temp = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(|of| format!("{of}_temp_path {};", house.file(of).display()));
+    let server = format!("server {{ listen 127.0.0.1:{port}; location / {{ return 200 {answer}; }} }}");
+    let main = format!("daemon off; worker_processes 2; pid {}; error_log stderr;", house.file("nginx.pid").display());
+    house.write("nginx.conf", format!("{main} events {{}} http {{ access_log off; {} {server} }}\n", temp.join(" ")));
+}
+
+/// A database that says when it is ready, a web server that waits for it and is asked; its configuration is read again under the same process, and at
+/// the end it goes first.
+#[test]
+fn nginx_behind_redis() {
+    let house = House::new();
+    let (port, socket) = (free_port(), house.file("redis.sock").display().to_string());
+    nginx_conf(&house, port, "one");
+    let redis = ["redis-server", "--supervised", "systemd", "--port", "0", "--save", "", "--unixsocket", &socket];
+    let redis = App::new("redis", redis).with("ready = { notify = true }");
+    let conf = house.file("nginx.conf").display().to_string();
+    let check = format!("healthcheck = {{ http = \"http://127.0.0.1:{port}/\", body = \"one|two\", interval = \"1s\" }}");
+    let nginx = App::new("nginx", ["nginx", "-e", "stderr", "-c", &conf]).with("depends_on = [\"redis\"]").with(&check);
+    house.up(&app_file(&[nginx.with("stop_signal = \"SIGQUIT\""), redis])).ok();
+    assert_eq!(get(port), "one");
+    let ready: Vec<String> =
+        house.events(None).into_iter().filter(|e| e.event == "ready").filter_map(|e| e.slot).collect();
+    assert_eq!(ready, ["redis-0", "nginx-0"]);
+    let master = house.process("nginx-0");
+    nginx_conf(&house, port, "two");
+    house.abide(["signal", "HUP", "nginx"]).ok();
+    wait_until(SOON, "it has read its configuration again", || (get(port) == "two").then_some(()));
+    assert!(master.alive());
+    assert_eq!(house.slot("nginx-0").restarts, 0);
+    house.abide(["stop", "all"]).ok();
+    let ended: Vec<String> =
+        house.events(None).into_iter().filter(|e| e.event == "exited").filter_map(|e| e.slot).collect();
+    assert_eq!(ended, ["nginx-0", "redis-0"]);
+    assert!(TcpStream::connect(("127.0.0.1", port)).is_err(), "no worker is left");
+}
