@@ -3,6 +3,7 @@
 
 mod clock;
 mod commands;
+mod hard;
 mod hooks;
 mod limits;
 mod notify;

@@ -20,7 +20,8 @@ fn get(port: u16) -> String {
 }
 
 fn nginx_conf(house: &House, port: u16, answer: &str) {
-    let temp = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(|of| format!("{of}_temp_path {};", house.file(of).display()));
+    let temp =
+        ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(|of| format!("{of}_temp_path {};", house.file(of).display()));
     let server = format!("server {{ listen 127.0.0.1:{port}; location / {{ return 200 {answer}; }} }}");
     let main = format!("daemon off; worker_processes 2; pid {}; error_log stderr;", house.file("nginx.pid").display());
     house.write("nginx.conf", format!("{main} events {{}} http {{ access_log off; {} {server} }}\n", temp.join(" ")));
@@ -40,8 +41,7 @@ fn nginx_behind_redis() {
     let nginx = App::new("nginx", ["nginx", "-e", "stderr", "-c", &conf]).with("depends_on = [\"redis\"]").with(&check);
     house.up(&app_file(&[nginx.with("stop_signal = \"SIGQUIT\""), redis])).ok();
     assert_eq!(get(port), "one");
-    let ready: Vec<String> =
-        house.events(None).into_iter().filter(|e| e.event == "ready").filter_map(|e| e.slot).collect();
+    let ready: Vec<String> = house.events(None).into_iter().filter(|e| e.event == "ready").filter_map(|e| e.slot).collect();
     assert_eq!(ready, ["redis-0", "nginx-0"]);
     let master = house.process("nginx-0");
     nginx_conf(&house, port, "two");
@@ -50,8 +50,7 @@ fn nginx_behind_redis() {
     assert!(master.alive());
     assert_eq!(house.slot("nginx-0").restarts, 0);
     house.abide(["stop", "all"]).ok();
-    let ended: Vec<String> =
-        house.events(None).into_iter().filter(|e| e.event == "exited").filter_map(|e| e.slot).collect();
+    let ended: Vec<String> = house.events(None).into_iter().filter(|e| e.event == "exited").filter_map(|e| e.slot).collect();
     assert_eq!(ended, ["nginx-0", "redis-0"]);
     assert!(TcpStream::connect(("127.0.0.1", port)).is_err(), "no worker is left");
 }

@@ -172,7 +172,7 @@ fn each_time_is_told_once_and_written_once() {
 }
 
 #[test]
-fn an_hour_forward() {
+fn row_38_an_hour_forward() {
     let mut scene = Scene::at(NOON).job(cron("30 12 * * *"));
     assert_eq!(scene.set(HOUR), ["no run 2026-11-21 12:30:00"]);
     assert_eq!(scene.pass(24 * HOUR), ["run 2026-11-22 12:30:00"]);
@@ -189,7 +189,7 @@ fn an_hour_forward() {
 }
 
 #[test]
-fn an_hour_back() {
+fn row_38_an_hour_back() {
     for schedule in [cron("0 * * * *"), caught_up(cron("0 * * * *"))] {
         let mut scene = Scene::at(NOON).job(schedule);
         assert_eq!(scene.pass(HOUR), ["run 2026-11-21 13:00:00"]);
@@ -204,7 +204,7 @@ fn an_hour_back() {
 }
 
 #[test]
-fn ten_years_there_and_back() {
+fn row_38_ten_years_there_and_back() {
     let mut scene = Scene::at("2026-11-21T12:05:00Z").job(cron("0 * * * *"));
     assert_eq!(scene.set(10 * YEAR), ["no run 2026-11-21 13:00:00"]);
     assert_eq!(scene.pass(HOUR), ["run 2036-11-18 13:00:00"]);

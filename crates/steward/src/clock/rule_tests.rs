@@ -52,7 +52,7 @@ fn plain_rules() {
 }
 
 #[test]
-fn berlin_in_spring_leaves_an_hour_out() {
+fn row_39_berlin_in_spring_leaves_an_hour_out() {
     let before = "2026-03-28T12:00:00Z";
     check("30 2 * * *", "Europe/Berlin", before, &["2026-03-29 03:00:00+02:00", "2026-03-30 02:30:00+02:00"]);
     // Croner alone would leave the 29th out: it takes lists for "every".
@@ -89,7 +89,7 @@ fn berlin_in_spring_leaves_an_hour_out() {
 }
 
 #[test]
-fn berlin_in_autumn_has_an_hour_twice() {
+fn row_39_berlin_in_autumn_has_an_hour_twice() {
     let before = "2026-10-24T12:00:00Z";
     check("30 2 * * *", "Europe/Berlin", before, &["2026-10-25 02:30:00+02:00", "2026-10-26 02:30:00+01:00"]);
     check(
@@ -116,7 +116,7 @@ fn berlin_in_autumn_has_an_hour_twice() {
 }
 
 #[test]
-fn other_zones() {
+fn row_39_other_zones() {
     check("30 2 * * *", "America/New_York", "2026-03-07T12:00:00Z", &["2026-03-08 03:00:00-04:00", "2026-03-09 02:30:00-04:00"]);
     check("30 1 * * *", "America/New_York", "2026-10-31T12:00:00Z", &["2026-11-01 01:30:00-04:00", "2026-11-02 01:30:00-05:00"]);
     // Half an hour is left out, and half an hour comes twice.
