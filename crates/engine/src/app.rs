@@ -96,24 +96,8 @@ impl Slot {
 impl App {
     /// The record of a life that fills `slot` by the present specification.
     pub(crate) fn record(&self, instance: InstanceId, slot: &SlotRef, begun: Tick) -> LifeRecord {
-        let spec = &self.definition.spec;
-        LifeRecord {
-            instance,
-            slot: slot.clone(),
-            slot_id: self.slots.get(&slot.index).map(|kept| kept.id).unwrap_or_default(),
-            generation: self.generation,
-            digest: spec.digest(),
-            begun,
-            pid: None,
-            ident: None,
-            stopping: None,
-            ready: None,
-            fault: None,
-            ended: None,
-            stop_signal: spec.stop_signal,
-            stop_timeout: spec.stop_timeout,
-            log: spec.log.clone(),
-        }
+        let id = self.slots.get(&slot.index).map(|kept| kept.id).unwrap_or_default();
+        LifeRecord::intent(instance, slot.clone(), id, self.generation, &self.definition.spec, begun)
     }
 
     /// Whether the slot `index` should have a life at all, whatever its memory says.

@@ -1,7 +1,8 @@
 //! What the clock and changed files begin: runs of jobs, restarts by the clock, restarts because of an edit.
 
+use crate::app::App;
 use crate::engine::{Engine, note};
-use crate::{Effect, Note, Target, What};
+use crate::{Effect, Note, What};
 use model::{AppName, ByUser, Overlap, SlotRef, Tick};
 
 impl Engine {
@@ -9,8 +10,7 @@ impl Engine {
     pub(crate) fn due(&mut self, name: &AppName, late: bool, now: Tick, out: &mut Vec<Effect>) {
         let Some(app) = self.apps.get(name).filter(|app| !app.deleting) else { return };
         let Some(overlap) = app.definition.spec.schedule.as_ref().map(|job| job.overlap) else { return };
-        let wanted: Vec<SlotRef> =
-            app.slots.keys().filter(|index| app.wants(**index)).map(|index| SlotRef::new(name, *index)).collect();
+        let wanted = wanted_slots(name, app);
         if wanted.is_empty() {
             return;
         }
@@ -45,9 +45,8 @@ impl Engine {
 
     /// Restarts what runs of an app.
     pub(crate) fn restart_due(&mut self, name: &AppName, now: Tick, out: &mut Vec<Effect>) {
-        for slot in self.slots_of(&Target { app: name.clone(), slots: None }) {
-            let wanted = self.apps.get(name).is_some_and(|app| app.wants(slot.index));
-            if let Some(instance) = self.slot_mut(&slot).and_then(|kept| kept.life).filter(|_| wanted) {
+        for slot in self.apps.get(name).map(|app| wanted_slots(name, app)).unwrap_or_default() {
+            if let Some(instance) = self.slot_mut(&slot).and_then(|kept| kept.life) {
                 out.push(note(&slot, Some(instance), What::CronRestart));
                 self.end_life(instance, ByUser::Restart, now, out);
             }
@@ -58,8 +57,7 @@ impl Engine {
     pub(crate) fn changed(&mut self, name: &AppName, paths: Vec<String>, now: Tick, out: &mut Vec<Effect>) {
         let Some(app) = self.apps.get(name).filter(|app| !app.deleting) else { return };
         let Some(cascade) = app.definition.spec.watch.as_ref().map(|watch| watch.cascade) else { return };
-        let wanted: Vec<SlotRef> =
-            app.slots.keys().filter(|index| app.wants(**index)).map(|index| SlotRef::new(name, *index)).collect();
+        let wanted = wanted_slots(name, app);
         let Some(leader) = wanted.first().cloned() else { return };
         out.push(about(name, What::Changed { paths }));
         for slot in wanted {
@@ -80,9 +78,14 @@ impl Engine {
 
     /// An app that depends, directly or not, on the first of `seen` and is not among them.
     fn next_dependent(&self, seen: &[AppName]) -> Option<AppName> {
-        let depends = |app: &crate::app::App| app.definition.spec.depends_on.iter().any(|need| seen.contains(&need.app));
+        let depends = |app: &App| app.definition.spec.depends_on.iter().any(|need| seen.contains(&need.app));
         self.apps.iter().find(|(name, app)| !seen.contains(name) && depends(app)).map(|(name, _)| name.clone())
     }
+}
+
+/// The slots of an app that are to have a life.
+fn wanted_slots(name: &AppName, app: &App) -> Vec<SlotRef> {
+    app.slots.keys().filter(|index| app.wants(**index)).map(|index| SlotRef::new(name, *index)).collect()
 }
 
 fn about(app: &AppName, what: What) -> Effect {

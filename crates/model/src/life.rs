@@ -1,6 +1,6 @@
 //! What is remembered of lives: the contents of the lives journal.
 
-use crate::{End, Generation, InstanceId, LogSpec, Signal, SlotId, SlotRef, Tick, spec::millis};
+use crate::{AppSpec, End, Generation, InstanceId, LogSpec, Signal, SlotId, SlotRef, Tick, spec::millis};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
@@ -141,6 +141,36 @@ pub enum Rest {
         /// In words.
         why: String,
     },
+}
+
+impl LifeRecord {
+    /// The intent of a life by this specification: nothing has happened yet.
+    pub fn intent(
+        instance: InstanceId,
+        slot: SlotRef,
+        slot_id: SlotId,
+        generation: Generation,
+        spec: &AppSpec,
+        begun: Tick,
+    ) -> LifeRecord {
+        LifeRecord {
+            instance,
+            slot,
+            slot_id,
+            generation,
+            digest: spec.digest(),
+            begun,
+            pid: None,
+            ident: None,
+            stopping: None,
+            ready: None,
+            fault: None,
+            ended: None,
+            stop_signal: spec.stop_signal,
+            stop_timeout: spec.stop_timeout,
+            log: spec.log.clone(),
+        }
+    }
 }
 
 impl fmt::Display for Fault {

@@ -4,6 +4,7 @@ use crate::home::EVENTS;
 use crate::log::say;
 use crate::time::{day, rfc3339};
 use api::EventLine;
+use model::{InstanceId, SlotRef};
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -37,6 +38,19 @@ pub(crate) struct Entry {
     pub(crate) reason: Option<String>,
     pub(crate) actor: Option<String>,
     pub(crate) data: serde_json::Value,
+}
+
+impl Entry {
+    /// One about a slot, and about a life that fills it where one is meant.
+    pub(crate) fn of(slot: &SlotRef, instance: Option<InstanceId>, event: &'static str) -> Entry {
+        Entry {
+            app: Some(slot.app.to_string()),
+            slot: Some(slot.to_string()),
+            instance: instance.map(|instance| instance.to_string()),
+            event,
+            ..Entry::default()
+        }
+    }
 }
 
 impl Journal {

@@ -60,19 +60,7 @@ mod tests {
 
     #[test]
     fn a_command_prints_into_one_fifo_and_starts_last() {
-        let (argv, cwd, tags) = (vec!["true".to_owned()], "/".to_owned(), vec!["for=probe".to_owned()]);
-        let of = Birth {
-            service: "x4".to_owned(),
-            tags,
-            argv,
-            env: Vec::new(),
-            cwd,
-            umask: 0o22,
-            more: Vec::new(),
-            no_new_privs: false,
-            kept: [true; 2],
-            channels: crate::Channels::default(),
-        };
+        let of = Birth { tags: vec!["for=probe".to_owned()], argv: vec!["true".to_owned()], ..crate::script::plain("x4") };
         let text = |input| {
             let mut bytes = Vec::new();
             command(&of, input).expect("fits").iter().for_each(|line| line.write_to(&mut bytes));

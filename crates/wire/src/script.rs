@@ -189,6 +189,23 @@ pub fn release(service: &str, kept: [bool; 2]) -> Vec<Request> {
     held.map(|(name, _)| Request::new("fd.delete").field(name)).collect()
 }
 
+/// A birth of `x` in `/` with nothing special, for tests.
+#[cfg(test)]
+pub(crate) fn plain(service: &str) -> Birth {
+    Birth {
+        service: service.to_owned(),
+        tags: Vec::new(),
+        argv: vec!["x".to_owned()],
+        env: Vec::new(),
+        cwd: "/".to_owned(),
+        umask: 0o22,
+        more: Vec::new(),
+        no_new_privs: false,
+        kept: [true; 2],
+        channels: Channels::default(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -202,23 +219,8 @@ mod tests {
     #[test]
     fn a_stream_that_goes_nowhere_is_dev_null() {
         let birth_of = |kept: [bool; 2]| {
-            let (service, argv, cwd) = ("i1".to_owned(), vec!["x".to_owned()], "/".to_owned());
             let more = vec![Request::new("service.nice").field("i1").field("3")];
-            text(
-                &birth(&Birth {
-                    service,
-                    tags: Vec::new(),
-                    argv,
-                    env: Vec::new(),
-                    cwd,
-                    umask: 0o22,
-                    more,
-                    no_new_privs: !kept[1],
-                    kept,
-                    channels: Channels::default(),
-                })
-                .expect("fits"),
-            )
+            text(&birth(&Birth { more, no_new_privs: !kept[1], kept, ..plain("i1") }).expect("fits"))
         };
         let fds = |text: &str| text.lines().find_map(|line| line.strip_prefix("service.fds\ti1\t").map(str::to_owned));
         for (kept, want) in [
@@ -239,22 +241,7 @@ mod tests {
 
     #[test]
     fn each_channel_has_its_place() {
-        let birth_of = |channels| {
-            let (service, argv, cwd) = ("i1".to_owned(), vec!["x".to_owned()], "/".to_owned());
-            let birth = Birth {
-                service,
-                tags: Vec::new(),
-                argv,
-                env: Vec::new(),
-                cwd,
-                umask: 0o22,
-                more: Vec::new(),
-                no_new_privs: false,
-                kept: [true; 2],
-                channels,
-            };
-            text(&super::birth(&birth).expect("fits"))
-        };
+        let birth_of = |channels| text(&birth(&Birth { channels, ..plain("i1") }).expect("fits"));
         let line = |text: &str, verb: &str| text.lines().find_map(|line| line.strip_prefix(verb).map(str::to_owned));
         let all = birth_of(Channels { stdin: true, given: vec!["s1.0".into(), "s1.1".into()], ready: Some(100), ipc: Some(5) });
         assert_eq!(

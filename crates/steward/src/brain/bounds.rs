@@ -157,14 +157,7 @@ impl Brain {
             Err(refused) => refused,
         };
         say!("{}: {}", life.slot, refused.why);
-        let entry = Entry {
-            app: Some(life.slot.app.to_string()),
-            slot: Some(life.slot.to_string()),
-            instance: Some(life.instance.to_string()),
-            event: "limit.refused",
-            reason: Some(refused.why),
-            ..Entry::default()
-        };
+        let entry = Entry { reason: Some(refused.why), ..Entry::of(&life.slot, Some(life.instance), "limit.refused") };
         self.journal.write(entry, wall_ms());
         Err(End::NotBorn { stage: Stage::Cgroup, errno: refused.errno.to_owned() })
     }
@@ -258,15 +251,8 @@ impl Brain {
         let Some(life) = self.lives.remembered().lives.get(&instance) else { return };
         let max = self.usage_of(instance).and_then(|usage| usage.max_tasks);
         let reason = format!("the kernel lets it have no more than {} tasks (max_tasks)", max.unwrap_or_default());
-        let entry = Entry {
-            app: Some(life.slot.app.to_string()),
-            slot: Some(life.slot.to_string()),
-            instance: Some(instance.to_string()),
-            event: "limit",
-            reason: Some(reason),
-            data: json!({ "max_tasks": max }),
-            ..Entry::default()
-        };
+        let data = json!({ "max_tasks": max });
+        let entry = Entry { reason: Some(reason), data, ..Entry::of(&life.slot, Some(instance), "limit") };
         self.journal.write(entry, wall_ms());
     }
 

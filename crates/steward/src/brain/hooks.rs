@@ -162,15 +162,8 @@ impl Brain {
 
     fn note_failed_hook(&mut self, slot: &SlotRef, instance: Option<InstanceId>, point: HookPoint, why: &str) {
         let Some(times) = self.outside.quiet.failed(&slot.app, point, now()) else { return };
-        let entry = Entry {
-            app: Some(slot.app.to_string()),
-            slot: Some(slot.to_string()),
-            instance: instance.map(|instance| instance.to_string()),
-            event: "hook.failed",
-            reason: Some(format!("{}: {why}", point.word())),
-            actor: None,
-            data: json!({ "hook": point.word(), "times": times }),
-        };
+        let data = json!({ "hook": point.word(), "times": times });
+        let entry = Entry { reason: Some(format!("{}: {why}", point.word())), data, ..Entry::of(slot, instance, "hook.failed") };
         self.journal.write(entry, wall_ms());
     }
 

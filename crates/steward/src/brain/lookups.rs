@@ -99,23 +99,8 @@ mod tests {
         let name = AppName::new("web").expect("name");
         let mut spec = AppSpec::new(name.clone(), vec!["x".into()], "/".into());
         spec.identity.user = Some(user.to_owned());
-        let life = LifeRecord {
-            instance: InstanceId(instance),
-            slot: SlotRef::new(&name, 0),
-            slot_id: SlotId(1),
-            generation: Generation(1),
-            digest: 0,
-            begun: Tick(0),
-            pid: None,
-            ident: None,
-            stopping: None,
-            ready: None,
-            fault: None,
-            ended: None,
-            stop_signal: spec.stop_signal,
-            stop_timeout: spec.stop_timeout,
-            log: spec.log.clone(),
-        };
+        let slot = SlotRef::new(&name, 0);
+        let life = LifeRecord::intent(InstanceId(instance), slot, SlotId(1), Generation(1), &spec, Tick(0));
         let names = Names::of(&spec.identity).expect("asked");
         let definition = Definition { spec, session_env: BTreeMap::new(), umask: 0o22, source: None };
         (names, Some(Box::new(Bear { life, definition: Arc::new(definition) })))

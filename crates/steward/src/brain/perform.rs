@@ -32,9 +32,6 @@ impl Brain {
                 }
                 let wall = wall_ms();
                 let line = self.journal.write(entry(&note, now(), wall), wall);
-                if let (What::Exited { .. }, Some(instance)) = (&note.what, note.instance) {
-                    self.end_probes(instance);
-                }
                 self.tell_hooks(&note, &line);
             }
             Effect::Bear(bear) => self.find_owner(bear),

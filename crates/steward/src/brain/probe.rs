@@ -86,6 +86,7 @@ impl Brain {
 
     /// The life has ended: nothing is asked of it any more.
     pub(super) fn end_questions(&mut self, instance: InstanceId) {
+        self.end_probes(instance);
         self.probes.end(instance);
         self.log_listeners.end(instance);
     }

@@ -53,8 +53,8 @@ pub(crate) enum Act {
 /// A command, from the first line to the keeper until nothing of it is left.
 ///
 /// ```text
-///   Waiting ──► Asked ──► Up ──► Killing ──► Clearing ──► (removed)
-///     └───────────┴────────┴────────────────────┘
+///   Asked ──► Up ──► Killing ──► Clearing ──► (removed)
+///     └────────┴────────────────────┘
 /// ```
 ///
 /// Its end is told when nothing is left of it, so that who hears of it finds the ground clean; but no later than [`GRACE`] after it ended
@@ -76,8 +76,6 @@ struct Command {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// It is being found out as whom it is to run.
-    Waiting,
     /// The keeper has been told.
     Asked,
     /// It runs.
@@ -101,23 +99,17 @@ impl Runner {
         self.last = self.last.max(number);
     }
 
-    /// A command is about to be started; its number.
+    /// The keeper is told of a command; its number.
     pub(crate) fn begin(&mut self, aim: Aim, timeout: Duration, now: Tick) -> u64 {
         self.last += 1;
         let probes = match aim {
             Aim::Probe { instance, .. } => Some(instance),
             Aim::Gate(_) | Aim::Hook(_) => None,
         };
-        let (phase, due) = (Phase::Waiting, now + timeout);
+        let (phase, due) = (Phase::Asked, now + timeout);
         let command = Command { aim: Some(aim), probes, phase, timeout, due, ended: None, begun: now, process: None };
         self.commands.insert(self.last, command);
         self.last
-    }
-
-    /// It is known as whom a command is to run. `true`: it still is to, and the keeper is told now.
-    pub(crate) fn told(&mut self, number: u64) -> bool {
-        let waiting = self.commands.get_mut(&number).filter(|command| command.phase == Phase::Waiting);
-        waiting.map(|command| command.phase = Phase::Asked).is_some()
     }
 
     /// One of an earlier steward was found; it is to end. `gone`: its process has ended, or there is no service of it any more.
@@ -138,7 +130,7 @@ impl Runner {
             Phase::Asked => command.phase = Phase::Up,
             // It was not there yet when it was to be killed.
             Phase::Killing => out.push(Act::Kill(number)),
-            Phase::Waiting | Phase::Up | Phase::Clearing { .. } => {}
+            Phase::Up | Phase::Clearing { .. } => {}
         }
     }
 
@@ -181,7 +173,6 @@ impl Runner {
                 command.kill(*number, Ended::CalledOff, now, out);
             }
         }
-        self.drop_unborn();
     }
 
     /// When something is late.
@@ -194,7 +185,7 @@ impl Runner {
         for (number, command) in self.commands.iter_mut().filter(|(_, command)| command.due <= now) {
             let number = *number;
             match command.phase {
-                Phase::Waiting | Phase::Asked | Phase::Up => {
+                Phase::Asked | Phase::Up => {
                     command.kill(number, Ended::TimedOut(command.timeout), now, out);
                 }
                 phase => {
@@ -207,17 +198,11 @@ impl Runner {
                             out.push(Act::Clear(number));
                         }
                         // The answer comes.
-                        Phase::Clearing { looking: true } | Phase::Waiting | Phase::Asked | Phase::Up => {}
+                        Phase::Clearing { looking: true } | Phase::Asked | Phase::Up => {}
                     }
                 }
             }
         }
-        self.drop_unborn();
-    }
-
-    /// Of what the keeper was never told, nothing is left when its end has been told.
-    fn drop_unborn(&mut self) {
-        self.commands.retain(|_, command| command.phase != Phase::Waiting || command.ended.is_none());
     }
 
     /// Whether a probe of this life is under way, or is still being killed.
@@ -243,10 +228,6 @@ impl Runner {
 
 impl Command {
     fn kill(&mut self, number: u64, why: Ended, now: Tick, out: &mut Vec<Act>) {
-        if self.phase == Phase::Waiting {
-            self.ended = Some(why);
-            return self.tell(number, out);
-        }
         if matches!(self.phase, Phase::Asked | Phase::Up) {
             self.phase = Phase::Killing;
             self.ended = Some(why);

@@ -14,11 +14,8 @@ fn code(code: i32) -> End {
     End::Exited(Verdict::Code(code))
 }
 
-/// A command of which the keeper has been told.
 fn begun(runner: &mut Runner, aim: Aim) -> u64 {
-    let number = runner.begin(aim, T, at(0));
-    assert!(runner.told(number) && !runner.told(number));
-    number
+    runner.begin(aim, T, at(0))
 }
 
 /// What follows from one step.
@@ -92,18 +89,6 @@ fn a_command_can_be_called_off_before_it_runs() {
     assert_eq!(acts(&mut runner, |r, out| r.ended(2, code(0), at(1), out)), [Act::Clear(2)]);
     let told = acts(&mut runner, |r, out| r.cleared(2, 0, at(1), out));
     assert_eq!(told, [Act::Tell(2, Aim::Gate(InstanceId(9)), Ended::CalledOff), Act::Remove(2)]);
-}
-
-#[test]
-fn what_waits_for_a_name_is_forgotten_when_it_is_not_wanted() {
-    let mut runner = Runner::default();
-    runner.begin(probe(), T, at(0));
-    runner.begin(Aim::Gate(InstanceId(9)), T, at(0));
-    let told = acts(&mut runner, |r, out| r.call_off(|aim| matches!(aim, Aim::Gate(_)), at(1), out));
-    assert_eq!(told, [Act::Tell(2, Aim::Gate(InstanceId(9)), Ended::CalledOff)]);
-    let told = acts(&mut runner, |r, out| r.late(at(5), out));
-    assert_eq!(told, [Act::Tell(1, probe(), Ended::TimedOut(T))]);
-    assert!(runner.is_empty() && !runner.told(1), "nobody tells the keeper of it any more");
 }
 
 #[test]
