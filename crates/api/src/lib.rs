@@ -6,6 +6,7 @@ mod input;
 mod log;
 mod logs;
 mod operation;
+mod plan;
 mod problem;
 mod slot;
 mod when;
@@ -18,6 +19,7 @@ pub use operation::{
     ApplyReply, ApplyRequest, Operation, OperationKind, OperationState, Outcome, SignalDone, SignalRequest, Signalled,
     SlotOutcome, StartRequest, Until,
 };
+pub use plan::{HistoryEntry, PlanReply, ProjectView, RememberedProfile, RollbackRequest};
 pub use problem::Problem;
 pub use slot::{AppDetail, DependencyView, ExitView, RunView, SlotDetail, SlotRow};
 pub use when::{BadTime, TIMES, when};

@@ -1,7 +1,8 @@
 //! Wishes and how they come true.
 
 use crate::ExitView;
-use model::{DaemonSettings, Definition, Signal};
+use crate::plan::RememberedProfile;
+use model::{AppName, DaemonSettings, Definition, Project, Signal};
 use serde::{Deserialize, Serialize};
 
 /// `POST /api/v1/apps`: define one app and start it. An existing app of the same name with the same specification is
@@ -13,14 +14,30 @@ pub struct StartRequest {
 }
 
 /// `POST /api/v1/apply`: define (or redefine) these apps in one operation, and start those whose `autostart` is true. Apps that
-/// are not named stay as they are. All or nothing: one app that cannot be refuses all.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// are not named stay as they are, but for `prune`. All or nothing: one app that cannot be refuses all. `POST /api/v1/plan` takes the same
+/// and changes nothing.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ApplyRequest {
     /// The apps in the order of the file.
     pub definitions: Vec<Definition>,
     /// The manager's own settings; what is not set stays as it is.
     #[serde(skip_serializing_if = "DaemonSettings::is_empty", default)]
     pub daemon: DaemonSettings,
+    /// Apps of these projects that are not named are removed.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub prune: Vec<Project>,
+    /// Only these are removed, if any are named here (`--only`).
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub prune_only: Vec<AppName>,
+    /// The profile that was chosen for each project, to be remembered.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub profiles: Vec<RememberedProfile>,
+    /// Take the captured session of these definitions also where an app has one already (`--update-env`).
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub update_env: bool,
+    /// The id of the plan that was agreed to. If the plan would be another by now, the apply is refused (409 `plan_changed`).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub plan: Option<String>,
 }
 
 /// What an apply comes to; also the first line of its stream.
@@ -30,6 +47,9 @@ pub struct ApplyReply {
     pub changed: Vec<String>,
     /// Apps that were as wished and run.
     pub unchanged: Vec<String>,
+    /// Apps that go.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub removed: Vec<String>,
     /// Whether the manager's own settings have changed.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub daemon: bool,
@@ -39,8 +59,10 @@ pub struct ApplyReply {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OperationKind {
-    /// `up`.
+    /// `up`, `apply`.
     Apply,
+    /// `rollback`.
+    Rollback,
     /// `start`.
     Start,
     /// `stop`.

@@ -165,8 +165,8 @@ pub fn load_stdin() -> Result<Project, Invalid> {
 }
 
 fn load_text(path: &Path, text: &str) -> Result<Project, Invalid> {
-    let loaded =
-        config::load(path, text, &System).map_err(|found| Invalid { errors: found.0.iter().map(Finding::from).collect() })?;
+    let loaded = config::load(path, text, &config::Options::default(), &System)
+        .map_err(|found| Invalid { errors: found.0.iter().map(Finding::from).collect() })?;
     Ok(Project {
         path: None,
         apps: loaded.apps,
@@ -228,6 +228,7 @@ pub fn definitions(projects: Vec<Project>, session: &Session) -> Result<Vec<Defi
                 session_env: session.env.clone(),
                 umask: session.umask,
                 source: project.path.clone(),
+                project: None,
             });
         }
     }
@@ -263,6 +264,13 @@ impl Surroundings for System {
 
     fn read(&self, path: &Path) -> io::Result<String> {
         read_bounded(path)
+    }
+
+    fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
+        let entries = std::fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
+        let mut names: Vec<String> = entries.iter().filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        names.sort();
+        Ok(names)
     }
 
     fn home_dir(&self) -> Option<PathBuf> {

@@ -170,6 +170,7 @@ pub fn failed(operation: &Operation) -> Failure {
     let app = apps.first().copied().unwrap_or("APP");
     let what = match operation.kind {
         OperationKind::Apply | OperationKind::Start => "failed to start",
+        OperationKind::Rollback => "rolled back, but failed to start",
         OperationKind::Stop => "failed to stop",
         OperationKind::Restart => "failed to restart",
         OperationKind::Reset => "reset, but failed to start",

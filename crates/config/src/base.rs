@@ -1,7 +1,7 @@
 //! What resolving an app stands on besides its layers.
 
-use crate::fault::Place;
-use crate::source::Source;
+use crate::fault::{Part, Place};
+use crate::source::Sources;
 use crate::surroundings::Surroundings;
 use model::Origin;
 use std::path::Path;
@@ -11,8 +11,8 @@ pub(crate) struct Base<'a> {
     /// What relative paths are taken from: the folder of the file, or the caller's directory.
     pub folder: &'a Path,
     pub around: &'a dyn Surroundings,
-    /// The file, if there is one.
-    pub source: Option<&'a Source<'a>>,
+    /// The files; none for flags.
+    pub sources: &'a Sources<'a>,
     /// Whether a script without execute bit gets its interpreter (`start CMD` only).
     pub interpreters: bool,
 }
@@ -20,13 +20,17 @@ pub(crate) struct Base<'a> {
 impl Base<'_> {
     /// Where a value came from, for `config show`.
     pub fn origin(&self, place: &Place) -> Origin {
-        match (place, self.source) {
-            (Place::File { span, defaults }, Some(source)) => {
-                let at = format!("{}:{}", source.file(), source.line(span.start));
-                if *defaults { Origin::Defaults { at } } else { Origin::App { at } }
+        match place {
+            Place::File { file, span, part } => {
+                let at = self.sources.line(*file, span.start);
+                match part {
+                    Part::App => Origin::App { at },
+                    Part::Defaults => Origin::Defaults { at },
+                    Part::Profile => Origin::Profile { at },
+                }
             }
-            (Place::Elsewhere { file, line, .. }, _) => Origin::App { at: format!("{file}:{line}") },
-            _ => Origin::Flag,
+            Place::Elsewhere { file, line, .. } => Origin::App { at: format!("{file}:{line}") },
+            Place::Flag(_) | Place::Whole => Origin::Flag,
         }
     }
 }

@@ -9,14 +9,25 @@ pub(crate) const MAX_FAULTS: usize = 1000;
 /// Where something was written.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Place {
-    /// Bytes of the loaded file; `defaults` = inside `[defaults]`.
-    File { span: Range<usize>, defaults: bool },
+    /// Bytes of a configuration file, which is known by its number in [`crate::source::Sources`].
+    File { file: usize, span: Range<usize>, part: Part },
     /// A flag of the command line, `--restart-delay`; empty for the command itself.
     Flag(&'static str),
     /// A place in another file (an env file).
     Elsewhere { file: String, line: usize, column: usize },
     /// The file as a whole.
     Whole,
+}
+
+/// What part of a file a place is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Part {
+    /// An app, or the top of the file.
+    App,
+    /// `[defaults]`.
+    Defaults,
+    /// `[profiles.NAME]`, or `profiles.NAME` of an app.
+    Profile,
 }
 
 /// One finding.
@@ -90,9 +101,9 @@ impl Faults {
     /// In order of position; those of no position first, those of other files last. The second value counts what was left out.
     pub fn into_sorted(mut self) -> (Vec<Fault>, usize) {
         self.list.sort_by_key(|fault| match &fault.place {
-            Place::Whole | Place::Flag(_) => (0, 0, 0),
-            Place::File { span, .. } => (1, span.start, span.end),
-            Place::Elsewhere { line, column, .. } => (2, *line, *column),
+            Place::Whole | Place::Flag(_) => (0, 0, 0, 0),
+            Place::File { file, span, .. } => (1, *file, span.start, span.end),
+            Place::Elsewhere { line, column, .. } => (2, 0, *line, *column),
         });
         (self.list, self.more)
     }

@@ -11,6 +11,7 @@ use crate::keys::{self, Scope, Suffix};
 use crate::layer::{Entry, Item, Layer, Member, Value};
 use crate::resolve;
 use crate::script::default_name;
+use crate::source::Sources;
 use crate::surroundings::Surroundings;
 use crate::words;
 use model::{AppName, AppSpec};
@@ -126,7 +127,8 @@ pub fn from_flags(flags: &StartFlags, caller_cwd: &Path, around: &dyn Surroundin
     let layer = layer(flags);
     let name = name(flags)?;
     let mut faults = Faults::default();
-    let base = Base { folder: caller_cwd, around, source: None, interpreters: !flags.shell };
+    let sources = Sources::default();
+    let base = Base { folder: caller_cwd, around, sources: &sources, interpreters: !flags.shell };
     let spec = resolve::app(name, &Place::Flag(""), &[&layer], &base, &mut faults);
     match (faults.into_sorted().0.into_iter().next(), spec) {
         (None, Some(spec)) => Ok(spec),

@@ -90,8 +90,8 @@ fn umask(entry: &Entry, base: &Base<'_>, t: &mut Texts<'_, '_>) -> Option<u32> {
 }
 
 fn is_octal(place: &Place, base: &Base<'_>) -> bool {
-    match (place, base.source) {
-        (Place::File { span, .. }, Some(source)) => source.written(span.clone()).starts_with("0o"),
+    match place {
+        Place::File { file, span, .. } => base.sources.written(*file, span.clone()).starts_with("0o"),
         _ => false,
     }
 }

@@ -49,6 +49,6 @@ mod words;
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use flags::{FlagError, StartFlags, from_flags};
 pub use keys::{KeyDoc, Scope, Unit, known_keys};
-pub use load::{FILE_NAMES, Loaded, load};
+pub use load::{FILE_NAMES, Format, Loaded, Options, ProfileChoice, load};
 pub use script::default_name;
 pub use surroundings::Surroundings;

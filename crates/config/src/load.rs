@@ -3,7 +3,7 @@
 use crate::base::Base;
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity, clip};
 use crate::env::Env;
-use crate::fault::{Fault, Faults, Place};
+use crate::fault::{Fault, Faults, Part, Place};
 use crate::keys::Scope;
 use crate::layer::{self, Entry, Item, Layer, Member, Value};
 use crate::logs;
@@ -11,7 +11,7 @@ use crate::order::{self, Written};
 use crate::probe::Ground;
 use crate::read;
 use crate::resolve;
-use crate::source::Source;
+use crate::source::{Source, Sources};
 use crate::surroundings::Surroundings;
 use crate::template;
 use crate::texts::Texts;
@@ -41,22 +41,57 @@ pub struct Loaded {
     pub warnings: Vec<Diagnostic>,
 }
 
+/// How a file is to be read.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Options {
+    /// Which profile counts.
+    pub profile: ProfileChoice,
+    /// How it is written; `None` = as its name says, and TOML where that says nothing.
+    pub format: Option<Format>,
+}
+
+/// Which profile counts.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum ProfileChoice {
+    /// The one that each app names (`profile = "prod"`), or none.
+    #[default]
+    Own,
+    /// This one for every app, whatever it names itself (`--profile prod`).
+    Named(String),
+    /// None for any app (`--profile none`).
+    Nothing,
+}
+
+/// How a configuration is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// `abide.toml`.
+    Toml,
+    /// `abide.yaml`, `abide.yml`.
+    Yaml,
+    /// `abide.json`.
+    Json,
+}
+
 /// Reads a file. `path` is its absolute path (for messages and relative paths), `text` its contents.
 ///
 /// # Errors
-/// Everything that is wrong with it, in order of position.
-pub fn load(path: &Path, text: &str, around: &dyn Surroundings) -> Result<Loaded, Diagnostics> {
+/// Everything that is wrong with it and with the files that it includes, in order of position.
+pub fn load(path: &Path, text: &str, options: &Options, around: &dyn Surroundings) -> Result<Loaded, Diagnostics> {
     let file = path.file_name().map_or_else(|| path.to_string_lossy(), |name| name.to_string_lossy());
     let mut faults = Faults::default();
     if text.len() > MAX_FILE {
         let fault = Fault::new(&Place::Whole, format!("the file has {} bytes, more than {MAX_FILE}", text.len()));
         faults.push(fault.help("a file of apps is at most 1 MiB; is it the right one?"));
-        return Err(diagnostics(&Source::new(&file, ""), faults));
+        let mut sources = Sources::default();
+        sources.add(Source::new(&file, ""));
+        return Err(diagnostics(&sources, faults));
     }
-    let members = read::document(text, &mut faults);
-    let source = Source::new(&file, text).hiding(read::secrets(&members));
+    let members = read::document(text, 0, &mut faults);
+    let mut sources = Sources::default();
+    sources.add(Source::new(&file, text).hiding(read::secrets(&members)));
     let folder = path.parent().unwrap_or(Path::new("/"));
-    let base = Base { folder, around, source: Some(&source), interpreters: false };
+    let base = Base { folder, around, sources: &sources, interpreters: false };
     let mut top = layer::entries(Scope::Top, "", members, &mut faults);
     version(top.get("version"), &mut faults);
     let written = top.remove("name");
@@ -77,26 +112,26 @@ pub fn load(path: &Path, text: &str, around: &dyn Surroundings) -> Result<Loaded
     order::groups(top.remove("groups"), name.as_deref(), &mut apps, &written, &base, &mut faults);
     order::circles(&apps, &written, &mut faults);
     if !faults.is_empty() {
-        return Err(diagnostics(&source, faults));
+        return Err(diagnostics(&sources, faults));
     }
     let mut warnings = Vec::new();
     if apps.is_empty() && daemon.is_empty() {
         let fault = Fault::new(&Place::Whole, "the file defines no app").help("add one: [apps.NAME] with `cmd = \"…\"`");
-        warnings.push(source.diagnostic(Severity::Warning, &fault));
+        warnings.push(sources.diagnostic(Severity::Warning, &fault));
     }
     let odd = order::nearly_named(&apps, &written);
-    warnings.extend(odd.iter().map(|fault| source.diagnostic(Severity::Warning, fault)));
+    warnings.extend(odd.iter().map(|fault| sources.diagnostic(Severity::Warning, fault)));
     Ok(Loaded { apps, name, daemon, warnings })
 }
 
-fn diagnostics(source: &Source<'_>, faults: Faults) -> Diagnostics {
+fn diagnostics(sources: &Sources<'_>, faults: Faults) -> Diagnostics {
     let (sorted, more) = faults.into_sorted();
-    let mut list: Vec<Diagnostic> = sorted.iter().map(|fault| source.diagnostic(Severity::Error, fault)).collect();
+    let mut list: Vec<Diagnostic> = sorted.iter().map(|fault| sources.diagnostic(Severity::Error, fault)).collect();
     // Two faults of one place can read alike once they are bound to it.
     list.dedup();
     if more > 0 {
         let fault = Fault::new(&Place::Whole, format!("{more} more errors are not shown"));
-        list.push(source.diagnostic(Severity::Error, &fault));
+        list.push(sources.diagnostic(Severity::Error, &fault));
     }
     Diagnostics(list)
 }
@@ -115,7 +150,7 @@ fn session_text(item: &Item, label: &str, base: &Base<'_>, faults: &mut Faults) 
 
 fn defaults(entry: Option<Entry>, base: &Base<'_>, faults: &mut Faults) -> Layer {
     let Some(mut entry) = entry else { return Layer::default() };
-    read::mark_defaults(&mut entry.item);
+    read::mark(&mut entry.item, Part::Defaults);
     let Value::Table(members) = entry.item.value else {
         faults.push(Fault::new(&entry.item.place, format!("`defaults` is a table, found {}", entry.item.value.kind())));
         return Layer::default();

@@ -1,13 +1,13 @@
 //! From TOML to members with places.
 
-use crate::fault::{Fault, Faults, Place};
+use crate::fault::{Fault, Faults, Part, Place};
 use crate::layer::{Item, Member, Value};
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// Reads the text. Where the syntax is wrong, only that is reported: what was meant by the rest is a guess.
-pub(crate) fn document(text: &str, faults: &mut Faults) -> Vec<Member> {
+pub(crate) fn document(text: &str, file: usize, faults: &mut Faults) -> Vec<Member> {
     let (table, errors) = DeTable::parse_recoverable(text);
     let starts: Vec<usize> = text.match_indices('\n').map(|(at, _)| at).collect();
     let mut last_line = None;
@@ -16,22 +16,22 @@ pub(crate) fn document(text: &str, faults: &mut Faults) -> Vec<Member> {
         // Errors after the first of a line are mostly its echo.
         let line = starts.partition_point(|start| *start < span.start);
         if last_line.replace(line) != Some(line) {
-            faults.push(Fault::new(&file(span), format!("not valid TOML: {}", error.message())));
+            faults.push(Fault::new(&place(file, span), format!("not valid TOML: {}", error.message())));
         }
         if faults.is_full() {
             break;
         }
     }
-    if errors.is_empty() { members(table.get_ref(), faults) } else { Vec::new() }
+    if errors.is_empty() { members(table.get_ref(), file, faults) } else { Vec::new() }
 }
 
-fn file(span: Range<usize>) -> Place {
-    Place::File { span, defaults: false }
+fn place(file: usize, span: Range<usize>) -> Place {
+    Place::File { file, span, part: Part::App }
 }
 
 /// The members of a table in the order of the file.
-fn members(table: &DeTable<'_>, faults: &mut Faults) -> Vec<Member> {
-    let mut list: Vec<Member> = table.iter().map(|(key, value)| member(key, value, faults)).collect();
+fn members(table: &DeTable<'_>, file: usize, faults: &mut Faults) -> Vec<Member> {
+    let mut list: Vec<Member> = table.iter().map(|(key, value)| member(key, value, file, faults)).collect();
     list.sort_by_key(|member| match &member.place {
         Place::File { span, .. } => span.start,
         _ => 0,
@@ -39,13 +39,13 @@ fn members(table: &DeTable<'_>, faults: &mut Faults) -> Vec<Member> {
     list
 }
 
-fn member(key: &Spanned<std::borrow::Cow<'_, str>>, value: &Spanned<DeValue<'_>>, faults: &mut Faults) -> Member {
+fn member(key: &Spanned<std::borrow::Cow<'_, str>>, value: &Spanned<DeValue<'_>>, file: usize, faults: &mut Faults) -> Member {
     let name = key.get_ref().to_string();
-    Member { place: file(key.span()), item: item(value, faults), name }
+    Member { place: place(file, key.span()), item: item(value, file, faults), name }
 }
 
-fn item(value: &Spanned<DeValue<'_>>, faults: &mut Faults) -> Item {
-    let place = file(value.span());
+fn item(value: &Spanned<DeValue<'_>>, file: usize, faults: &mut Faults) -> Item {
+    let place = place(file, value.span());
     let value = match value.get_ref() {
         DeValue::String(text) => Value::Text(text.to_string()),
         DeValue::Integer(number) => Value::Int(match i64::from_str_radix(number.as_str(), number.radix()) {
@@ -58,8 +58,8 @@ fn item(value: &Spanned<DeValue<'_>>, faults: &mut Faults) -> Item {
         DeValue::Float(number) => Value::Float(number.as_str().to_owned()),
         DeValue::Boolean(is) => Value::Bool(*is),
         DeValue::Datetime(date) => Value::Date(date.to_string()),
-        DeValue::Array(list) => Value::List(list.iter().map(|one| item(one, faults)).collect()),
-        DeValue::Table(table) => Value::Table(members(table, faults)),
+        DeValue::Array(list) => Value::List(list.iter().map(|one| item(one, file, faults)).collect()),
+        DeValue::Table(table) => Value::Table(members(table, file, faults)),
     };
     Item { value, place }
 }
@@ -82,23 +82,23 @@ fn hide(item: &Item, secret: bool, found: &mut Vec<Range<usize>>) {
     }
 }
 
-/// Marks everything in the item as being of `[defaults]`.
-pub(crate) fn mark_defaults(item: &mut Item) {
-    mark(&mut item.place);
+/// Marks everything in the item as being of that part of the file.
+pub(crate) fn mark(item: &mut Item, part: Part) {
+    mark_place(&mut item.place, part);
     match &mut item.value {
-        Value::List(list) => list.iter_mut().for_each(mark_defaults),
+        Value::List(list) => list.iter_mut().for_each(|item| mark(item, part)),
         Value::Table(members) => {
             for member in members {
-                mark(&mut member.place);
-                mark_defaults(&mut member.item);
+                mark_place(&mut member.place, part);
+                mark(&mut member.item, part);
             }
         }
         _ => {}
     }
 }
 
-fn mark(place: &mut Place) {
-    if let Place::File { defaults, .. } = place {
-        *defaults = true;
+fn mark_place(place: &mut Place, to: Part) {
+    if let Place::File { part, .. } = place {
+        *part = to;
     }
 }

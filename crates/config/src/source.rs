@@ -7,6 +7,42 @@ use std::ops::Range;
 /// At most so many characters of a line are quoted, so that a file of one huge line stays readable.
 const WINDOW: usize = 120;
 
+/// The files of one load: the one that was named, and those that it includes.
+#[derive(Default)]
+pub(crate) struct Sources<'a> {
+    list: Vec<Source<'a>>,
+}
+
+impl<'a> Sources<'a> {
+    /// Takes one in; its number is what [`Place::File`] says.
+    pub fn add(&mut self, source: Source<'a>) -> usize {
+        self.list.push(source);
+        self.list.len() - 1
+    }
+
+    /// `abide.toml:9`, the place of an offset.
+    pub fn line(&self, file: usize, offset: usize) -> String {
+        self.list.get(file).map_or_else(String::new, |source| format!("{}:{}", source.file, source.line(offset)))
+    }
+
+    /// What is written there.
+    pub fn written(&self, file: usize, span: Range<usize>) -> &str {
+        self.list.get(file).map_or("", |source| source.written(span))
+    }
+
+    /// The finding with its place filled in. What is said of no place is said of the file that was named.
+    pub fn diagnostic(&self, severity: Severity, fault: &Fault) -> Diagnostic {
+        let file = match &fault.place {
+            Place::File { file, .. } => *file,
+            Place::Flag(_) | Place::Elsewhere { .. } | Place::Whole => 0,
+        };
+        match self.list.get(file) {
+            Some(source) => source.diagnostic(severity, fault),
+            None => Source::new("", "").diagnostic(severity, fault),
+        }
+    }
+}
+
 /// A file whose places can be quoted.
 pub(crate) struct Source<'a> {
     file: String,
@@ -28,18 +64,13 @@ impl<'a> Source<'a> {
         Source { secrets, ..self }
     }
 
-    /// The file as it is shown.
-    pub fn file(&self) -> &str {
-        &self.file
-    }
-
     /// The line of an offset, counted from 1.
-    pub fn line(&self, offset: usize) -> usize {
+    fn line(&self, offset: usize) -> usize {
         self.starts.partition_point(|start| *start <= offset)
     }
 
     /// What is written there.
-    pub fn written(&self, span: Range<usize>) -> &str {
+    fn written(&self, span: Range<usize>) -> &str {
         self.text.get(span).unwrap_or_default()
     }
 
@@ -52,8 +83,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// The finding with its place filled in.
-    pub fn diagnostic(&self, severity: Severity, fault: &Fault) -> Diagnostic {
+    fn diagnostic(&self, severity: Severity, fault: &Fault) -> Diagnostic {
         let mut found = Diagnostic {
             severity,
             message: escape(&fault.message),

@@ -13,6 +13,12 @@ pub trait Surroundings {
     /// What the system says; `NotFound` matters for files that may be missing.
     fn read(&self, path: &Path) -> std::io::Result<String>;
 
+    /// The names of what is in a folder, in order of name (for `include = ["conf.d/*.toml"]`).
+    ///
+    /// # Errors
+    /// What the system says.
+    fn list(&self, folder: &Path) -> std::io::Result<Vec<String>>;
+
     /// The home directory of the user, for `~/`.
     fn home_dir(&self) -> Option<PathBuf>;
 

@@ -100,6 +100,18 @@ pub struct AppSpec {
     /// Whether its standard input is a pipe that `abide send` writes into; else it is `/dev/null`.
     #[serde(default)]
     pub stdin: bool,
+    /// What it is, for people.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub description: Option<String>,
+    /// Labels and selectors (`label:tier=web`).
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub labels: BTreeMap<String, String>,
+    /// Which variables of the defining session it gets.
+    #[serde(skip_serializing_if = "InheritEnv::is_default", default)]
+    pub inherit_env: InheritEnv,
+    /// The profile that shaped it, if any.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub profile: Option<String>,
     /// Where each value came from, by key; keys at their built-in default are not listed.
     pub origins: BTreeMap<String, Origin>,
 }
@@ -145,6 +157,11 @@ pub enum Origin {
         /// `abide.toml:4`.
         at: String,
     },
+    /// `[profiles.NAME]` of a file, or `profiles.NAME` of an app in it.
+    Profile {
+        /// `abide.toml:6`.
+        at: String,
+    },
     /// `[apps.NAME]` of a file.
     App {
         /// `abide.toml:9`.
@@ -166,6 +183,38 @@ pub struct Definition {
     pub umask: u32,
     /// The file that it came from, if any.
     pub source: Option<PathBuf>,
+    /// The group of apps that this file is, if it came from a file: what `apply --prune` and a remembered profile are about.
+    #[serde(default)]
+    pub project: Option<Project>,
+}
+
+/// The apps of one file, as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Project {
+    /// The name that the file gives itself (`name = "shop"`), else that of its folder.
+    pub name: String,
+    /// The file's folder, where the file names nothing: two folders of one name are two projects.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub folder: Option<PathBuf>,
+}
+
+/// Which variables of the session that defines an app the app gets.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InheritEnv {
+    /// All that a session hands on; under a manager that runs as root a short list of them.
+    #[default]
+    Session,
+    /// None.
+    None,
+    /// Those with one of these names; `*` stands for any characters.
+    Named(Vec<String>),
+}
+
+impl InheritEnv {
+    fn is_default(&self) -> bool {
+        *self == InheritEnv::Session
+    }
 }
 
 impl Default for Backoff {
@@ -218,6 +267,10 @@ impl AppSpec {
             watch: None,
             hooks: Hooks::new(),
             stdin: false,
+            description: None,
+            labels: BTreeMap::new(),
+            inherit_env: InheritEnv::default(),
+            profile: None,
             origins: BTreeMap::new(),
         }
     }

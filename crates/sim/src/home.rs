@@ -150,7 +150,7 @@ impl Home {
         }
         let mut slot_wishes = if run { BTreeMap::new() } else { old.map(|old| old.slot_wishes).unwrap_or_default() };
         slot_wishes.retain(|index, _| *index < spec.instances);
-        let definition = Arc::new(Definition { spec, session_env: BTreeMap::new(), umask: 0o22, source: None });
+        let definition = Arc::new(Definition { spec, session_env: BTreeMap::new(), umask: 0o22, source: None, project: None });
         let app = StoredApp { definition, generation, running: run, slot_wishes, slot_ids, deleting: false };
         if run {
             self.errored.retain(|slot, _| slot.app != name);

@@ -144,7 +144,7 @@ mod tests {
         spec.env.insert("WHO".into(), "{{instance}}".into());
         spec.env.insert("LANG".into(), "C".into());
         let session_env = BTreeMap::from([("LANG".into(), "de".into()), ("RAW".into(), "{{slot}}".into())]);
-        Definition { spec, session_env, umask: 0o22, source: None }
+        Definition { spec, session_env, umask: 0o22, source: None, project: None }
     }
 
     #[test]

@@ -142,7 +142,7 @@ mod tests {
     fn app(name: &str, program: &str, cwd: &Path, path: &str) -> Definition {
         let mut spec = AppSpec::new(AppName::new(name).expect("name"), vec![program.into()], cwd.into());
         spec.env.insert("PATH".into(), path.into());
-        Definition { spec, session_env: BTreeMap::new(), umask: 0o22, source: None }
+        Definition { spec, session_env: BTreeMap::new(), umask: 0o22, source: None, project: None }
     }
 
     /// Row 27 of reliability.md, as far as it can be known beforehand.

@@ -91,6 +91,7 @@ pub fn report(screen: &Screen, operation: &Operation) -> Result<(), Failure> {
             if !screen.json && operation.slots.is_empty() {
                 screen.say(match operation.kind {
                     OperationKind::Apply => "nothing to do: everything is as the file says",
+                    OperationKind::Rollback => "nothing to do: everything is as it was then",
                     OperationKind::Delete => "deleted",
                     OperationKind::Reset => "failures and counters are forgotten; nothing had been given up",
                     OperationKind::Start

@@ -66,7 +66,7 @@ fn start_command(house: &House, screen: &Screen, args: &Start, waiting: Waiting)
     for number in 2..=NAMES {
         let spec = files::from_flags(&args.words, &flags)?;
         let name = spec.name.clone();
-        let definition = Definition { spec, session_env: session.env.clone(), umask: session.umask, source: None };
+        let definition = Definition { spec, session_env: session.env.clone(), umask: session.umask, source: None, project: None };
         let request = StartRequest { definition };
         match carry_out(house, screen, path().segment("apps"), Request::post, Some(&request), waiting) {
             // A name that nobody asked for is not insisted on.

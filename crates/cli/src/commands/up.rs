@@ -56,7 +56,7 @@ pub fn apply(house: &House, screen: &Screen, projects: Vec<Project>, waiting: Wa
     }
     let names: Vec<&str> = definitions.iter().map(|definition| definition.spec.name.as_str()).collect();
     let apps = names.join(",");
-    let body = ApplyRequest { definitions, daemon };
+    let body = ApplyRequest { definitions, daemon, ..ApplyRequest::default() };
     let operation = carry_out(house, screen, path().segment("apply"), Request::post, Some(&body), waiting)?;
     explain(screen, &operation);
     let settings = operation.apply.as_ref().is_some_and(|reply| reply.daemon);

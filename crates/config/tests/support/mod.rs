@@ -38,7 +38,7 @@ impl World {
     }
 
     pub fn load(&self, text: &str) -> std::result::Result<Loaded, Diagnostics> {
-        config::load(Path::new("/srv/shop/abide.toml"), text, self)
+        config::load(Path::new("/srv/shop/abide.toml"), text, &config::Options::default(), self)
     }
 
     /// The only app of a good file.
@@ -69,6 +69,11 @@ impl Surroundings for World {
 
     fn read(&self, path: &Path) -> Result<String> {
         self.files.get(path).cloned().ok_or_else(|| Error::new(ErrorKind::NotFound, "no such file"))
+    }
+
+    fn list(&self, folder: &Path) -> Result<Vec<String>> {
+        let inside = self.files.keys().filter(|path| path.parent() == Some(folder));
+        Ok(inside.filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned())).collect())
     }
 
     fn home_dir(&self) -> Option<PathBuf> {

@@ -197,7 +197,7 @@ impl World {
             });
         }
         let live = slot_ids.range(..spec.instances).map(|(index, id)| (*index, *id)).collect::<BTreeMap<u32, SlotId>>();
-        let definition = Arc::new(Definition { spec, session_env: BTreeMap::new(), umask: 0o22, source: None });
+        let definition = Arc::new(Definition { spec, session_env: BTreeMap::new(), umask: 0o22, source: None, project: None });
         let app = RecalledApp {
             definition: definition.clone(),
             generation,

@@ -206,7 +206,7 @@ fn target_of(word: &str) -> Target {
 }
 
 fn definition(spec: AppSpec) -> Arc<Definition> {
-    Arc::new(Definition { spec, session_env: BTreeMap::new(), umask: 0o022, source: None })
+    Arc::new(Definition { spec, session_env: BTreeMap::new(), umask: 0o022, source: None, project: None })
 }
 
 fn slot_ref(text: &str) -> SlotRef {

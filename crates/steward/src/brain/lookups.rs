@@ -102,7 +102,7 @@ mod tests {
         let slot = SlotRef::new(&name, 0);
         let life = LifeRecord::intent(InstanceId(instance), slot, SlotId(1), Generation(1), &spec, Tick(0));
         let names = Names::of(&spec.identity).expect("asked");
-        let definition = Definition { spec, session_env: BTreeMap::new(), umask: 0o22, source: None };
+        let definition = Definition { spec, session_env: BTreeMap::new(), umask: 0o22, source: None, project: None };
         (names, Some(Box::new(Bear { life, definition: Arc::new(definition) })))
     }
 

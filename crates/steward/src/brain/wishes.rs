@@ -192,7 +192,7 @@ impl Brain {
     }
 
     fn plan_apply(&self, request: ApplyRequest) -> Result<Plan, Problem> {
-        let ApplyRequest { definitions, daemon } = request;
+        let ApplyRequest { definitions, daemon, .. } = request;
         let known_settings = &self.store.state().daemon;
         let settings_changed = daemon.over(known_settings) != *known_settings;
         self.check_names(&definitions)?;
@@ -232,7 +232,7 @@ impl Brain {
                 }));
             }
         }
-        let apply = Some(ApplyReply { changed, unchanged, daemon: settings_changed });
+        let apply = Some(ApplyReply { changed, unchanged, removed: Vec::new(), daemon: settings_changed });
         Ok(Plan { kind: OperationKind::Apply, act: Act::Define { apps, start, daemon }, asks, goals, apply })
     }
 

@@ -120,7 +120,7 @@ mod tests {
     fn job(app: &str, seq: u64) -> Job {
         let name = AppName::new(app).expect("name");
         let spec = AppSpec::new(name.clone(), vec!["x".into()], "/".into());
-        let definition = Definition { spec, session_env: BTreeMap::new(), umask: 0o22, source: None };
+        let definition = Definition { spec, session_env: BTreeMap::new(), umask: 0o22, source: None, project: None };
         let (time, event, actor) = (String::new(), "exited".to_owned(), "abide".to_owned());
         let (slot, instance, reason, data) = (None, None, None, serde_json::Value::Null);
         let event = EventLine { seq, time, app: Some(app.to_owned()), slot, instance, event, reason, actor, data };

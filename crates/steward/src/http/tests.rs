@@ -157,7 +157,7 @@ async fn what_cannot_start_is_refused_before_the_brain_hears_of_it() {
     let (house, brain) = house();
     let name = model::AppName::new("web").expect("name");
     let spec = model::AppSpec::new(name, vec!["/nowhere/at/all".into()], "/".into());
-    let definition = model::Definition { spec, session_env: Default::default(), umask: 0o22, source: None };
+    let definition = model::Definition { spec, session_env: Default::default(), umask: 0o22, source: None, project: None };
     let body = serde_json::to_string(&api::StartRequest { definition }).expect("json");
     let (status, text) = ask(&house, Method::POST, "/api/v1/apps", Some("application/json"), &body).await;
     assert!(status == 422 && text.contains("not_startable") && text.contains("web: program /nowhere"), "{text}");

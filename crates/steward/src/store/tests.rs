@@ -20,7 +20,7 @@ fn name(text: &str) -> AppName {
 
 fn define(app: &str, id: u32, run: bool) -> Act {
     let spec = AppSpec::new(name(app), vec!["sleep".into(), "1".into()], "/".into());
-    let definition = Definition { spec, session_env: BTreeMap::new(), umask: 0o22, source: None };
+    let definition = Definition { spec, session_env: BTreeMap::new(), umask: 0o22, source: None, project: None };
     let slot_ids = BTreeMap::from([(0, SlotId(id))]);
     let (definition, generation) = (Arc::new(definition), Generation(1));
     Act::Define {
