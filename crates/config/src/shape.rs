@@ -5,6 +5,9 @@ use crate::keys::Scope;
 /// The most slots of one app.
 pub(crate) const MAX_INSTANCES: u32 = 1000;
 
+/// The highest percentage: ten thousand cores.
+pub(crate) const MOST_PERCENT: f64 = 1_000_000.0;
+
 /// What a key can hold. In any of it but [`Shape::Fixed`], [`Shape::Table`] and [`Shape::Map`] themselves, a text with `${…}` may stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {

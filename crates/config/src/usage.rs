@@ -1,11 +1,9 @@
 //! What the processes of an app may use together.
 
 use crate::layer::{Entry, Layer, set, top};
+use crate::shape::MOST_PERCENT;
 use crate::texts::{Scalar, Texts};
 use model::{CgroupUse, OnLimit, Usage};
-
-/// The highest percentage: ten thousand cores.
-const MOST_PERCENT: f64 = 1_000_000.0;
 
 /// Everything of this kind.
 pub(crate) fn settings(usage: &mut Usage, layers: &[&Layer], t: &mut Texts<'_, '_>) {

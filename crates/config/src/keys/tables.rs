@@ -9,6 +9,7 @@ use crate::shape::{Bare, Names, Shape};
 pub(super) const TOP: &[KeyDoc] = {
     use Scope::{Group, Top};
     &[
+        key(Top, "$schema", &[], ANY, "none", "where editors find the schema of this file; Abide does not look at it"),
         key(Top, "version", &[], Int { least: 1, most: 1 }, "1", "version of this format; only 1 exists"),
         key(Top, "name", &[], ANY, "the folder's name", "name of the group of apps in this file"),
         key(Top, "defaults", &[], Table(Scope::App), "none", "values of app keys for every app that does not set them"),
