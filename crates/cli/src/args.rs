@@ -2,10 +2,12 @@
 
 mod app;
 mod change;
+mod make;
 mod tell;
 
 pub use app::AppFlags;
 pub use change::{Change, Delete, Wait};
+pub use make::{Completions, Init, Schema, Validate};
 pub use tell::{SignalTo, WaitFor};
 
 use clap::{Args, Parser, Subcommand};
@@ -158,6 +160,17 @@ pub enum Command {
     /// Check files without running anything
     #[command(after_help = "Example:\n  abide validate examples/hello/abide.toml")]
     Validate(Validate),
+    /// Write a first abide.toml from what is in a folder
+    ///
+    /// Knows Procfile, package.json, Python, Cargo, Go and Ruby projects. Replaces nothing and asks nothing off a terminal.
+    #[command(after_help = "Examples:\n  abide init\n  abide init ../shop --stdout")]
+    Init(Init),
+    /// Print the JSON Schema of configuration files, for editors
+    #[command(after_help = "Example:\n  abide schema --out abide.schema.json")]
+    Schema(Schema),
+    /// Print what makes a shell complete the words of this command line
+    #[command(after_help = "Example:\n  abide completions bash > ~/.local/share/bash-completion/completions/abide")]
+    Completions(Completions),
     /// Print the version
     Version,
 }
@@ -305,14 +318,6 @@ pub struct Keeper {
     /// Options of the keeper
     #[arg(value_name = "OPTION", trailing_var_arg = true, allow_hyphen_values = true)]
     pub args: Vec<OsString>,
-}
-
-/// `validate`.
-#[derive(Debug, Args)]
-pub struct Validate {
-    /// Files, or folders with an abide.toml [default: ./abide.toml]
-    #[arg(value_name = "FILE|DIR")]
-    pub files: Vec<PathBuf>,
 }
 
 /// A span of time on the command line: a bare number is seconds.

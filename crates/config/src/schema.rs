@@ -86,15 +86,17 @@ fn table(scope: Scope) -> Value {
     let mut properties = Map::new();
     let mut required = Vec::new();
     for key in known_keys().filter(|key| key.scope == scope) {
+        let all = spellings(key);
         if key.default == "required" && scope != Scope::App {
-            required.push(key.name);
+            let ways: Vec<Value> = all.iter().map(|(spelling, _)| json!({ "required": [spelling] })).collect();
+            required.push(any_of(ways));
         }
-        properties.extend(spellings(key));
+        properties.extend(all);
     }
     let mut table = json!({ "type": "object", "properties": properties, "additionalProperties": false });
     // What an app needs may stand in [defaults] or in a profile; a limit of two parts, a group and a webhook have nothing below them.
     if !required.is_empty() {
-        merge(&mut table, json!({ "required": required }));
+        merge(&mut table, json!({ "allOf": required }));
     }
     table
 }
@@ -169,7 +171,9 @@ fn in_units(key: &'static KeyDoc, ending: &str) -> Value {
     property
 }
 
-fn any_of(mut values: Vec<Value>) -> Value {
+/// Alternatives of different types are one schema, of which a validator says better what is wrong.
+fn any_of(values: Vec<Value>) -> Value {
+    let mut values = fused(values);
     match values.pop() {
         Some(only) if values.is_empty() && only.get("$ref").is_none() => only,
         Some(last) => {
@@ -178,6 +182,24 @@ fn any_of(mut values: Vec<Value>) -> Value {
         }
         None => json!({}),
     }
+}
+
+fn fused(values: Vec<Value>) -> Vec<Value> {
+    let types = |value: &Value| -> Option<Vec<String>> {
+        match value.get("type")? {
+            Value::String(one) => Some(vec![one.clone()]),
+            list => list.as_array().map(|list| list.iter().filter_map(Value::as_str).map(str::to_owned).collect()),
+        }
+    };
+    let Some(all) = values.iter().map(types).collect::<Option<Vec<_>>>() else { return values };
+    let all = all.concat();
+    if values.len() < 2 || (1..all.len()).any(|at| all[..at].contains(&all[at])) {
+        return values;
+    }
+    let mut one = json!({});
+    values.into_iter().for_each(|value| merge(&mut one, value));
+    merge(&mut one, json!({ "type": all }));
+    vec![one]
 }
 
 fn merge(into: &mut Value, from: Value) {
