@@ -153,7 +153,8 @@ pub(crate) mod common {
     pub const SIZE: Shape = Shape::Size { least: 0 };
     pub const WORDS: Shape = list(&WORD);
     pub const COMMAND_TEXT: Shape = Shape::Text(Text::Command);
-    pub const COMMAND: Shape = Shape::Either(&[COMMAND_TEXT, WORDS]);
+    pub const COMMAND_WORDS: Shape = Shape::List { of: &WORD, least: 1 };
+    pub const COMMAND: Shape = Shape::Either(&[COMMAND_TEXT, COMMAND_WORDS]);
     pub const WORD: Shape = Shape::Text(Text::Word);
     pub const PROGRAM: Shape = Shape::Text(Text::Program);
     pub const NAME: Shape = Shape::Text(Text::App);

@@ -1,6 +1,6 @@
 //! What the processes of an app may use together.
 
-use crate::layer::{Entry, Layer, set, top};
+use crate::layer::{Entry, Layer, Value, set, top};
 use crate::shape::MOST_PERCENT;
 use crate::texts::{Scalar, Texts};
 use model::{CgroupUse, OnLimit, Usage};
@@ -25,6 +25,7 @@ fn memory(t: &mut Texts<'_, '_>, entry: &Entry) -> Option<u64> {
     }
     let help = match bytes {
         0 => "write \"none\" for no limit".to_owned(),
+        _ if !matches!(entry.item.value, Value::Int(_)) => "it is at least \"64K\"".to_owned(),
         _ => format!("a bare number is bytes; write \"{bytes}M\" for mebibytes"),
     };
     t.refuse(entry, format!("no program runs in {bytes} bytes"), Some(help))

@@ -65,7 +65,7 @@ pub(super) const NUMBERS: &[KeyDoc] = {
 /// Tables about the life of an app.
 pub(super) const LIFE: &[KeyDoc] = {
     use Scope::{Dependency, Health, Hooks, Ready, Schedule, Watch, Webhook};
-    const HOOK: Shape = Either(&[COMMAND_TEXT, WORDS, Table(Webhook)]);
+    const HOOK: Shape = Either(&[COMMAND_TEXT, COMMAND_WORDS, Table(Webhook)]);
     &[
         key(Dependency, "condition", &[], CONDITION, "\"ready\"", "how far the other app must be"),
         key(Dependency, "required", &[], Bool, "true", "false = waited for only while it is on its way"),

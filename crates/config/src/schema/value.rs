@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 pub(super) const MAX_MS: i64 = 100 * 366 * 86_400_000;
 
 /// A text that is filled in: its value is not known here.
-pub(super) const VARIABLE: &str = r"\$\{";
+pub(super) const VARIABLE: &str = r"\$\{[A-Za-z_]";
 
 const NUMBER: &str = r"([0-9]+(\.[0-9]*)?|\.[0-9]+)";
 const UNIT: &str = "(ms|s|secs?|m|min|h|d)";
