@@ -43,12 +43,12 @@ pub fn init(screen: &Screen, args: &Init) -> Result<(), Failure> {
     if args.stdout {
         return screen.print(&text);
     }
-    let path = named.join(config::FILE_NAMES[0]);
+    let path = if named == Path::new(".") { config::FILE_NAMES[0].into() } else { named.join(config::FILE_NAMES[0]) };
     write(&path, &text, args.force).map_err(|error| {
         Failure::new(Exit::No, format!("failed to write {}: {error}", shown_path(&path)))
             .next("`abide init --stdout` prints it instead")
     })?;
-    report(screen, &path, &found)
+    report(screen, named, &path, &found)
 }
 
 fn look(path: &Path) -> Result<Folder, Failure> {
@@ -96,13 +96,14 @@ fn write(path: &Path, text: &str, force: bool) -> io::Result<()> {
     file.sync_all()
 }
 
-fn report(screen: &Screen, path: &Path, found: &Found) -> Result<(), Failure> {
+fn report(screen: &Screen, folder: &Path, path: &Path, found: &Found) -> Result<(), Failure> {
     if screen.json {
         let apps = found.apps.iter().map(|app| app.name.clone()).collect();
         return screen.print_json(&Report { file: path.to_owned(), apps, notes: found.notes.clone() });
     }
     found.notes.iter().for_each(|note| screen.say(&format!("note: {}", crate::escape::shown(note))));
     let file = shown_path(path);
+    let up = if folder == Path::new(".") { "abide up".to_owned() } else { format!("abide up {}", shown_path(folder)) };
     // Nothing else would say so before `up` does.
     if let Err(invalid) = files::load(path) {
         invalid.errors.iter().for_each(|error| screen.err(&error.text));
@@ -110,7 +111,7 @@ fn report(screen: &Screen, path: &Path, found: &Found) -> Result<(), Failure> {
         return Ok(());
     }
     match found.apps.as_slice() {
-        [] => screen.say(&format!("wrote {file}; write into it what to run, then: abide up")),
+        [] => screen.say(&format!("wrote {file}; write into it what to run, then: {up}")),
         apps => {
             for app in apps {
                 screen.say(&format!(
@@ -121,7 +122,7 @@ fn report(screen: &Screen, path: &Path, found: &Found) -> Result<(), Failure> {
                 ));
                 app.remarks.iter().for_each(|remark| screen.say(&format!("    {}", crate::escape::shown(remark))));
             }
-            screen.say(&format!("wrote {file}; look at it, then: abide up"));
+            screen.say(&format!("wrote {file}; look at it, then: {up}"));
         }
     }
     Ok(())

@@ -16,6 +16,9 @@ pub fn schema(screen: &Screen, args: &Schema) -> Result<(), Failure> {
     std::fs::write(path, text).map_err(|error| {
         Failure::new(Exit::No, format!("failed to write {}: {error}", shown_path(path))).next("name another file with --out")
     })?;
+    if screen.json {
+        return screen.print_json(&serde_json::json!({ "file": path }));
+    }
     screen.say(&format!("wrote {}", shown_path(path)));
     Ok(())
 }
@@ -27,6 +30,10 @@ pub fn schema(screen: &Screen, args: &Schema) -> Result<(), Failure> {
 pub fn completions(screen: &Screen, args: &Completions) -> Result<(), Failure> {
     let mut text = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "abide", &mut text);
+    if screen.json {
+        let script = String::from_utf8_lossy(&text);
+        return screen.print_json(&serde_json::json!({ "shell": args.shell.to_string(), "script": script }));
+    }
     screen.print_bytes(&text)
 }
 

@@ -5,6 +5,7 @@ mod daemon;
 mod example;
 mod hostile;
 mod logs;
+mod making;
 mod own_log;
 mod reading;
 mod refusals;
