@@ -3,7 +3,7 @@
 //! `ready` of an app replaces that of `[defaults]`. `healthcheck` merges by key, but for what is asked: the highest layer that asks
 //! anything, or says `"none"`, decides alone.
 
-use crate::fault::{Fault, Part, Place};
+use crate::fault::{Fault, Place};
 use crate::layer::{Entries, Entry, Layer, Value, set, top, top_in, whole};
 use crate::probe::{self, Ground, OF_HTTP};
 use crate::texts::{Scalar, Texts};
@@ -58,7 +58,7 @@ pub(crate) fn bounds(spec: &AppSpec, layers: &[&Layer], t: &mut Texts<'_, '_>) {
 
 /// Says where an app's own `healthcheck` says how, and nothing says what. In `[defaults]` that is good.
 fn unasked(layers: &[&Layer], t: &mut Texts<'_, '_>) {
-    let own = |place: &Place| !matches!(place, Place::File { part: Part::Defaults, .. });
+    let own = |place: &Place| !matches!(place, Place::File { part, .. } if part.is_shared());
     let tables = || layers.iter().filter_map(|layer| layer.tables.get("healthcheck"));
     let asked =
         layers.iter().any(|layer| says_none(layer)) || tables().any(|keys| QUESTIONS.iter().any(|key| keys.contains_key(key)));

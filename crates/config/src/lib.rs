@@ -7,10 +7,10 @@
 //!
 //! 1. `read`: TOML with places. Any depth, any key.
 //! 2. `keys`, `later`, `layer`: each key is recognised, refused as not yet supported, or unknown.
-//! 3. `resolve`: built-in default < `[defaults]` < `[apps.A]`; `env`, `backoff` and a few more merge by key.
+//! 3. `profile`, `resolve`: built-in default < `[defaults]` < `[profiles.P]` < `[apps.A]` < `[apps.A.profiles.P]`; `env`, `backoff` and a few more merge by key.
 //! 4. `template`, `env`, `texts`: `${…}` is expanded, once; `braces` guards what is filled at birth.
 //! 5. `typed`, `command`, `paths`, `url`, `cron`: text becomes durations, signals, argv, absolute paths.
-//! 6. `logs`, `order`, `care` with `probe`, `usage`, `identity`, `when`, `hooks`: the keys of one topic each, and what they may not say together.
+//! 6. `labels`, `logs`, `order`, `care` with `probe`, `usage`, `identity`, `when`, `hooks`: the keys of one topic each, and what they may not say together.
 //! 7. `fault`, `source`, `diagnostic`: all that is wrong, by place, with what to do about it.
 
 mod base;
@@ -26,6 +26,7 @@ mod flags;
 mod hooks;
 mod identity;
 mod keys;
+mod labels;
 mod later;
 mod layer;
 mod load;
@@ -33,6 +34,7 @@ mod logs;
 mod order;
 mod paths;
 mod probe;
+mod profile;
 mod read;
 mod resolve;
 mod script;

@@ -3,7 +3,7 @@
 use crate::base::Base;
 use crate::diagnostic::clip;
 use crate::env::Env;
-use crate::fault::{Fault, Faults, Part, Place};
+use crate::fault::{Fault, Faults, Place};
 use crate::keys::{Scope, nearest};
 use crate::layer::{self, Entry, Item, Layer, Member, Value, set, top};
 use crate::texts::Texts;
@@ -195,7 +195,8 @@ pub(crate) fn groups(
     }
     for app in apps {
         app.group = homes.remove(&app.name);
-        let own = written.entry(&app.name, "on_exit").filter(|e| !matches!(e.place, Place::File { part: Part::Defaults, .. }));
+        let own =
+            written.entry(&app.name, "on_exit").filter(|e| !matches!(&e.place, Place::File { part, .. } if part.is_shared()));
         if let (None, Some(_), Some(entry)) = (&app.group, app.on_exit, own) {
             let fault =
                 Fault::new(&entry.place, format!("`{}`: `{}` is in no group that could be stopped", entry.written, app.name));

@@ -10,6 +10,7 @@ use crate::envfile;
 use crate::fault::{Fault, Faults, Place};
 use crate::hooks;
 use crate::identity;
+use crate::labels;
 use crate::layer::{Entry, Item, Layer, Member, Value, set, top, top_in};
 use crate::logs;
 use crate::order;
@@ -80,6 +81,7 @@ pub(crate) fn settings(spec: &mut AppSpec, ground: Ground<'_>, t: &mut Texts<'_,
     set(key("success_exit_codes"), &mut spec.success_exit_codes, |e| t.codes(e));
     set(key("no_restart_exit_codes"), &mut spec.no_restart_exit_codes, |e| t.codes(e));
     set(key("stdin"), &mut spec.stdin, |e| t.choice(e, &[("null", false), ("pipe", true)]));
+    labels::settings(spec, layers, t);
     logs::settings(&mut spec.log, layers, base, t);
     order::settings(spec, layers, t);
     care::settings(spec, ground, t);

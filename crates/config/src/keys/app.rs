@@ -75,5 +75,18 @@ pub(super) const KEYS: &[KeyDoc] = {
         ),
         key(App, Size, "log_total_max", &[], "size", "0", "what all log files of the app may have together; 0 = no limit"),
         key(App, None, "namespace", &[], "string", "\"default\"", "label and selector (`ns:NAME`)"),
+        key(App, None, "description", &[], "string", "none", "what it is, for people"),
+        key(App, None, "labels", &[], "table of strings", "none", "labels and selectors (`label:KEY=VALUE`)"),
+        key(
+            App,
+            None,
+            "inherit_env",
+            &[],
+            "\"session\", \"none\" or list of names",
+            "\"session\"",
+            "which variables of the session that defines it the app gets; `*` in a name stands for any characters",
+        ),
+        key(App, None, "profile", &[], "string", "none", "the profile that counts, unless --profile says another"),
+        key(App, None, "profiles", &[], "table of tables of app keys", "none", "values for this app under a profile"),
     ]
 };
