@@ -1,7 +1,7 @@
 //! `start`: a file, apps that are there, or a command (semantics.md, Command line).
 
 use super::change::report;
-use super::up::apply;
+use super::up::apply as carry_out_apply;
 use crate::args::{AppFlags, Start};
 use crate::failure::{Exit, Failure};
 use crate::files::{self, shown_path};
@@ -13,6 +13,7 @@ use crate::session::Session;
 use crate::words::quote;
 use api::client::{Request, path};
 use api::{SlotRow, StartRequest};
+use config::ProfileChoice;
 use model::Definition;
 use std::path::Path;
 
@@ -41,10 +42,14 @@ pub fn start(home: Home, screen: &Screen, args: &Start) -> Result<(), Failure> {
         Meaning::File => {
             refuse_flags(&args.app, &args.words, "is a file, which says all of that itself")?;
             let word = args.words.first().map_or("-", String::as_str);
-            let project = if word == "-" { files::load_stdin() } else { files::load(Path::new(word)) };
-            let project = project.map_err(|invalid| files::invalid(screen, &invalid.errors))?;
-            project.warn(screen);
-            apply(&house, screen, vec![project], waiting).map(|_| ())
+            let load = |choice: &ProfileChoice| {
+                let project = if word == "-" { files::load_stdin(choice) } else { files::load(Path::new(word), choice) };
+                let mut projects = vec![project.map_err(|invalid| files::invalid(screen, &invalid.errors))?];
+                files::only(&mut projects, &args.part, false)?;
+                Ok(projects)
+            };
+            let request = crate::project::request(&house, screen, &args.part, false, load)?;
+            carry_out_apply(&house, screen, &request, waiting).map(|_| ())
         }
         Meaning::MaybeNames if all_match(&house, &args.words)? => {
             refuse_flags(&args.app, &args.words, "is an app that is there already")?;
@@ -66,7 +71,8 @@ fn start_command(house: &House, screen: &Screen, args: &Start, waiting: Waiting)
     for number in 2..=NAMES {
         let spec = files::from_flags(&args.words, &flags)?;
         let name = spec.name.clone();
-        let definition = Definition { spec, session_env: session.env.clone(), umask: session.umask, source: None, project: None };
+        let definition =
+            Definition { session_env: session.taken(&spec.inherit_env), spec, umask: session.umask, source: None, project: None };
         let request = StartRequest { definition };
         match carry_out(house, screen, path().segment("apps"), Request::post, Some(&request), waiting) {
             // A name that nobody asked for is not insisted on.
