@@ -2,7 +2,7 @@
 
 use super::change::report;
 use super::up::apply as carry_out_apply;
-use crate::args::{AppFlags, Start};
+use crate::args::{AppFlags, PartArgs, Start};
 use crate::failure::{Exit, Failure};
 use crate::files::{self, shown_path};
 use crate::follow::{Waiting, carry_out};
@@ -52,11 +52,15 @@ pub fn start(home: Home, screen: &Screen, args: &Start) -> Result<(), Failure> {
             carry_out_apply(&house, screen, &request, waiting).map(|_| ())
         }
         Meaning::MaybeNames if all_match(&house, &args.words)? => {
+            refuse_part(&args.part)?;
             refuse_flags(&args.app, &args.words, "is an app that is there already")?;
             let target = path().segment("apps").segment(&args.words.join(",")).segment("start");
             report(screen, &carry_out(&house, screen, target, Request::post, None::<&()>, waiting)?)
         }
-        Meaning::MaybeNames | Meaning::Command => start_command(&house, screen, args, waiting),
+        Meaning::MaybeNames | Meaning::Command => {
+            refuse_part(&args.part)?;
+            start_command(&house, screen, args, waiting)
+        }
     }
 }
 
@@ -114,6 +118,17 @@ fn all_match(house: &House, words: &[String]) -> Result<bool, Failure> {
         }
     }
     Ok(true)
+}
+
+/// A part of a file has no meaning where there is none.
+fn refuse_part(part: &PartArgs) -> Result<(), Failure> {
+    let flag = match (&part.profile, part.only.as_slice()) {
+        (Some(_), _) => "--profile",
+        (None, [_, ..]) => "--only",
+        (None, []) => return Ok(()),
+    };
+    Err(Failure::new(Exit::Usage, format!("{flag} belongs to a configuration file, and none is named"))
+        .next(format!("abide start abide.toml {flag} …")))
 }
 
 /// Flags that describe an app have no meaning where the app is described already, and nothing is ignored silently.
