@@ -26,10 +26,7 @@ const OF_COMPOSE: [(&str, &str); 3] =
 pub(crate) fn settings(spec: &mut AppSpec, layers: &[&Layer], t: &mut Texts<'_, '_>) {
     let key = |name| top(layers, name);
     set(key("depends_on"), &mut spec.depends_on, |e| depends_on(e, t));
-    set(key("start_order"), &mut spec.start_order, |e| {
-        let number = t.between(&e.item, &e.written, i32::MIN.into(), i32::MAX.into())?;
-        i32::try_from(number).ok()
-    });
+    set(key("start_order"), &mut spec.start_order, |e| t.int(e));
     set(key("on_exit"), &mut spec.on_exit, |e| t.choice(e, &[("stop-group", Some(OnExit::StopGroup)), ("none", None)]));
 }
 

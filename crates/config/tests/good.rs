@@ -292,7 +292,7 @@ fn ten_thousand_apps() {
 #[test]
 fn every_known_key_is_documented() {
     for key in config::known_keys() {
-        assert!(!key.kind.is_empty() && !key.default.is_empty() && !key.doc.is_empty(), "{}", key.name);
+        assert!(!key.kind().is_empty() && !key.default.is_empty() && !key.doc.is_empty(), "{}", key.name);
     }
 }
 
