@@ -3,7 +3,7 @@
 
 use crate::keys::Scope;
 
-const TOP: &[&str] = &["include", "profiles", "schema"];
+const TOP: &[&str] = &["profiles", "schema"];
 
 /// Durations stand with every suffix because [`is_later`] takes suffixes off.
 const APP: &[&str] = &[

@@ -2,7 +2,9 @@
 
 use crate::diagnostic::{Diagnostic, Severity, escape, push_escaped};
 use crate::fault::{Fault, Place};
+use std::borrow::Cow;
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 /// At most so many characters of a line are quoted, so that a file of one huge line stays readable.
 const WINDOW: usize = 120;
@@ -23,6 +25,19 @@ impl<'a> Sources<'a> {
     /// `abide.toml:9`, the place of an offset.
     pub fn line(&self, file: usize, offset: usize) -> String {
         self.list.get(file).map_or_else(String::new, |source| format!("{}:{}", source.file, source.line(offset)))
+    }
+
+    /// The same of a place in a file.
+    pub fn at(&self, place: &Place) -> String {
+        match place {
+            Place::File { file, span, .. } => self.line(*file, span.start),
+            Place::Elsewhere { .. } | Place::Flag(_) | Place::Whole => String::new(),
+        }
+    }
+
+    /// What relative paths in it are taken from.
+    pub fn folder(&self, file: usize) -> Option<&Path> {
+        self.list.get(file).map(|source| source.folder.as_path())
     }
 
     /// What is written there.
@@ -46,7 +61,8 @@ impl<'a> Sources<'a> {
 /// A file whose places can be quoted.
 pub(crate) struct Source<'a> {
     file: String,
-    text: &'a str,
+    text: Cow<'a, str>,
+    folder: PathBuf,
     /// Offset of the first byte of each line.
     starts: Vec<usize>,
     /// What is never quoted.
@@ -54,14 +70,20 @@ pub(crate) struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    pub fn new(file: &str, text: &'a str) -> Source<'a> {
+    pub fn new(file: &str, text: impl Into<Cow<'a, str>>) -> Source<'a> {
+        let text = text.into();
         let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Source { file: escape(file), text, starts, secrets: Vec::new() }
+        Source { file: escape(file), text, folder: PathBuf::new(), starts, secrets: Vec::new() }
     }
 
     /// The same, with stars for what stands at these places.
     pub fn hiding(self, secrets: Vec<Range<usize>>) -> Source<'a> {
         Source { secrets, ..self }
+    }
+
+    /// The same, in this folder.
+    pub fn within(self, folder: &Path) -> Source<'a> {
+        Source { folder: folder.to_owned(), ..self }
     }
 
     /// The line of an offset, counted from 1.

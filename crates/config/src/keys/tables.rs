@@ -9,6 +9,7 @@ pub(super) const TOP: &[KeyDoc] = {
     &[
         key(Top, None, "version", &[], "integer", "1", "version of this format; only 1 exists"),
         key(Top, None, "name", &[], "string", "the folder's name", "name of the group of apps in this file"),
+        key(Top, None, "include", &[], "path or pattern, or list of them", "none", "further files whose apps belong to this one's"),
         key(Top, None, "defaults", &[], "table", "none", "values of app keys for every app that does not set them"),
         key(Top, None, "daemon", &[], "table", "none", "the manager's own settings"),
         key(Top, None, "apps", &[], "table of tables, or list of tables with `name`", "none", "the apps"),

@@ -1,0 +1,147 @@
+//! JSON, with what people put into configurations of it: `//` and `/* */` comments, and a comma after the last one.
+
+use super::{Lines, MAX_DEPTH, place};
+use crate::fault::{Fault, Faults, Place};
+use crate::layer::{Item, Member, Value};
+use jsonc_parser::ast;
+use jsonc_parser::common::{Range, Ranged};
+use jsonc_parser::errors::{ParseError, ParseErrorKind};
+use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
+use std::collections::HashMap;
+
+/// Everything else that the parser could be lenient about is an error.
+const OPTIONS: ParseOptions = ParseOptions {
+    allow_comments: true,
+    allow_loose_object_property_names: false,
+    allow_trailing_commas: true,
+    allow_missing_commas: false,
+    allow_single_quoted_strings: false,
+    allow_hexadecimal_numbers: false,
+    allow_unary_plus_numbers: false,
+    allow_bare_decimal_point_numbers: false,
+    allow_non_finite_numbers: false,
+    allow_extended_string_escapes: false,
+};
+
+/// Reads the text.
+pub(super) fn document(text: &str, file: usize, faults: &mut Faults) -> Vec<Member> {
+    let parsed = match parse_to_ast(text, &CollectOptions::default(), &OPTIONS) {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            faults.push(not_valid(&error, file));
+            return Vec::new();
+        }
+    };
+    let mut reader = Reader { file, lines: Lines::of(text), faults, broken: false };
+    let members = match parsed.value {
+        Some(ast::Value::Object(object)) => reader.members(object, 1),
+        Some(other) => {
+            let place = reader.place(other.range());
+            let found = reader.value(other, 1).map_or("nothing", |item| item.value.kind());
+            reader.refuse(Fault::new(&place, format!("a configuration is a table, found {found}")).help(BEGIN));
+            Vec::new()
+        }
+        None => {
+            reader.refuse(Fault::new(&place(file, 0..0), "not valid JSON: there is nothing in it").help(BEGIN));
+            Vec::new()
+        }
+    };
+    if reader.broken { Vec::new() } else { members }
+}
+
+const BEGIN: &str = "write for example { \"apps\": { \"web\": { \"cmd\": \"node server.js\" } } }";
+
+struct Reader<'f> {
+    file: usize,
+    lines: Lines,
+    faults: &'f mut Faults,
+    /// Whether something was found that makes the rest a guess.
+    broken: bool,
+}
+
+impl Reader<'_> {
+    fn place(&self, range: Range) -> Place {
+        place(self.file, range.start..range.end)
+    }
+
+    fn refuse(&mut self, fault: Fault) {
+        self.broken = true;
+        self.faults.push(fault);
+    }
+
+    fn members(&mut self, object: ast::Object<'_>, depth: usize) -> Vec<Member> {
+        let mut members: Vec<Member> = Vec::new();
+        let mut seen: HashMap<String, usize> = HashMap::new();
+        for property in object.properties {
+            let at = self.place(property.name.range());
+            let start = property.name.range().start;
+            let name = property.name.into_string();
+            if let Some(first) = seen.get(&name) {
+                self.refuse(super::twice(&name, self.lines.number(*first), &at));
+                continue;
+            }
+            seen.insert(name.clone(), start);
+            if matches!(property.value, ast::Value::NullKeyword(_)) {
+                let place = self.place(property.value.range());
+                self.refuse(super::no_value(&name, &place));
+            } else if let Some(item) = self.value(property.value, depth + 1) {
+                members.push(Member { name, place: at, item });
+            }
+        }
+        members
+    }
+
+    /// The value with its place. `None` = refused.
+    fn value(&mut self, value: ast::Value<'_>, depth: usize) -> Option<Item> {
+        let place = self.place(value.range());
+        if depth > MAX_DEPTH {
+            self.refuse(super::too_deep(&place));
+            return None;
+        }
+        let value = match value {
+            ast::Value::StringLit(text) => Value::Text(text.value.into_owned()),
+            ast::Value::NumberLit(number) => self.number(number.value, &place)?,
+            ast::Value::BooleanLit(is) => Value::Bool(is.value),
+            ast::Value::Object(object) => Value::Table(self.members(object, depth)),
+            ast::Value::Array(list) => {
+                Value::List(list.elements.into_iter().filter_map(|one| self.value(one, depth + 1)).collect())
+            }
+            ast::Value::NullKeyword(_) => {
+                self.refuse(Fault::new(&place, "`null` stands for no value").help("take it out of the list"));
+                return None;
+            }
+        };
+        Some(Item { value, place })
+    }
+
+    fn number(&mut self, written: &str, place: &Place) -> Option<Value> {
+        if written.contains(['.', 'e', 'E']) {
+            return Some(Value::Float(written.to_owned()));
+        }
+        match written.parse::<i64>() {
+            Ok(number) => Some(Value::Int(number.into())),
+            Err(_) => {
+                self.refuse(Fault::new(place, super::TOO_LARGE));
+                None
+            }
+        }
+    }
+}
+
+fn not_valid(error: &ParseError, file: usize) -> Fault {
+    let range = error.range();
+    let said = error.kind().to_string();
+    let mut letters = said.chars();
+    let said: String = letters.next().into_iter().flat_map(char::to_lowercase).chain(letters).collect();
+    let help = match error.kind() {
+        ParseErrorKind::SingleQuotedStringsNotAllowed => "a text stands in double quotes: \"…\"",
+        ParseErrorKind::ExpectedStringObjectProperty => "a key stands in double quotes: \"cmd\": …",
+        ParseErrorKind::UnexpectedWord => "a text stands in double quotes; without them there are true and false",
+        ParseErrorKind::NonFiniteNumbersNotAllowed => "a text stands in double quotes: \"…\"",
+        ParseErrorKind::HexadecimalNumbersNotAllowed => "write the number in decimal, or as a text in double quotes",
+        ParseErrorKind::MultipleRootJsonValues => "a configuration is one object: { … }",
+        _ => "",
+    };
+    let fault = Fault::new(&place(file, range.start..range.end), format!("not valid JSON: {said}"));
+    if help.is_empty() { fault } else { fault.help(help) }
+}
