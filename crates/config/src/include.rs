@@ -112,80 +112,83 @@ impl<'a> Gatherer<'a, '_> {
         let file = self.found.pieces.len();
         let members = read::document(&text, format, file, self.faults);
         let secrets = read::secrets(&members);
-        let shown = if file == 0 { last(&path) } else { path.strip_prefix(&self.main).unwrap_or(&path).to_string_lossy() };
+        let shown = if file == 0 { last(&path).into_owned() } else { self.seen(&path) };
         let folder = folder_of(&path).to_owned();
-        self.found.sources.add(Source::new(&shown, text).hiding(secrets).within(&folder));
+        self.found.sources.add(Source::new(&shown, text).hiding(secrets).of(&folder, format));
         let mut top = layer::entries(Scope::Top, "", members, self.faults);
         let include = top.remove("include");
         let (by, place) = from.unzip();
         self.known.insert(plain(&path), (file, place));
         self.found.pieces.push(Piece { path, folder, by });
         self.found.tops.push(top);
-        for wanted in include.map(|entry| self.wanted(&entry, file)).unwrap_or_default() {
-            self.include(wanted, file);
+        if let Some(entry) = include {
+            self.all(&entry, file);
         }
     }
 
     /// What `include` names.
-    fn wanted(&mut self, entry: &Entry, file: usize) -> Vec<Wanted> {
+    fn all(&mut self, entry: &Entry, file: usize) {
         let items = match &entry.item.value {
             Value::List(items) => items.as_slice(),
             Value::Text(_) => std::slice::from_ref(&entry.item),
             other => {
                 let fault = Fault::new(&entry.item.place, format!("`include` is a list of files, found {}", other.kind()));
                 self.faults.push(fault.help("write for example `include = [\"more.toml\", \"conf.d/*.toml\"]`"));
-                return Vec::new();
+                return;
             }
         };
-        items.iter().flat_map(|item| self.matching(item, file)).collect()
+        for item in items {
+            let mut texts = Texts { env: Env::new(self.around), faults: self.faults };
+            let Some(text) = texts.text(item, "include", "a path or a pattern") else { continue };
+            let Some(paths) = self.matching(&text, item, file) else { continue };
+            let by_pattern = glob::is_pattern(&text);
+            let mut any = false;
+            for path in paths {
+                any |= self.include(Wanted { path, place: item.place.clone(), by_pattern }, file);
+            }
+            if by_pattern && !any {
+                self.found.odd.push(Fault::new(&item.place, format!("`include`: there is no file `{}`", clip(&text))));
+            }
+        }
     }
 
-    /// One path or pattern.
-    fn matching(&mut self, item: &Item, file: usize) -> Vec<Wanted> {
-        let mut texts = Texts { env: Env::new(self.around), faults: self.faults };
-        let Some(text) = texts.text(item, "include", "a path or a pattern") else { return Vec::new() };
+    /// The files that a path or pattern means. `None` = it cannot be used.
+    fn matching(&mut self, text: &str, item: &Item, file: usize) -> Option<Vec<PathBuf>> {
         let refuse = |message: &str, help: &str| Fault::new(&item.place, format!("`include`: {message}")).help(help);
-        if glob::is_recursive(&text) {
+        if glob::is_recursive(text) {
             self.faults.push(refuse(
                 "`**` is not understood",
                 "`*` stands for any characters of one name; write for example \"services/*/abide.toml\"",
             ));
-            return Vec::new();
+            return None;
         }
-        let by_pattern = glob::is_pattern(&text);
-        let (front, pattern) = glob::split(&text);
+        let (front, pattern) = glob::split(text);
         let from = if front.is_empty() { "." } else { front };
         let Ok(start) = paths::resolve(from, &self.found.pieces[file].folder, self.around.home_dir()) else {
             self.faults.push(refuse("this path cannot be resolved", "write the whole path; `~/` needs HOME, `~name` is not expanded"));
-            return Vec::new();
+            return None;
         };
-        let place = item.place.clone();
-        if !by_pattern {
-            return vec![Wanted { path: start, place, by_pattern }];
-        }
         match glob::matching(start, pattern, self.around, MAX_FILES) {
-            Ok(paths) => {
-                if paths.is_empty() {
-                    self.found.odd.push(Fault::new(&place, format!("`include`: there is no file `{}`", clip(&text))));
-                }
-                paths.into_iter().map(|path| Wanted { path, place: place.clone(), by_pattern }).collect()
-            }
+            Ok(paths) => Some(paths),
             Err((folder, error)) => {
-                let folder = folder.to_string_lossy().into_owned();
-                self.faults.push(Fault::new(&place, format!("`include`: cannot read the folder {}: {error}", clip(&folder))));
-                Vec::new()
+                let folder = self.shown(&folder);
+                self.faults.push(Fault::new(&item.place, format!("`include`: cannot read the folder {folder}: {error}")));
+                None
             }
         }
     }
 
-    fn include(&mut self, wanted: Wanted, by: usize) {
+    /// Reads a file, unless it was or cannot be. Whether there is such a file, besides the one that includes it.
+    fn include(&mut self, wanted: Wanted, by: usize) -> bool {
         let Wanted { path, place, by_pattern } = wanted;
         let name = self.shown(&path);
         let says = |what: String| Fault::new(&place, format!("`include`: {what}"));
         if let Some((file, first)) = self.known.get(&plain(&path)).cloned() {
+            // A pattern means the others.
             if by_pattern && file == by {
-                // A pattern means the others.
-            } else if chain(&self.found.pieces, by).contains(&file) {
+                return false;
+            }
+            if chain(&self.found.pieces, by).contains(&file) {
                 self.faults.push(says(format!("these files include each other: {}", self.circle(file, by))).help("take it out"));
             } else if self.found.pieces[file].by != Some(by)
                 && let Some(first) = first
@@ -193,17 +196,17 @@ impl<'a> Gatherer<'a, '_> {
                 let help = format!("the other place is {}; include it in one of them", self.found.sources.at(&first));
                 self.faults.push(says(format!("{name} is included already")).help(help));
             }
-            return;
+            return true;
         }
         if chain(&self.found.pieces, by).len() > MAX_DEPTH {
             self.faults.push(says(format!("{name} would be the file number {} in a row", MAX_DEPTH + 2)));
-            return;
+            return true;
         }
         if self.found.pieces.len() >= MAX_FILES {
             self.faults.push(says(format!("{name} would be more than {MAX_FILES} files")));
-            return;
+            return true;
         }
-        match self.read(&path) {
+        match self.around.read(&path) {
             Ok(text) if text.len() > MAX_FILE => {
                 self.faults.push(says(format!("{name} has {} bytes, more than {MAX_FILE}", text.len())));
             }
@@ -216,7 +219,7 @@ impl<'a> Gatherer<'a, '_> {
                 self.take(path, Cow::Owned(text), format, Some((by, place)));
             }
             // What only resembles a file is not meant by a pattern.
-            Err(error) if by_pattern && is_absent(error.kind()) => {}
+            Err(error) if by_pattern && is_absent(error.kind()) => return false,
             Err(error) => {
                 let help = match error.kind() {
                     ErrorKind::IsADirectory => Some(format!("for the files in it write \"{}/*.toml\"", name.trim_end_matches('/'))),
@@ -226,15 +229,17 @@ impl<'a> Gatherer<'a, '_> {
                 self.faults.push(says(format!("cannot read {name}: {error}")).maybe_help(help));
             }
         }
+        true
     }
 
-    fn read(&self, path: &Path) -> std::io::Result<String> {
-        self.around.read(path)
+    /// The path as it is seen from the folder of the file that was named.
+    fn seen(&self, path: &Path) -> String {
+        let path = plain(path);
+        path.strip_prefix(plain(&self.main)).unwrap_or(&path).to_string_lossy().into_owned()
     }
 
-    /// The name of a file as it is shown: seen from the folder of the file that was named.
     fn shown(&self, path: &Path) -> String {
-        clip(&path.strip_prefix(&self.main).unwrap_or(path).to_string_lossy())
+        clip(&self.seen(path))
     }
 
     /// `a.toml → b.toml → a.toml`.

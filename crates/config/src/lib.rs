@@ -19,6 +19,7 @@ mod care;
 mod command;
 mod cron;
 mod diagnostic;
+mod dialect;
 mod env;
 mod envfile;
 mod fault;

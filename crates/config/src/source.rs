@@ -1,7 +1,9 @@
 //! The text of a file by line and column.
 
 use crate::diagnostic::{Diagnostic, Severity, escape, push_escaped};
+use crate::dialect;
 use crate::fault::{Fault, Place};
+use crate::load::Format;
 use std::borrow::Cow;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -63,6 +65,7 @@ pub(crate) struct Source<'a> {
     file: String,
     text: Cow<'a, str>,
     folder: PathBuf,
+    format: Format,
     /// Offset of the first byte of each line.
     starts: Vec<usize>,
     /// What is never quoted.
@@ -73,7 +76,7 @@ impl<'a> Source<'a> {
     pub fn new(file: &str, text: impl Into<Cow<'a, str>>) -> Source<'a> {
         let text = text.into();
         let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Source { file: escape(file), text, folder: PathBuf::new(), starts, secrets: Vec::new() }
+        Source { file: escape(file), text, folder: PathBuf::new(), format: Format::Toml, starts, secrets: Vec::new() }
     }
 
     /// The same, with stars for what stands at these places.
@@ -81,9 +84,9 @@ impl<'a> Source<'a> {
         Source { secrets, ..self }
     }
 
-    /// The same, in this folder.
-    pub fn within(self, folder: &Path) -> Source<'a> {
-        Source { folder: folder.to_owned(), ..self }
+    /// The same, in this folder and format.
+    pub fn of(self, folder: &Path, format: Format) -> Source<'a> {
+        Source { folder: folder.to_owned(), format, ..self }
     }
 
     /// The line of an offset, counted from 1.
@@ -117,7 +120,7 @@ impl<'a> Source<'a> {
             mark_at: 0,
             mark_length: 0,
             label: escape(&fault.label),
-            help: fault.help.as_ref().map(|help| help.lines().map(escape).collect::<Vec<_>>().join("\n")),
+            help: fault.help.as_ref().map(|help| dialect::advice(help, self.format).lines().map(escape).collect::<Vec<_>>().join("\n")),
         };
         match &fault.place {
             Place::File { span, .. } => self.locate(&mut found, self.narrow(span.clone(), fault.needle.as_deref())),

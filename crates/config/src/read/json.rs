@@ -28,11 +28,11 @@ pub(super) fn document(text: &str, file: usize, faults: &mut Faults) -> Vec<Memb
     let parsed = match parse_to_ast(text, &CollectOptions::default(), &OPTIONS) {
         Ok(parsed) => parsed,
         Err(error) => {
-            faults.push(not_valid(&error, file));
+            faults.push(not_valid(&error, text, file));
             return Vec::new();
         }
     };
-    let mut reader = Reader { file, lines: Lines::of(text), faults, broken: false };
+    let mut reader = Reader { text, file, lines: Lines::of(text), faults, broken: false };
     let members = match parsed.value {
         Some(ast::Value::Object(object)) => reader.members(object, 1),
         Some(other) => {
@@ -51,7 +51,8 @@ pub(super) fn document(text: &str, file: usize, faults: &mut Faults) -> Vec<Memb
 
 const BEGIN: &str = "write for example { \"apps\": { \"web\": { \"cmd\": \"node server.js\" } } }";
 
-struct Reader<'f> {
+struct Reader<'t, 'f> {
+    text: &'t str,
     file: usize,
     lines: Lines,
     faults: &'f mut Faults,
@@ -59,7 +60,7 @@ struct Reader<'f> {
     broken: bool,
 }
 
-impl Reader<'_> {
+impl Reader<'_, '_> {
     fn place(&self, range: Range) -> Place {
         place(self.file, range.start..range.end)
     }
@@ -69,12 +70,23 @@ impl Reader<'_> {
         self.faults.push(fault);
     }
 
+    /// Line breaks and the like are not written as they are; where they are, a quote is missing.
+    fn unbroken(&mut self, range: Range) {
+        let written = self.text.get(range.start..range.end).unwrap_or_default();
+        if let Some(at) = written.find(|c: char| c < ' ') {
+            let place = place(self.file, range.start + at..range.start + at + 1);
+            let fault = Fault::new(&place, "not valid JSON: a text cannot go on here");
+            self.refuse(fault.help("is a quote missing? a line break in a text is written \\n, a tab \\t"));
+        }
+    }
+
     fn members(&mut self, object: ast::Object<'_>, depth: usize) -> Vec<Member> {
         let mut members: Vec<Member> = Vec::new();
         let mut seen: HashMap<String, usize> = HashMap::new();
         for property in object.properties {
             let at = self.place(property.name.range());
             let start = property.name.range().start;
+            self.unbroken(property.name.range());
             let name = property.name.into_string();
             if let Some(first) = seen.get(&name) {
                 self.refuse(super::twice(&name, self.lines.number(*first), &at));
@@ -99,7 +111,10 @@ impl Reader<'_> {
             return None;
         }
         let value = match value {
-            ast::Value::StringLit(text) => Value::Text(text.value.into_owned()),
+            ast::Value::StringLit(text) => {
+                self.unbroken(text.range);
+                Value::Text(text.value.into_owned())
+            }
             ast::Value::NumberLit(number) => self.number(number.value, &place)?,
             ast::Value::BooleanLit(is) => Value::Bool(is.value),
             ast::Value::Object(object) => Value::Table(self.members(object, depth)),
@@ -128,15 +143,18 @@ impl Reader<'_> {
     }
 }
 
-fn not_valid(error: &ParseError, file: usize) -> Fault {
+fn not_valid(error: &ParseError, text: &str, file: usize) -> Fault {
     let range = error.range();
     let said = error.kind().to_string();
     let mut letters = said.chars();
     let said: String = letters.next().into_iter().flat_map(char::to_lowercase).chain(letters).collect();
     let help = match error.kind() {
+        ParseErrorKind::ExpectedComma if text.get(..range.start).is_some_and(|front| front.ends_with('0')) => {
+            "a number has no zeros in front; in double quotes it is a text"
+        }
         ParseErrorKind::SingleQuotedStringsNotAllowed => "a text stands in double quotes: \"…\"",
         ParseErrorKind::ExpectedStringObjectProperty => "a key stands in double quotes: \"cmd\": …",
-        ParseErrorKind::UnexpectedWord => "a text stands in double quotes; without them there are true and false",
+        ParseErrorKind::UnexpectedWord | ParseErrorKind::UnexpectedToken => "a text stands in double quotes; without them there are true and false",
         ParseErrorKind::NonFiniteNumbersNotAllowed => "a text stands in double quotes: \"…\"",
         ParseErrorKind::HexadecimalNumbersNotAllowed => "write the number in decimal, or as a text in double quotes",
         ParseErrorKind::MultipleRootJsonValues => "a configuration is one object: { … }",

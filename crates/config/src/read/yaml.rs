@@ -73,7 +73,7 @@ struct Open {
 
 enum What {
     List(Vec<Item>),
-    Table { members: Vec<Member>, seen: HashMap<String, usize>, key: Option<Key>, merges: Vec<Item> },
+    Table { members: Vec<Member>, seen: HashMap<String, usize>, key: Option<Key>, merges: Vec<Item>, merged: Option<usize> },
 }
 
 struct Key {
@@ -118,7 +118,7 @@ impl Builder<'_, '_> {
         if let Some(tag) = event.tag() {
             let at = span.tag_span().and_then(|tag| tag.byte_range()).unwrap_or(range.clone());
             let fault = Fault::new(&self.place(at), format!("the tag `{}` is not understood", clip(&tag.original())));
-            self.refuse(fault.help("take it out; a text that begins with `!` stands in quotes, as does a number that is a text"));
+            self.refuse(fault.help("take it out; a text that begins with `!` stands in quotes, and so does a number that is meant as a text"));
         }
         match event {
             Event::DocumentStart(..) => {
@@ -132,7 +132,7 @@ impl Builder<'_, '_> {
             Event::Scalar(text, style, anchor, _) => self.scalar(text, *style == ScalarStyle::Plain, *anchor, range),
             Event::SequenceStart(_, anchor, _) => self.begin(range, *anchor, What::List(Vec::new())),
             Event::MappingStart(_, anchor, _) => {
-                let what = What::Table { members: Vec::new(), seen: HashMap::new(), key: None, merges: Vec::new() };
+                let what = What::Table { members: Vec::new(), seen: HashMap::new(), key: None, merges: Vec::new(), merged: None };
                 self.begin(range, *anchor, what)
             }
             Event::SequenceEnd | Event::MappingEnd => self.end(&range),
@@ -202,9 +202,12 @@ impl Builder<'_, '_> {
 
     fn key(&mut self, name: String, is_merge: bool, span: Range<usize>) -> Result<(), Lost> {
         let again = match self.open.last_mut() {
-            Some(Open { what: What::Table { seen, key, .. }, .. }) => {
-                let first = seen.get(&name).copied();
-                seen.entry(name.clone()).or_insert(span.start);
+            Some(Open { what: What::Table { seen, key, merged, .. }, .. }) => {
+                let first = if is_merge { *merged } else { seen.get(&name).copied() };
+                match is_merge {
+                    true => *merged = Some(span.start),
+                    false => drop(seen.entry(name.clone()).or_insert(span.start)),
+                }
                 *key = Some(Key { name: name.clone(), span: span.clone(), is_merge });
                 first
             }
@@ -338,21 +341,33 @@ impl Builder<'_, '_> {
         let line = self.text.get(line..).unwrap_or_default().lines().next().unwrap_or_default();
         let fault = match error.kind() {
             ErrorKind::RecursionLimitExceeded => super::too_deep(&self.place(at..end)),
-            kind => Fault::new(&self.place(at..end), format!("not valid YAML: {kind}")).maybe_help(help(kind, line)),
+            kind => Fault::new(&self.place(at..end), format!("not valid YAML: {}", said(kind))).maybe_help(help(kind, line)),
         };
         self.lose(fault)
+    }
+}
+
+/// The parser's words, or clearer ones.
+fn said(kind: &ErrorKind) -> String {
+    match kind {
+        ErrorKind::UnknownAnchor => "there is no such anchor above this alias".to_owned(),
+        ErrorKind::UnexpectedCharacter { character } => format!("a text without quotes cannot begin with {character}"),
+        kind => kind.to_string(),
     }
 }
 
 /// What to do about it, where the usual reason is known.
 fn help(kind: &ErrorKind, line: &str) -> Option<String> {
     let text = match kind {
-        ErrorKind::UnknownAnchor => "a text that begins with `*` stands in quotes; an alias needs an `&anchor` above it",
+        ErrorKind::UnknownAnchor => "a text that begins with `*` stands in quotes; an alias repeats what stands behind its `&anchor`",
         ErrorKind::MissingAnchorOrAliasName => "a text that begins with `*` or `&` stands in quotes",
         ErrorKind::TabInIndentation | ErrorKind::TabInBlockIndentation | ErrorKind::TabNotAllowed => "indent with spaces",
         ErrorKind::DirectiveDisallowed => "take the line out; the file is read as YAML 1.2",
-        ErrorKind::MappingValueNotAllowed | ErrorKind::InvalidColonPlacement => {
-            "a text with `: ` in it stands in quotes; keys of one table are indented alike"
+        ErrorKind::MappingValueNotAllowed => "a text with `: ` in it stands in quotes; keys of one table are indented alike",
+        ErrorKind::InvalidColonPlacement => "a text with `: ` in it stands in quotes; or a bracket above is not closed",
+        ErrorKind::InvalidQuotedScalarIndent => "a quote above is not closed, or the text goes on in a line that is not indented",
+        ErrorKind::UnknownQuotedScalarEscape => {
+            "in double quotes a backslash itself is `\\\\`; in single quotes it stays as it is"
         }
         ErrorKind::UnexpectedCharacter { .. } => "a text that begins with this character stands in quotes",
         _ if line.contains("{{") => "a text that begins with `{` stands in quotes: \"{{slot}}.log\"",
