@@ -7,10 +7,10 @@
 //!
 //! 1. `include` with `glob`: the file and those that it includes; `read`: each as members with places, in whatever `format`.
 //! 2. `keys`, `later`, `layer`: each key is recognised, refused as not yet supported, or unknown.
-//! 3. `resolve`: built-in default < `[defaults]` < `[apps.A]`; `env`, `backoff` and a few more merge by key.
+//! 3. `profile`, `resolve`: built-in default < `[defaults]` < `[profiles.P]` < `[apps.A]` < `[apps.A.profiles.P]`; `env`, `backoff` and a few more merge by key.
 //! 4. `template`, `env`, `texts`: `${…}` is expanded, once; `braces` guards what is filled at birth.
 //! 5. `typed`, `command`, `paths`, `url`, `cron`: text becomes durations, signals, argv, absolute paths.
-//! 6. `logs`, `order`, `care` with `probe`, `usage`, `identity`, `when`, `hooks`: the keys of one topic each, and what they may not say together.
+//! 6. `labels`, `logs`, `order`, `care` with `probe`, `usage`, `identity`, `when`, `hooks`: the keys of one topic each, and what they may not say together.
 //! 7. `fault`, `source`, `diagnostic`: all that is wrong, by place, with what to do about it.
 
 mod base;
@@ -30,6 +30,7 @@ mod hooks;
 mod identity;
 mod include;
 mod keys;
+mod labels;
 mod later;
 mod layer;
 mod load;
@@ -38,9 +39,11 @@ mod manager;
 mod order;
 mod paths;
 mod probe;
+mod profile;
 mod read;
 mod resolve;
 mod script;
+mod shape;
 mod source;
 mod surroundings;
 mod template;
@@ -56,4 +59,5 @@ pub use flags::{FlagError, StartFlags, from_flags};
 pub use keys::{KeyDoc, Scope, Unit, known_keys};
 pub use load::{FILE_NAMES, Format, Loaded, Options, ProfileChoice, load};
 pub use script::default_name;
+pub use shape::{Bare, Names, Shape, Text};
 pub use surroundings::Surroundings;

@@ -8,14 +8,13 @@ use crate::include::{self, Gathered, MAX_FILE};
 use crate::layer::{Entries, Entry, Item, Layer, Member, Value};
 use crate::manager::Manager;
 use crate::order::{self, Written};
-use crate::probe::Ground;
+use crate::profile::{self, Profiles};
 use crate::read;
 use crate::resolve;
 use crate::source::{Source, Sources};
 use crate::surroundings::Surroundings;
-use crate::template;
 use crate::texts::Texts;
-use model::{AppName, AppSpec, DaemonSettings, SlotRef};
+use model::{AppName, AppSpec, DaemonSettings, Project, SlotRef};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -30,8 +29,10 @@ const MAX_APPS: usize = 10_000;
 pub struct Loaded {
     /// Its apps, in the order of the file, then those of each included file.
     pub apps: Vec<AppSpec>,
-    /// The name of the group: as written, else the name of the file's folder (where it has one).
-    pub name: Option<String>,
+    /// The group of apps that the file is.
+    pub project: Project,
+    /// Every profile that it knows, by name.
+    pub profiles: Vec<String>,
     /// The manager's own settings, as far as the file has any.
     pub daemon: DaemonSettings,
     /// What is odd but no error.
@@ -94,13 +95,22 @@ pub fn load(path: &Path, text: &str, options: &Options, around: &dyn Surrounding
         all.add(top, base, &mut faults);
     }
     all.bounded(&sources, &mut faults);
-    let name = all.names.swap_remove(0);
+    let (name, named) = all.names.swap_remove(0);
+    let known = profile::names(all.shared.iter().chain(all.drafts.iter().map(|draft| &draft.profiles)));
+    profile::check(&options.profile, &known, &mut faults);
+    let profiles: Vec<String> = known.into_iter().map(str::to_owned).collect();
     let mut apps = Vec::new();
     let mut written = Written::default();
-    for (name, place, layer) in &all.drafts {
+    for Draft { name, place, layer, profiles } in &all.drafts {
         let above = include::chain(&pieces, place.file());
-        let layers: Vec<&Layer> = above.iter().map(|file| &all.defaults[*file]).chain([layer]).collect();
-        apps.extend(resolve::app(name.clone(), place, &layers, &bases[place.file()], &mut faults));
+        let base = &bases[place.file()];
+        let shared: Vec<&Profiles> = above.iter().map(|file| &all.shared[*file]).collect();
+        let mut layers: Vec<&Layer> = above.iter().map(|file| &all.defaults[*file]).chain([layer]).collect();
+        let chosen = profile::choose(&options.profile, &layers, (&shared, profiles), base, &mut faults);
+        layers.pop();
+        layers.extend(chosen.shared.into_iter().chain([layer]).chain(chosen.own));
+        let app = resolve::app(name.clone(), place, &layers, base, &mut faults);
+        apps.extend(app.map(|app| AppSpec { profile: chosen.name, ..app }));
         written.add(name, layers);
     }
     slots(&all.drafts, &apps, &mut faults);
@@ -117,7 +127,8 @@ pub fn load(path: &Path, text: &str, options: &Options, around: &dyn Surrounding
     warnings.extend(order::nearly_named(&apps, &written));
     let warnings = warnings.iter().map(|fault| sources.diagnostic(Severity::Warning, fault)).collect();
     let files = pieces.iter().map(|piece| piece.path.clone()).collect();
-    Ok(Loaded { apps, name, daemon: all.manager.settings, warnings, files })
+    let project = Project { folder: (!named).then(|| bases[0].folder.to_owned()), name: name.unwrap_or_default() };
+    Ok(Loaded { apps, project, profiles, daemon: all.manager.settings, warnings, files })
 }
 
 /// Why the file that was named is not even looked into.
@@ -132,10 +143,12 @@ fn unreadable(path: &Path, text: &str, options: &Options) -> Option<Fault> {
 /// What the files say at their tops, by the number of the file or all together.
 #[derive(Default)]
 struct Tops {
-    /// The name of each. Only that of the file that was named counts.
-    names: Vec<Option<String>>,
+    /// The name of each, and whether it is written. Only that of the file that was named counts.
+    names: Vec<(Option<String>, bool)>,
     /// `[defaults]` of each.
     defaults: Vec<Layer>,
+    /// `[profiles]` of each.
+    shared: Vec<Profiles>,
     drafts: Vec<Draft>,
     manager: Manager,
     groups: Vec<Entry>,
@@ -145,10 +158,11 @@ impl Tops {
     fn add(&mut self, mut top: Entries, base: &Base<'_>, faults: &mut Faults) {
         version(top.get("version"), faults);
         self.names.push(match top.remove("name") {
-            Some(entry) => session_text(&entry.item, &entry.written, base, faults),
-            None => base.folder.file_name().map(|name| name.to_string_lossy().into_owned()),
+            Some(entry) => (session_text(&entry.item, &entry.written, base, faults), true),
+            None => (base.folder.file_name().map(|name| name.to_string_lossy().into_owned()), false),
         });
         self.defaults.push(defaults(top.remove("defaults"), base, faults));
+        self.shared.push(profile::read(top.remove("profiles"), Part::Profile, base, faults));
         self.drafts.extend(drafts(top.remove("apps"), base, faults));
         self.manager.add(top.remove("daemon"), base, faults);
         self.groups.extend(top.remove("groups"));
@@ -195,21 +209,17 @@ fn defaults(entry: Option<Entry>, base: &Base<'_>, faults: &mut Faults) -> Layer
         faults.push(Fault::new(&entry.item.place, format!("`defaults` is a table, found {}", entry.item.value.kind())));
         return Layer::default();
     };
-    let layer = Layer::read(members, faults);
-    // A value that every app overrides is still read once, so that it cannot be nonsense. One with variables has to wait for
-    // an app, whose own variables it may name.
-    let mut fixed = layer.clone();
-    fixed.retain(|entry| !entry.item.any_text(&template::is_template));
-    if let Ok(name) = AppName::new("defaults") {
-        let mut spec = AppSpec::new(name, Vec::new(), base.folder.to_owned());
-        let ground = Ground { layers: &[&fixed], base, cwd: base.folder };
-        resolve::settings(&mut spec, ground, &mut Texts { env: Env::new(base.around), faults });
-    }
-    layer
+    profile::shared_layer(members, base, faults)
 }
 
-/// The apps as they are written: name, place of the name, keys.
-type Draft = (AppName, Place, Layer);
+/// An app as it is written.
+struct Draft {
+    name: AppName,
+    /// Where its name stands.
+    place: Place,
+    layer: Layer,
+    profiles: Profiles,
+}
 
 fn drafts(entry: Option<Entry>, base: &Base<'_>, faults: &mut Faults) -> Vec<Draft> {
     let Some(entry) = entry else { return Vec::new() };
@@ -220,7 +230,7 @@ fn drafts(entry: Option<Entry>, base: &Base<'_>, faults: &mut Faults) -> Vec<Dra
             for Member { name, place, item } in members {
                 if let Some(members) = table(item, &format!("apps.{}", clip(&name)), faults) {
                     let members = without_name(members, &name, faults);
-                    draft(&name, place, members, &mut drafts, faults);
+                    drafts.extend(draft(&name, place, members, base, faults));
                 }
             }
         }
@@ -232,7 +242,7 @@ fn drafts(entry: Option<Entry>, base: &Base<'_>, faults: &mut Faults) -> Vec<Dra
                     Some(at) => {
                         let Member { item, .. } = members.remove(at);
                         match session_text(&item, "name", base, faults) {
-                            Some(name) => draft(&name, item.place, members, &mut drafts, faults),
+                            Some(name) => drafts.extend(draft(&name, item.place, members, base, faults)),
                             None => drop(Layer::read(members, faults)),
                         }
                     }
@@ -275,18 +285,17 @@ fn without_name(mut members: Vec<Member>, name: &str, faults: &mut Faults) -> Ve
     members
 }
 
-fn draft(name: &str, place: Place, members: Vec<Member>, drafts: &mut Vec<Draft>, faults: &mut Faults) {
-    let layer = Layer::read(members, faults);
-    match AppName::new(name) {
-        Ok(name) => drafts.push((name, place, layer)),
-        Err(wrong) => faults.push(Fault::new(&place, wrong.to_string())),
-    }
+fn draft(name: &str, place: Place, members: Vec<Member>, base: &Base<'_>, faults: &mut Faults) -> Option<Draft> {
+    let mut layer = Layer::read(members, faults);
+    let profiles = profile::read(layer.keys.remove("profiles"), Part::AppProfile, base, faults);
+    let name = faults.take(AppName::new(name).map_err(|wrong| Fault::new(&place, wrong.to_string())))?;
+    Some(Draft { name, place, layer, profiles })
 }
 
 /// Takes out apps whose name is there already, also in other letter case: their log files would meet on some file systems.
 fn unique(drafts: &mut Vec<Draft>, sources: &Sources<'_>, faults: &mut Faults) {
     let mut seen: HashMap<String, (AppName, Place)> = HashMap::new();
-    drafts.retain(|(name, place, _)| {
+    drafts.retain(|Draft { name, place, .. }| {
         let id = name.as_str().to_ascii_lowercase();
         let Some((first, other)) = seen.get(&id) else {
             seen.insert(id, (name.clone(), place.clone()));
@@ -308,7 +317,7 @@ fn unique(drafts: &mut Vec<Draft>, sources: &Sources<'_>, faults: &mut Faults) {
 
 /// `web-0` may be a slot or an app, not both: a selector could mean either.
 fn slots(drafts: &[Draft], apps: &[AppSpec], faults: &mut Faults) {
-    let places: HashMap<&AppName, &Place> = drafts.iter().map(|(name, place, _)| (name, place)).collect();
+    let places: HashMap<&AppName, &Place> = drafts.iter().map(|draft| (&draft.name, &draft.place)).collect();
     let instances: HashMap<&AppName, u32> = apps.iter().map(|app| (&app.name, app.instances)).collect();
     for (name, place) in &places {
         let Some((app, number)) = name.as_str().rsplit_once('-') else { continue };

@@ -10,6 +10,7 @@ use crate::envfile;
 use crate::fault::{Fault, Faults, Place};
 use crate::hooks;
 use crate::identity;
+use crate::labels;
 use crate::layer::{Entry, Item, Layer, Member, Value, set, top, top_in};
 use crate::logs;
 use crate::order;
@@ -73,13 +74,14 @@ pub(crate) fn settings(spec: &mut AppSpec, ground: Ground<'_>, t: &mut Texts<'_,
     set(key("autostart"), &mut spec.autostart, |e| t.boolean(e));
     set(key("restart"), &mut spec.restart, |e| t.restart(e));
     set(key("restart_delay"), &mut spec.restart_delay, |e| t.span(e));
-    set(key("max_restarts"), &mut spec.max_restarts, |e| t.limit(e));
+    set(key("max_restarts"), &mut spec.max_restarts, |e| t.or_none(e, |t, e| t.int(e)));
     set(key("stop_signal"), &mut spec.stop_signal, |e| t.signal(e));
     set(key("stop_timeout"), &mut spec.stop_timeout, |e| t.span(e));
     set(key("start_delay"), &mut spec.start_delay, |e| t.span(e));
     set(key("success_exit_codes"), &mut spec.success_exit_codes, |e| t.codes(e));
     set(key("no_restart_exit_codes"), &mut spec.no_restart_exit_codes, |e| t.codes(e));
     set(key("stdin"), &mut spec.stdin, |e| t.choice(e, &[("null", false), ("pipe", true)]));
+    labels::settings(spec, layers, t);
     logs::settings(&mut spec.log, layers, base, t);
     order::settings(spec, layers, t);
     care::settings(spec, ground, t);
@@ -101,7 +103,7 @@ fn backoff(spec: &mut AppSpec, layers: &[&Layer], t: &mut Texts<'_, '_>) {
         // `max_restarts` alone decides where no threshold was asked for beside it.
         None if spec.max_restarts.is_some() => spec.backoff.threshold = None,
         None => {}
-        entry => set(entry, &mut spec.backoff.threshold, |e| t.small(e).map(|count| (count > 0).then_some(count))),
+        entry => set(entry, &mut spec.backoff.threshold, |e| t.int(e).map(|count: u32| (count > 0).then_some(count))),
     }
 }
 

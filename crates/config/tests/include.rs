@@ -29,7 +29,7 @@ fn files_and_patterns_in_every_format() {
     assert_eq!(names(&loaded), ["main", "more", "a", "last", "b"]);
     let paths = ["abide.toml", "more.yaml", "conf.d/a.toml", "conf.d/../last.json", "conf.d/b.toml"];
     assert_eq!(loaded.files, paths.map(|path| PathBuf::from("/srv/shop").join(path)));
-    assert_eq!(loaded.name.as_deref(), Some("shop"));
+    assert_eq!(loaded.project.name, "shop");
     assert!(loaded.warnings.is_empty());
     let [_, more, a, last, _] = loaded.apps.as_slice() else { panic!("five") };
     assert_eq!(more.cwd, Path::new("/srv/shop"));
@@ -50,7 +50,7 @@ fn patterns_in_folders_variables_and_home() {
         .file("/srv/shop/abide.toml", "the file itself is not meant");
     let loaded = load(&world, "name = 'all'\ninclude = ['${WHERE}/*/abide.toml', '~/x/*.toml', '*.toml']");
     assert_eq!(names(&loaded), ["one", "two", "mine", "other"]);
-    assert_eq!(loaded.name.as_deref(), Some("all"), "the name of the file that was named");
+    assert_eq!(loaded.project.name, "all", "the name of the file that was named");
     let loaded = load(&world, "include = ['nothing/*.toml', 'services/*/nothing.toml', 'other.toml', '*.toml']");
     assert_eq!(names(&loaded), ["other"], "a file that is found twice is read once");
     let said: Vec<&str> = loaded.warnings.iter().map(|warning| warning.message.as_str()).collect();
@@ -159,4 +159,22 @@ fn chains_and_crowds_are_bounded() {
     let said = world.wrong("include = 'large/?.toml'");
     assert!(said.contains("more than 8 MiB together"), "{said}");
     assert!(said.len() < 5000);
+}
+
+/// Profiles reach down as defaults do; any of them lies over all defaults.
+#[test]
+fn profiles_reach_down() {
+    let world = World::default().file(
+        "/srv/shop/a.yaml",
+        "defaults: {env: {D: inner}}\nprofiles:\n  prod: {env: {B: inner}}\napps:\n  a: {cmd: x, profile: prod, profiles: {prod: {env: {C: own}}}}\n  b: {cmd: x}\n",
+    );
+    let text = "include = 'a.yaml'\n[profiles.prod]\nrestart = 'never'\nenv = { A = 'outer', B = 'outer', C = 'outer', D = 'outer' }\n[profiles.dev]\n";
+    let loaded = load(&world, text);
+    let env = |app: &model::AppSpec| app.env.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(" ");
+    assert_eq!(env(&loaded.apps[0]), "A=outer B=inner C=own D=outer");
+    assert_eq!((loaded.apps[0].profile.as_deref(), loaded.apps[0].restart), (Some("prod"), model::Restart::Never));
+    assert_eq!((env(&loaded.apps[1]).as_str(), &loaded.apps[1].profile), ("D=inner", &None));
+    assert_eq!(loaded.profiles, ["dev", "prod"]);
+    assert_eq!(loaded.apps[0].origins["env.A"], Origin::Profile { at: "abide.toml:4".to_owned() });
+    assert_eq!(loaded.apps[0].origins["env.B"], Origin::Profile { at: "a.yaml:3".to_owned() });
 }
