@@ -7,6 +7,7 @@ mod escape;
 mod failure;
 mod files;
 mod follow;
+mod found;
 mod home;
 mod house;
 mod project;
