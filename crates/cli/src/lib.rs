@@ -14,6 +14,7 @@ mod project;
 mod render;
 mod screen;
 mod session;
+mod trust;
 mod words;
 
 pub use entry::main;

@@ -165,7 +165,8 @@ impl<'a> Gatherer<'a, '_> {
         let (front, pattern) = glob::split(text);
         let from = if front.is_empty() { "." } else { front };
         let Ok(start) = paths::resolve(from, &self.found.pieces[file].folder, self.around.home_dir()) else {
-            self.faults.push(refuse("this path cannot be resolved", "write the whole path; `~/` needs HOME, `~name` is not expanded"));
+            self.faults
+                .push(refuse("this path cannot be resolved", "write the whole path; `~/` needs HOME, `~name` is not expanded"));
             return None;
         };
         match glob::matching(start, pattern, self.around, MAX_FILES) {
@@ -222,7 +223,9 @@ impl<'a> Gatherer<'a, '_> {
             Err(error) if by_pattern && is_absent(error.kind()) => return false,
             Err(error) => {
                 let help = match error.kind() {
-                    ErrorKind::IsADirectory => Some(format!("for the files in it write \"{}/*.toml\"", name.trim_end_matches('/'))),
+                    ErrorKind::IsADirectory => {
+                        Some(format!("for the files in it write \"{}/*.toml\"", name.trim_end_matches('/')))
+                    }
                     ErrorKind::NotFound => Some("a path is taken from the folder of the file that names it".to_owned()),
                     _ => None,
                 };
@@ -251,7 +254,8 @@ impl<'a> Gatherer<'a, '_> {
 }
 
 /// What to do instead of a configuration that is a program.
-pub(crate) const OF_PROGRAMS: &str = "this version runs no program to know its apps: write an abide.toml, abide.yaml or abide.json";
+pub(crate) const OF_PROGRAMS: &str =
+    "this version runs no program to know its apps: write an abide.toml, abide.yaml or abide.json";
 
 /// What a pattern may find that is no file.
 pub(crate) fn is_absent(kind: ErrorKind) -> bool {

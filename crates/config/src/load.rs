@@ -171,7 +171,10 @@ impl Tops {
     /// Takes out what is too much, and what is there twice.
     fn bounded(&mut self, sources: &Sources<'_>, faults: &mut Faults) {
         if self.drafts.len() > MAX_APPS {
-            faults.push(Fault::new(&Place::Whole, format!("{} apps in one file and what it includes, more than {MAX_APPS}", self.drafts.len())));
+            faults.push(Fault::new(
+                &Place::Whole,
+                format!("{} apps in one file and what it includes, more than {MAX_APPS}", self.drafts.len()),
+            ));
             self.drafts.truncate(MAX_APPS);
         }
         unique(&mut self.drafts, sources, faults);

@@ -185,7 +185,8 @@ pub(crate) fn groups(
     let mut seen: BTreeMap<String, Place> = BTreeMap::new();
     for entry in entries {
         let Value::Table(members) = entry.item.value else {
-            let fault = Fault::new(&entry.item.place, format!("`groups` is a table of groups, found {}", entry.item.value.kind()));
+            let fault =
+                Fault::new(&entry.item.place, format!("`groups` is a table of groups, found {}", entry.item.value.kind()));
             faults.push(fault.help("write [groups.NAME] and `apps = [\"a\", \"b\"]` below"));
             return;
         };

@@ -120,7 +120,10 @@ impl<'a> Source<'a> {
             mark_at: 0,
             mark_length: 0,
             label: escape(&fault.label),
-            help: fault.help.as_ref().map(|help| dialect::advice(help, self.format).lines().map(escape).collect::<Vec<_>>().join("\n")),
+            help: fault
+                .help
+                .as_ref()
+                .map(|help| dialect::advice(help, self.format).lines().map(escape).collect::<Vec<_>>().join("\n")),
         };
         match &fault.place {
             Place::File { span, .. } => self.locate(&mut found, self.narrow(span.clone(), fault.needle.as_deref())),

@@ -71,7 +71,9 @@ const JSON: &str = r#"{
 
 /// The apps without their origins, which name lines.
 fn bare(apps: &[AppSpec]) -> Vec<AppSpec> {
-    apps.iter().map(|app| AppSpec { origins: app.origins.keys().map(|k| (k.clone(), Origin::Flag)).collect(), ..app.clone() }).collect()
+    apps.iter()
+        .map(|app| AppSpec { origins: app.origins.keys().map(|k| (k.clone(), Origin::Flag)).collect(), ..app.clone() })
+        .collect()
 }
 
 fn apps(name: &str, text: &str) -> Vec<AppSpec> {
@@ -180,13 +182,18 @@ apps:
 #[test]
 fn scalars_of_yaml() {
     let env = |value: &str| apps("a.yaml", &format!("apps: {{a: {{cmd: x, env: {{V: {value}}}}}}}")).remove(0).env["V"].clone();
-    for text in ["no", "on", "y", "01234", "1_000", "22:22", "12:30:45", "2001-12-14", "1.10", "true", "-0.5e3", ".inf", "=", "a#b"] {
+    for text in
+        ["no", "on", "y", "01234", "1_000", "22:22", "12:30:45", "2001-12-14", "1.10", "true", "-0.5e3", ".inf", "=", "a#b"]
+    {
         assert_eq!(env(text), text);
     }
     assert_eq!(env("0x1F"), "31", "as in TOML");
     assert_eq!(env("\"a\\tb\""), "a\tb");
     assert_eq!(env("'it''s'"), "it's");
-    let app = apps("a.yaml", "apps:\n  8080-x:\n    cmd: x\n    env: {3: a, true: b, 1.0: c, no: d}\n    umask: 0o27\n    instances: 02\n");
+    let app = apps(
+        "a.yaml",
+        "apps:\n  8080-x:\n    cmd: x\n    env: {3: a, true: b, 1.0: c, no: d}\n    umask: 0o27\n    instances: 02\n",
+    );
     assert_eq!(app[0].env.keys().collect::<Vec<_>>(), ["1.0", "3", "no", "true"]);
     assert_eq!((app[0].identity.umask, app[0].instances), (Some(0o27), 2));
     let text = "apps:\n  a:\n    shell: true\n    cmd: |\n      echo one\n      echo two > x\n";
@@ -195,7 +202,9 @@ fn scalars_of_yaml() {
 
 #[test]
 fn nothing_is_no_app_in_every_format() {
-    for (name, text) in [("a.toml", ""), ("a.yaml", ""), ("a.yaml", "# nothing\n---\n...\n"), ("a.json", "{}"), ("a.json", " {} // x")] {
+    for (name, text) in
+        [("a.toml", ""), ("a.yaml", ""), ("a.yaml", "# nothing\n---\n...\n"), ("a.json", "{}"), ("a.json", " {} // x")]
+    {
         let loaded = World::default().load_as(name, text).unwrap_or_else(|wrong| panic!("{text}\n{wrong}"));
         assert_eq!(loaded.warnings.len(), 1, "{name} {text}");
         assert!(loaded.warnings[0].message.contains("no app"));
@@ -206,7 +215,10 @@ fn nothing_is_no_app_in_every_format() {
 fn values_of_headers_stay_secret_in_every_format() {
     for (name, text) in [
         ("a.yaml", "apps: {a: {cmd: x, healthcheck: {http: 'http://x/', headers: {A: sesame, B: [sesame]}}}}"),
-        ("a.json", "{\"apps\": {\"a\": {\"cmd\": \"x\", \"healthcheck\": {\"http\": \"http://x/\", \"headers\": {\"A\": \"sesame\", \"B\": [\"sesame\"]}}}}}"),
+        (
+            "a.json",
+            "{\"apps\": {\"a\": {\"cmd\": \"x\", \"healthcheck\": {\"http\": \"http://x/\", \"headers\": {\"A\": \"sesame\", \"B\": [\"sesame\"]}}}}}",
+        ),
     ] {
         let said = World::default().wrong_as(name, text);
         assert!(said.contains("headers") && !said.contains("sesame"), "{said}");

@@ -71,7 +71,9 @@ impl Tree {
                 let member = |(key, value): &(String, Tree)| format!("\n{pad}{}:{}", plain(key), value.block(indent + 2));
                 members.iter().map(member).collect()
             }
-            Tree::List(items) if !items.is_empty() => items.iter().map(|one| format!("\n{pad}-{}", one.block(indent + 2))).collect(),
+            Tree::List(items) if !items.is_empty() => {
+                items.iter().map(|one| format!("\n{pad}-{}", one.block(indent + 2))).collect()
+            }
             Tree::Text(text) => format!(" {}", plain(text)),
             other => format!(" {}", other.inline(": ")),
         }
@@ -79,13 +81,21 @@ impl Tree {
 }
 
 fn plain(text: &str) -> String {
-    let word = text.starts_with(|c: char| c.is_ascii_lowercase()) && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c));
+    let word = text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c));
     let taken = ["true", "false", "null"].contains(&text);
     if word && !taken { text.to_owned() } else { quoted(text) }
 }
 
 fn words() -> impl Strategy<Value = String> {
-    prop_oneof!["[a-z][a-z0-9./-]{0,9}", "[ -#%-z|~äß😀\t]{1,12}", "-?0[0-9]{1,3}", Just("no".into()), Just("true".into()), Just("~".into())]
+    prop_oneof![
+        "[a-z][a-z0-9./-]{0,9}",
+        "[ -#%-z|~äß😀\t]{1,12}",
+        "-?0[0-9]{1,3}",
+        Just("no".into()),
+        Just("true".into()),
+        Just("~".into())
+    ]
 }
 
 fn scalars() -> impl Strategy<Value = Tree> {
@@ -228,7 +238,10 @@ fn large_and_deep() {
         (laughs("lol", "*aN"), "copy more than 4 MiB"),
         (laughs("[1, 2]", "{x: *aN}"), "copy more than 4 MiB"),
         (format!("a: &a \"{}\"\nb: [{}]", "x".repeat(500_000), "*a, ".repeat(50)), "copy more than 4 MiB"),
-        ((1..200).map(|n| format!("a{n}: &a{n} [*a{}]\n", n - 1)).fold("a0: &a0 [1]\n".to_owned(), |all, line| all + &line), "more than 64 deep"),
+        (
+            (1..200).map(|n| format!("a{n}: &a{n} [*a{}]\n", n - 1)).fold("a0: &a0 [1]\n".to_owned(), |all, line| all + &line),
+            "more than 64 deep",
+        ),
         (format!("a: [{}]", (0..40_000).map(|n| format!("&a{n} x, ")).collect::<String>()), "unknown key"),
         ((0..30_000).map(|n| format!("apps: {n}\n")).collect(), "is written twice"),
         (format!("a: {}", "&a ".repeat(size / 3)), ""),
@@ -250,7 +263,13 @@ fn large_and_deep() {
         ("{\"a\":".repeat(size / 5), "nesting depth"),
         (format!("{{\"a\": {}}}", deep(100)), "more than 64 deep"),
         (format!("{{\"a\": {}", "[1,".repeat(400)), ""),
-        (format!("{{\"apps\": {{\"a\": {{\"cmd\": \"x\", \"env\": {{{}}}}}}}}}", (0..60_000).map(|n| format!("\"V{n}\": 1,")).collect::<String>()), ""),
+        (
+            format!(
+                "{{\"apps\": {{\"a\": {{\"cmd\": \"x\", \"env\": {{{}}}}}}}}}",
+                (0..60_000).map(|n| format!("\"V{n}\": 1,")).collect::<String>()
+            ),
+            "",
+        ),
         (format!("{{{}}}", "\"k\": null,".repeat(60_000)), "more errors are not shown"),
         (format!("{{\"a\": \"{}\"}}", "\\u00e4".repeat(size / 6)), "unknown key"),
         (format!("{{\"a\": \"{}", "\\\\".repeat(size / 2)), ""),

@@ -33,7 +33,10 @@ fn files_and_patterns_in_every_format() {
     assert!(loaded.warnings.is_empty());
     let [_, more, a, last, _] = loaded.apps.as_slice() else { panic!("five") };
     assert_eq!(more.cwd, Path::new("/srv/shop"));
-    assert_eq!((a.cwd.as_path(), a.argv[0].as_str()), (Path::new("/srv/shop/conf.d"), "/srv/shop/conf.d/./run".replace("/./", "/").as_str()));
+    assert_eq!(
+        (a.cwd.as_path(), a.argv[0].as_str()),
+        (Path::new("/srv/shop/conf.d"), "/srv/shop/conf.d/./run".replace("/./", "/").as_str())
+    );
     assert_eq!(last.cwd, Path::new("/srv/shop/conf.d/../sub"));
     assert_eq!(a.origins["cmd"], Origin::App { at: "conf.d/a.toml:3".to_owned() });
     assert_eq!(last.origins["cwd"], Origin::App { at: "last.json:1".to_owned() });
@@ -77,7 +80,10 @@ fn defaults_reach_down() {
     // Paths are taken from the folder of the file that states them.
     let file = |path: &str| model::LogTarget::File(path.to_owned());
     assert_eq!((&b.log.out, &b.log.err), (&file("/srv/shop/a/a.log"), &file("/srv/shop/e.log")));
-    assert_eq!([m, a, b, c].map(|app| app.cwd.to_str().unwrap_or_default()), ["/srv/shop", "/srv/shop/a", "/srv/shop/a/b/here", "/srv/shop"]);
+    assert_eq!(
+        [m, a, b, c].map(|app| app.cwd.to_str().unwrap_or_default()),
+        ["/srv/shop", "/srv/shop/a", "/srv/shop/a/b/here", "/srv/shop"]
+    );
     assert_eq!(b.origins["restart"], Origin::Defaults { at: "a/a.toml:3".to_owned() });
     assert_eq!(b.origins["max_restarts"], Origin::Defaults { at: "abide.toml:4".to_owned() });
 }
@@ -87,10 +93,17 @@ fn groups_settings_and_dependencies_go_over_all_files() {
     let world = World::default()
         .file("/srv/shop/a.toml", "[apps.a]\ncmd = 'x'\ndepends_on = ['m']\n[groups.two]\napps = ['a']\n[daemon]\nlog_max_size = '1M'\nlog_max_files = 3\n")
         .file("/srv/shop/b.toml", "[apps.b]\ncmd = 'x'\non_exit = 'stop-group'\n");
-    let loaded = load(&world, "include = ['a.toml']\n[apps.m]\ncmd = 'x'\n[groups.one]\napps = ['m']\n[daemon]\nlog_max_size_mb = 1\nlog_total_max = 5\n");
-    let groups: Vec<_> = loaded.apps.iter().map(|app| app.group.as_ref().map(|group| group.name.clone()).unwrap_or_default()).collect();
+    let loaded = load(
+        &world,
+        "include = ['a.toml']\n[apps.m]\ncmd = 'x'\n[groups.one]\napps = ['m']\n[daemon]\nlog_max_size_mb = 1\nlog_total_max = 5\n",
+    );
+    let groups: Vec<_> =
+        loaded.apps.iter().map(|app| app.group.as_ref().map(|group| group.name.clone()).unwrap_or_default()).collect();
     assert_eq!(groups, ["one", "two"]);
-    assert_eq!((loaded.daemon.log_max_size, loaded.daemon.log_max_files, loaded.daemon.log_total_max), (Some(1 << 20), Some(3), Some(5)));
+    assert_eq!(
+        (loaded.daemon.log_max_size, loaded.daemon.log_max_files, loaded.daemon.log_total_max),
+        (Some(1 << 20), Some(3), Some(5))
+    );
     let loaded = load(&world, "include = ['b.toml']\n[apps.m]\ncmd = 'x'\n");
     assert!(loaded.apps.iter().all(|app| app.group.as_ref().is_some_and(|group| group.name == "shop")), "one group of all files");
 }
@@ -145,7 +158,10 @@ fn chains_and_crowds_are_bounded() {
     let mut world = World::default();
     for n in 0..20 {
         world = world.file(&format!("/srv/shop/chain{n}.toml"), &format!("include = 'chain{}.toml'", n + 1));
-        world = world.file(&format!("/srv/shop/short{n}.toml"), &if n < 7 { format!("include = 'short{}.toml'", n + 1) } else { String::new() });
+        world = world.file(
+            &format!("/srv/shop/short{n}.toml"),
+            &if n < 7 { format!("include = 'short{}.toml'", n + 1) } else { String::new() },
+        );
     }
     let said = world.wrong("include = 'chain0.toml'");
     assert!(said.contains("chain8.toml would be the file number 10 in a row\n  --> chain7.toml:1:11"), "{said}");

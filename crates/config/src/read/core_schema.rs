@@ -76,7 +76,9 @@ mod tests {
     #[test]
     fn table() {
         let text = |text: &str| Value::Text(text.to_owned());
-        for plain in ["no", "yes", "on", "off", "y", "N", "tRue", "1_000", "12:30:45", "22:22", "2001-12-14", "0b1", "0o8", "0x", "--1"] {
+        for plain in
+            ["no", "yes", "on", "off", "y", "N", "tRue", "1_000", "12:30:45", "22:22", "2001-12-14", "0b1", "0o8", "0x", "--1"]
+        {
             assert_eq!(value(plain), Ok(Some(text(plain))), "{plain}");
         }
         for plain in ["-0x1", "+0o7", "1e", "e1", ".", "-", "+", ".e1", "1.2.3", "nan", "inf", "=", "١", "0o", "nULL", "1 2"] {

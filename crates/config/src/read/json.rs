@@ -154,7 +154,9 @@ fn not_valid(error: &ParseError, text: &str, file: usize) -> Fault {
         }
         ParseErrorKind::SingleQuotedStringsNotAllowed => "a text stands in double quotes: \"…\"",
         ParseErrorKind::ExpectedStringObjectProperty => "a key stands in double quotes: \"cmd\": …",
-        ParseErrorKind::UnexpectedWord | ParseErrorKind::UnexpectedToken => "a text stands in double quotes; without them there are true and false",
+        ParseErrorKind::UnexpectedWord | ParseErrorKind::UnexpectedToken => {
+            "a text stands in double quotes; without them there are true and false"
+        }
         ParseErrorKind::NonFiniteNumbersNotAllowed => "a text stands in double quotes: \"…\"",
         ParseErrorKind::HexadecimalNumbersNotAllowed => "write the number in decimal, or as a text in double quotes",
         ParseErrorKind::MultipleRootJsonValues => "a configuration is one object: { … }",

@@ -118,7 +118,11 @@ impl Builder<'_, '_> {
         if let Some(tag) = event.tag() {
             let at = span.tag_span().and_then(|tag| tag.byte_range()).unwrap_or(range.clone());
             let fault = Fault::new(&self.place(at), format!("the tag `{}` is not understood", clip(&tag.original())));
-            self.refuse(fault.help("take it out; a text that begins with `!` stands in quotes, and so does a number that is meant as a text"));
+            self.refuse(
+                fault.help(
+                    "take it out; a text that begins with `!` stands in quotes, and so does a number that is meant as a text",
+                ),
+            );
         }
         match event {
             Event::DocumentStart(..) => {
@@ -359,7 +363,9 @@ fn said(kind: &ErrorKind) -> String {
 /// What to do about it, where the usual reason is known.
 fn help(kind: &ErrorKind, line: &str) -> Option<String> {
     let text = match kind {
-        ErrorKind::UnknownAnchor => "a text that begins with `*` stands in quotes; an alias repeats what stands behind its `&anchor`",
+        ErrorKind::UnknownAnchor => {
+            "a text that begins with `*` stands in quotes; an alias repeats what stands behind its `&anchor`"
+        }
         ErrorKind::MissingAnchorOrAliasName => "a text that begins with `*` or `&` stands in quotes",
         ErrorKind::TabInIndentation | ErrorKind::TabInBlockIndentation | ErrorKind::TabNotAllowed => "indent with spaces",
         ErrorKind::DirectiveDisallowed => "take the line out; the file is read as YAML 1.2",

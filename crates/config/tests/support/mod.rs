@@ -98,7 +98,8 @@ impl Surroundings for World {
     fn list(&self, folder: &Path) -> Result<Vec<String>> {
         let folder = plain(folder);
         let inside = self.files.keys().filter_map(|path| path.strip_prefix(&folder).ok()?.components().next());
-        let names: std::collections::BTreeSet<String> = inside.map(|name| name.as_os_str().to_string_lossy().into_owned()).collect();
+        let names: std::collections::BTreeSet<String> =
+            inside.map(|name| name.as_os_str().to_string_lossy().into_owned()).collect();
         if names.is_empty() { Err(Error::new(ErrorKind::NotFound, "no such folder")) } else { Ok(names.into_iter().collect()) }
     }
 
