@@ -7,12 +7,15 @@ mod escape;
 mod failure;
 mod files;
 mod follow;
+mod found;
 mod home;
 mod house;
 mod init;
+mod project;
 mod render;
 mod screen;
 mod session;
+mod trust;
 mod words;
 
 pub use entry::main;

@@ -3,7 +3,7 @@
 //! `ready` of an app replaces that of `[defaults]`. `healthcheck` merges by key, but for what is asked: the highest layer that asks
 //! anything, or says `"none"`, decides alone.
 
-use crate::fault::{Fault, Part, Place};
+use crate::fault::{Fault, Place};
 use crate::layer::{Entries, Entry, Layer, Value, set, top, top_in, whole};
 use crate::probe::{self, Ground, OF_HTTP};
 use crate::texts::{Scalar, Texts};
@@ -52,7 +52,7 @@ pub(crate) fn bounds(spec: &AppSpec, layers: &[&Layer], t: &mut Texts<'_, '_>) {
 
 /// Says where an app's own `healthcheck` says how, and nothing says what. In `[defaults]` that is good.
 fn unasked(layers: &[&Layer], t: &mut Texts<'_, '_>) {
-    let own = |place: &Place| !matches!(place, Place::File { part: Part::Defaults, .. });
+    let own = |place: &Place| !matches!(place, Place::File { part, .. } if part.is_shared());
     let tables = || layers.iter().filter_map(|layer| layer.tables.get("healthcheck"));
     let asked =
         layers.iter().any(|layer| says_none(layer)) || tables().any(|keys| QUESTIONS.iter().any(|key| keys.contains_key(key)));
@@ -170,11 +170,15 @@ fn health(ground: Ground<'_>, t: &mut Texts<'_, '_>) -> Option<Health> {
     set(key("action"), &mut health.action, |e| t.choice(e, &actions));
 
     let empty = Entries::new();
-    let (at, keys, asked) = layers.iter().enumerate().rev().find_map(|(at, layer)| {
+    let asked = layers.iter().enumerate().rev().find_map(|(at, layer)| {
         let keys = layer.tables.get("healthcheck").unwrap_or(&empty);
         let asked: Vec<&'static str> = QUESTIONS.into_iter().filter(|key| keys.contains_key(key)).collect();
         (says_none(layer) || !asked.is_empty()).then_some((at, keys, asked))
-    })?;
+    });
+    if asked.as_ref().is_none_or(|(_, _, asked)| asked.first() != Some(&"http")) {
+        probe::answer(key, t);
+    }
+    let (at, keys, asked) = asked?;
     let question = *asked.first()?;
     let entry = keys.get(question)?;
     if let Some(other) = asked.get(1).and_then(|key| keys.get(key)) {

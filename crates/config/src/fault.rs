@@ -19,6 +19,16 @@ pub(crate) enum Place {
     Whole,
 }
 
+impl Place {
+    /// The number of the file; that of the named one for what stands in none.
+    pub fn file(&self) -> usize {
+        match self {
+            Place::File { file, .. } => *file,
+            Place::Flag(_) | Place::Elsewhere { .. } | Place::Whole => 0,
+        }
+    }
+}
+
 /// What part of a file a place is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Part {
@@ -26,8 +36,17 @@ pub(crate) enum Part {
     App,
     /// `[defaults]`.
     Defaults,
-    /// `[profiles.NAME]`, or `profiles.NAME` of an app.
+    /// `[profiles.NAME]`.
     Profile,
+    /// `profiles.NAME` of an app.
+    AppProfile,
+}
+
+impl Part {
+    /// Whether it is said for every app: what makes no sense for one of them need not be wrong.
+    pub fn is_shared(self) -> bool {
+        matches!(self, Part::Defaults | Part::Profile)
+    }
 }
 
 /// One finding.

@@ -1,16 +1,16 @@
-//! `abide.toml`, and the flags of `abide start`: read, resolved and checked, down to a [`model::AppSpec`] that has no option
+//! `abide.toml` (also as YAML and JSON), and the flags of `abide start`: read, resolved and checked, down to a [`model::AppSpec`] that has no option
 //! left and knows where each of its values came from.
 //!
 //! Pure: files and environment are inputs (see [`Surroundings`]), nothing here reads a clock or a disk.
 //!
 //! The way of a value, each step a module:
 //!
-//! 1. `read`: TOML with places. Any depth, any key.
+//! 1. `include` with `glob`: the file and those that it includes; `read`: each as members with places, in whatever `format`.
 //! 2. `keys`, `later`, `layer`: each key is recognised, refused as not yet supported, or unknown.
-//! 3. `resolve`: built-in default < `[defaults]` < `[apps.A]`; `env`, `backoff` and a few more merge by key.
+//! 3. `profile`, `resolve`: built-in default < `[defaults]` < `[profiles.P]` < `[apps.A]` < `[apps.A.profiles.P]`; `env`, `backoff` and a few more merge by key.
 //! 4. `template`, `env`, `texts`: `${…}` is expanded, once; `braces` guards what is filled at birth.
 //! 5. `typed`, `command`, `paths`, `url`, `cron`: text becomes durations, signals, argv, absolute paths.
-//! 6. `logs`, `order`, `care` with `probe`, `usage`, `identity`, `when`, `hooks`: the keys of one topic each, and what they may not say together.
+//! 6. `labels`, `logs`, `order`, `care` with `probe`, `usage`, `identity`, `when`, `hooks`: the keys of one topic each, and what they may not say together.
 //! 7. `fault`, `source`, `diagnostic`: all that is wrong, by place, with what to do about it.
 
 mod base;
@@ -19,20 +19,27 @@ mod care;
 mod command;
 mod cron;
 mod diagnostic;
+mod dialect;
 mod env;
 mod envfile;
 mod fault;
 mod flags;
+mod format;
+mod glob;
 mod hooks;
 mod identity;
+mod include;
 mod keys;
+mod labels;
 mod later;
 mod layer;
 mod load;
 mod logs;
+mod manager;
 mod order;
 mod paths;
 mod probe;
+mod profile;
 mod read;
 mod resolve;
 mod schema;

@@ -10,6 +10,7 @@ use crate::envfile;
 use crate::fault::{Fault, Faults, Place};
 use crate::hooks;
 use crate::identity;
+use crate::labels;
 use crate::layer::{Entry, Item, Layer, Member, Value, set, top, top_in};
 use crate::logs;
 use crate::order;
@@ -80,6 +81,7 @@ pub(crate) fn settings(spec: &mut AppSpec, ground: Ground<'_>, t: &mut Texts<'_,
     set(key("success_exit_codes"), &mut spec.success_exit_codes, |e| t.codes(e));
     set(key("no_restart_exit_codes"), &mut spec.no_restart_exit_codes, |e| t.codes(e));
     set(key("stdin"), &mut spec.stdin, |e| t.choice(e, &[("null", false), ("pipe", true)]));
+    labels::settings(spec, layers, t);
     logs::settings(&mut spec.log, layers, base, t);
     order::settings(spec, layers, t);
     care::settings(spec, ground, t);
@@ -125,7 +127,7 @@ fn directory(layers: &[&Layer], base: &Base<'_>, texts: &mut Texts<'_, '_>) -> O
             None
         });
     };
-    command::path(&entry.item, entry, base.folder, base, texts)
+    command::path(&entry.item, entry, base.folder_at(&entry.item.place), base, texts)
 }
 
 /// The layers of variables: of each layer its env files, then its table.
@@ -195,7 +197,7 @@ fn env_file(item: &Item, entry: &Entry, base: &Base<'_>, texts: &mut Texts<'_, '
     let written = texts.text(item, &entry.written, "a path")?;
     let optional = written.strip_suffix('?');
     let shown = optional.unwrap_or(&written);
-    let path = match paths::resolve(shown, base.folder, base.around.home_dir()) {
+    let path = match paths::resolve(shown, base.folder_at(&item.place), base.around.home_dir()) {
         Ok(path) => path,
         Err(wrong) => return command::bad_path(wrong, entry, texts),
     };

@@ -33,7 +33,7 @@ cmd = ["postgres", "-D", "data"]
 #[test]
 fn the_example() {
     let loaded = World::default().load(EXAMPLE).expect("good");
-    assert_eq!(loaded.name.as_deref(), Some("shop"));
+    assert_eq!(loaded.project, model::Project { name: "shop".into(), folder: Some("/srv/shop".into()) });
     assert!(loaded.warnings.is_empty());
     let [web, db] = loaded.apps.as_slice() else { panic!("two apps") };
     assert_eq!(web.name.as_str(), "web");

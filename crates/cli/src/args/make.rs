@@ -3,14 +3,6 @@
 use clap::Args;
 use std::path::PathBuf;
 
-/// `validate`.
-#[derive(Debug, Args)]
-pub struct Validate {
-    /// Files, or folders with an abide.toml [default: ./abide.toml]
-    #[arg(value_name = "FILE|DIR")]
-    pub files: Vec<PathBuf>,
-}
-
 /// `init`.
 #[derive(Debug, Args)]
 pub struct Init {

@@ -72,5 +72,17 @@ pub(super) const KEYS: &[KeyDoc] = {
         ),
         key(App, "log_total_max", &[], SIZE, "0", "what all log files of the app may have together; 0 = no limit"),
         key(App, "namespace", &[], NAMESPACE, "\"default\"", "label and selector (`ns:NAME`)"),
+        key(App, "description", &[], ANY, "none", "what it is, for people"),
+        key(App, "labels", &[], Map { names: Names::Labels, of: &ANY }, "none", "labels and selectors (`label:KEY=VALUE`)"),
+        key(
+            App,
+            "inherit_env",
+            &[],
+            Either(&[Choice(&["session", "none"]), list(&ANY)]),
+            "\"session\"",
+            "which variables of the session that defines it the app gets; `*` in a name stands for any characters",
+        ),
+        key(App, "profile", &[], ANY, "none", "the profile that counts, unless --profile says another"),
+        key(App, "profiles", &[], PROFILES, "none", "values for this app under a profile"),
     ]
 };
