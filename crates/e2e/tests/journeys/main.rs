@@ -3,6 +3,7 @@
 mod crashes;
 mod daemon;
 mod example;
+mod formats;
 mod hostile;
 mod logs;
 mod own_log;
