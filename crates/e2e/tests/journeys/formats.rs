@@ -17,7 +17,10 @@ fn up_finds_yaml_and_json_and_says_which_counts() {
     let up = house.abide(["up"]).ok();
     assert!(up.err.is_empty() || !up.err.contains("warning"), "{up:#?}");
     assert_eq!(apps(&house), ["two-0"]);
-    house.write("abide.yaml", format!("apps:\n  one:\n    cmd: {puppet} env:ZIP hang\n    instances: 02\n    env: {{ZIP: 01234}}\n"));
+    house.write(
+        "abide.yaml",
+        format!("apps:\n  one:\n    cmd: {puppet} env:ZIP hang\n    instances: 02\n    env: {{ZIP: 01234}}\n"),
+    );
     let up = house.abide(["up"]).ok();
     assert!(up.err.contains("abide.json is there too, and is not read"), "{up:#?}");
     assert_eq!(apps(&house), ["two-0", "one-0", "one-1"]);
@@ -76,7 +79,10 @@ fn included_files_are_applied_together() {
     let puppet = house.puppet();
     fs::create_dir_all(house.file("conf.d/jobs")).expect("folders");
     house.write("conf.d/web.yaml", format!("apps:\n  web:\n    cmd: {puppet} env:WHO hang\n    out_file: web.log\n"));
-    house.write("conf.d/jobs/job.json", format!("{{\"apps\": {{\"job\": {{\"cmd\": \"{puppet} hang\", \"depends_on\": [\"web\"]}}}}}}"));
+    house.write(
+        "conf.d/jobs/job.json",
+        format!("{{\"apps\": {{\"job\": {{\"cmd\": \"{puppet} hang\", \"depends_on\": [\"web\"]}}}}}}"),
+    );
     let main = "include = ['conf.d/*.yaml', 'conf.d/*/*.json']\n[defaults.env]\nWHO = 'everybody'\n";
     house.write("abide.toml", main);
     house.abide(["up"]).ok();
