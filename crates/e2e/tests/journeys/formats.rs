@@ -40,7 +40,7 @@ fn mistakes_have_their_place_in_every_format() {
     for (name, text, place, marks) in [
         ("a.yaml", "apps:\n  web:\n    cmd: x\n    restrat: no\n", "a.yaml:4:5", "^^^^^^^"),
         ("a.yml", "apps:\n  web:\n   cmd: {{slot}}\n", "a.yml:3:10", "^"),
-        ("a.json", "{\n  \"apps\": { \"web\": { \"cmd\": \"x\", \"restrat\": 1 } }\n}", "a.json:2:35", "^^^^^^^^^"),
+        ("a.json", "{\n  \"apps\": { \"web\": { \"cmd\": \"x\", \"restrat\": 1 } }\n}", "a.json:2:34", "^^^^^^^^^"),
         ("main.toml", "include = ['a.yaml']\n", "a.yaml:4:5", "^^^^^^^"),
     ] {
         house.write(name, text);
