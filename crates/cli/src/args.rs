@@ -3,11 +3,13 @@
 mod app;
 mod change;
 mod file;
+mod make;
 mod tell;
 
 pub use app::AppFlags;
 pub use change::{Change, Delete, Wait};
 pub use file::{Apply, FileArgs, History, PartArgs, Plan, Rollback, Up, Validate};
+pub use make::{Completions, Init, Schema};
 pub use tell::{SignalTo, WaitFor};
 
 use clap::{Args, Parser, Subcommand};
@@ -184,6 +186,17 @@ pub enum Command {
     /// Check files without running anything
     #[command(after_help = "Example:\n  abide validate examples/hello/abide.toml")]
     Validate(Validate),
+    /// Write a first abide.toml from what is in a folder
+    ///
+    /// Knows Procfile, package.json, Python, Cargo, Go and Ruby projects. Replaces nothing and asks nothing off a terminal.
+    #[command(after_help = "Examples:\n  abide init\n  abide init ../shop --stdout")]
+    Init(Init),
+    /// Print the JSON Schema of configuration files, for editors
+    #[command(after_help = "Example:\n  abide schema --out abide.schema.json")]
+    Schema(Schema),
+    /// Print what makes a shell complete the words of this command line
+    #[command(after_help = "Example:\n  abide completions bash > ~/.local/share/bash-completion/completions/abide")]
+    Completions(Completions),
     /// Print the version
     Version,
 }

@@ -5,9 +5,11 @@ mod care;
 mod change;
 mod daemon;
 mod history;
+mod init;
 mod keeper;
 mod list;
 mod logs;
+mod make;
 mod send;
 mod signal;
 mod start;
@@ -52,6 +54,9 @@ pub fn run(cli: Cli, screen: &Screen) -> Result<(), Failure> {
         Command::Daemon(args) => daemon::daemon(home()?, screen, &args),
         Command::Keeper(args) => Err(keeper::keeper(&cli.global, &args)),
         Command::Validate(args) => validate::validate(screen, &args),
+        Command::Init(args) => init::init(screen, &args),
+        Command::Schema(args) => make::schema(screen, &args),
+        Command::Completions(args) => make::completions(screen, &args),
         Command::Version => version(screen),
     }
 }

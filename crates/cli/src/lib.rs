@@ -10,6 +10,7 @@ mod follow;
 mod found;
 mod home;
 mod house;
+mod init;
 mod project;
 mod render;
 mod screen;

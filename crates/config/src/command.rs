@@ -153,7 +153,8 @@ fn split(text: &str, cmd: &Entry, texts: &mut Texts<'_, '_>) -> Option<Vec<Strin
                 }
                 SplitError::Backslash => Fault::new(place, format!("`{label}` ends in a backslash")),
                 SplitError::Shell(what) => {
-                    Fault::new(place, format!("`{label}`: `{what}` needs a shell")).needle(what.as_str()).help(match place {
+                    let shown = if what == "`" { "a backquote".to_owned() } else { format!("`{what}`") };
+                    Fault::new(place, format!("`{label}`: {shown} needs a shell")).needle(what.as_str()).help(match place {
                         // It need not change how `cmd` runs.
                         Place::Flag(_) if beside(label) => "run it as `sh -c '…'`, or add `--shell`, which is for both commands",
                         _ if beside(label) => "run it as `sh -c '…'`, or add `shell = true`, which is for `cmd` too",

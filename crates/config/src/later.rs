@@ -3,7 +3,7 @@
 
 use crate::keys::Scope;
 
-const TOP: &[&str] = &["schema"];
+const TOP: &[&str] = &[];
 
 /// Durations stand with every suffix because [`is_later`] takes suffixes off.
 const APP: &[&str] = &[

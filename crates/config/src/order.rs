@@ -143,7 +143,7 @@ pub(crate) fn circles(apps: &[AppSpec], written: &Written<'_>, faults: &mut Faul
     };
     let place = circle.first().and_then(|app| written.entry(app, "depends_on")).map_or(&Place::Whole, |entry| &entry.place);
     let (message, help) = match circle.as_slice() {
-        [alone] => (format!("`depends_on`: `{alone}` waits for itself: {shown}"), "take it out of its own `depends_on`"),
+        [alone] => (format!("`depends_on`: `{alone}` waits for itself"), "take it out of its own `depends_on`"),
         _ => (format!("`depends_on`: these apps wait for each other: {shown}"), "remove one of these dependencies"),
     };
     faults.push(Fault::new(place, message).help(help));

@@ -5,6 +5,9 @@ use crate::keys::Scope;
 /// The most slots of one app.
 pub(crate) const MAX_INSTANCES: u32 = 1000;
 
+/// The highest percentage: ten thousand cores.
+pub(crate) const MOST_PERCENT: f64 = 1_000_000.0;
+
 /// What a key can hold. In any of it but [`Shape::Fixed`], [`Shape::Table`] and [`Shape::Map`] themselves, a text with `${…}` may stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
@@ -152,7 +155,8 @@ pub(crate) mod common {
     pub const SIZE: Shape = Shape::Size { least: 0 };
     pub const WORDS: Shape = list(&WORD);
     pub const COMMAND_TEXT: Shape = Shape::Text(Text::Command);
-    pub const COMMAND: Shape = Shape::Either(&[COMMAND_TEXT, WORDS]);
+    pub const COMMAND_WORDS: Shape = Shape::List { of: &WORD, least: 1 };
+    pub const COMMAND: Shape = Shape::Either(&[COMMAND_TEXT, COMMAND_WORDS]);
     pub const WORD: Shape = Shape::Text(Text::Word);
     pub const PROGRAM: Shape = Shape::Text(Text::Program);
     pub const NAME: Shape = Shape::Text(Text::App);

@@ -1,11 +1,9 @@
 //! What the processes of an app may use together.
 
-use crate::layer::{Entry, Layer, set, top};
+use crate::layer::{Entry, Layer, Value, set, top};
+use crate::shape::MOST_PERCENT;
 use crate::texts::{Scalar, Texts};
 use model::{CgroupUse, OnLimit, Usage};
-
-/// The highest percentage: ten thousand cores.
-const MOST_PERCENT: f64 = 1_000_000.0;
 
 /// Everything of this kind.
 pub(crate) fn settings(usage: &mut Usage, layers: &[&Layer], t: &mut Texts<'_, '_>) {
@@ -27,6 +25,7 @@ fn memory(t: &mut Texts<'_, '_>, entry: &Entry) -> Option<u64> {
     }
     let help = match bytes {
         0 => "write \"none\" for no limit".to_owned(),
+        _ if !matches!(entry.item.value, Value::Int(_)) => "it is at least \"64K\"".to_owned(),
         _ => format!("a bare number is bytes; write \"{bytes}M\" for mebibytes"),
     };
     t.refuse(entry, format!("no program runs in {bytes} bytes"), Some(help))

@@ -154,22 +154,6 @@ fn every_example_runs_as_the_page_says() {
     }
 }
 
-/// The tables of keys in docs/configuration.md and docs/configuration-life.md are those in the code.
-#[test]
-fn the_table_of_keys_is_the_code_s() {
-    let page = |name: &str| fs::read_to_string(workspace_root().join("docs").join(name)).expect("the page");
-    let page = page("configuration.md") + &page("configuration-life.md");
-    for key in config::known_keys() {
-        let aliases: String = key.aliases.iter().map(|alias| format!(", `{alias}`")).collect();
-        let default = if key.default.is_empty() { "" } else { key.default };
-        let row = format!("| `{}`{aliases} | {} | {default} | {} |", key.name, key.kind(), key.doc);
-        assert!(
-            page.lines().any(|line| line == row),
-            "docs/configuration.md and docs/configuration-life.md lack this row:\n{row}"
-        );
-    }
-}
-
 #[test]
 fn the_matcher_can_fail() {
     assert!(line_matches("a … c", "a b   c"));

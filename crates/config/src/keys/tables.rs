@@ -9,6 +9,7 @@ use crate::shape::{Bare, Names, Shape};
 pub(super) const TOP: &[KeyDoc] = {
     use Scope::{Group, Top};
     &[
+        key(Top, "$schema", &[], ANY, "none", "where editors find the schema of this file; Abide does not look at it"),
         key(Top, "version", &[], Int { least: 1, most: 1 }, "1", "version of this format; only 1 exists"),
         key(Top, "name", &[], ANY, "the folder's name", "name of the group of apps in this file"),
         key(
@@ -73,7 +74,7 @@ pub(super) const NUMBERS: &[KeyDoc] = {
 /// Tables about the life of an app.
 pub(super) const LIFE: &[KeyDoc] = {
     use Scope::{Dependency, Health, Hooks, Ready, Schedule, Watch, Webhook};
-    const HOOK: Shape = Either(&[COMMAND_TEXT, WORDS, Table(Webhook)]);
+    const HOOK: Shape = Either(&[COMMAND_TEXT, COMMAND_WORDS, Table(Webhook)]);
     &[
         key(Dependency, "condition", &[], CONDITION, "\"ready\"", "how far the other app must be"),
         key(Dependency, "required", &[], Bool, "true", "false = waited for only while it is on its way"),

@@ -16,13 +16,25 @@ pub(super) fn document(text: &str, file: usize, faults: &mut Faults) -> Vec<Memb
         // Errors after the first of a line are mostly its echo.
         let line = starts.partition_point(|start| *start < span.start);
         if last_line.replace(line) != Some(line) {
-            faults.push(Fault::new(&place(file, span), format!("not valid TOML: {}", error.message())));
+            let (said, help) = plain(error.message());
+            faults.push(Fault::new(&place(file, span), format!("not valid TOML: {said}")).maybe_help(help.map(str::to_owned)));
         }
         if faults.is_full() {
             break;
         }
     }
     if errors.is_empty() { members(table.get_ref(), file, faults) } else { Vec::new() }
+}
+
+/// Words of the reader that would leave somebody guessing, and what to do.
+fn plain(message: &str) -> (&str, Option<&'static str>) {
+    match message {
+        "duplicate key" => {
+            ("this name is defined already", Some("a table is written once: put all its keys below one header, each once"))
+        }
+        "cannot recurse further; max recursion depth met" | "recursion limit" => ("nested too deeply", None),
+        other => (other, None),
+    }
 }
 
 /// The members of a table in the order of the file.

@@ -1,6 +1,8 @@
 //! A small world of maps.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub mod schema;
+
 use config::{Diagnostics, Loaded, Surroundings};
 use model::AppSpec;
 use std::collections::BTreeMap;
@@ -37,8 +39,14 @@ impl World {
         self
     }
 
+    /// What loads is good for the schema too, in every test.
     pub fn load(&self, text: &str) -> std::result::Result<Loaded, Diagnostics> {
-        config::load(Path::new("/srv/shop/abide.toml"), text, &config::Options::default(), self)
+        let loaded = config::load(Path::new("/srv/shop/abide.toml"), text, &config::Options::default(), self);
+        if loaded.is_ok() {
+            let refused = schema::refusals(&schema::json(text));
+            assert!(refused.is_empty(), "{text}\nloads, and the schema refuses it: {refused:#?}");
+        }
+        loaded
     }
 
     /// The same with another name, which says the format.

@@ -6,6 +6,7 @@ mod example;
 mod formats;
 mod hostile;
 mod logs;
+mod making;
 mod own_log;
 mod reading;
 mod refusals;
