@@ -3,11 +3,13 @@
 mod app;
 mod change;
 mod file;
+mod show;
 mod tell;
 
 pub use app::AppFlags;
 pub use change::{Change, Delete, Wait};
 pub use file::{Apply, FileArgs, History, PartArgs, Plan, Rollback, Up, Validate};
+pub use show::{Config, ConfigFile, ConfigShow, Env};
 pub use tell::{SignalTo, WaitFor};
 
 use clap::{Args, Parser, Subcommand};
@@ -184,6 +186,11 @@ pub enum Command {
     /// Check files without running anything
     #[command(after_help = "Example:\n  abide validate examples/hello/abide.toml")]
     Validate(Validate),
+    /// Show, find or edit the configuration
+    #[command(subcommand, arg_required_else_help = true)]
+    Config(Config),
+    /// Show the variables that the lives of an app get, and who gives them
+    Env(Env),
     /// Print the version
     Version,
 }

@@ -3,6 +3,7 @@
 mod apply;
 mod care;
 mod change;
+mod config;
 mod daemon;
 mod history;
 mod keeper;
@@ -52,6 +53,8 @@ pub fn run(cli: Cli, screen: &Screen) -> Result<(), Failure> {
         Command::Daemon(args) => daemon::daemon(home()?, screen, &args),
         Command::Keeper(args) => Err(keeper::keeper(&cli.global, &args)),
         Command::Validate(args) => validate::validate(screen, &args),
+        Command::Config(args) => config::config(|| house(Stopped::Leave), screen, &args),
+        Command::Env(args) => config::env(&house(Stopped::Leave)?, screen, &args),
         Command::Version => version(screen),
     }
 }

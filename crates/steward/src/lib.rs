@@ -13,6 +13,7 @@ mod call;
 mod channel;
 mod clock;
 mod entry;
+mod environment;
 mod fill;
 mod home;
 mod hooks;

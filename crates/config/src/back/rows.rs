@@ -1,6 +1,7 @@
 //! The values of one app, key by key.
 
 use super::literal::{self, Literal};
+use crate::keys::{Scope, known_keys};
 use model::Origin;
 use std::collections::BTreeMap;
 
@@ -17,6 +18,22 @@ pub struct Shown<'s> {
     pub is_default: bool,
     /// The parts of the key.
     pub(super) path: Vec<String>,
+}
+
+impl Shown<'_> {
+    /// What holds where there is no value, in the words of the documentation: `the manager's`, `200-399`.
+    pub fn otherwise(&self) -> &'static str {
+        let path: Vec<&str> = self.path.iter().map(String::as_str).collect();
+        let (scope, name) = match path.as_slice() {
+            [name] => (Scope::App, *name),
+            ["ready", name] => (Scope::Ready, *name),
+            ["healthcheck", name] => (Scope::Health, *name),
+            ["limits", name] => (Scope::Limits, *name),
+            ["schedule", name] => (Scope::Schedule, *name),
+            _ => return "none",
+        };
+        known_keys().find(|key| key.scope == scope && key.name == name).map_or("none", |key| key.default)
+    }
 }
 
 /// Collects the keys of one app.

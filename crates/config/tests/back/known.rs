@@ -232,3 +232,19 @@ fn a_file_of_several_apps() {
         assert_eq!(bare(&config::to_toml(&apps, config::Detail::Changed)), apps);
     }
 }
+
+#[test]
+fn what_holds_where_nothing_is_set() {
+    let spec = World::default().lines("ready.http = \"http://127.0.0.1/\"");
+    let rows = effective(&spec);
+    let of = |key: &str| rows.iter().find(|row| row.key == key).filter(|row| row.value.is_none()).map(|row| row.otherwise());
+    for (key, words) in [
+        ("user", "the manager's"),
+        ("limits.nofile", "65536, or the hard limit if less"),
+        ("ready.status", "200-399"),
+        ("out_file", "below the home"),
+        ("hooks.on_ready", "none"),
+    ] {
+        assert_eq!(of(key), Some(words), "{key}");
+    }
+}
