@@ -118,13 +118,13 @@ mod tests {
             values_text(&spec().masked(), true, false),
             "\
 web
-  KEY             VALUE               FROM
-  cmd             [\"node\", \"a b.js\"]  abide.toml:9
+  KEY            VALUE               FROM
+  cmd            [\"node\", \"a b.js\"]  abide.toml:9
   env.\"A\\u001B\"  •••                 -
-  env.TOKEN       •••                 abide.toml:2 (defaults)
-  instances       1                   a flag of the command
-  stop_timeout    \"20s\"               abide.toml:4 (profile prod)
-  profile         \"prod\"              -
+  env.TOKEN      •••                 abide.toml:2 (defaults)
+  instances      1                   a flag of the command
+  stop_timeout   \"20s\"               abide.toml:4 (profile prod)
+  profile        \"prod\"              -
 "
         );
     }

@@ -8,6 +8,7 @@ mod logs;
 mod own_log;
 mod reading;
 mod refusals;
+mod shown;
 mod stopping;
 mod uid;
 
