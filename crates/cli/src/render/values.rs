@@ -38,7 +38,11 @@ fn cells(row: &Shown<'_>, profile: Option<&str>) -> [String; 3] {
     let from = match row.origin {
         Some(origin) => origin_text(origin, profile),
         None if row.is_default => "default".to_owned(),
-        None => "-".to_owned(),
+        // Of these tables a specification knows no line.
+        None => ["daemon.", "groups."]
+            .iter()
+            .find(|table| row.key.starts_with(**table))
+            .map_or("-".to_owned(), |table| format!("[{}]", table.trim_end_matches('.'))),
     };
     [row.key.clone(), value, from]
 }
