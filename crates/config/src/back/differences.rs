@@ -1,0 +1,64 @@
+//! What is another in one specification than in the other.
+
+use super::effective::{effective, effective_settings};
+use super::literal::Literal;
+use super::rows::Shown;
+use model::{AppSpec, DaemonSettings, Dependency, Difference};
+use std::collections::BTreeMap;
+
+/// The keys of which the two say something else, in the order of the documentation, with secrets masked: two secrets that differ are a
+/// difference although both are shown as `•••`. Where a value came from does not count.
+pub fn differences(old: &AppSpec, new: &AppSpec) -> Vec<Difference> {
+    let (shown_old, shown_new) = (old.masked(), new.masked());
+    let sides = [&shown_old, &shown_new].map(|spec| effective(spec));
+    let mut found = apart([effective(old), effective(new)], sides);
+    order(old, new, &mut found);
+    found
+}
+
+/// The same for the manager's own settings.
+pub fn setting_differences(old: &DaemonSettings, new: &DaemonSettings) -> Vec<Difference> {
+    let sides = || [effective_settings(old), effective_settings(new)];
+    apart(sides(), sides())
+}
+
+/// Compares `real`, tells `shown`: the same rows with secrets masked. A key that only the new one has stands where that has it.
+fn apart(real: [Vec<Shown<'_>>; 2], shown: [Vec<Shown<'_>>; 2]) -> Vec<Difference> {
+    let [old, new] =
+        real.map(|rows| -> BTreeMap<String, Option<Literal>> { rows.into_iter().map(|row| (row.key, row.value)).collect() });
+    let text = |rows: &[Shown<'_>]| -> BTreeMap<String, Option<String>> {
+        rows.iter().map(|row| (row.key.clone(), row.value.as_ref().map(ToString::to_string))).collect()
+    };
+    let (from, to) = (text(&shown[0]), text(&shown[1]));
+    let [shown_old, shown_new] = shown.map(|rows| rows.into_iter().map(|row| row.key).collect::<Vec<_>>());
+    let keys = merged(shown_old, shown_new);
+    let differs = |key: &String| old.get(key).unwrap_or(&None) != new.get(key).unwrap_or(&None);
+    let told = |side: &BTreeMap<String, Option<String>>, key: &String| side.get(key).cloned().flatten();
+    keys.into_iter().filter(differs).map(|key| Difference { from: told(&from, &key), to: told(&to, &key), key }).collect()
+}
+
+/// All keys of both lists, each once: those of the second are put behind the key that they follow there.
+fn merged(first: Vec<String>, second: Vec<String>) -> Vec<String> {
+    let mut all = first;
+    let mut at = 0;
+    for key in second {
+        at = match all.iter().position(|known| *known == key) {
+            Some(place) => place + 1,
+            None => {
+                all.insert(at, key);
+                at + 1
+            }
+        };
+    }
+    all
+}
+
+/// Apps that are waited for are told one by one, so that another order of the same would not be told at all.
+fn order(old: &AppSpec, new: &AppSpec, found: &mut Vec<Difference>) {
+    if old.depends_on == new.depends_on || found.iter().any(|one| one.key.starts_with("depends_on")) {
+        return;
+    }
+    let names =
+        |all: &[Dependency]| Some(Literal::List(all.iter().map(|on| Literal::Text(on.app.to_string())).collect()).to_string());
+    found.push(Difference { key: "depends_on".to_owned(), from: names(&old.depends_on), to: names(&new.depends_on) });
+}
