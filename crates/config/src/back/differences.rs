@@ -22,30 +22,37 @@ pub fn setting_differences(old: &DaemonSettings, new: &DaemonSettings) -> Vec<Di
     apart(sides(), sides())
 }
 
-/// Compares `real`, tells `shown`: the same rows with secrets masked. A key that only the new one has stands where that has it.
+/// What one side says of its keys.
+type Said<V> = BTreeMap<String, V>;
+
+/// Compares `real`, tells `shown`: the same rows with secrets masked.
 fn apart(real: [Vec<Shown<'_>>; 2], shown: [Vec<Shown<'_>>; 2]) -> Vec<Difference> {
-    let [old, new] =
-        real.map(|rows| -> BTreeMap<String, Option<Literal>> { rows.into_iter().map(|row| (row.key, row.value)).collect() });
-    let text = |rows: &[Shown<'_>]| -> BTreeMap<String, Option<String>> {
-        rows.iter().map(|row| (row.key.clone(), row.value.as_ref().map(ToString::to_string))).collect()
+    let [old, new] = real.map(|rows| -> Said<(Option<Literal>, bool)> {
+        rows.into_iter().map(|row| (row.key, (row.value, row.is_default))).collect()
+    });
+    let keys = merged(&shown[0], &shown[1]);
+    let [from, to] = shown.map(|rows| -> Said<Option<String>> {
+        rows.into_iter().map(|row| (row.key, row.value.map(|value| value.to_string()))).collect()
+    });
+    let differs = |key: &String| match (old.get(key), new.get(key)) {
+        (Some((old, _)), Some((new, _))) => old != new,
+        // The keys of a table come and go with it. Of these, what is at its default says nothing.
+        (Some((_, is_default)), None) | (None, Some((_, is_default))) => !is_default,
+        (None, None) => false,
     };
-    let (from, to) = (text(&shown[0]), text(&shown[1]));
-    let [shown_old, shown_new] = shown.map(|rows| rows.into_iter().map(|row| row.key).collect::<Vec<_>>());
-    let keys = merged(shown_old, shown_new);
-    let differs = |key: &String| old.get(key).unwrap_or(&None) != new.get(key).unwrap_or(&None);
-    let told = |side: &BTreeMap<String, Option<String>>, key: &String| side.get(key).cloned().flatten();
+    let told = |side: &Said<Option<String>>, key: &String| side.get(key).cloned().flatten();
     keys.into_iter().filter(differs).map(|key| Difference { from: told(&from, &key), to: told(&to, &key), key }).collect()
 }
 
 /// All keys of both lists, each once: those of the second are put behind the key that they follow there.
-fn merged(first: Vec<String>, second: Vec<String>) -> Vec<String> {
-    let mut all = first;
+fn merged(first: &[Shown<'_>], second: &[Shown<'_>]) -> Vec<String> {
+    let mut all: Vec<String> = first.iter().map(|row| row.key.clone()).collect();
     let mut at = 0;
-    for key in second {
-        at = match all.iter().position(|known| *known == key) {
+    for row in second {
+        at = match all.iter().position(|known| *known == row.key) {
             Some(place) => place + 1,
             None => {
-                all.insert(at, key);
+                all.insert(at, row.key.clone());
                 at + 1
             }
         };

@@ -51,8 +51,9 @@ impl<'s> Rows<'s> {
     pub fn push(&mut self, path: &[&str], value: Option<Literal>, is_default: bool, instead: &[&str]) {
         let origin = self.origins.and_then(|origins| {
             // A key of a table may have come with the whole: `watch = ["src"]`.
-            let whole = path.first().copied().filter(|_| !is_default);
-            origins.get(&path.join(".")).or_else(|| instead.iter().copied().chain(whole).find_map(|key| origins.get(key)))
+            let whole = (1..path.len()).rev().map(|length| path[..length].join(".")).filter(|_| !is_default);
+            let instead = instead.iter().map(|key| (*key).to_owned());
+            std::iter::once(path.join(".")).chain(instead).chain(whole).find_map(|key| origins.get(&key))
         });
         let key = path.iter().map(|part| literal::key(part)).collect::<Vec<_>>().join(".");
         let path = path.iter().map(|part| (*part).to_owned()).collect();

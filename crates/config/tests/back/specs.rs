@@ -349,17 +349,32 @@ fn plain() -> BoxedStrategy<AppSpec> {
         .boxed()
 }
 
+/// Description, labels, what it gets of the session, and the profile that shaped it.
+fn words() -> BoxedStrategy<(Option<String>, BTreeMap<String, String>, InheritEnv, Option<String>)> {
+    let line = || some_text().prop_filter("one line", |text| !text.contains(char::is_control));
+    let inherited = prop_oneof![
+        Just(InheritEnv::Session),
+        Just(InheritEnv::None),
+        vec("[A-Z_]{1,4}[*$]?", 0..3).prop_map(InheritEnv::Named),
+    ];
+    let profile = option::of("p[a-z._-]{0,5}");
+    (option::of(line()), btree_map("[a-z0-9][a-z./_-]{0,5}", line(), 0..3), inherited, profile).boxed()
+}
+
 /// Any app.
 pub fn spec() -> BoxedStrategy<AppSpec> {
     let one = (plain(), backoff(), log(), depends_on(), group(), option::of(readiness()), option::of(health()));
-    let two = (usage(), identity(), option::of(schedule()), option::of(watch()), hooks());
+    let two = (usage(), identity(), option::of(schedule()), option::of(watch()), hooks(), words());
     (one, two)
-        .prop_map(|((mut spec, backoff, log, depends_on, group, ready, health), (usage, identity, schedule, watch, hooks))| {
-            spec.depends_on = depends_on.into_iter().filter(|on| on.app != spec.name).collect();
-            (spec.group, spec.on_exit) = group;
-            // Only who says READY=1 can say WATCHDOG=1.
-            spec.watchdog = spec.watchdog.filter(|_| ready == Some(Readiness::Notify));
-            AppSpec { backoff, log, ready, health, usage, identity, schedule, watch, hooks, origins: BTreeMap::new(), ..spec }
-        })
+        .prop_map(
+            |((mut spec, backoff, log, depends_on, group, ready, health), (usage, identity, schedule, watch, hooks, words))| {
+                spec.depends_on = depends_on.into_iter().filter(|on| on.app != spec.name).collect();
+                (spec.group, spec.on_exit) = group;
+                (spec.description, spec.labels, spec.inherit_env, spec.profile) = words;
+                // Only who says READY=1 can say WATCHDOG=1.
+                spec.watchdog = spec.watchdog.filter(|_| ready == Some(Readiness::Notify));
+                AppSpec { backoff, log, ready, health, usage, identity, schedule, watch, hooks, origins: BTreeMap::new(), ..spec }
+            },
+        )
         .boxed()
 }
