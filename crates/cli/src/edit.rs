@@ -20,7 +20,7 @@ pub fn edit(screen: &Screen, path: &Path) -> Result<(), Failure> {
     let before = std::fs::read(path).ok();
     loop {
         run(path)?;
-        let errors = match files::load(path, &ProfileChoice::Own) {
+        let errors = match files::load(path, &ProfileChoice::Own, None) {
             Ok(project) => {
                 project.warn(screen);
                 return told(screen, path, project.apps.len(), std::fs::read(path).ok() == before);

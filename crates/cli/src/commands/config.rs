@@ -4,6 +4,7 @@ use crate::args::{Config, ConfigFile, ConfigShow, Env};
 use crate::edit;
 use crate::failure::{Exit, Failure};
 use crate::files::{self, shown_path};
+use crate::found::find;
 use crate::house::House;
 use crate::render::{environment_text, is_changed, settings_text, values_text};
 use crate::screen::Screen;
@@ -45,23 +46,29 @@ pub fn config(house: impl FnOnce() -> Result<House, Failure>, screen: &Screen, a
     match args {
         Config::Show(args) => show(house, screen, args),
         Config::Path(args) => {
-            let file = file(args)?;
+            let file = file(screen, args)?;
             let file = file.to_string_lossy().into_owned();
             if screen.json {
                 return screen.print_json(&PathReport { file });
             }
             screen.print(&format!("{}\n", crate::escape::shown(&file)))
         }
-        Config::Edit(args) => edit::edit(screen, &file(args)?),
+        Config::Edit(args) => edit::edit(screen, &file(screen, args)?),
     }
 }
 
 /// The file that counts, as an absolute path.
-fn file(args: &ConfigFile) -> Result<PathBuf, Failure> {
+fn file(screen: &Screen, args: &ConfigFile) -> Result<PathBuf, Failure> {
     let named: Vec<PathBuf> = args.file.iter().cloned().collect();
-    let found = files::find(&named)?.swap_remove(0);
-    std::path::absolute(&found)
-        .map_err(|error| Failure::new(Exit::Config, format!("failed to find {}: {error}", shown_path(&found))))
+    let found = find(&named)?.swap_remove(0);
+    if let Some(warning) = &found.warning {
+        screen.err(&warning.text);
+    }
+    if found.path == Path::new("-") {
+        return Err(Failure::new(Exit::Usage, "standard input is no file").next("name a file or folder"));
+    }
+    std::path::absolute(&found.path)
+        .map_err(|error| Failure::new(Exit::Config, format!("failed to find {}: {error}", shown_path(&found.path))))
 }
 
 fn show(house: impl FnOnce() -> Result<House, Failure>, screen: &Screen, args: &ConfigShow) -> Result<(), Failure> {
@@ -70,8 +77,9 @@ fn show(house: impl FnOnce() -> Result<House, Failure>, screen: &Screen, args: &
     let mut daemon = DaemonSettings::default();
     if names.is_empty() || !paths.is_empty() {
         (apps, daemon) = of_files(paths.into_iter().map(PathBuf::from).collect(), screen, args)?;
-    } else if args.part.profile.is_some() || args.alias.env.is_some() || !args.part.only.is_empty() {
-        let text = "a profile and --only belong to files; an app of the manager is shown as it is defined";
+    } else if args.part.profile.is_some() || args.alias.env.is_some() || !args.part.only.is_empty() || args.part.format.is_some()
+    {
+        let text = "a profile, --only and --format belong to files; an app of the manager is shown as it is defined";
         return Err(Failure::new(Exit::Usage, text).next("name the file: abide config show ./abide.toml --profile NAME"));
     }
     if !names.is_empty() {
@@ -98,7 +106,7 @@ fn show(house: impl FnOnce() -> Result<House, Failure>, screen: &Screen, args: &
 /// Whether a word names a file and no app.
 fn is_file(word: &str) -> bool {
     let ending = Path::new(word).extension().and_then(|ending| ending.to_str());
-    matches!(word, "." | "..") || word.contains('/') || ending.is_some_and(|ending| ENDINGS.contains(&ending))
+    matches!(word, "." | ".." | "-") || word.contains('/') || ending.is_some_and(|ending| ENDINGS.contains(&ending))
 }
 
 /// What files come to, without asking the manager.
@@ -108,7 +116,7 @@ fn of_files(named: Vec<PathBuf>, screen: &Screen, args: &ConfigShow) -> Result<(
     let alone = named.is_empty();
     let file = crate::args::FileArgs { files: named, part };
     let projects = files::load_all(&file, &choice, false, screen).map_err(|failure| match failure {
-        Failure::Told { exit: Exit::Config, message, code, .. } if alone && files::find(&[]).is_err() => {
+        Failure::Told { exit: Exit::Config, message, code, .. } if alone && find(&[]).is_err() => {
             let next = Some("name an app or a file: abide config show APP, abide config show PATH".to_owned());
             Failure::Told { exit: Exit::Config, message, next, code }
         }
@@ -176,9 +184,16 @@ mod tests {
 
     #[test]
     fn words_that_are_files() {
-        for (word, file) in
-            [(".", true), ("./web", true), ("a.toml", true), ("x/", true), ("web", false), ("web-1", false), ("api.v2", false)]
-        {
+        for (word, file) in [
+            (".", true),
+            ("-", true),
+            ("./web", true),
+            ("a.toml", true),
+            ("x/", true),
+            ("web", false),
+            ("web-1", false),
+            ("api.v2", false),
+        ] {
             assert_eq!(is_file(word), file, "{word}");
         }
     }
