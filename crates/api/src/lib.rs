@@ -1,6 +1,7 @@
 //! What clients of the steward see: types of requests, replies and events, and a small blocking client.
 
 pub mod client;
+mod environment;
 mod event;
 mod input;
 mod log;
@@ -11,6 +12,7 @@ mod problem;
 mod slot;
 mod when;
 
+pub use environment::{EnvironmentView, VariableFrom, VariableView};
 pub use event::{DaemonStatus, EventLine, ProcessRef, VersionInfo};
 pub use input::Sent;
 pub use log::{LogItem, LogLine, LogRead, LogReader, LogRemark};

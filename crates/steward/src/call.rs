@@ -1,5 +1,6 @@
 //! What the API asks of the brain.
 
+use crate::environment::Given;
 use crate::store::Writers;
 use api::{
     AppDetail, ApplyRequest, DaemonStatus, EventLine, LogsDone, Operation, Problem, Sent, SignalDone, SlotRow, StartRequest,
@@ -45,8 +46,17 @@ pub(crate) enum Call {
     Detail {
         /// Its name.
         app: String,
+        /// Whether secrets are told.
+        reveal: bool,
         /// The answer.
         reply: Reply<AppDetail>,
+    },
+    /// What lives of an app or slot are born from.
+    Given {
+        /// Its name.
+        select: String,
+        /// The answer.
+        reply: Reply<Given>,
     },
     /// A wish.
     Wish {

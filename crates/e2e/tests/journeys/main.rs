@@ -10,6 +10,7 @@ mod making;
 mod own_log;
 mod reading;
 mod refusals;
+mod shown;
 mod stopping;
 mod uid;
 

@@ -48,7 +48,8 @@ impl Brain {
     pub(super) fn answer_now(&mut self, call: Call) {
         match call {
             Call::Rows { select, reply } => _ = reply.send(self.rows(select.as_deref())),
-            Call::Detail { app, reply } => _ = reply.send(self.detail(&app)),
+            Call::Detail { app, reveal, reply } => _ = reply.send(self.detail(&app, reveal)),
+            Call::Given { select, reply } => _ = reply.send(self.given(&select)),
             Call::Wish { wish, actor, key, reply } => _ = reply.send(self.wish(*wish, &actor, key)),
             Call::Operation { id, reply } => {
                 let known = self.tracker.get(id);

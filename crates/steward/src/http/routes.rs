@@ -5,6 +5,7 @@ use super::reply::{Answer, Refused, invalid, json, read};
 use super::server::Client;
 use super::streams;
 use crate::call::{Call, Door, Errand, Followed, Logs, Verb, Wish};
+use crate::environment::environment;
 use crate::journal::{Wanted, here};
 use crate::logfile::last_lines;
 use crate::preflight;
@@ -54,6 +55,8 @@ struct Asked {
     #[serde(rename = "for")]
     until: Until,
     lives: Option<String>,
+    /// Secrets too. Whoever gets this far is the owner of the home, or root.
+    reveal: bool,
 }
 
 type Asking = Result<Query<Asked>, QueryRejection>;
@@ -63,6 +66,7 @@ pub(crate) fn router(house: House) -> Router {
     let v1 = Router::new()
         .route("/apps", get(rows).post(define))
         .route("/apps/{app}", get(detail).delete(delete))
+        .route("/apps/{app}/environment", get(environment_of))
         .route("/apps/{app}/start", post(start))
         .route("/apps/{app}/stop", post(stop))
         .route("/apps/{app}/restart", post(restart))
@@ -105,8 +109,9 @@ async fn rows(State(house): State<House>, query: Asking) -> Answer {
     Ok(json(StatusCode::OK, &rows))
 }
 
-async fn detail(State(house): State<House>, Path(app): Path<String>) -> Answer {
-    let mut detail = house.door.ask(|reply| Call::Detail { app, reply }).await?;
+async fn detail(State(house): State<House>, Path(app): Path<String>, query: Asking) -> Answer {
+    let reveal = asked(query)?.reveal;
+    let mut detail = house.door.ask(|reply| Call::Detail { app, reveal, reply }).await?;
     let select = detail.app.clone();
     let Logs { sources, .. } = house.door.ask(|reply| Call::Logs { select, stream: None, follow: false, reply }).await?;
     let filled = spawn_blocking(move || {
@@ -119,6 +124,13 @@ async fn detail(State(house): State<House>, Path(app): Path<String>) -> Answer {
     });
     let detail = filled.await.map_err(|_| invalid(500, "failed to read the logs"))?;
     Ok(json(StatusCode::OK, &detail))
+}
+
+async fn environment_of(State(house): State<House>, Path(select): Path<String>, query: Asking) -> Answer {
+    let reveal = asked(query)?.reveal;
+    let given = house.door.ask(|reply| Call::Given { select, reply }).await?;
+    let view = spawn_blocking(move || environment(&given, reveal)).await;
+    Ok(json(StatusCode::OK, &view.map_err(|_| invalid(500, "failed to look at the users"))?))
 }
 
 async fn define(
