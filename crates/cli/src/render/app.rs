@@ -169,6 +169,9 @@ mod tests {
                 "argv": ["node", "my server.js"], "cwd": "/srv", "namespace": "default", "instances": 1, "env": {"KEY": "•••"},
                 "restart": "on-failure", "max_restarts": null, "restart_delay": 0, "stop_signal": "SIGTERM", "stop_timeout": 10000
             }),
+            project: None,
+            source: None,
+            profile: None,
             slots: vec![slot],
             next_restart_at: Some(90_000),
             next_run_at: None,
@@ -244,6 +247,9 @@ last events
         let detail = AppDetail {
             app: "web".to_owned(),
             spec: serde_json::json!({}),
+            project: None,
+            source: None,
+            profile: None,
             slots: vec![slot],
             next_restart_at: None,
             next_run_at: Some(7_200_000 + 86_400_000),
