@@ -2,10 +2,12 @@
 
 mod app;
 mod change;
+mod file;
 mod tell;
 
 pub use app::AppFlags;
 pub use change::{Change, Delete, Wait};
+pub use file::{Apply, FileArgs, History, PartArgs, Plan, Rollback, Up, Validate};
 pub use tell::{SignalTo, WaitFor};
 
 use clap::{Args, Parser, Subcommand};
@@ -63,6 +65,30 @@ pub enum Command {
                             the abide.toml of that folder\n  abide up a.toml b.toml --attach"
     )]
     Up(Up),
+    /// Make everything as a file says: show what that changes, and carry it out
+    ///
+    /// What runs and is as the file says is not touched. On a terminal it asks first if something is removed or restarted. Apps that are not
+    /// in the file stay as they are, unless --prune.
+    #[command(
+        after_help = "Examples:\n  abide apply                       the abide.toml of this folder\n  abide apply --dry-run             show what it would \
+                      change\n  abide apply --prune --yes         and remove apps that are not in it any more\n  abide apply shop.toml --only \
+                      web,api\n  abide apply --profile prod        remembered for the next time"
+    )]
+    Apply(Apply),
+    /// Show what `apply` would change, and change nothing
+    #[command(after_help = "Example:\n  abide plan --prune")]
+    Plan(Plan),
+    /// Show who asked for what, and what it changed
+    #[command(after_help = "Examples:\n  abide history\n  abide history web -n 5")]
+    History(History),
+    /// Go back to how apps were before
+    ///
+    /// A rollback is an operation like any other: it is in the history, and can be rolled back.
+    #[command(
+        after_help = "Examples:\n  abide rollback web                web as it was when it was last ready\n  abide rollback --operation 41     \
+                      everything as it was after operation 41 of `abide history`"
+    )]
+    Rollback(Rollback),
     /// Run a program and keep it running, or start apps that are defined already
     ///
     /// One argument that names a file (.toml) is a configuration; one that is the name, slot, id or other selector of an app starts
@@ -162,23 +188,6 @@ pub enum Command {
     Version,
 }
 
-/// `up`.
-#[derive(Debug, Args)]
-pub struct Up {
-    /// Files, or folders with an abide.toml [default: ./abide.toml]
-    #[arg(value_name = "FILE|DIR")]
-    pub files: Vec<PathBuf>,
-    /// Follow the logs of these apps afterwards, until Ctrl-C; the apps run on
-    #[arg(long)]
-    pub attach: bool,
-    /// Return when the wish is accepted
-    #[arg(long, conflicts_with_all = ["wait_timeout", "attach"])]
-    pub no_wait: bool,
-    /// How long to wait at most, for example 30s; a bare number is seconds
-    #[arg(long, value_name = "SPAN", value_parser = span)]
-    pub wait_timeout: Option<Duration>,
-}
-
 /// `start`.
 #[derive(Debug, Args)]
 pub struct Start {
@@ -188,6 +197,9 @@ pub struct Start {
     /// What the app is.
     #[command(flatten)]
     pub app: AppFlags,
+    /// What of a file counts.
+    #[command(flatten)]
+    pub part: PartArgs,
     /// Return when every slot is ready (running, where the app has no readiness) or has failed; this is the default
     #[arg(long, conflicts_with = "no_wait")]
     pub wait_ready: bool,
@@ -307,14 +319,6 @@ pub struct Keeper {
     pub args: Vec<OsString>,
 }
 
-/// `validate`.
-#[derive(Debug, Args)]
-pub struct Validate {
-    /// Files, or folders with an abide.toml [default: ./abide.toml]
-    #[arg(value_name = "FILE|DIR")]
-    pub files: Vec<PathBuf>,
-}
-
 /// A span of time on the command line: a bare number is seconds.
 fn span(text: &str) -> Result<Duration, ParseSpanError> {
     if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) { parse_span(&format!("{text}s")) } else { parse_span(text) }
@@ -358,7 +362,11 @@ mod tests {
             &["logs", "--until", "now", "-f"],
             &["logs", "--timestamps", "--raw"],
             &["logs", "-n", "some"],
-            &["up", "--only", "a"],
+            &["up", "--env", "A=b"],
+            &["apply", "--profile", "a", "--env", "b"],
+            &["plan", "--yes"],
+            &["rollback"],
+            &["rollback", "web", "--operation", "3"],
             &["up", "--no-wait", "--attach"],
             &["reload", "x"],
             &["daemon", "upgrade", "now"],

@@ -1,8 +1,10 @@
 //! The commands: each asks the house and renders what it answers.
 
+mod apply;
 mod care;
 mod change;
 mod daemon;
+mod history;
 mod keeper;
 mod list;
 mod logs;
@@ -30,6 +32,10 @@ pub fn run(cli: Cli, screen: &Screen) -> Result<(), Failure> {
     let house = |stopped| Ok::<House, Failure>(House::new(home()?, stopped));
     match cli.command {
         Command::Up(args) => up::up(&house(Stopped::Start)?, screen, &args),
+        Command::Apply(args) => apply::apply(&house(Stopped::Start)?, screen, &args),
+        Command::Plan(args) => apply::plan(&house(Stopped::Leave)?, screen, &args),
+        Command::History(args) => history::history(&house(Stopped::Leave)?, screen, &args),
+        Command::Rollback(args) => history::rollback(&house(Stopped::Leave)?, screen, &args),
         Command::Start(args) => start::start(home()?, screen, &args),
         Command::Stop(args) => change::stop(&house(Stopped::Leave)?, screen, &args),
         Command::Restart(args) => change::restart(&house(Stopped::Leave)?, screen, &args),
@@ -45,7 +51,7 @@ pub fn run(cli: Cli, screen: &Screen) -> Result<(), Failure> {
         Command::Events(args) => stream::events(&house(Stopped::Leave)?, screen, &args),
         Command::Daemon(args) => daemon::daemon(home()?, screen, &args),
         Command::Keeper(args) => Err(keeper::keeper(&cli.global, &args)),
-        Command::Validate(args) => validate::validate(screen, &args.files),
+        Command::Validate(args) => validate::validate(screen, &args),
         Command::Version => version(screen),
     }
 }

@@ -1,11 +1,11 @@
 //! Configuration files: found, read and loaded, with this machine as their surroundings.
 
-use crate::args::AppFlags;
+use crate::args::{AppFlags, FileArgs, PartArgs};
 use crate::escape::shown_word;
 use crate::failure::{Exit, Failure};
 use crate::screen::Screen;
 use crate::session::Session;
-use config::{Diagnostic, Surroundings};
+use config::{Diagnostic, Options, ProfileChoice, Surroundings};
 use model::{AppSpec, DaemonSettings, Definition};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -23,6 +23,8 @@ const LIMIT: u64 = 4 << 20;
 pub struct Project {
     /// Its absolute path; `None` for standard input.
     pub path: Option<PathBuf>,
+    /// The group of apps that it is.
+    pub project: model::Project,
     /// Its apps in order.
     pub apps: Vec<AppSpec>,
     /// The manager's own settings in it.
@@ -80,6 +82,11 @@ impl From<&Diagnostic> for Finding {
 }
 
 impl Project {
+    /// Where it stands.
+    pub fn place(&self) -> String {
+        self.path.as_deref().map_or("standard input".to_owned(), shown_path)
+    }
+
     /// Says what is odd.
     pub fn warn(&self, screen: &Screen) {
         self.warnings.iter().for_each(|warning| screen.err(&warning.text));
@@ -111,23 +118,44 @@ fn find_one(path: &Path) -> Result<PathBuf, Failure> {
         .next("name a file or folder: abide up PATH; or run a program without one: abide start CMD"))
 }
 
-/// Loads every file and says its warnings.
+/// Loads every file, as far as it is asked for.
 ///
 /// # Errors
 /// All errors of all files.
-pub fn load_all(paths: &[PathBuf], screen: &Screen) -> Result<Vec<Project>, Failure> {
+pub fn load_all(args: &FileArgs, choice: &ProfileChoice, prune: bool, screen: &Screen) -> Result<Vec<Project>, Failure> {
     let mut projects = Vec::new();
     let mut errors = Vec::new();
-    for path in paths {
-        match load(path) {
-            Ok(project) => {
-                project.warn(screen);
-                projects.push(project);
-            }
+    for path in &find(&args.files)? {
+        match load(path, choice) {
+            Ok(project) => projects.push(project),
             Err(invalid) => errors.extend(invalid.errors),
         }
     }
-    if errors.is_empty() { Ok(projects) } else { Err(invalid(screen, &errors)) }
+    if !errors.is_empty() {
+        return Err(invalid(screen, &errors));
+    }
+    only(&mut projects, &args.part, prune)?;
+    Ok(projects)
+}
+
+/// Leaves only the apps that `--only` names. With `--prune` some of these may be no longer in a file.
+///
+/// # Errors
+/// One of them is in no file.
+pub fn only(projects: &mut [Project], part: &PartArgs, prune: bool) -> Result<(), Failure> {
+    if part.only.is_empty() {
+        return Ok(());
+    }
+    let there = || projects.iter().flat_map(|project| &project.apps).map(|app| app.name.as_str());
+    if let Some(missing) = part.only.iter().find(|name| !there().any(|app| app == name.as_str())).filter(|_| !prune) {
+        let apps: Vec<&str> = there().take(20).collect();
+        let text = format!("--only: there is no app `{}` in the file", shown_word(missing));
+        return Err(Failure::new(Exit::No, text).next(format!("name some of these: {}", apps.join(", "))));
+    }
+    for project in projects {
+        project.apps.retain(|app| part.only.iter().any(|name| name == app.name.as_str()));
+    }
+    Ok(())
 }
 
 /// Says the errors and makes the failure that ends the command.
@@ -142,14 +170,14 @@ pub fn invalid(screen: &Screen, errors: &[Finding]) -> Failure {
 ///
 /// # Errors
 /// [`Invalid`].
-pub fn load(path: &Path) -> Result<Project, Invalid> {
+pub fn load(path: &Path, profile: &ProfileChoice) -> Result<Project, Invalid> {
     if let Some(kind @ ("yaml" | "yml" | "json" | "js" | "cjs" | "mjs")) = path.extension().and_then(|ending| ending.to_str()) {
         return Err(Invalid::whole(path, &format!("this version reads TOML, not {kind}")));
     }
     let text = read_bounded(path).map_err(|error| Invalid::whole(path, &format!("failed to read the file: {error}")))?;
     let absolute =
         std::path::absolute(path).map_err(|error| Invalid::whole(path, &format!("failed to find the file: {error}")))?;
-    let apps = load_text(&absolute, &text)?;
+    let apps = load_text(&absolute, &text, profile)?;
     Ok(Project { path: Some(absolute), ..apps })
 }
 
@@ -157,18 +185,20 @@ pub fn load(path: &Path) -> Result<Project, Invalid> {
 ///
 /// # Errors
 /// [`Invalid`].
-pub fn load_stdin() -> Result<Project, Invalid> {
+pub fn load_stdin(profile: &ProfileChoice) -> Result<Project, Invalid> {
     let path = Path::new("<stdin>");
     let broken = |error: io::Error| Invalid::whole(path, &format!("failed to read standard input: {error}"));
     let text = bounded(io::stdin().lock()).map_err(broken)?;
-    load_text(&std::path::absolute(path).map_err(broken)?, &text)
+    load_text(&std::path::absolute(path).map_err(broken)?, &text, profile)
 }
 
-fn load_text(path: &Path, text: &str) -> Result<Project, Invalid> {
-    let loaded = config::load(path, text, &config::Options::default(), &System)
+fn load_text(path: &Path, text: &str, profile: &ProfileChoice) -> Result<Project, Invalid> {
+    let options = Options { profile: profile.clone(), ..Options::default() };
+    let loaded = config::load(path, text, &options, &System)
         .map_err(|found| Invalid { errors: found.0.iter().map(Finding::from).collect() })?;
     Ok(Project {
         path: None,
+        project: loaded.project,
         apps: loaded.apps,
         daemon: loaded.daemon,
         warnings: loaded.warnings.iter().map(Finding::from).collect(),
@@ -197,10 +227,9 @@ pub fn from_flags(words: &[String], flags: &AppFlags) -> Result<AppSpec, Failure
 pub fn settings(projects: &[Project]) -> Result<DaemonSettings, Failure> {
     let mut all = DaemonSettings::default();
     for (at, project) in projects.iter().enumerate() {
-        let place = |project: &Project| project.path.as_deref().map_or("standard input".to_owned(), shown_path);
         for other in &projects[..at] {
             if let Some(key) = project.daemon.differs(&other.daemon) {
-                let text = format!("{} and {} set `{key}` of [daemon] to different values", place(other), place(project));
+                let text = format!("{} and {} set `{key}` of [daemon] to different values", other.place(), project.place());
                 return Err(Failure::new(Exit::Config, text).next("there is one manager: set it in one of them"));
             }
         }
@@ -224,11 +253,11 @@ pub fn definitions(projects: Vec<Project>, session: &Session) -> Result<Vec<Defi
                 return Err(Failure::new(Exit::Config, text).next("give one of them another name"));
             }
             definitions.push(Definition {
+                session_env: session.taken(&spec.inherit_env),
                 spec,
-                session_env: session.env.clone(),
                 umask: session.umask,
                 source: project.path.clone(),
-                project: None,
+                project: Some(project.project.clone()),
             });
         }
     }

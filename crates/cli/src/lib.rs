@@ -9,6 +9,7 @@ mod files;
 mod follow;
 mod home;
 mod house;
+mod project;
 mod render;
 mod screen;
 mod session;

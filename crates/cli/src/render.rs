@@ -2,12 +2,14 @@
 
 mod app;
 mod line;
+mod plan;
 mod spec;
 mod table;
 mod time;
 
 pub use app::app_text;
 pub use line::{LogPainter, RawLines, event_text};
+pub use plan::{history_text, plan_text};
 pub use table::slot_table;
 pub use time::local_time;
 

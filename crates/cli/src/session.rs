@@ -2,6 +2,7 @@
 
 use crate::failure::{Exit, Failure};
 use crate::screen::Screen;
+use model::InheritEnv;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
@@ -36,8 +37,10 @@ const ROOT_UMASK: u32 = 0o027;
 /// The calling session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
-    /// Its variables, as far as they are captured.
-    pub env: BTreeMap<String, String>,
+    /// Its variables, as far as an app may get them at all.
+    vars: BTreeMap<String, String>,
+    /// Whether the manager runs as root, so that an app that does not ask gets few of them.
+    root: bool,
     /// Its umask.
     pub umask: u32,
     /// Names of variables that are left out because they are not UTF-8.
@@ -89,31 +92,49 @@ impl Session {
     fn from_vars(vars: impl Iterator<Item = (OsString, OsString)>, own: Own) -> Session {
         let root = own.uid == 0;
         let mut session =
-            Session { env: BTreeMap::new(), umask: if root { ROOT_UMASK } else { own.umask }, unreadable: Vec::new() };
+            Session { vars: BTreeMap::new(), root, umask: if root { ROOT_UMASK } else { own.umask }, unreadable: Vec::new() };
         for (key, value) in vars {
             let Ok(key) = key.into_string() else { continue };
-            if !is_captured(&key, root) {
+            if key.is_empty() || is_one_of(&key, &NEVER) {
                 continue;
             }
             match value.into_string() {
-                Ok(value) => {
-                    session.env.insert(key, value);
-                }
-                Err(_) => session.unreadable.push(key),
+                Ok(value) => _ = session.vars.insert(key, value),
+                Err(_) if !root || is_one_of(&key, &ROOT) => session.unreadable.push(key),
+                Err(_) => {}
             }
         }
         session
     }
+
+    /// What an app takes of it.
+    pub fn taken(&self, inherit: &InheritEnv) -> BTreeMap<String, String> {
+        let is_taken = |key: &str| match inherit {
+            InheritEnv::Session => !self.root || is_one_of(key, &ROOT),
+            InheritEnv::None => false,
+            InheritEnv::Named(names) => names.iter().any(|name| matches(name, key)),
+        };
+        self.vars.iter().filter(|(key, _)| is_taken(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
+    }
 }
 
-fn is_captured(key: &str, root: bool) -> bool {
-    let is_in = |list: &[&str]| {
-        list.iter().any(|rule| match rule.strip_suffix('*') {
-            Some(beginning) => key.starts_with(beginning),
-            None => key == *rule,
-        })
-    };
-    !key.is_empty() && if root { is_in(&ROOT) } else { !is_in(&NEVER) }
+/// Whether a name fits a pattern in which `*` stands for any characters.
+fn matches(pattern: &str, name: &str) -> bool {
+    let Some((first, rest)) = pattern.split_once('*') else { return pattern == name };
+    let Some(mut left) = name.strip_prefix(first) else { return false };
+    let mut parts: Vec<&str> = rest.split('*').collect();
+    let last = parts.pop().unwrap_or_default();
+    for part in parts {
+        match left.find(part) {
+            Some(at) => left = &left[at + part.len()..],
+            None => return false,
+        }
+    }
+    left.ends_with(last)
+}
+
+fn is_one_of(key: &str, rules: &[&str]) -> bool {
+    rules.iter().any(|rule| matches(rule, key))
 }
 
 #[cfg(test)]
@@ -123,7 +144,7 @@ mod tests {
 
     fn capture(uid: u32, keys: &[&str]) -> Vec<String> {
         let vars = keys.iter().map(|key| (OsString::from(key), OsString::from("x")));
-        Session::from_vars(vars, Own { uid, umask: 0o022 }).env.into_keys().collect()
+        Session::from_vars(vars, Own { uid, umask: 0o022 }).taken(&InheritEnv::Session).into_keys().collect()
     }
 
     #[test]
@@ -169,7 +190,7 @@ mod tests {
     fn what_is_not_text_is_left_out_and_named() {
         let vars = [(OsString::from("ODD"), OsString::from_vec(vec![0xff]))];
         let session = Session::from_vars(vars.into_iter(), Own { uid: 1, umask: 0 });
-        assert_eq!((session.env.len(), session.unreadable), (0, vec!["ODD".to_owned()]));
+        assert_eq!((session.taken(&InheritEnv::Session).len(), session.unreadable), (0, vec!["ODD".to_owned()]));
     }
 
     #[test]
@@ -178,5 +199,23 @@ mod tests {
         assert_eq!(Own::parse(text), Some(Own { uid: 1001, umask: 0o027 }));
         assert_eq!(Own::parse("Name: x\n"), None);
         assert!(Own::read().is_ok());
+    }
+
+    #[test]
+    fn what_an_app_asks_for() {
+        let vars = ["PATH", "LC_ALL", "LC_TIME", "SECRET", "SSH_TTY"].map(|key| (OsString::from(key), OsString::from("x")));
+        let session = Session::from_vars(vars.into_iter(), Own { uid: 0, umask: 0 });
+        let named = |names: &[&str]| InheritEnv::Named(names.iter().map(|name| (*name).to_owned()).collect());
+        for (inherit, wanted) in [
+            (InheritEnv::None, &[][..]),
+            (named(&[]), &[]),
+            (named(&["SECRET", "SSH_TTY"]), &["SECRET"]),
+            (named(&["LC_*"]), &["LC_ALL", "LC_TIME"]),
+            (named(&["*_T*E", "P*H"]), &["LC_TIME", "PATH"]),
+            (named(&["*"]), &["LC_ALL", "LC_TIME", "PATH", "SECRET"]),
+            (named(&["PAT", "ATH", "P*T"]), &[]),
+        ] {
+            assert_eq!(session.taken(&inherit).into_keys().collect::<Vec<_>>(), wanted, "{inherit:?}");
+        }
     }
 }

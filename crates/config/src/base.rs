@@ -26,7 +26,7 @@ impl Base<'_> {
                 match part {
                     Part::App => Origin::App { at },
                     Part::Defaults => Origin::Defaults { at },
-                    Part::Profile => Origin::Profile { at },
+                    Part::Profile | Part::AppProfile => Origin::Profile { at },
                 }
             }
             Place::Elsewhere { file, line, .. } => Origin::App { at: format!("{file}:{line}") },

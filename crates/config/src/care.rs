@@ -3,7 +3,7 @@
 //! `ready` of an app replaces that of `[defaults]`. `healthcheck` merges by key, but for what is asked: the highest layer that asks
 //! anything, or says `"none"`, decides alone.
 
-use crate::fault::{Fault, Part, Place};
+use crate::fault::{Fault, Place};
 use crate::layer::{Entries, Entry, Layer, Value, set, top, top_in, whole};
 use crate::probe::{self, Ground, OF_HTTP};
 use crate::texts::{Scalar, Texts};
@@ -16,20 +16,14 @@ const WAYS: [&str; 8] = ["http", "tcp", "exec", "log", "notify", "fd", "node_ipc
 /// What `healthcheck` can ask for.
 const QUESTIONS: [&str; 4] = ["http", "tcp", "exec", "log_silence"];
 
-/// The shortest time that is worth a timer of its own.
-const LEAST: Duration = Duration::from_millis(10);
-
-/// The highest descriptor that a program can be given before the usual soft limit of 1024.
-const MAX_FD: i128 = 1023;
-
 /// Everything of this kind.
 pub(crate) fn settings(spec: &mut AppSpec, ground: Ground<'_>, t: &mut Texts<'_, '_>) {
     let key = |name| top(ground.layers, name);
     spec.ready = ready(ground, t);
-    set(key("start_timeout"), &mut spec.start_timeout, |e| t.span_from(e, LEAST));
+    set(key("start_timeout"), &mut spec.start_timeout, |e| t.span(e));
     set(key("min_uptime"), &mut spec.min_uptime, |e| t.span(e));
     spec.health = health(ground, t);
-    set(key("watchdog"), &mut spec.watchdog, |e| t.or_none(e, |t, e| t.span_from(e, LEAST)));
+    set(key("watchdog"), &mut spec.watchdog, |e| t.or_none(e, |t, e| t.span(e)));
 }
 
 /// What only several keys together can get wrong.
@@ -58,7 +52,7 @@ pub(crate) fn bounds(spec: &AppSpec, layers: &[&Layer], t: &mut Texts<'_, '_>) {
 
 /// Says where an app's own `healthcheck` says how, and nothing says what. In `[defaults]` that is good.
 fn unasked(layers: &[&Layer], t: &mut Texts<'_, '_>) {
-    let own = |place: &Place| !matches!(place, Place::File { part: Part::Defaults, .. });
+    let own = |place: &Place| !matches!(place, Place::File { part, .. } if part.is_shared());
     let tables = || layers.iter().filter_map(|layer| layer.tables.get("healthcheck"));
     let asked =
         layers.iter().any(|layer| says_none(layer)) || tables().any(|keys| QUESTIONS.iter().any(|key| keys.contains_key(key)));
@@ -141,12 +135,13 @@ fn descriptor(entry: &Entry, t: &mut Texts<'_, '_>) -> Option<Option<u32>> {
         Scalar::Int(number) => Some(*number),
         _ => None,
     };
+    let (least, most) = entry.key.shape.int_bounds().expect("a descriptor is an integer");
     match number {
         Some(0..=2) => {
             t.refuse(entry, "0, 1 and 2 are standard input, output and error", Some("use 3 or more, or \"auto\"".to_owned()))
         }
-        Some(number) if (3..=MAX_FD).contains(&number) => Some(u32::try_from(number).ok()),
-        Some(number) if number > MAX_FD => t.refuse(entry, format!("a descriptor is at most {MAX_FD}"), None),
+        Some(number) if (least..=most).contains(&number) => Some(u32::try_from(number).ok()),
+        Some(number) if number > most => t.refuse(entry, format!("a descriptor is at most {most}"), None),
         _ => t.mismatch(&entry.item, &entry.written, wanted, &scalar),
     }
 }
@@ -166,10 +161,10 @@ fn health(ground: Ground<'_>, t: &mut Texts<'_, '_>) -> Option<Health> {
     let key = |name: &str| top_in(layers, "healthcheck", name);
     // Read in any case, so that they cannot be nonsense.
     let mut health = Health::new(Check::LogSilence(Duration::ZERO));
-    set(key("interval"), &mut health.interval, |e| t.span_from(e, LEAST));
-    set(key("timeout"), &mut health.timeout, |e| t.span_from(e, LEAST));
-    set(key("failures"), &mut health.failures, |e| at_least_one(e, t));
-    set(key("successes"), &mut health.successes, |e| at_least_one(e, t));
+    set(key("interval"), &mut health.interval, |e| t.span(e));
+    set(key("timeout"), &mut health.timeout, |e| t.span(e));
+    set(key("failures"), &mut health.failures, |e| t.int(e));
+    set(key("successes"), &mut health.successes, |e| t.int(e));
     set(key("start_period"), &mut health.start_period, |e| t.span(e));
     let actions = [("restart", HealthAction::Restart), ("replace", HealthAction::Replace), ("none", HealthAction::None)];
     set(key("action"), &mut health.action, |e| t.choice(e, &actions));
@@ -194,14 +189,9 @@ fn health(ground: Ground<'_>, t: &mut Texts<'_, '_>) -> Option<Health> {
         "http" => Check::Probe(probe::http(entry, key, t)?),
         "tcp" => Check::Probe(probe::tcp(entry, t)?),
         "exec" => Check::Probe(Probe::Exec { argv: probe::exec(entry, ground, t)? }),
-        _ => Check::LogSilence(t.span_from(entry, LEAST)?),
+        _ => Check::LogSilence(t.span(entry)?),
     };
     Some(health)
-}
-
-fn at_least_one(entry: &Entry, t: &mut Texts<'_, '_>) -> Option<u32> {
-    let number = t.between(&entry.item, &entry.written, 1, i128::from(u32::MAX))?;
-    u32::try_from(number).ok()
 }
 
 fn list(words: &[&str]) -> String {

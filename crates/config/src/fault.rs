@@ -26,8 +26,17 @@ pub(crate) enum Part {
     App,
     /// `[defaults]`.
     Defaults,
-    /// `[profiles.NAME]`, or `profiles.NAME` of an app.
+    /// `[profiles.NAME]`.
     Profile,
+    /// `profiles.NAME` of an app.
+    AppProfile,
+}
+
+impl Part {
+    /// Whether it is said for every app: what makes no sense for one of them need not be wrong.
+    pub fn is_shared(self) -> bool {
+        matches!(self, Part::Defaults | Part::Profile)
+    }
 }
 
 /// One finding.

@@ -8,9 +8,6 @@ use crate::layer::{self, Entry, Item, Layer, Value, set, top, top_in};
 use crate::texts::{Scalar, Texts};
 use model::{Identity, Rlimit};
 
-/// Limits that are counted in bytes, so that they can be written as sizes.
-const IN_BYTES: [&str; 5] = ["core", "memlock", "stack", "as", "fsize"];
-
 /// The highest user or group number; one more means "none" to the system.
 const MOST_ID: i128 = u32::MAX as i128 - 1;
 
@@ -21,18 +18,15 @@ pub(crate) fn settings(identity: &mut Identity, layers: &[&Layer], base: &Base<'
     set(key("group"), &mut identity.group, |e| who(&e.item, &e.written, t).map(Some));
     set(key("groups"), &mut identity.groups, |e| groups(e, t).map(Some));
     set(key("umask"), &mut identity.umask, |e| umask(e, base, t).map(Some));
-    set(key("nice"), &mut identity.nice, |e| signed(e, 20, 19, t).map(Some));
-    set(key("oom_score_adj"), &mut identity.oom_score_adj, |e| signed(e, 1000, 1000, t).map(Some));
+    set(key("nice"), &mut identity.nice, |e| t.int(e).map(Some));
+    set(key("oom_score_adj"), &mut identity.oom_score_adj, |e| t.int(e).map(Some));
     for name in Identity::LIMITS {
-        if let Some(limit) = top_in(layers, "limits", name).and_then(|entry| limit(entry, IN_BYTES.contains(&name), t)) {
+        // Those that are counted in bytes can be written as sizes.
+        let limit = |entry: &Entry| limit(entry, entry.key.shape.size_bound().is_some(), t);
+        if let Some(limit) = top_in(layers, "limits", name).and_then(limit) {
             identity.limits.insert(name.to_owned(), limit);
         }
     }
-}
-
-/// An integer from `-below` to `most`.
-fn signed(entry: &Entry, below: i128, most: i128, t: &mut Texts<'_, '_>) -> Option<i32> {
-    t.between(&entry.item, &entry.written, -below, most).and_then(|number| i32::try_from(number).ok())
 }
 
 /// A user or group by name or number.

@@ -1,6 +1,7 @@
 //! Every key that this version knows, in one table: parser, suggestions and documentation come from it.
 
 use crate::later;
+use crate::shape::Shape;
 
 mod app;
 mod life;
@@ -76,16 +77,14 @@ pub struct KeyDoc {
     pub name: &'static str,
     /// Other spellings.
     pub aliases: &'static [&'static str],
-    /// Its type in words.
-    pub kind: &'static str,
-    /// Its default in words.
+    /// What it can hold.
+    pub shape: Shape,
+    /// Its default: as JSON where it is a value (`"10s"`, `[0]`), else in words (`required`, `none`, `the user's`).
     pub default: &'static str,
     /// What it means, in one line.
     pub doc: &'static str,
     /// Where it may stand.
     pub scope: Scope,
-    /// Which suffixes it takes.
-    pub unit: Unit,
 }
 
 /// How a key with a unit was spelled.
@@ -99,14 +98,13 @@ pub(crate) enum Suffix {
 
 const fn key(
     scope: Scope,
-    unit: Unit,
     name: &'static str,
     aliases: &'static [&'static str],
-    kind: &'static str,
+    shape: Shape,
     default: &'static str,
     doc: &'static str,
 ) -> KeyDoc {
-    KeyDoc { name, aliases, kind, default, doc, scope, unit }
+    KeyDoc { name, aliases, shape, default, doc, scope }
 }
 
 /// Every key, by topic.
@@ -193,7 +191,7 @@ pub(crate) enum Found {
 }
 
 impl Unit {
-    fn suffixes(self) -> &'static [(&'static str, Suffix)] {
+    pub(crate) fn suffixes(self) -> &'static [(&'static str, Suffix)] {
         match self {
             Unit::None => &[],
             Unit::Span => &[("_ms", Suffix::Ms), ("_secs", Suffix::Secs)],
@@ -203,20 +201,35 @@ impl Unit {
 }
 
 impl KeyDoc {
-    fn spellings(&self) -> impl Iterator<Item = (String, Suffix)> {
+    /// Its type in words.
+    pub fn kind(&'static self) -> String {
+        self.shape.words()
+    }
+
+    /// Which suffixes it takes.
+    pub fn unit(&'static self) -> Unit {
+        match (self.shape.span_bounds(), self.shape.size_bound()) {
+            (Some(_), _) => Unit::Span,
+            // A limit of the system is no use of memory: other managers have no `nofile_mb` that would be meant.
+            (None, Some(_)) if !matches!(self.scope, Scope::Limits | Scope::Rlimit) => Unit::Size,
+            (None, _) => Unit::None,
+        }
+    }
+
+    fn spellings(&'static self) -> impl Iterator<Item = (String, Suffix)> {
         let names = std::iter::once(self.name).chain(self.aliases.iter().copied());
         names.flat_map(|name| {
-            let with = self.unit.suffixes().iter().map(move |(ending, suffix)| (format!("{name}{ending}"), *suffix));
+            let with = self.unit().suffixes().iter().map(move |(ending, suffix)| (format!("{name}{ending}"), *suffix));
             std::iter::once((name.to_owned(), Suffix::Bare)).chain(with)
         })
     }
 
-    fn reads(&self, written: &str) -> Option<Suffix> {
+    fn reads(&'static self, written: &str) -> Option<Suffix> {
         let named = |text: &str| self.name == text || self.aliases.contains(&text);
         if named(written) {
             return Some(Suffix::Bare);
         }
-        let mut endings = self.unit.suffixes().iter();
+        let mut endings = self.unit().suffixes().iter();
         endings.find_map(|(ending, suffix)| written.strip_suffix(ending).filter(|stem| named(stem)).map(|_| *suffix))
     }
 }
@@ -260,7 +273,7 @@ fn suggest(scope: Scope, written: &str) -> Option<String> {
 }
 
 /// Where a key stands, for somebody who wrote it elsewhere.
-fn place_of(key: &KeyDoc, written: &str) -> String {
+fn place_of(key: &'static KeyDoc, written: &str) -> String {
     match (key.scope, key.scope.within(written)) {
         (_, Some(within)) => format!("write `{within}`"),
         (Scope::App, None) => format!("`{}` belongs to an app: put it into [apps.NAME] or [defaults]", key.name),
@@ -305,6 +318,23 @@ mod tests {
                 assert!(matches!(find(scope, &text), Found::Key(..)), "{text}");
                 assert!(!later::is_later(scope, &text), "{text}");
             }
+        }
+    }
+
+    #[test]
+    fn flat_spellings_hold_what_the_table_holds() {
+        for flat in known_keys().filter(|key| key.name.starts_with("health_")) {
+            let theirs = match flat.name.trim_start_matches("health_") {
+                "cmd" => "exec",
+                same => same,
+            };
+            let table = doc(Scope::Health, theirs).expect(theirs);
+            let bounds = |shape: Shape| match shape {
+                Shape::Span { least_ms, .. } => Shape::Span { least_ms, bare: crate::shape::Bare::Refused },
+                other => other,
+            };
+            assert_eq!(bounds(flat.shape), bounds(table.shape), "{}", flat.name);
+            assert_eq!(flat.default, table.default, "{}", flat.name);
         }
     }
 

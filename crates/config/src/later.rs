@@ -3,16 +3,11 @@
 
 use crate::keys::Scope;
 
-const TOP: &[&str] = &["include", "profiles", "schema"];
+const TOP: &[&str] = &["include", "schema"];
 
 /// Durations stand with every suffix because [`is_later`] takes suffixes off.
 const APP: &[&str] = &[
     // what to run
-    "inherit_env",
-    "description",
-    "labels",
-    "profile",
-    "profiles",
     "image",
     "fds",
     "node_ipc",
@@ -74,9 +69,9 @@ mod tests {
 
     #[test]
     fn later_keys_in_every_spelling() {
-        for written in ["listen", "drain_secs", "soak_ms", "seccomp?", "profile"] {
+        for written in ["listen", "drain_secs", "soak_ms", "seccomp?"] {
             assert!(is_later(Scope::App, written), "{written}");
         }
-        assert!(!is_later(Scope::App, "cmd") && !is_later(Scope::Top, "listen") && is_later(Scope::Top, "profiles"));
+        assert!(!is_later(Scope::App, "cmd") && !is_later(Scope::Top, "listen") && is_later(Scope::Top, "include"));
     }
 }

@@ -7,12 +7,14 @@
 //!
 //! 1. `read`: TOML with places. Any depth, any key.
 //! 2. `keys`, `later`, `layer`: each key is recognised, refused as not yet supported, or unknown.
-//! 3. `resolve`: built-in default < `[defaults]` < `[apps.A]`; `env`, `backoff` and a few more merge by key.
+//! 3. `profile`, `resolve`: built-in default < `[defaults]` < `[profiles.P]` < `[apps.A]` < `[apps.A.profiles.P]`; `env`, `backoff` and a few more merge by key.
 //! 4. `template`, `env`, `texts`: `${…}` is expanded, once; `braces` guards what is filled at birth.
 //! 5. `typed`, `command`, `paths`, `url`, `cron`: text becomes durations, signals, argv, absolute paths.
-//! 6. `logs`, `order`, `care` with `probe`, `usage`, `identity`, `when`, `hooks`: the keys of one topic each, and what they may not say together.
-//! 7. `fault`, `source`, `diagnostic`: all that is wrong, by place, with what to do about it.
+//! 6. `labels`, `logs`, `order`, `care` with `probe`, `usage`, `identity`, `when`, `hooks`: the keys of one topic each, and what they may not say together.
+//! 7. `back`: the other way, from a specification to what a file would say.
+//! 8. `fault`, `source`, `diagnostic`: all that is wrong, by place, with what to do about it.
 
+mod back;
 mod base;
 mod braces;
 mod care;
@@ -26,6 +28,7 @@ mod flags;
 mod hooks;
 mod identity;
 mod keys;
+mod labels;
 mod later;
 mod layer;
 mod load;
@@ -33,9 +36,11 @@ mod logs;
 mod order;
 mod paths;
 mod probe;
+mod profile;
 mod read;
 mod resolve;
 mod script;
+mod shape;
 mod source;
 mod surroundings;
 mod template;
@@ -46,9 +51,11 @@ mod usage;
 mod when;
 mod words;
 
+pub use back::{Detail, Literal, Shown, differences, effective, effective_settings, setting_differences, to_toml};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use flags::{FlagError, StartFlags, from_flags};
 pub use keys::{KeyDoc, Scope, Unit, known_keys};
 pub use load::{FILE_NAMES, Format, Loaded, Options, ProfileChoice, load};
 pub use script::default_name;
+pub use shape::{Bare, Names, Shape, Text};
 pub use surroundings::Surroundings;

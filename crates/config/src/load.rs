@@ -8,14 +8,13 @@ use crate::keys::Scope;
 use crate::layer::{self, Entry, Item, Layer, Member, Value};
 use crate::logs;
 use crate::order::{self, Written};
-use crate::probe::Ground;
+use crate::profile::{self, Profiles};
 use crate::read;
 use crate::resolve;
 use crate::source::{Source, Sources};
 use crate::surroundings::Surroundings;
-use crate::template;
 use crate::texts::Texts;
-use model::{AppName, AppSpec, DaemonSettings, SlotRef};
+use model::{AppName, AppSpec, DaemonSettings, Project, SlotRef};
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -33,8 +32,10 @@ const MAX_APPS: usize = 10_000;
 pub struct Loaded {
     /// Its apps, in the order of the file.
     pub apps: Vec<AppSpec>,
-    /// The name of the group: as written, else the name of the file's folder (where it has one).
-    pub name: Option<String>,
+    /// The group of apps that the file is.
+    pub project: Project,
+    /// Every profile that it knows, by name.
+    pub profiles: Vec<String>,
     /// The manager's own settings, as far as the file has any.
     pub daemon: DaemonSettings,
     /// What is odd but no error.
@@ -94,19 +95,26 @@ pub fn load(path: &Path, text: &str, options: &Options, around: &dyn Surrounding
     let base = Base { folder, around, sources: &sources, interpreters: false };
     let mut top = layer::entries(Scope::Top, "", members, &mut faults);
     version(top.get("version"), &mut faults);
-    let written = top.remove("name");
-    let name = match &written {
+    let written_name = top.remove("name");
+    let name = match &written_name {
         Some(entry) => session_text(&entry.item, &entry.written, &base, &mut faults),
         None => folder.file_name().map(|name| name.to_string_lossy().into_owned()),
     };
     let defaults = defaults(top.remove("defaults"), &base, &mut faults);
+    let shared = profile::read(top.remove("profiles"), Part::Profile, &base, &mut faults);
     let drafts = drafts(top.remove("apps"), &base, &mut faults);
+    let profiles = profile::names(&shared, drafts.iter().map(|draft| &draft.profiles));
+    profile::check(&options.profile, &profiles, &mut faults);
+    let profiles: Vec<String> = profiles.into_iter().map(str::to_owned).collect();
     let daemon = logs::daemon(top.remove("daemon"), &base, &mut faults);
     let mut apps = Vec::new();
     let mut written = Written::default();
-    for (name, place, layer) in &drafts {
-        apps.extend(resolve::app(name.clone(), place, &[&defaults, layer], &base, &mut faults));
-        written.add(name, vec![&defaults, layer]);
+    for Draft { name, place, layer, profiles } in &drafts {
+        let chosen = profile::choose(&options.profile, &[&defaults, layer], (&shared, profiles), &base, &mut faults);
+        let layers: Vec<&Layer> = [Some(&defaults), chosen.shared, Some(layer), chosen.own].into_iter().flatten().collect();
+        let app = resolve::app(name.clone(), place, &layers, &base, &mut faults);
+        apps.extend(app.map(|app| AppSpec { profile: chosen.name, ..app }));
+        written.add(name, layers);
     }
     slots(&drafts, &apps, &mut faults);
     order::groups(top.remove("groups"), name.as_deref(), &mut apps, &written, &base, &mut faults);
@@ -121,7 +129,8 @@ pub fn load(path: &Path, text: &str, options: &Options, around: &dyn Surrounding
     }
     let odd = order::nearly_named(&apps, &written);
     warnings.extend(odd.iter().map(|fault| sources.diagnostic(Severity::Warning, fault)));
-    Ok(Loaded { apps, name, daemon, warnings })
+    let project = Project { folder: written_name.is_none().then(|| folder.to_owned()), name: name.unwrap_or_default() };
+    Ok(Loaded { apps, project, profiles, daemon, warnings })
 }
 
 fn diagnostics(sources: &Sources<'_>, faults: Faults) -> Diagnostics {
@@ -155,21 +164,17 @@ fn defaults(entry: Option<Entry>, base: &Base<'_>, faults: &mut Faults) -> Layer
         faults.push(Fault::new(&entry.item.place, format!("`defaults` is a table, found {}", entry.item.value.kind())));
         return Layer::default();
     };
-    let layer = Layer::read(members, faults);
-    // A value that every app overrides is still read once, so that it cannot be nonsense. One with variables has to wait for
-    // an app, whose own variables it may name.
-    let mut fixed = layer.clone();
-    fixed.retain(|entry| !entry.item.any_text(&template::is_template));
-    if let Ok(name) = AppName::new("defaults") {
-        let mut spec = AppSpec::new(name, Vec::new(), base.folder.to_owned());
-        let ground = Ground { layers: &[&fixed], base, cwd: base.folder };
-        resolve::settings(&mut spec, ground, &mut Texts { env: Env::new(base.around), faults });
-    }
-    layer
+    profile::shared_layer(members, base, faults)
 }
 
-/// The apps as they are written: name, place of the name, keys.
-type Draft = (AppName, Place, Layer);
+/// An app as it is written.
+struct Draft {
+    name: AppName,
+    /// Where its name stands.
+    place: Place,
+    layer: Layer,
+    profiles: Profiles,
+}
 
 fn drafts(entry: Option<Entry>, base: &Base<'_>, faults: &mut Faults) -> Vec<Draft> {
     let Some(entry) = entry else { return Vec::new() };
@@ -180,7 +185,7 @@ fn drafts(entry: Option<Entry>, base: &Base<'_>, faults: &mut Faults) -> Vec<Dra
             for Member { name, place, item } in members {
                 if let Some(members) = table(item, &format!("apps.{}", clip(&name)), faults) {
                     let members = without_name(members, &name, faults);
-                    draft(&name, place, members, &mut drafts, faults);
+                    drafts.extend(draft(&name, place, members, base, faults));
                 }
             }
         }
@@ -192,7 +197,7 @@ fn drafts(entry: Option<Entry>, base: &Base<'_>, faults: &mut Faults) -> Vec<Dra
                     Some(at) => {
                         let Member { item, .. } = members.remove(at);
                         match session_text(&item, "name", base, faults) {
-                            Some(name) => draft(&name, item.place, members, &mut drafts, faults),
+                            Some(name) => drafts.extend(draft(&name, item.place, members, base, faults)),
                             None => drop(Layer::read(members, faults)),
                         }
                     }
@@ -240,18 +245,17 @@ fn without_name(mut members: Vec<Member>, name: &str, faults: &mut Faults) -> Ve
     members
 }
 
-fn draft(name: &str, place: Place, members: Vec<Member>, drafts: &mut Vec<Draft>, faults: &mut Faults) {
-    let layer = Layer::read(members, faults);
-    match AppName::new(name) {
-        Ok(name) => drafts.push((name, place, layer)),
-        Err(wrong) => faults.push(Fault::new(&place, wrong.to_string())),
-    }
+fn draft(name: &str, place: Place, members: Vec<Member>, base: &Base<'_>, faults: &mut Faults) -> Option<Draft> {
+    let mut layer = Layer::read(members, faults);
+    let profiles = profile::read(layer.keys.remove("profiles"), Part::AppProfile, base, faults);
+    let name = faults.take(AppName::new(name).map_err(|wrong| Fault::new(&place, wrong.to_string())))?;
+    Some(Draft { name, place, layer, profiles })
 }
 
 /// Takes out apps whose name is there already, also in other letter case: their log files would meet on some file systems.
 fn unique(drafts: &mut Vec<Draft>, faults: &mut Faults) {
     let mut seen: HashMap<String, AppName> = HashMap::new();
-    drafts.retain(|(name, place, _)| {
+    drafts.retain(|Draft { name, place, .. }| {
         let Some(first) = seen.insert(name.as_str().to_ascii_lowercase(), name.clone()) else { return true };
         let message = if first == *name {
             format!("there are two apps named `{name}`")
@@ -265,7 +269,7 @@ fn unique(drafts: &mut Vec<Draft>, faults: &mut Faults) {
 
 /// `web-0` may be a slot or an app, not both: a selector could mean either.
 fn slots(drafts: &[Draft], apps: &[AppSpec], faults: &mut Faults) {
-    let places: HashMap<&AppName, &Place> = drafts.iter().map(|(name, place, _)| (name, place)).collect();
+    let places: HashMap<&AppName, &Place> = drafts.iter().map(|draft| (&draft.name, &draft.place)).collect();
     let instances: HashMap<&AppName, u32> = apps.iter().map(|app| (&app.name, app.instances)).collect();
     for (name, place) in &places {
         let Some((app, number)) = name.as_str().rsplit_once('-') else { continue };

@@ -31,7 +31,7 @@ pub(crate) fn settings(log: &mut LogSpec, layers: &[&Layer], base: &Base<'_>, t:
     let key = |name| top(layers, name);
     let policy = &mut log.policy;
     set(key("log_max_size"), &mut policy.max_size, |e| t.size(e));
-    set(key("log_max_files"), &mut policy.max_files, |e| t.small(e));
+    set(key("log_max_files"), &mut policy.max_files, |e| t.int(e));
     set(key("log_max_age"), &mut policy.max_age, |e| age(e, t));
     set(key("log_rotate_every"), &mut policy.rotate_every, |e| every(e, t));
     set(key("log_compress"), &mut policy.compress, |e| compress(e, t));
@@ -55,7 +55,7 @@ pub(crate) fn daemon(entry: Option<Entry>, base: &Base<'_>, faults: &mut Faults)
     let keys: Entries = layer::entries(Scope::Daemon, "daemon.", members, faults);
     let t = &mut Texts { env: crate::env::Env::new(base.around), faults };
     settings.log_max_size = keys.get("log_max_size").and_then(|e| t.size(e));
-    settings.log_max_files = keys.get("log_max_files").and_then(|e| t.small(e));
+    settings.log_max_files = keys.get("log_max_files").and_then(|e| t.int(e));
     settings.log_max_age = keys.get("log_max_age").and_then(|e| age(e, t)).map(Option::unwrap_or_default);
     settings.log_compress = keys.get("log_compress").and_then(|e| compress(e, t));
     settings.log_total_max = keys.get("log_total_max").and_then(|e| t.size(e));

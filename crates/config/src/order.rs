@@ -3,7 +3,7 @@
 use crate::base::Base;
 use crate::diagnostic::clip;
 use crate::env::Env;
-use crate::fault::{Fault, Faults, Part, Place};
+use crate::fault::{Fault, Faults, Place};
 use crate::keys::{Scope, nearest};
 use crate::layer::{self, Entry, Item, Layer, Member, Value, set, top};
 use crate::texts::Texts;
@@ -26,10 +26,7 @@ const OF_COMPOSE: [(&str, &str); 3] =
 pub(crate) fn settings(spec: &mut AppSpec, layers: &[&Layer], t: &mut Texts<'_, '_>) {
     let key = |name| top(layers, name);
     set(key("depends_on"), &mut spec.depends_on, |e| depends_on(e, t));
-    set(key("start_order"), &mut spec.start_order, |e| {
-        let number = t.between(&e.item, &e.written, i32::MIN.into(), i32::MAX.into())?;
-        i32::try_from(number).ok()
-    });
+    set(key("start_order"), &mut spec.start_order, |e| t.int(e));
     set(key("on_exit"), &mut spec.on_exit, |e| t.choice(e, &[("stop-group", Some(OnExit::StopGroup)), ("none", None)]));
 }
 
@@ -195,7 +192,8 @@ pub(crate) fn groups(
     }
     for app in apps {
         app.group = homes.remove(&app.name);
-        let own = written.entry(&app.name, "on_exit").filter(|e| !matches!(e.place, Place::File { part: Part::Defaults, .. }));
+        let own =
+            written.entry(&app.name, "on_exit").filter(|e| !matches!(&e.place, Place::File { part, .. } if part.is_shared()));
         if let (None, Some(_), Some(entry)) = (&app.group, app.on_exit, own) {
             let fault =
                 Fault::new(&entry.place, format!("`{}`: `{}` is in no group that could be stopped", entry.written, app.name));

@@ -10,7 +10,8 @@ use crate::envfile;
 use crate::fault::{Fault, Faults, Place};
 use crate::hooks;
 use crate::identity;
-use crate::layer::{Entry, Item, Layer, Member, Value, set, top, top_in};
+use crate::labels;
+use crate::layer::{Entry, Item, Layer, Member, Value, is_whole, set, top, top_in};
 use crate::logs;
 use crate::order;
 use crate::paths;
@@ -57,6 +58,9 @@ pub(crate) fn app(name: AppName, place: &Place, layers: &[&Layer], base: &Base<'
     }
     // From the lowest layer to the highest: the last one to say it is where it comes from.
     for (key, entry) in layers.iter().flat_map(|layer| layer.origins()) {
+        if is_whole(&key) {
+            spec.origins.retain(|known, _| !known.strip_prefix(&key).is_some_and(|rest| rest.starts_with('.')));
+        }
         spec.origins.insert(key, base.origin(&entry.place));
     }
     spec.argv = argv?;
@@ -73,13 +77,14 @@ pub(crate) fn settings(spec: &mut AppSpec, ground: Ground<'_>, t: &mut Texts<'_,
     set(key("autostart"), &mut spec.autostart, |e| t.boolean(e));
     set(key("restart"), &mut spec.restart, |e| t.restart(e));
     set(key("restart_delay"), &mut spec.restart_delay, |e| t.span(e));
-    set(key("max_restarts"), &mut spec.max_restarts, |e| t.limit(e));
+    set(key("max_restarts"), &mut spec.max_restarts, |e| t.or_none(e, |t, e| t.int(e)));
     set(key("stop_signal"), &mut spec.stop_signal, |e| t.signal(e));
     set(key("stop_timeout"), &mut spec.stop_timeout, |e| t.span(e));
     set(key("start_delay"), &mut spec.start_delay, |e| t.span(e));
     set(key("success_exit_codes"), &mut spec.success_exit_codes, |e| t.codes(e));
     set(key("no_restart_exit_codes"), &mut spec.no_restart_exit_codes, |e| t.codes(e));
     set(key("stdin"), &mut spec.stdin, |e| t.choice(e, &[("null", false), ("pipe", true)]));
+    labels::settings(spec, layers, t);
     logs::settings(&mut spec.log, layers, base, t);
     order::settings(spec, layers, t);
     care::settings(spec, ground, t);
@@ -101,7 +106,7 @@ fn backoff(spec: &mut AppSpec, layers: &[&Layer], t: &mut Texts<'_, '_>) {
         // `max_restarts` alone decides where no threshold was asked for beside it.
         None if spec.max_restarts.is_some() => spec.backoff.threshold = None,
         None => {}
-        entry => set(entry, &mut spec.backoff.threshold, |e| t.small(e).map(|count| (count > 0).then_some(count))),
+        entry => set(entry, &mut spec.backoff.threshold, |e| t.int(e).map(|count: u32| (count > 0).then_some(count))),
     }
 }
 

@@ -4,15 +4,13 @@ use crate::diagnostic::clip;
 use crate::fault::{Fault, Place};
 use crate::keys::{Suffix, nearest};
 use crate::layer::{Entry, Item, Value};
+use crate::shape::{Bare, MAX_INSTANCES, one_of};
 use crate::texts::{Scalar, Texts};
 use model::{Restart, Signal};
 use std::time::Duration;
 
 /// The longest duration, as in [`model::parse_span`].
 const MAX_MS: i128 = 100 * 366 * 86_400_000;
-
-/// The most slots of one app.
-pub(crate) const MAX_INSTANCES: u32 = 1000;
 
 impl Texts<'_, '_> {
     pub fn boolean(&mut self, entry: &Entry) -> Option<bool> {
@@ -25,23 +23,17 @@ impl Texts<'_, '_> {
 
     /// An integer from 0 to `most`.
     pub fn count(&mut self, entry: &Entry, most: i128) -> Option<u64> {
-        self.integer(&entry.item, &entry.written, most)
+        self.between(&entry.item, &entry.written, 0, most).and_then(|number| u64::try_from(number).ok())
     }
 
-    fn integer(&mut self, item: &Item, label: &str, most: i128) -> Option<u64> {
-        self.between(item, label, 0, most).and_then(|number| u64::try_from(number).ok())
+    /// An integer within the bounds of its key, which are those of `T` or narrower.
+    pub fn int<T: TryFrom<i128>>(&mut self, entry: &Entry) -> Option<T> {
+        self.int_of(&entry.item, entry)
     }
 
-    pub fn small(&mut self, entry: &Entry) -> Option<u32> {
-        self.count(entry, i128::from(u32::MAX)).and_then(|number| u32::try_from(number).ok())
-    }
-
-    /// A count, or `"none"`.
-    pub fn limit(&mut self, entry: &Entry) -> Option<Option<u32>> {
-        match &entry.item.value {
-            Value::Text(text) | Value::Verbatim(text) if text == "none" => Some(None),
-            _ => self.small(entry).map(Some),
-        }
+    fn int_of<T: TryFrom<i128>>(&mut self, item: &Item, entry: &Entry) -> Option<T> {
+        let (least, most) = entry.key.shape.int_bounds().expect("only keys of integers are read so");
+        self.between(item, &entry.written, least, most).and_then(|number| T::try_from(number).ok())
     }
 
     /// A number of at least 1.
@@ -58,19 +50,25 @@ impl Texts<'_, '_> {
         }
     }
 
+    /// A duration, at least the shortest of its key.
     pub fn span(&mut self, entry: &Entry) -> Option<Duration> {
-        let unit = match entry.suffix {
-            Suffix::Ms => 1,
-            Suffix::Secs => 1000,
-            Suffix::Bare | Suffix::Mb => return self.bare_span(entry),
+        let (least_ms, bare) = entry.key.shape.span_bounds().expect("only keys of durations are read so");
+        let span = match entry.suffix {
+            Suffix::Ms => Duration::from_millis(self.count(entry, MAX_MS)?),
+            Suffix::Secs => Duration::from_secs(self.count(entry, MAX_MS / 1000)?),
+            Suffix::Bare | Suffix::Mb => self.bare_span(entry, bare)?,
         };
-        let number = self.count(entry, MAX_MS / unit)?;
-        Some(Duration::from_millis(number * unit as u64))
+        let least = Duration::from_millis(least_ms);
+        if span < least {
+            let help = format!("it is at least {}", model::format_span(least));
+            return self.refuse(entry, format!("{} is too short", model::format_span(span)), Some(help));
+        }
+        Some(span)
     }
 
-    fn bare_span(&mut self, entry: &Entry) -> Option<Duration> {
+    fn bare_span(&mut self, entry: &Entry, bare: Bare) -> Option<Duration> {
         let wanted = "a duration such as \"500ms\", \"10s\" or \"1h30m\"";
-        let flat = entry.key.name.starts_with("health_");
+        let flat = bare == Bare::Seconds;
         match self.scalar(&entry.item, &entry.written, wanted)? {
             Scalar::Text { text, .. } => {
                 let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
@@ -85,7 +83,7 @@ impl Texts<'_, '_> {
             }
             Scalar::Int(number) if number >= 0 => {
                 // The one key whose bare number is defined: the seeds' own files write `window = 120000`.
-                if entry.key.name == "window" && number <= MAX_MS {
+                if bare == Bare::Millis && number <= MAX_MS {
                     return Some(Duration::from_millis(number as u64));
                 }
                 if flat && number <= MAX_MS / 1000 {
@@ -139,16 +137,14 @@ impl Texts<'_, '_> {
 
     /// One of a few words; `_` may stand for `-`.
     pub fn choice<T: Copy>(&mut self, entry: &Entry, words: &[(&str, T)]) -> Option<T> {
+        let known = entry.key.shape.choices();
+        debug_assert!(known.iter().eq(words.iter().map(|(word, _)| word)), "{} has {known:?}", entry.key.name);
         self.choice_of(&entry.item, &entry.written, words)
     }
 
     /// The same for a value inside another.
     pub fn choice_of<T: Copy>(&mut self, item: &Item, label: &str, words: &[(&str, T)]) -> Option<T> {
-        let quoted: Vec<String> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
-        let wanted = match quoted.split_last() {
-            Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
-            _ => quoted.concat(),
-        };
+        let wanted = one_of(words.iter().map(|(word, _)| format!("\"{word}\"")));
         let scalar = self.scalar(item, label, &wanted)?;
         let Scalar::Text { text, .. } = &scalar else { return self.mismatch(item, label, &wanted, &scalar) };
         let plain = |text: &str| text.replace('_', "-");
@@ -183,19 +179,6 @@ impl Texts<'_, '_> {
             Some(number) => Some(number),
             None => self.mismatch(item, label, &wanted, &scalar),
         }
-    }
-
-    /// A duration that is at least `least`.
-    pub fn span_from(&mut self, entry: &Entry, least: Duration) -> Option<Duration> {
-        let span = self.span(entry)?;
-        if span < least {
-            return self.refuse(
-                entry,
-                format!("{} is too short", model::format_span(span)),
-                Some(format!("it is at least {}", model::format_span(least))),
-            );
-        }
-        Some(span)
     }
 
     pub fn restart(&mut self, entry: &Entry) -> Option<Restart> {
@@ -280,7 +263,7 @@ impl Texts<'_, '_> {
         let mut codes = Vec::new();
         let mut good = true;
         for item in &items {
-            match self.integer(item, &entry.written, 255).and_then(|code| i32::try_from(code).ok()) {
+            match self.int_of(item, entry) {
                 Some(code) if !codes.contains(&code) => codes.push(code),
                 Some(_) => {}
                 None => good = false,

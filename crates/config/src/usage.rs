@@ -7,20 +7,12 @@ use model::{CgroupUse, OnLimit, Usage};
 /// The highest percentage: ten thousand cores.
 const MOST_PERCENT: f64 = 1_000_000.0;
 
-/// Less memory than this is a misunderstanding of the unit.
-const LEAST_MEMORY: u64 = 64 * 1024;
-
 /// Everything of this kind.
 pub(crate) fn settings(usage: &mut Usage, layers: &[&Layer], t: &mut Texts<'_, '_>) {
     let key = |name| top(layers, name);
     set(key("max_memory"), &mut usage.max_memory, |e| t.or_none(e, memory));
     set(key("max_cpu"), &mut usage.max_cpu, |e| t.or_none(e, percent));
-    set(key("max_tasks"), &mut usage.max_tasks, |e| {
-        t.or_none(e, |t, e| {
-            let number = t.between(&e.item, &e.written, 1, i128::from(u32::MAX))?;
-            u64::try_from(number).ok()
-        })
-    });
+    set(key("max_tasks"), &mut usage.max_tasks, |e| t.or_none(e, |t, e| t.int(e)));
     let on_limit = [("restart", OnLimit::Restart), ("kill", OnLimit::Kill), ("none", OnLimit::None)];
     set(key("on_limit"), &mut usage.on_limit, |e| t.choice(e, &on_limit));
     let cgroup = [("auto", CgroupUse::Auto), ("required", CgroupUse::Required), ("off", CgroupUse::Off)];
@@ -29,7 +21,8 @@ pub(crate) fn settings(usage: &mut Usage, layers: &[&Layer], t: &mut Texts<'_, '
 
 fn memory(t: &mut Texts<'_, '_>, entry: &Entry) -> Option<u64> {
     let bytes = t.size(entry)?;
-    if bytes >= LEAST_MEMORY {
+    // Less is a misunderstanding of the unit.
+    if entry.key.shape.size_bound().is_none_or(|least| bytes >= least) {
         return Some(bytes);
     }
     let help = match bytes {

@@ -10,12 +10,6 @@ use model::{AppSpec, Overlap, Schedule, Watch, WatchAction, When};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Jobs do not run more often than this.
-const LEAST_EVERY: Duration = Duration::from_millis(100);
-
-/// The shortest timeout that is one.
-const LEAST: Duration = Duration::from_millis(10);
-
 /// Everything of this kind.
 pub(crate) fn settings(spec: &mut AppSpec, ground: Ground<'_>, t: &mut Texts<'_, '_>) {
     spec.schedule = schedule(ground, t);
@@ -57,17 +51,17 @@ fn table(
     t: &mut Texts<'_, '_>,
 ) -> Option<Schedule> {
     let key = |name| keys.get(name);
-    let mut schedule = plain(When::Every(LEAST_EVERY));
+    let mut schedule = plain(When::Every(Duration::ZERO));
     set(key("timezone"), &mut schedule.timezone, |e| zone(e, ground, t).map(Some));
     let overlap = [("skip", Overlap::Skip), ("queue", Overlap::Queue), ("replace", Overlap::Replace)];
     set(key("overlap"), &mut schedule.overlap, |e| t.choice(e, &overlap));
-    set(key("timeout"), &mut schedule.timeout, |e| t.or_none(e, |t, e| t.span_from(e, LEAST)));
+    set(key("timeout"), &mut schedule.timeout, |e| t.or_none(e, |t, e| t.span(e)));
     set(key("catch_up"), &mut schedule.catch_up, |e| t.boolean(e));
     set(key("jitter"), &mut schedule.jitter, |e| t.span(e));
     set(key("run_at_start"), &mut schedule.run_at_start, |e| t.boolean(e));
     schedule.when = match (key("cron"), key("every")) {
         (Some(cron), None) => When::Cron(expression(cron, t)?),
-        (None, Some(every)) => When::Every(t.span_from(every, LEAST_EVERY)?),
+        (None, Some(every)) => When::Every(t.span(every)?),
         (Some(_), Some(every)) => {
             return t.refuse(every, "`cron` is there already", Some("keep one of `cron` and `every`".to_owned()));
         }

@@ -33,7 +33,7 @@ cmd = ["postgres", "-D", "data"]
 #[test]
 fn the_example() {
     let loaded = World::default().load(EXAMPLE).expect("good");
-    assert_eq!(loaded.name.as_deref(), Some("shop"));
+    assert_eq!(loaded.project, model::Project { name: "shop".into(), folder: Some("/srv/shop".into()) });
     assert!(loaded.warnings.is_empty());
     let [web, db] = loaded.apps.as_slice() else { panic!("two apps") };
     assert_eq!(web.name.as_str(), "web");
@@ -292,7 +292,7 @@ fn ten_thousand_apps() {
 #[test]
 fn every_known_key_is_documented() {
     for key in config::known_keys() {
-        assert!(!key.kind.is_empty() && !key.default.is_empty() && !key.doc.is_empty(), "{}", key.name);
+        assert!(!key.kind().is_empty() && !key.default.is_empty() && !key.doc.is_empty(), "{}", key.name);
     }
 }
 

@@ -160,7 +160,7 @@ fn the_table_of_keys_is_the_code_s() {
     for key in config::known_keys() {
         let aliases: String = key.aliases.iter().map(|alias| format!(", `{alias}`")).collect();
         let default = if key.default.is_empty() { "" } else { key.default };
-        let row = format!("| `{}`{aliases} | {} | {default} | {} |", key.name, key.kind, key.doc);
+        let row = format!("| `{}`{aliases} | {} | {default} | {} |", key.name, key.kind(), key.doc);
         assert!(
             page.lines().any(|line| line == row),
             "docs/configuration.md and docs/configuration-life.md lack this row:\n{row}"

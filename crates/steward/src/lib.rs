@@ -24,7 +24,6 @@ mod keeper_link;
 mod limits;
 mod log;
 mod logfile;
-mod mask;
 mod note;
 mod preflight;
 mod previous;

@@ -1,8 +1,8 @@
 //! `start`: a file, apps that are there, or a command (semantics.md, Command line).
 
 use super::change::report;
-use super::up::apply;
-use crate::args::{AppFlags, Start};
+use super::up::apply as carry_out_apply;
+use crate::args::{AppFlags, PartArgs, Start};
 use crate::failure::{Exit, Failure};
 use crate::files::{self, shown_path};
 use crate::follow::{Waiting, carry_out};
@@ -13,6 +13,7 @@ use crate::session::Session;
 use crate::words::quote;
 use api::client::{Request, path};
 use api::{SlotRow, StartRequest};
+use config::ProfileChoice;
 use model::Definition;
 use std::path::Path;
 
@@ -41,17 +42,25 @@ pub fn start(home: Home, screen: &Screen, args: &Start) -> Result<(), Failure> {
         Meaning::File => {
             refuse_flags(&args.app, &args.words, "is a file, which says all of that itself")?;
             let word = args.words.first().map_or("-", String::as_str);
-            let project = if word == "-" { files::load_stdin() } else { files::load(Path::new(word)) };
-            let project = project.map_err(|invalid| files::invalid(screen, &invalid.errors))?;
-            project.warn(screen);
-            apply(&house, screen, vec![project], waiting).map(|_| ())
+            let load = |choice: &ProfileChoice| {
+                let project = if word == "-" { files::load_stdin(choice) } else { files::load(Path::new(word), choice) };
+                let mut projects = vec![project.map_err(|invalid| files::invalid(screen, &invalid.errors))?];
+                files::only(&mut projects, &args.part, false)?;
+                Ok(projects)
+            };
+            let request = crate::project::request(&house, screen, &args.part, false, load)?;
+            carry_out_apply(&house, screen, &request, waiting).map(|_| ())
         }
         Meaning::MaybeNames if all_match(&house, &args.words)? => {
+            refuse_part(&args.part)?;
             refuse_flags(&args.app, &args.words, "is an app that is there already")?;
             let target = path().segment("apps").segment(&args.words.join(",")).segment("start");
             report(screen, &carry_out(&house, screen, target, Request::post, None::<&()>, waiting)?)
         }
-        Meaning::MaybeNames | Meaning::Command => start_command(&house, screen, args, waiting),
+        Meaning::MaybeNames | Meaning::Command => {
+            refuse_part(&args.part)?;
+            start_command(&house, screen, args, waiting)
+        }
     }
 }
 
@@ -66,7 +75,8 @@ fn start_command(house: &House, screen: &Screen, args: &Start, waiting: Waiting)
     for number in 2..=NAMES {
         let spec = files::from_flags(&args.words, &flags)?;
         let name = spec.name.clone();
-        let definition = Definition { spec, session_env: session.env.clone(), umask: session.umask, source: None, project: None };
+        let definition =
+            Definition { session_env: session.taken(&spec.inherit_env), spec, umask: session.umask, source: None, project: None };
         let request = StartRequest { definition };
         match carry_out(house, screen, path().segment("apps"), Request::post, Some(&request), waiting) {
             // A name that nobody asked for is not insisted on.
@@ -108,6 +118,17 @@ fn all_match(house: &House, words: &[String]) -> Result<bool, Failure> {
         }
     }
     Ok(true)
+}
+
+/// A part of a file has no meaning where there is none.
+fn refuse_part(part: &PartArgs) -> Result<(), Failure> {
+    let flag = match (&part.profile, part.only.as_slice()) {
+        (Some(_), _) => "--profile",
+        (None, [_, ..]) => "--only",
+        (None, []) => return Ok(()),
+    };
+    Err(Failure::new(Exit::Usage, format!("{flag} belongs to a configuration file, and none is named"))
+        .next(format!("abide start abide.toml {flag} …")))
 }
 
 /// Flags that describe an app have no meaning where the app is described already, and nothing is ignored silently.

@@ -3,12 +3,12 @@
 use super::list::{rows_of, show_rows};
 use super::logs::{LogForm, Wanted, print_logs};
 use crate::args::Up;
-use crate::failure::{Exit, Failure};
-use crate::files::Project;
+use crate::failure::Failure;
+use crate::files;
 use crate::follow::{Waiting, carry_out, explain, failed};
 use crate::house::House;
+use crate::project;
 use crate::screen::Screen;
-use crate::session::Session;
 use api::client::{Request, path};
 use api::{ApplyRequest, Operation, OperationState, SlotRow};
 use serde::Serialize;
@@ -32,8 +32,10 @@ struct UpReport<'a> {
 /// # Errors
 /// [`Failure`].
 pub fn up(house: &House, screen: &Screen, args: &Up) -> Result<(), Failure> {
-    let projects = crate::files::load_all(&crate::files::find(&args.files)?, screen)?;
-    let apps = apply(house, screen, projects, Waiting::from_flags(args.no_wait, args.wait_timeout))?;
+    let part = args.file.part.clone().or(&args.alias);
+    let mut request = project::request(house, screen, &part, false, |choice| files::load_all(&args.file, choice, false, screen))?;
+    request.update_env = args.update_env;
+    let apps = apply(house, screen, &request, Waiting::from_flags(args.no_wait, args.wait_timeout))?;
     if args.attach && !apps.is_empty() {
         screen.say("following the logs; Ctrl-C ends that, the apps run on");
         let wanted = Wanted { selector: apps, lines: Some(ATTACH_LINES), follow: true, ..Wanted::default() };
@@ -42,22 +44,15 @@ pub fn up(house: &House, screen: &Screen, args: &Up) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Applies projects and shows their slots. Returns the selector of their apps.
+/// Applies and shows the slots. Returns the selector of the apps.
 ///
 /// # Errors
 /// [`Failure`].
-pub fn apply(house: &House, screen: &Screen, projects: Vec<Project>, waiting: Waiting) -> Result<String, Failure> {
-    let session = Session::capture(house.home.own);
-    session.warn(screen);
-    let daemon = crate::files::settings(&projects)?;
-    let definitions = crate::files::definitions(projects, &session)?;
-    if definitions.is_empty() && daemon.is_empty() {
-        return Err(Failure::new(Exit::Config, "no app is described there").next("add one: [apps.web] with cmd = \"…\""));
-    }
-    let names: Vec<&str> = definitions.iter().map(|definition| definition.spec.name.as_str()).collect();
+pub fn apply(house: &House, screen: &Screen, request: &ApplyRequest, waiting: Waiting) -> Result<String, Failure> {
+    project::not_empty(request)?;
+    let names: Vec<&str> = request.definitions.iter().map(|definition| definition.spec.name.as_str()).collect();
     let apps = names.join(",");
-    let body = ApplyRequest { definitions, daemon, ..ApplyRequest::default() };
-    let operation = carry_out(house, screen, path().segment("apply"), Request::post, Some(&body), waiting)?;
+    let operation = carry_out(house, screen, path().segment("apply"), Request::post, Some(request), waiting)?;
     explain(screen, &operation);
     let settings = operation.apply.as_ref().is_some_and(|reply| reply.daemon);
     if settings {

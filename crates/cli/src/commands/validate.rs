@@ -1,10 +1,10 @@
 //! `validate`: offline.
 
+use crate::args::Validate;
 use crate::failure::Failure;
 use crate::files::{self, Finding, shown_path};
 use crate::screen::Screen;
 use serde::Serialize;
-use std::path::PathBuf;
 
 /// What `validate --json` prints for one file.
 #[derive(Debug, Serialize)]
@@ -20,14 +20,17 @@ struct FileReport {
 ///
 /// # Errors
 /// One of the files is not valid.
-pub fn validate(screen: &Screen, named: &[PathBuf]) -> Result<(), Failure> {
+pub fn validate(screen: &Screen, args: &Validate) -> Result<(), Failure> {
+    let part = args.file.part.clone().or(&args.alias);
     let mut reports = Vec::new();
-    for path in files::find(named)? {
+    for path in files::find(&args.file.files)? {
         let file = shown_path(&path);
-        reports.push(match files::load(&path) {
-            Ok(project) => {
-                let apps = project.apps.iter().map(|app| app.name.as_str().to_owned()).collect();
-                FileReport { file, valid: true, apps, warnings: project.warnings, errors: Vec::new() }
+        reports.push(match files::load(&path, &part.choice()).map(|project| vec![project]) {
+            Ok(mut projects) => {
+                files::only(&mut projects, &part, false)?;
+                let apps = projects.iter().flat_map(|project| &project.apps).map(|app| app.name.as_str().to_owned()).collect();
+                let warnings = projects.into_iter().flat_map(|project| project.warnings).collect();
+                FileReport { file, valid: true, apps, warnings, errors: Vec::new() }
             }
             Err(invalid) => FileReport { file, valid: false, apps: Vec::new(), warnings: Vec::new(), errors: invalid.errors },
         });

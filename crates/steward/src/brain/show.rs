@@ -2,7 +2,6 @@
 
 use super::Brain;
 use crate::fill::{combined, log_files};
-use crate::mask::masked;
 use crate::select::{includes, resolve};
 use crate::time::{now, wall_of};
 use crate::usage::Samples;
@@ -30,7 +29,7 @@ impl Brain {
         let name = self.app_of(app)?;
         let stored = self.store.state().app(&name).ok_or_else(|| Problem::new(404, "unknown_app", format!("no app `{name}`")))?;
         let log = &stored.definition.spec.log;
-        let spec = masked(serde_json::to_value(&stored.definition.spec).unwrap_or_default());
+        let spec = serde_json::to_value(stored.definition.spec.masked()).unwrap_or_default();
         let (now, wall) = (now(), Wall(wall_ms()));
         let samples = &self.samples;
         let detail = |view: SlotView<'_>| {
