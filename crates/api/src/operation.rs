@@ -45,8 +45,10 @@ pub struct ApplyRequest {
 /// body they keep those that were captured when they were defined.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct RestartRequest {
-    /// The variables of the session; an app gets those that its `inherit_env` names.
+    /// What an app gets that says nothing of `inherit_env`.
     pub session_env: BTreeMap<String, String>,
+    /// All that may be captured of the session, for apps that name what they want.
+    pub nameable_env: BTreeMap<String, String>,
     /// The session's umask.
     pub umask: u32,
 }

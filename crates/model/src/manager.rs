@@ -1,7 +1,7 @@
 //! The manager's own settings: what the table `[daemon]` of a file sets.
 
+use crate::LogPolicy;
 use crate::spec::maybe_millis;
-use crate::{Difference, LogPolicy, format_size, format_span};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -76,23 +76,6 @@ impl DaemonSettings {
         }
     }
 
-    /// The settings that `new` has another value for, as a file would say them.
-    pub fn differences(&self, new: &DaemonSettings) -> Vec<Difference> {
-        let words = |settings: &DaemonSettings| {
-            let policy = settings.policy();
-            let compress = if policy.compress { "gzip" } else { "none" };
-            [
-                ("log_max_size", format_size(policy.max_size)),
-                ("log_max_files", policy.max_files.to_string()),
-                ("log_max_age", format_span(policy.max_age.unwrap_or_default())),
-                ("log_compress", compress.to_owned()),
-                ("log_total_max", format_size(settings.total_max())),
-            ]
-        };
-        let pairs = words(self).into_iter().zip(words(new)).filter(|(old, new)| old != new);
-        pairs.map(|((key, from), (_, to))| Difference { key: format!("daemon.{key}"), from: Some(from), to: Some(to) }).collect()
-    }
-
     /// How the manager's own log is kept.
     pub fn policy(&self) -> LogPolicy {
         let default = LogPolicy::default();
@@ -136,10 +119,6 @@ mod tests {
         assert_eq!((both.log_max_size, both.log_max_files, both.log_compress), (Some(3), Some(2), Some(false)));
         assert_eq!(one.differs(&two), Some("log_max_size"));
         assert_eq!(one.differs(&both.over(&one)), Some("log_max_size"));
-        let told = one.differences(&both);
-        let told: Vec<(&str, Option<&str>)> = told.iter().map(|told| (told.key.as_str(), told.to.as_deref())).collect();
-        assert_eq!(told, [("daemon.log_max_size", Some("3B")), ("daemon.log_compress", Some("none"))]);
-        assert!(DaemonSettings::default().differences(&DaemonSettings::default().effective()).is_empty());
         assert_eq!(one.differs(&DaemonSettings { log_max_size: Some(1), ..two }), None);
     }
 }

@@ -1,7 +1,7 @@
 //! Selectors: which apps and slots a word means.
 
 use crate::store::StoredTarget;
-use api::Problem;
+use api::{Problem, RestartRequest};
 use model::{AppName, InheritEnv, SlotId, SlotRef, Status};
 use std::collections::BTreeMap;
 
@@ -113,13 +113,16 @@ fn matches(word: &str, known: &[Known]) -> Meant {
 }
 
 /// The variables of a session that an app gets.
-pub(crate) fn inherited(which: &InheritEnv, session: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    let means = |name: &str| match which {
-        InheritEnv::Session => true,
-        InheritEnv::None => false,
-        InheritEnv::Named(names) => names.iter().any(|pattern| glob(pattern, name)),
-    };
-    session.iter().filter(|(name, _)| means(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
+pub(crate) fn inherited(which: &InheritEnv, session: &RestartRequest) -> BTreeMap<String, String> {
+    match which {
+        InheritEnv::Session => session.session_env.clone(),
+        InheritEnv::None => BTreeMap::new(),
+        InheritEnv::Named(names) => {
+            let means = |name: &str| names.iter().any(|pattern| glob(pattern, name));
+            let named = session.nameable_env.iter().filter(|(name, _)| means(name));
+            named.map(|(name, value)| (name.clone(), value.clone())).collect()
+        }
+    }
 }
 
 /// `*` is any number of characters, `?` exactly one.

@@ -134,7 +134,7 @@ impl Brain {
             .map(|app| WishedApp { definition: &app.definition, start: app.start.clone(), takes_session: app.takes_session })
             .collect();
         let scope = Scope { prune: &proposal.prune, only: &proposal.prune_only, remove: &proposal.remove };
-        decide(&self.there(), &wished, scope, &differ)
+        decide(&self.there(), &wished, scope, &config::differences)
     }
 
     fn check(&self, proposal: &Proposal, decisions: &[Decision]) -> Result<(), Problem> {
@@ -149,7 +149,7 @@ impl Brain {
         let known = &self.store.state().daemon;
         let plan = Plan {
             apps: decisions.iter().map(|decision| decision.planned.clone()).collect(),
-            settings: known.differences(&proposal.daemon.over(known)),
+            settings: config::setting_differences(known, &proposal.daemon.over(known)),
         };
         // Values of secrets are not in the plan; that they are the same is seen in the definitions.
         let definitions: Vec<&Definition> = proposal.wished.iter().map(|app| &app.definition).collect();
@@ -276,10 +276,6 @@ impl Brain {
         };
         Defined { definition: Arc::new(definition), generation, run: decision.run, slot_ids, slot_wishes, first }
     }
-}
-
-fn differ(_: &model::AppSpec, _: &model::AppSpec) -> Vec<model::Difference> {
-    Vec::new()
 }
 
 /// What has been made of decisions so far.

@@ -77,7 +77,7 @@ impl Brain {
         for target in &targets {
             let Some(app) = self.store.state().app(&target.app) else { continue };
             let mut definition = (*app.definition).clone();
-            definition.session_env = inherited(&definition.spec.inherit_env, &request.session_env);
+            definition.session_env = inherited(&definition.spec.inherit_env, &request);
             definition.umask = request.umask;
             proposal.wished.push(Wished { definition, start: Start::Run, takes_session: true, was: None });
         }

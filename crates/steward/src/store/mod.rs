@@ -23,4 +23,6 @@ pub(crate) use state::StoredApp;
 pub(crate) use writers::Writers;
 
 #[cfg(test)]
+mod past_tests;
+#[cfg(test)]
 mod tests;
