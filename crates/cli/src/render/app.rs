@@ -16,6 +16,16 @@ pub fn app_text(app: &AppDetail, now_ms: i64, zone: &TimeZone, colour: bool) -> 
     for (key, value) in spec_fields(&app.spec) {
         field(&mut text, key, &value);
     }
+    let from = [
+        ("project", app.project.as_ref().map(|project| shown(&project.name))),
+        ("file", app.source.as_deref().map(shown)),
+        ("profile", app.profile.as_deref().map(shown)),
+    ];
+    for (key, value) in from {
+        if let Some(value) = value {
+            field(&mut text, key, &value);
+        }
+    }
     for needed in &app.depends_on {
         field(&mut text, "depends on", &dependency(needed));
     }

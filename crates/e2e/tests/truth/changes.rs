@@ -1,6 +1,7 @@
 //! What a change touches.
 
 use super::{SOON, history, pids, post, steps};
+use api::SignalDone;
 use e2e::{App, House, app_file};
 use model::Change;
 use serde_json::Value;
@@ -47,14 +48,8 @@ fn what_the_process_does_not_see_is_applied_to_what_runs() {
     let folder = house.work().file_name().map(|name| name.to_string_lossy().into_owned());
     assert_eq!(detail.project.as_ref().map(|project| project.name.clone()), folder);
     assert_eq!(detail.source.as_deref(), house.file("abide.toml").to_str());
-    let found: Vec<String> = house
-        .abide(["list", "label:tier=front", "--json"])
-        .ok()
-        .json::<Vec<Value>>()
-        .iter()
-        .map(|row| row["slot"].to_string())
-        .collect();
-    assert_eq!(found, ["\"web-0\""]);
+    let found: SignalDone = house.abide(["signal", "CONT", "label:tier=front", "--json"]).ok().json();
+    assert_eq!(found.sent.iter().map(|sent| sent.slot.as_str()).collect::<Vec<_>>(), ["web-0"]);
     let last = history(&house).pop().expect("an entry");
     let keys: Vec<&str> = last.plan.apps[0].differences.iter().map(|difference| difference.key.as_str()).collect();
     assert!(["log_max_size", "max_memory", "stop_timeout"].iter().all(|key| keys.contains(key)), "{keys:?}");

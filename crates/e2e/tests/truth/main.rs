@@ -7,6 +7,7 @@ mod many;
 
 use api::HistoryEntry;
 use e2e::House;
+use model::Step;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -23,8 +24,8 @@ fn pids(house: &House) -> BTreeMap<String, Option<u32>> {
 
 /// `what slot` of each step in the answer of `plan --json` and its like.
 fn steps(report: &Value) -> Vec<String> {
-    let steps = report["steps"].as_array().expect("steps");
-    steps.iter().map(|step| format!("{} {}", step["do"].as_str().expect("do"), step["slot"].as_str().expect("slot"))).collect()
+    let steps: Vec<Step> = serde_json::from_value(report["steps"].clone()).expect("steps");
+    steps.iter().map(|step| format!("{:?} {}", step.act, step.slot).to_lowercase()).collect()
 }
 
 /// `history --json`.

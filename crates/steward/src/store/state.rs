@@ -118,8 +118,8 @@ impl State {
 
     fn remember(&mut self, record: &Record, before: Vec<super::past::Before>) {
         let Some(told) = record.told.clone() else { return };
-        // One that changes nothing is no reason to forget another.
-        if before.is_empty() && told.plan.is_empty() {
+        // One that defines nothing is no reason to forget another.
+        if before.is_empty() && told.plan.settings.is_empty() {
             return;
         }
         let kind = record.track.as_ref().map_or(OperationKind::Apply, |track| track.kind);
