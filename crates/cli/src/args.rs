@@ -61,7 +61,7 @@ pub enum Command {
     ///
     /// Apps of the file that run unchanged are not touched; changed ones get a new life; apps that are not in the file stay as they are.
     #[command(
-        after_help = "Examples:\n  abide up                    the abide.toml of this folder\n  abide up examples/hello     \
+        after_help = "Examples:\n  abide up                    the abide.toml, abide.yaml or abide.json of this folder\n  abide up examples/hello     \
                             the abide.toml of that folder\n  abide up a.toml b.toml --attach"
     )]
     Up(Up),
@@ -91,7 +91,7 @@ pub enum Command {
     Rollback(Rollback),
     /// Run a program and keep it running, or start apps that are defined already
     ///
-    /// One argument that names a file (.toml) is a configuration; one that is the name, slot, id or other selector of an app starts
+    /// One argument that names a file (.toml, .yaml, .yml, .json) is a configuration; one that is the name, slot, id or other selector of an app starts
     /// that; anything else is a command. Options after the command's second word belong to the program; `--` ends Abide's options.
     #[command(
         after_help = "Examples:\n  abide start \"node server.js\" --name web --instances 2\n  abide start --name web node server.js \

@@ -3,18 +3,20 @@
 use crate::args::{AppFlags, FileArgs, PartArgs};
 use crate::escape::shown_word;
 use crate::failure::{Exit, Failure};
+use crate::found::{Found, find};
 use crate::screen::Screen;
-use crate::session::Session;
-use config::{Diagnostic, Options, ProfileChoice, Surroundings};
+use crate::session::{Own, Session};
+use crate::trust::{self, Rights, Trust};
+use config::{Diagnostic, Format, Options, ProfileChoice, Surroundings};
 use model::{AppSpec, DaemonSettings, Definition};
 use serde::Serialize;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
-/// The file that a folder is asked for.
-const NAME: &str = config::FILE_NAMES[0];
 /// The longest configuration in bytes.
 const LIMIT: u64 = 4 << 20;
 
@@ -61,9 +63,16 @@ pub struct Invalid {
 impl Invalid {
     /// A file as a whole cannot be used.
     fn whole(path: &Path, message: &str) -> Invalid {
+        Invalid { errors: vec![Finding::whole("error", path, message)] }
+    }
+}
+
+impl Finding {
+    /// Something about a file as a whole.
+    fn whole(severity: &str, path: &Path, message: &str) -> Finding {
         let (file, message) = (shown_path(path), message.to_owned());
-        let text = format!("error: {message}\n --> {file}");
-        Invalid { errors: vec![Finding { message, file, line: None, column: None, help: None, text }] }
+        let text = format!("{severity}: {message}\n --> {file}");
+        Finding { message, file, line: None, column: None, help: None, text }
     }
 }
 
@@ -93,31 +102,6 @@ impl Project {
     }
 }
 
-/// The files that were named: a folder stands for its `abide.toml`, nothing for that of the working directory.
-///
-/// # Errors
-/// One is not there.
-pub fn find(named: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
-    let here = [PathBuf::from(".")];
-    let named = if named.is_empty() { &here[..] } else { named };
-    named.iter().map(|path| find_one(path)).collect()
-}
-
-fn find_one(path: &Path) -> Result<PathBuf, Failure> {
-    let is_here = path == Path::new(".");
-    let file = match (path.is_dir(), is_here) {
-        (true, true) => PathBuf::from(NAME),
-        (true, false) => path.join(NAME),
-        (false, _) => path.to_owned(),
-    };
-    if file.exists() {
-        return Ok(file);
-    }
-    let text = if is_here { format!("there is no {NAME} in this folder") } else { format!("there is no {}", shown_path(&file)) };
-    Err(Failure::new(Exit::Config, text)
-        .next("name a file or folder: abide up PATH; or run a program without one: abide start CMD"))
-}
-
 /// Loads every file, as far as it is asked for.
 ///
 /// # Errors
@@ -125,8 +109,8 @@ fn find_one(path: &Path) -> Result<PathBuf, Failure> {
 pub fn load_all(args: &FileArgs, choice: &ProfileChoice, prune: bool, screen: &Screen) -> Result<Vec<Project>, Failure> {
     let mut projects = Vec::new();
     let mut errors = Vec::new();
-    for path in &find(&args.files)? {
-        match load(path, choice) {
+    for found in &find(&args.files)? {
+        match load_found(found, choice, args.part.format) {
             Ok(project) => projects.push(project),
             Err(invalid) => errors.extend(invalid.errors),
         }
@@ -166,42 +150,57 @@ pub fn invalid(screen: &Screen, errors: &[Finding]) -> Failure {
         .next("mend the file; `abide validate FILE` checks it without running anything")
 }
 
-/// Loads one file.
+/// Loads one file; a warning of [`find`] is one of its own.
 ///
 /// # Errors
 /// [`Invalid`].
-pub fn load(path: &Path, profile: &ProfileChoice) -> Result<Project, Invalid> {
-    if let Some(kind @ ("yaml" | "yml" | "json" | "js" | "cjs" | "mjs")) = path.extension().and_then(|ending| ending.to_str()) {
-        return Err(Invalid::whole(path, &format!("this version reads TOML, not {kind}")));
+pub fn load_found(found: &Found, profile: &ProfileChoice, format: Option<Format>) -> Result<Project, Invalid> {
+    let mut project = load(&found.path, profile, format)?;
+    project.warnings.splice(0..0, found.warning.clone());
+    Ok(project)
+}
+
+/// Loads one file, or standard input for `-`. It is written in `format`, or as its name says.
+///
+/// # Errors
+/// [`Invalid`].
+pub fn load(path: &Path, profile: &ProfileChoice, format: Option<Format>) -> Result<Project, Invalid> {
+    if path == Path::new("-") {
+        return load_stdin(profile, format);
     }
-    let text = read_bounded(path).map_err(|error| Invalid::whole(path, &format!("failed to read the file: {error}")))?;
+    let system = System::default();
+    let text = system.trusted(path).map_err(|error| Invalid::whole(path, &format!("failed to read the file: {error}")))?;
     let absolute =
         std::path::absolute(path).map_err(|error| Invalid::whole(path, &format!("failed to find the file: {error}")))?;
-    let apps = load_text(&absolute, &text, profile)?;
+    let apps = load_text(&absolute, &text, Options { profile: profile.clone(), format }, &system)?;
     Ok(Project { path: Some(absolute), ..apps })
 }
 
-/// Loads a configuration from standard input; its relative paths are taken from the working directory.
-///
-/// # Errors
-/// [`Invalid`].
-pub fn load_stdin(profile: &ProfileChoice) -> Result<Project, Invalid> {
+/// Its relative paths are taken from the working directory. Without a format it is what it looks like.
+fn load_stdin(profile: &ProfileChoice, format: Option<Format>) -> Result<Project, Invalid> {
     let path = Path::new("<stdin>");
-    let broken = |error: io::Error| Invalid::whole(path, &format!("failed to read standard input: {error}"));
-    let text = bounded(io::stdin().lock()).map_err(broken)?;
-    load_text(&std::path::absolute(path).map_err(broken)?, &text, profile)
+    let broken = |message: &str| Invalid::whole(path, message);
+    let text = standard_input().as_ref().map_err(|message| broken(message))?;
+    let absolute = std::path::absolute(path).map_err(|error| broken(&format!("failed to find this directory: {error}")))?;
+    let format = Some(format.unwrap_or_else(|| Format::guess(text)));
+    load_text(&absolute, text, Options { profile: profile.clone(), format }, &System::default())
 }
 
-fn load_text(path: &Path, text: &str, profile: &ProfileChoice) -> Result<Project, Invalid> {
-    let options = Options { profile: profile.clone(), ..Options::default() };
-    let loaded = config::load(path, text, &options, &System)
+/// What is written there. It can be read only once, and is loaded again where a profile is remembered.
+fn standard_input() -> &'static Result<String, String> {
+    static TEXT: OnceLock<Result<String, String>> = OnceLock::new();
+    TEXT.get_or_init(|| bounded(io::stdin().lock()).map_err(|error| format!("failed to read standard input: {error}")))
+}
+
+fn load_text(path: &Path, text: &str, options: Options, system: &System) -> Result<Project, Invalid> {
+    let loaded = config::load(path, text, &options, system)
         .map_err(|found| Invalid { errors: found.0.iter().map(Finding::from).collect() })?;
     Ok(Project {
         path: None,
         project: loaded.project,
         apps: loaded.apps,
         daemon: loaded.daemon,
-        warnings: loaded.warnings.iter().map(Finding::from).collect(),
+        warnings: system.odd.take().into_iter().chain(loaded.warnings.iter().map(Finding::from)).collect(),
     })
 }
 
@@ -214,7 +213,7 @@ pub fn from_flags(words: &[String], flags: &AppFlags) -> Result<AppSpec, Failure
     let here = std::env::current_dir().map_err(|error| {
         Failure::new(Exit::Usage, format!("this directory is gone: {error}")).next("go to one that is there, or use --cwd")
     })?;
-    config::from_flags(&flags, &here, &System).map_err(|wrong| {
+    config::from_flags(&flags, &here, &System::default()).map_err(|wrong| {
         let next = wrong.help.clone().unwrap_or_else(|| "`abide start --help` shows every flag".to_owned());
         Failure::new(Exit::Usage, wrong.message).next(next)
     })
@@ -269,10 +268,6 @@ pub fn shown_path(path: &Path) -> String {
     shown_word(&path.to_string_lossy()).into_owned()
 }
 
-fn read_bounded(path: &Path) -> io::Result<String> {
-    bounded(std::fs::File::open(path)?)
-}
-
 fn bounded(from: impl Read) -> io::Result<String> {
     let mut text = String::new();
     from.take(LIMIT + 1).read_to_string(&mut text)?;
@@ -284,7 +279,27 @@ fn bounded(from: impl Read) -> io::Result<String> {
 }
 
 /// This machine and this session, as far as a configuration may ask.
-struct System;
+#[derive(Default)]
+struct System {
+    /// What was odd about files that were read.
+    odd: RefCell<Vec<Finding>>,
+}
+
+impl System {
+    /// The text of a file that nobody else can write; by that others decide what runs.
+    fn trusted(&self, path: &Path) -> io::Result<String> {
+        let file = std::fs::File::open(path)?;
+        let (is, me) = (file.metadata()?, Own::read().map_or(0, |own| own.uid));
+        // What is no file has no folder that could matter: `abide up <(…)`.
+        let folder = std::fs::canonicalize(path).ok().and_then(|path| path.parent()?.metadata().ok());
+        match trust::judge(path, Rights::from(&is), folder.as_ref().map(Rights::from), me) {
+            Trust::Good => {}
+            Trust::Odd(text) => self.odd.borrow_mut().push(Finding::whole("warning", path, &text)),
+            Trust::Refused(text) => return Err(io::Error::other(text)),
+        }
+        bounded(file)
+    }
+}
 
 impl Surroundings for System {
     fn var(&self, name: &str) -> Option<String> {
@@ -292,7 +307,7 @@ impl Surroundings for System {
     }
 
     fn read(&self, path: &Path) -> io::Result<String> {
-        read_bounded(path)
+        self.trusted(path)
     }
 
     fn list(&self, folder: &Path) -> io::Result<Vec<String>> {

@@ -7,12 +7,14 @@ mod escape;
 mod failure;
 mod files;
 mod follow;
+mod found;
 mod home;
 mod house;
 mod project;
 mod render;
 mod screen;
 mod session;
+mod trust;
 mod words;
 
 pub use entry::main;

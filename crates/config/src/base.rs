@@ -8,7 +8,7 @@ use std::path::Path;
 
 /// Where an app is resolved.
 pub(crate) struct Base<'a> {
-    /// What relative paths are taken from: the folder of the file, or the caller's directory.
+    /// Where an app runs that does not say: the folder of the file that defines it, or the caller's directory.
     pub folder: &'a Path,
     pub around: &'a dyn Surroundings,
     /// The files; none for flags.
@@ -18,6 +18,14 @@ pub(crate) struct Base<'a> {
 }
 
 impl Base<'_> {
+    /// What a relative path that is written there is taken from: the folder of that file, which need not be that of the app.
+    pub fn folder_at(&self, place: &Place) -> &Path {
+        match place {
+            Place::File { file, .. } => self.sources.folder(*file).unwrap_or(self.folder),
+            Place::Flag(_) | Place::Elsewhere { .. } | Place::Whole => self.folder,
+        }
+    }
+
     /// Where a value came from, for `config show`.
     pub fn origin(&self, place: &Place) -> Origin {
         match place {

@@ -19,6 +19,16 @@ pub(crate) enum Place {
     Whole,
 }
 
+impl Place {
+    /// The number of the file; that of the named one for what stands in none.
+    pub fn file(&self) -> usize {
+        match self {
+            Place::File { file, .. } => *file,
+            Place::Flag(_) | Place::Elsewhere { .. } | Place::Whole => 0,
+        }
+    }
+}
+
 /// What part of a file a place is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Part {

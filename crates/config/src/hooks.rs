@@ -24,7 +24,8 @@ fn hook(entry: &Entry, ground: Ground<'_>, t: &mut Texts<'_, '_>) -> Option<Hook
     match &entry.item.value {
         Value::Table(members) => {
             let keys = layer::entries(Scope::Webhook, &format!("{}.", entry.written), members.clone(), t.faults);
-            let secret = keys.get("secret_file").map(|e| command::path(&e.item, e, ground.base.folder, ground.base, t));
+            let secret =
+                keys.get("secret_file").map(|e| command::path(&e.item, e, ground.base.folder_at(&e.item.place), ground.base, t));
             let Some(address) = keys.get("webhook") else {
                 let help = "write `{ webhook = \"https://…\" }`, or a command".to_owned();
                 return t.refuse(entry, "it does not say where to", Some(help));

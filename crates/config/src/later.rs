@@ -3,7 +3,7 @@
 
 use crate::keys::Scope;
 
-const TOP: &[&str] = &["include", "schema"];
+const TOP: &[&str] = &["schema"];
 
 /// Durations stand with every suffix because [`is_later`] takes suffixes off.
 const APP: &[&str] = &[
@@ -72,6 +72,6 @@ mod tests {
         for written in ["listen", "drain_secs", "soak_ms", "seccomp?"] {
             assert!(is_later(Scope::App, written), "{written}");
         }
-        assert!(!is_later(Scope::App, "cmd") && !is_later(Scope::Top, "listen") && is_later(Scope::Top, "include"));
+        assert!(!is_later(Scope::App, "cmd") && !is_later(Scope::Top, "listen") && is_later(Scope::Top, "schema"));
     }
 }

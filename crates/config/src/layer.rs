@@ -16,7 +16,8 @@ pub(crate) struct Item {
 pub(crate) enum Value {
     /// Text with `${…}` to expand.
     Text(String),
-    /// Text from a flag: the user's shell has expanded it already. Numbers may be written so.
+    /// Text from a flag, where the user's shell has expanded it already and numbers can only be text; or a number of YAML with zeros in
+    /// front, which is that text wherever a text is wanted.
     Verbatim(String),
     Int(i128),
     Float(String),

@@ -1,11 +1,11 @@
-//! `abide.toml`, and the flags of `abide start`: read, resolved and checked, down to a [`model::AppSpec`] that has no option
+//! `abide.toml` (also as YAML and JSON), and the flags of `abide start`: read, resolved and checked, down to a [`model::AppSpec`] that has no option
 //! left and knows where each of its values came from.
 //!
 //! Pure: files and environment are inputs (see [`Surroundings`]), nothing here reads a clock or a disk.
 //!
 //! The way of a value, each step a module:
 //!
-//! 1. `read`: TOML with places. Any depth, any key.
+//! 1. `include` with `glob`: the file and those that it includes; `read`: each as members with places, in whatever `format`.
 //! 2. `keys`, `later`, `layer`: each key is recognised, refused as not yet supported, or unknown.
 //! 3. `profile`, `resolve`: built-in default < `[defaults]` < `[profiles.P]` < `[apps.A]` < `[apps.A.profiles.P]`; `env`, `backoff` and a few more merge by key.
 //! 4. `template`, `env`, `texts`: `${…}` is expanded, once; `braces` guards what is filled at birth.
@@ -21,18 +21,23 @@ mod care;
 mod command;
 mod cron;
 mod diagnostic;
+mod dialect;
 mod env;
 mod envfile;
 mod fault;
 mod flags;
+mod format;
+mod glob;
 mod hooks;
 mod identity;
+mod include;
 mod keys;
 mod labels;
 mod later;
 mod layer;
 mod load;
 mod logs;
+mod manager;
 mod order;
 mod paths;
 mod probe;

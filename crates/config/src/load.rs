@@ -4,9 +4,9 @@ use crate::base::Base;
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity, clip};
 use crate::env::Env;
 use crate::fault::{Fault, Faults, Part, Place};
-use crate::keys::Scope;
-use crate::layer::{self, Entry, Item, Layer, Member, Value};
-use crate::logs;
+use crate::include::{self, Gathered, MAX_FILE};
+use crate::layer::{Entries, Entry, Item, Layer, Member, Value};
+use crate::manager::Manager;
 use crate::order::{self, Written};
 use crate::profile::{self, Profiles};
 use crate::read;
@@ -16,21 +16,18 @@ use crate::surroundings::Surroundings;
 use crate::texts::Texts;
 use model::{AppName, AppSpec, DaemonSettings, Project, SlotRef};
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The names that are looked for where no file is given, in this order.
-pub const FILE_NAMES: [&str; 1] = ["abide.toml"];
+pub const FILE_NAMES: [&str; 4] = ["abide.toml", "abide.yaml", "abide.yml", "abide.json"];
 
-/// The largest file.
-const MAX_FILE: usize = 1024 * 1024;
-
-/// The most apps in a file.
+/// The most apps of all files.
 const MAX_APPS: usize = 10_000;
 
 /// What a file says.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Loaded {
-    /// Its apps, in the order of the file.
+    /// Its apps, in the order of the file, then those of each included file.
     pub apps: Vec<AppSpec>,
     /// The group of apps that the file is.
     pub project: Project,
@@ -40,6 +37,8 @@ pub struct Loaded {
     pub daemon: DaemonSettings,
     /// What is odd but no error.
     pub warnings: Vec<Diagnostic>,
+    /// Every file that was read: the one that was named, then those that it includes.
+    pub files: Vec<PathBuf>,
 }
 
 /// How a file is to be read.
@@ -79,58 +78,107 @@ pub enum Format {
 /// # Errors
 /// Everything that is wrong with it and with the files that it includes, in order of position.
 pub fn load(path: &Path, text: &str, options: &Options, around: &dyn Surroundings) -> Result<Loaded, Diagnostics> {
-    let file = path.file_name().map_or_else(|| path.to_string_lossy(), |name| name.to_string_lossy());
     let mut faults = Faults::default();
-    if text.len() > MAX_FILE {
-        let fault = Fault::new(&Place::Whole, format!("the file has {} bytes, more than {MAX_FILE}", text.len()));
-        faults.push(fault.help("a file of apps is at most 1 MiB; is it the right one?"));
+    if let Some(fault) = unreadable(path, text, options) {
+        faults.push(fault);
+        let file = path.file_name().map_or_else(|| path.to_string_lossy(), |name| name.to_string_lossy());
         let mut sources = Sources::default();
         sources.add(Source::new(&file, ""));
         return Err(diagnostics(&sources, faults));
     }
-    let members = read::document(text, 0, &mut faults);
-    let mut sources = Sources::default();
-    sources.add(Source::new(&file, text).hiding(read::secrets(&members)));
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    let base = Base { folder, around, sources: &sources, interpreters: false };
-    let mut top = layer::entries(Scope::Top, "", members, &mut faults);
-    version(top.get("version"), &mut faults);
-    let written_name = top.remove("name");
-    let name = match &written_name {
-        Some(entry) => session_text(&entry.item, &entry.written, &base, &mut faults),
-        None => folder.file_name().map(|name| name.to_string_lossy().into_owned()),
-    };
-    let defaults = defaults(top.remove("defaults"), &base, &mut faults);
-    let shared = profile::read(top.remove("profiles"), Part::Profile, &base, &mut faults);
-    let drafts = drafts(top.remove("apps"), &base, &mut faults);
-    let profiles = profile::names(&shared, drafts.iter().map(|draft| &draft.profiles));
-    profile::check(&options.profile, &profiles, &mut faults);
-    let profiles: Vec<String> = profiles.into_iter().map(str::to_owned).collect();
-    let daemon = logs::daemon(top.remove("daemon"), &base, &mut faults);
+    let format = options.format.or_else(|| Format::of(path)).unwrap_or(Format::Toml);
+    let Gathered { sources, pieces, tops, odd } = include::gather(path, text, format, around, &mut faults);
+    let bases: Vec<Base<'_>> =
+        pieces.iter().map(|piece| Base { folder: &piece.folder, around, sources: &sources, interpreters: false }).collect();
+    let mut all = Tops::default();
+    for (top, base) in tops.into_iter().zip(&bases) {
+        all.add(top, base, &mut faults);
+    }
+    all.bounded(&sources, &mut faults);
+    let (name, named) = all.names.swap_remove(0);
+    let known = profile::names(all.shared.iter().chain(all.drafts.iter().map(|draft| &draft.profiles)));
+    profile::check(&options.profile, &known, &mut faults);
+    let profiles: Vec<String> = known.into_iter().map(str::to_owned).collect();
     let mut apps = Vec::new();
     let mut written = Written::default();
-    for Draft { name, place, layer, profiles } in &drafts {
-        let chosen = profile::choose(&options.profile, &[&defaults, layer], (&shared, profiles), &base, &mut faults);
-        let layers: Vec<&Layer> = [Some(&defaults), chosen.shared, Some(layer), chosen.own].into_iter().flatten().collect();
-        let app = resolve::app(name.clone(), place, &layers, &base, &mut faults);
+    for Draft { name, place, layer, profiles } in &all.drafts {
+        let above = include::chain(&pieces, place.file());
+        let base = &bases[place.file()];
+        let shared: Vec<&Profiles> = above.iter().map(|file| &all.shared[*file]).collect();
+        let mut layers: Vec<&Layer> = above.iter().map(|file| &all.defaults[*file]).chain([layer]).collect();
+        let chosen = profile::choose(&options.profile, &layers, (&shared, profiles), base, &mut faults);
+        layers.pop();
+        layers.extend(chosen.shared.into_iter().chain([layer]).chain(chosen.own));
+        let app = resolve::app(name.clone(), place, &layers, base, &mut faults);
         apps.extend(app.map(|app| AppSpec { profile: chosen.name, ..app }));
         written.add(name, layers);
     }
-    slots(&drafts, &apps, &mut faults);
-    order::groups(top.remove("groups"), name.as_deref(), &mut apps, &written, &base, &mut faults);
+    slots(&all.drafts, &apps, &mut faults);
+    order::groups(all.groups, name.as_deref(), &mut apps, &written, &bases[0], &mut faults);
     order::circles(&apps, &written, &mut faults);
     if !faults.is_empty() {
         return Err(diagnostics(&sources, faults));
     }
-    let mut warnings = Vec::new();
-    if apps.is_empty() && daemon.is_empty() {
+    let mut warnings = odd;
+    if apps.is_empty() && all.manager.settings.is_empty() {
         let fault = Fault::new(&Place::Whole, "the file defines no app").help("add one: [apps.NAME] with `cmd = \"…\"`");
-        warnings.push(sources.diagnostic(Severity::Warning, &fault));
+        warnings.push(fault);
     }
-    let odd = order::nearly_named(&apps, &written);
-    warnings.extend(odd.iter().map(|fault| sources.diagnostic(Severity::Warning, fault)));
-    let project = Project { folder: written_name.is_none().then(|| folder.to_owned()), name: name.unwrap_or_default() };
-    Ok(Loaded { apps, project, profiles, daemon, warnings })
+    warnings.extend(order::nearly_named(&apps, &written));
+    let warnings = warnings.iter().map(|fault| sources.diagnostic(Severity::Warning, fault)).collect();
+    let files = pieces.iter().map(|piece| piece.path.clone()).collect();
+    let project = Project { folder: (!named).then(|| bases[0].folder.to_owned()), name: name.unwrap_or_default() };
+    Ok(Loaded { apps, project, profiles, daemon: all.manager.settings, warnings, files })
+}
+
+/// Why the file that was named is not even looked into.
+fn unreadable(path: &Path, text: &str, options: &Options) -> Option<Fault> {
+    if options.format.is_none() && Format::is_program(path) {
+        return Some(Fault::new(&Place::Whole, "this file is a program, not a configuration").help(include::OF_PROGRAMS));
+    }
+    let fault = Fault::new(&Place::Whole, format!("the file has {} bytes, more than {MAX_FILE}", text.len()));
+    (text.len() > MAX_FILE).then(|| fault.help("a file of apps is at most 1 MiB; is it the right one?"))
+}
+
+/// What the files say at their tops, by the number of the file or all together.
+#[derive(Default)]
+struct Tops {
+    /// The name of each, and whether it is written. Only that of the file that was named counts.
+    names: Vec<(Option<String>, bool)>,
+    /// `[defaults]` of each.
+    defaults: Vec<Layer>,
+    /// `[profiles]` of each.
+    shared: Vec<Profiles>,
+    drafts: Vec<Draft>,
+    manager: Manager,
+    groups: Vec<Entry>,
+}
+
+impl Tops {
+    fn add(&mut self, mut top: Entries, base: &Base<'_>, faults: &mut Faults) {
+        version(top.get("version"), faults);
+        self.names.push(match top.remove("name") {
+            Some(entry) => (session_text(&entry.item, &entry.written, base, faults), true),
+            None => (base.folder.file_name().map(|name| name.to_string_lossy().into_owned()), false),
+        });
+        self.defaults.push(defaults(top.remove("defaults"), base, faults));
+        self.shared.push(profile::read(top.remove("profiles"), Part::Profile, base, faults));
+        self.drafts.extend(drafts(top.remove("apps"), base, faults));
+        self.manager.add(top.remove("daemon"), base, faults);
+        self.groups.extend(top.remove("groups"));
+    }
+
+    /// Takes out what is too much, and what is there twice.
+    fn bounded(&mut self, sources: &Sources<'_>, faults: &mut Faults) {
+        if self.drafts.len() > MAX_APPS {
+            faults.push(Fault::new(
+                &Place::Whole,
+                format!("{} apps in one file and what it includes, more than {MAX_APPS}", self.drafts.len()),
+            ));
+            self.drafts.truncate(MAX_APPS);
+        }
+        unique(&mut self.drafts, sources, faults);
+    }
 }
 
 fn diagnostics(sources: &Sources<'_>, faults: Faults) -> Diagnostics {
@@ -214,11 +262,6 @@ fn drafts(entry: Option<Entry>, base: &Base<'_>, faults: &mut Faults) -> Vec<Dra
                 .help("write [apps.web] and its keys below"),
         ),
     }
-    if drafts.len() > MAX_APPS {
-        faults.push(Fault::new(&place, format!("{} apps in one file, more than {MAX_APPS}", drafts.len())));
-        drafts.truncate(MAX_APPS);
-    }
-    unique(&mut drafts, faults);
     drafts
 }
 
@@ -253,16 +296,24 @@ fn draft(name: &str, place: Place, members: Vec<Member>, base: &Base<'_>, faults
 }
 
 /// Takes out apps whose name is there already, also in other letter case: their log files would meet on some file systems.
-fn unique(drafts: &mut Vec<Draft>, faults: &mut Faults) {
-    let mut seen: HashMap<String, AppName> = HashMap::new();
+fn unique(drafts: &mut Vec<Draft>, sources: &Sources<'_>, faults: &mut Faults) {
+    let mut seen: HashMap<String, (AppName, Place)> = HashMap::new();
     drafts.retain(|Draft { name, place, .. }| {
-        let Some(first) = seen.insert(name.as_str().to_ascii_lowercase(), name.clone()) else { return true };
-        let message = if first == *name {
+        let id = name.as_str().to_ascii_lowercase();
+        let Some((first, other)) = seen.get(&id) else {
+            seen.insert(id, (name.clone(), place.clone()));
+            return true;
+        };
+        let message = if first == name {
             format!("there are two apps named `{name}`")
         } else {
             format!("`{name}` and `{first}` differ only in upper and lower case")
         };
-        faults.push(Fault::new(place, message).help("give one of them another name"));
+        let help = match other.file() == place.file() {
+            true => "give one of them another name".to_owned(),
+            false => format!("the other is in {}; give one of them another name", sources.at(other)),
+        };
+        faults.push(Fault::new(place, message).help(help));
         false
     });
 }

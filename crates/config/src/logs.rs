@@ -157,7 +157,7 @@ fn target(entry: &Entry, base: &Base<'_>, t: &mut Texts<'_, '_>) -> Option<LogTa
         paths::tidy(Path::new(&text))
     } else {
         let protected = |path: &Path| path.to_str().map(braces::protect);
-        let Some(folder) = protected(base.folder) else {
+        let Some(folder) = protected(base.folder_at(&entry.item.place)) else {
             return t.refuse(entry, "the folder that the path is taken from is not UTF-8", None);
         };
         let home = base.around.home_dir().as_deref().and_then(protected);

@@ -167,28 +167,39 @@ pub(crate) fn nearly_named(apps: &[AppSpec], written: &Written<'_>) -> Vec<Fault
 
 /// Gives each app its group: that of `[groups]`, or, where `on_exit` is used without `[groups]`, the one of the whole file.
 pub(crate) fn groups(
-    entry: Option<Entry>,
+    entries: Vec<Entry>,
     file: Option<&str>,
     apps: &mut [AppSpec],
     written: &Written<'_>,
     base: &Base<'_>,
     faults: &mut Faults,
 ) {
-    let Some(entry) = entry else {
+    if entries.is_empty() {
         if apps.iter().any(|app| app.on_exit.is_some()) {
             let group = Group { name: file.unwrap_or("apps").to_owned(), strategy: Strategy::One };
             apps.iter_mut().for_each(|app| app.group = Some(group.clone()));
         }
         return;
-    };
-    let Value::Table(members) = entry.item.value else {
-        let fault = Fault::new(&entry.item.place, format!("`groups` is a table of groups, found {}", entry.item.value.kind()));
-        faults.push(fault.help("write [groups.NAME] and `apps = [\"a\", \"b\"]` below"));
-        return;
-    };
+    }
     let mut homes: BTreeMap<AppName, Group> = BTreeMap::new();
-    for member in members {
-        group(member, written, base, &mut homes, faults);
+    let mut seen: BTreeMap<String, Place> = BTreeMap::new();
+    for entry in entries {
+        let Value::Table(members) = entry.item.value else {
+            let fault =
+                Fault::new(&entry.item.place, format!("`groups` is a table of groups, found {}", entry.item.value.kind()));
+            faults.push(fault.help("write [groups.NAME] and `apps = [\"a\", \"b\"]` below"));
+            return;
+        };
+        for member in members {
+            if let Some(first) = seen.get(&member.name) {
+                let name = clip(&member.name);
+                let fault = Fault::new(&member.place, format!("the group `{name}` is in {} already", base.sources.at(first)));
+                faults.push(fault.help("name its apps in one of them; a group can have apps of every file"));
+                continue;
+            }
+            seen.insert(member.name.clone(), member.place.clone());
+            group(member, written, base, &mut homes, faults);
+        }
     }
     for app in apps {
         app.group = homes.remove(&app.name);

@@ -29,8 +29,8 @@ pub(crate) type Profiles = BTreeMap<String, Layer>;
 pub(crate) struct Chosen<'l> {
     /// Its name, if it says anything of this app.
     pub name: Option<String>,
-    /// Between `[defaults]` and the app.
-    pub shared: Option<&'l Layer>,
+    /// Between `[defaults]` and the app: of each file that has it, that of the app's own file last.
+    pub shared: Vec<&'l Layer>,
     /// Over the app.
     pub own: Option<&'l Layer>,
 }
@@ -103,9 +103,9 @@ pub(crate) fn shared_layer(members: Vec<Member>, base: &Base<'_>, faults: &mut F
     layer
 }
 
-/// Every profile that the file knows, of whichever app.
-pub(crate) fn names<'l>(shared: &'l Profiles, own: impl Iterator<Item = &'l Profiles>) -> BTreeSet<&'l str> {
-    shared.keys().chain(own.flat_map(BTreeMap::keys)).map(String::as_str).collect()
+/// The names of all of these.
+pub(crate) fn names<'l>(all: impl Iterator<Item = &'l Profiles>) -> BTreeSet<&'l str> {
+    all.flat_map(BTreeMap::keys).map(String::as_str).collect()
 }
 
 /// Refuses a profile of the command line that the file does not know.
@@ -118,11 +118,11 @@ pub(crate) fn check(choice: &ProfileChoice, known: &BTreeSet<&str>, faults: &mut
     }
 }
 
-/// What counts for one app. `layers`: `[defaults]` and the app itself.
+/// What counts for one app. `layers`: `[defaults]` and the app itself; `shared`: the profiles of its file and of those that include it.
 pub(crate) fn choose<'l>(
     choice: &ProfileChoice,
     layers: &[&Layer],
-    (shared, own): (&'l Profiles, &'l Profiles),
+    (shared, own): (&[&'l Profiles], &'l Profiles),
     base: &Base<'_>,
     faults: &mut Faults,
 ) -> Chosen<'l> {
@@ -137,14 +137,15 @@ pub(crate) fn choose<'l>(
         }),
     };
     let Some(name) = wanted else { return Chosen::default() };
-    let (shared_layer, own_layer) = (shared.get(&name), own.get(&name));
-    if let (ProfileChoice::Own, None, None, Some(entry)) = (choice, shared_layer, own_layer, written) {
-        let known = names(shared, std::iter::once(own));
+    let own_layer = own.get(&name);
+    let shared_layers: Vec<&Layer> = shared.iter().filter_map(|profiles| profiles.get(&name)).collect();
+    let is_there = own_layer.is_some() || !shared_layers.is_empty();
+    if let (ProfileChoice::Own, false, Some(entry)) = (choice, is_there, written) {
+        let known = names(shared.iter().copied().chain([own]));
         let fault = Fault::new(&entry.item.place, format!("`{}`: there is no profile `{}`", entry.written, clip(&name)));
         faults.push(fault.help(there_are(&name, &known)));
     }
-    let is_there = shared_layer.is_some() || own_layer.is_some();
-    Chosen { name: is_there.then_some(name), shared: shared_layer, own: own_layer }
+    Chosen { name: is_there.then_some(name), shared: shared_layers, own: own_layer }
 }
 
 fn there_are(wanted: &str, known: &BTreeSet<&str>) -> String {

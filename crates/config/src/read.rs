@@ -1,67 +1,64 @@
-//! From TOML to members with places.
+//! From text to members with places, in whatever format it is written.
+//!
+//! What a format has more than TOML is taken for what it means (an alias for a copy, `<<` for the keys it brings) or refused by name (tags,
+//! several documents, nothing as a value), so that whatever reads the members need not know the format.
 
+mod core_schema;
+mod json;
+mod toml;
+mod yaml;
+
+use crate::diagnostic::clip;
 use crate::fault::{Fault, Faults, Part, Place};
 use crate::layer::{Item, Member, Value};
+use crate::load::Format;
 use std::ops::Range;
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
 
-/// Reads the text. Where the syntax is wrong, only that is reported: what was meant by the rest is a guess.
-pub(crate) fn document(text: &str, file: usize, faults: &mut Faults) -> Vec<Member> {
-    let (table, errors) = DeTable::parse_recoverable(text);
-    let starts: Vec<usize> = text.match_indices('\n').map(|(at, _)| at).collect();
-    let mut last_line = None;
-    for error in &errors {
-        let span = error.span().unwrap_or(0..0);
-        // Errors after the first of a line are mostly its echo.
-        let line = starts.partition_point(|start| *start < span.start);
-        if last_line.replace(line) != Some(line) {
-            faults.push(Fault::new(&place(file, span), format!("not valid TOML: {}", error.message())));
-        }
-        if faults.is_full() {
-            break;
-        }
+/// How deep lists and tables may stand in each other in YAML and JSON. What walks them later does so by recursion.
+const MAX_DEPTH: usize = 64;
+
+/// Reads the text. Where it is not well formed, only that is reported: what was meant by the rest is a guess.
+pub(crate) fn document(text: &str, format: Format, file: usize, faults: &mut Faults) -> Vec<Member> {
+    match format {
+        Format::Toml => toml::document(text, file, faults),
+        Format::Yaml => yaml::document(text, file, faults),
+        Format::Json => json::document(text, file, faults),
     }
-    if errors.is_empty() { members(table.get_ref(), file, faults) } else { Vec::new() }
 }
 
 fn place(file: usize, span: Range<usize>) -> Place {
     Place::File { file, span, part: Part::App }
 }
 
-/// The members of a table in the order of the file.
-fn members(table: &DeTable<'_>, file: usize, faults: &mut Faults) -> Vec<Member> {
-    let mut list: Vec<Member> = table.iter().map(|(key, value)| member(key, value, file, faults)).collect();
-    list.sort_by_key(|member| match &member.place {
-        Place::File { span, .. } => span.start,
-        _ => 0,
-    });
-    list
+/// Where lines begin, to name a second place in a message.
+struct Lines(Vec<usize>);
+
+impl Lines {
+    fn of(text: &str) -> Lines {
+        Lines(text.match_indices('\n').map(|(at, _)| at).collect())
+    }
+
+    /// The line of an offset, counted from 1.
+    fn number(&self, offset: usize) -> usize {
+        self.0.partition_point(|end| *end < offset) + 1
+    }
 }
 
-fn member(key: &Spanned<std::borrow::Cow<'_, str>>, value: &Spanned<DeValue<'_>>, file: usize, faults: &mut Faults) -> Member {
-    let name = key.get_ref().to_string();
-    Member { place: place(file, key.span()), item: item(value, file, faults), name }
+const TOO_LARGE: &str = "this integer does not fit into 64 bits";
+
+fn twice(name: &str, first_line: usize, second: &Place) -> Fault {
+    Fault::new(second, format!("`{}` is written twice in one table", clip(name)))
+        .label("the second")
+        .help(format!("the first is in line {first_line}; keep one of them"))
 }
 
-fn item(value: &Spanned<DeValue<'_>>, file: usize, faults: &mut Faults) -> Item {
-    let place = place(file, value.span());
-    let value = match value.get_ref() {
-        DeValue::String(text) => Value::Text(text.to_string()),
-        DeValue::Integer(number) => Value::Int(match i64::from_str_radix(number.as_str(), number.radix()) {
-            Ok(number) => number.into(),
-            Err(_) => {
-                faults.push(Fault::new(&place, "this integer does not fit into 64 bits"));
-                0
-            }
-        }),
-        DeValue::Float(number) => Value::Float(number.as_str().to_owned()),
-        DeValue::Boolean(is) => Value::Bool(*is),
-        DeValue::Datetime(date) => Value::Date(date.to_string()),
-        DeValue::Array(list) => Value::List(list.iter().map(|one| item(one, file, faults)).collect()),
-        DeValue::Table(table) => Value::Table(members(table, file, faults)),
-    };
-    Item { value, place }
+fn no_value(name: &str, place: &Place) -> Fault {
+    Fault::new(place, format!("`{}` has no value", clip(name)))
+        .help("give it one, or take the key out; an empty text is \"\", an empty table {}")
+}
+
+fn too_deep(place: &Place) -> Fault {
+    Fault::new(place, format!("lists and tables stand in each other more than {MAX_DEPTH} deep"))
 }
 
 /// Where the values of headers stand, which may be secrets.

@@ -130,7 +130,7 @@ fn directory(layers: &[&Layer], base: &Base<'_>, texts: &mut Texts<'_, '_>) -> O
             None
         });
     };
-    command::path(&entry.item, entry, base.folder, base, texts)
+    command::path(&entry.item, entry, base.folder_at(&entry.item.place), base, texts)
 }
 
 /// The layers of variables: of each layer its env files, then its table.
@@ -200,7 +200,7 @@ fn env_file(item: &Item, entry: &Entry, base: &Base<'_>, texts: &mut Texts<'_, '
     let written = texts.text(item, &entry.written, "a path")?;
     let optional = written.strip_suffix('?');
     let shown = optional.unwrap_or(&written);
-    let path = match paths::resolve(shown, base.folder, base.around.home_dir()) {
+    let path = match paths::resolve(shown, base.folder_at(&item.place), base.around.home_dir()) {
         Ok(path) => path,
         Err(wrong) => return command::bad_path(wrong, entry, texts),
     };

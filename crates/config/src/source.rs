@@ -1,8 +1,12 @@
 //! The text of a file by line and column.
 
 use crate::diagnostic::{Diagnostic, Severity, escape, push_escaped};
+use crate::dialect;
 use crate::fault::{Fault, Place};
+use crate::load::Format;
+use std::borrow::Cow;
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 /// At most so many characters of a line are quoted, so that a file of one huge line stays readable.
 const WINDOW: usize = 120;
@@ -23,6 +27,19 @@ impl<'a> Sources<'a> {
     /// `abide.toml:9`, the place of an offset.
     pub fn line(&self, file: usize, offset: usize) -> String {
         self.list.get(file).map_or_else(String::new, |source| format!("{}:{}", source.file, source.line(offset)))
+    }
+
+    /// The same of a place in a file.
+    pub fn at(&self, place: &Place) -> String {
+        match place {
+            Place::File { file, span, .. } => self.line(*file, span.start),
+            Place::Elsewhere { .. } | Place::Flag(_) | Place::Whole => String::new(),
+        }
+    }
+
+    /// What relative paths in it are taken from.
+    pub fn folder(&self, file: usize) -> Option<&Path> {
+        self.list.get(file).map(|source| source.folder.as_path())
     }
 
     /// What is written there.
@@ -46,7 +63,9 @@ impl<'a> Sources<'a> {
 /// A file whose places can be quoted.
 pub(crate) struct Source<'a> {
     file: String,
-    text: &'a str,
+    text: Cow<'a, str>,
+    folder: PathBuf,
+    format: Format,
     /// Offset of the first byte of each line.
     starts: Vec<usize>,
     /// What is never quoted.
@@ -54,14 +73,20 @@ pub(crate) struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    pub fn new(file: &str, text: &'a str) -> Source<'a> {
+    pub fn new(file: &str, text: impl Into<Cow<'a, str>>) -> Source<'a> {
+        let text = text.into();
         let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Source { file: escape(file), text, starts, secrets: Vec::new() }
+        Source { file: escape(file), text, folder: PathBuf::new(), format: Format::Toml, starts, secrets: Vec::new() }
     }
 
     /// The same, with stars for what stands at these places.
     pub fn hiding(self, secrets: Vec<Range<usize>>) -> Source<'a> {
         Source { secrets, ..self }
+    }
+
+    /// The same, in this folder and format.
+    pub fn of(self, folder: &Path, format: Format) -> Source<'a> {
+        Source { folder: folder.to_owned(), format, ..self }
     }
 
     /// The line of an offset, counted from 1.
@@ -95,7 +120,10 @@ impl<'a> Source<'a> {
             mark_at: 0,
             mark_length: 0,
             label: escape(&fault.label),
-            help: fault.help.as_ref().map(|help| help.lines().map(escape).collect::<Vec<_>>().join("\n")),
+            help: fault
+                .help
+                .as_ref()
+                .map(|help| dialect::advice(help, self.format).lines().map(escape).collect::<Vec<_>>().join("\n")),
         };
         match &fault.place {
             Place::File { span, .. } => self.locate(&mut found, self.narrow(span.clone(), fault.needle.as_deref())),

@@ -159,7 +159,8 @@ fn large_and_deep() {
         let said = World::default().var("A", &"y".repeat(1000)).load(&shape).map(|_| ()).map_err(|wrong| wrong.to_string().len());
         let took = begun.elapsed();
         let head: String = shape.chars().take(30).collect();
-        assert!(took.as_secs() < 20, "{head}: {took:?}");
+        // Whole minutes of work would be found here, not a busy machine.
+        assert!(took.as_secs() < 240, "{head}: {took:?}");
         assert!(said.err().unwrap_or(0) < 2_000_000, "{head}: {said:?}");
         println!("{head:?}: {took:?} {said:?}");
     }

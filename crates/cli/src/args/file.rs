@@ -2,14 +2,14 @@
 
 use super::span;
 use clap::Args;
-use config::ProfileChoice;
+use config::{Format, ProfileChoice};
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// Files, and what of them counts.
 #[derive(Debug, Clone, Default, Args)]
 pub struct FileArgs {
-    /// Files, or folders with an abide.toml [default: ./abide.toml]
+    /// Files, folders with an abide.toml, abide.yaml or abide.json, or - for standard input [default: this folder]
     #[arg(value_name = "FILE|DIR")]
     pub files: Vec<PathBuf>,
     /// What of them counts.
@@ -26,6 +26,9 @@ pub struct PartArgs {
     /// Only these apps
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     pub only: Vec<String>,
+    /// How the file is written: toml, yaml or json [default: as its name says; from standard input what it looks like]
+    #[arg(long, value_name = "FORMAT", value_parser = format)]
+    pub format: Option<Format>,
 }
 
 /// The other spelling of `--profile`, where `--env` sets no variables.
@@ -51,6 +54,15 @@ impl PartArgs {
             Some("none") => ProfileChoice::Nothing,
             Some(name) => ProfileChoice::Named(name.to_owned()),
         }
+    }
+}
+
+fn format(text: &str) -> Result<Format, String> {
+    match text {
+        "toml" => Ok(Format::Toml),
+        "yaml" | "yml" => Ok(Format::Yaml),
+        "json" => Ok(Format::Json),
+        _ => Err("there are toml, yaml and json".to_owned()),
     }
 }
 

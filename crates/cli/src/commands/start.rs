@@ -43,7 +43,7 @@ pub fn start(home: Home, screen: &Screen, args: &Start) -> Result<(), Failure> {
             refuse_flags(&args.app, &args.words, "is a file, which says all of that itself")?;
             let word = args.words.first().map_or("-", String::as_str);
             let load = |choice: &ProfileChoice| {
-                let project = if word == "-" { files::load_stdin(choice) } else { files::load(Path::new(word), choice) };
+                let project = files::load(Path::new(word), choice, args.part.format);
                 let mut projects = vec![project.map_err(|invalid| files::invalid(screen, &invalid.errors))?];
                 files::only(&mut projects, &args.part, false)?;
                 Ok(projects)
@@ -122,10 +122,11 @@ fn all_match(house: &House, words: &[String]) -> Result<bool, Failure> {
 
 /// A part of a file has no meaning where there is none.
 fn refuse_part(part: &PartArgs) -> Result<(), Failure> {
-    let flag = match (&part.profile, part.only.as_slice()) {
-        (Some(_), _) => "--profile",
-        (None, [_, ..]) => "--only",
-        (None, []) => return Ok(()),
+    let flag = match (&part.profile, part.only.as_slice(), part.format) {
+        (Some(_), ..) => "--profile",
+        (None, [_, ..], _) => "--only",
+        (None, [], Some(_)) => "--format",
+        (None, [], None) => return Ok(()),
     };
     Err(Failure::new(Exit::Usage, format!("{flag} belongs to a configuration file, and none is named"))
         .next(format!("abide start abide.toml {flag} …")))

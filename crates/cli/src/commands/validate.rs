@@ -3,6 +3,7 @@
 use crate::args::Validate;
 use crate::failure::Failure;
 use crate::files::{self, Finding, shown_path};
+use crate::found::find;
 use crate::screen::Screen;
 use serde::Serialize;
 
@@ -23,9 +24,9 @@ struct FileReport {
 pub fn validate(screen: &Screen, args: &Validate) -> Result<(), Failure> {
     let part = args.file.part.clone().or(&args.alias);
     let mut reports = Vec::new();
-    for path in files::find(&args.file.files)? {
-        let file = shown_path(&path);
-        reports.push(match files::load(&path, &part.choice()).map(|project| vec![project]) {
+    for found in find(&args.file.files)? {
+        let file = shown_path(&found.path);
+        reports.push(match files::load_found(&found, &part.choice(), part.format).map(|project| vec![project]) {
             Ok(mut projects) => {
                 files::only(&mut projects, &part, false)?;
                 let apps = projects.iter().flat_map(|project| &project.apps).map(|app| app.name.as_str().to_owned()).collect();

@@ -11,6 +11,14 @@ pub(super) const TOP: &[KeyDoc] = {
     &[
         key(Top, "version", &[], Int { least: 1, most: 1 }, "1", "version of this format; only 1 exists"),
         key(Top, "name", &[], ANY, "the folder's name", "name of the group of apps in this file"),
+        key(
+            Top,
+            "include",
+            &[],
+            Either(&[PATH, list(&PATH)]),
+            "none",
+            "further files, or patterns with `*` and `?`, whose apps belong to those of this one",
+        ),
         key(Top, "defaults", &[], Table(Scope::App), "none", "values of app keys for every app that does not set them"),
         key(Top, "profiles", &[], PROFILES, "none", "values of app keys for the profile that is chosen"),
         key(Top, "daemon", &[], Table(Scope::Daemon), "none", "the manager's own settings"),

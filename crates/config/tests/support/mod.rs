@@ -41,6 +41,19 @@ impl World {
         config::load(Path::new("/srv/shop/abide.toml"), text, &config::Options::default(), self)
     }
 
+    /// The same with another name, which says the format.
+    pub fn load_as(&self, name: &str, text: &str) -> std::result::Result<Loaded, Diagnostics> {
+        config::load(&Path::new("/srv/shop").join(name), text, &config::Options::default(), self)
+    }
+
+    /// What is said of a bad file of that name.
+    pub fn wrong_as(&self, name: &str, text: &str) -> String {
+        match self.load_as(name, text) {
+            Ok(loaded) => panic!("{text}\nwas accepted: {loaded:#?}"),
+            Err(wrong) => wrong.to_string(),
+        }
+    }
+
     /// The only app of a good file.
     pub fn app(&self, text: &str) -> AppSpec {
         let mut apps = self.load(text).unwrap_or_else(|wrong| panic!("{text}\n{wrong}")).apps;
@@ -62,18 +75,32 @@ impl World {
     }
 }
 
+/// Without `..`: there are no links in this world.
+fn plain(path: &Path) -> PathBuf {
+    path.components().fold(PathBuf::new(), |mut plain, part| {
+        match part {
+            std::path::Component::ParentDir => drop(plain.pop()),
+            part => plain.push(part),
+        }
+        plain
+    })
+}
+
 impl Surroundings for World {
     fn var(&self, name: &str) -> Option<String> {
         self.vars.get(name).cloned()
     }
 
     fn read(&self, path: &Path) -> Result<String> {
-        self.files.get(path).cloned().ok_or_else(|| Error::new(ErrorKind::NotFound, "no such file"))
+        self.files.get(&plain(path)).cloned().ok_or_else(|| Error::new(ErrorKind::NotFound, "no such file"))
     }
 
     fn list(&self, folder: &Path) -> Result<Vec<String>> {
-        let inside = self.files.keys().filter(|path| path.parent() == Some(folder));
-        Ok(inside.filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned())).collect())
+        let folder = plain(folder);
+        let inside = self.files.keys().filter_map(|path| path.strip_prefix(&folder).ok()?.components().next());
+        let names: std::collections::BTreeSet<String> =
+            inside.map(|name| name.as_os_str().to_string_lossy().into_owned()).collect();
+        if names.is_empty() { Err(Error::new(ErrorKind::NotFound, "no such folder")) } else { Ok(names.into_iter().collect()) }
     }
 
     fn home_dir(&self) -> Option<PathBuf> {

@@ -3,6 +3,7 @@
 
 mod boot;
 mod children;
+mod files;
 mod input;
 mod starting;
 
