@@ -18,8 +18,8 @@ pub use input::Sent;
 pub use log::{LogItem, LogLine, LogRead, LogReader, LogRemark};
 pub use logs::{LogFileRef, LogsDone};
 pub use operation::{
-    ApplyReply, ApplyRequest, Operation, OperationKind, OperationState, Outcome, SignalDone, SignalRequest, Signalled,
-    SlotOutcome, StartRequest, Until,
+    ApplyReply, ApplyRequest, Operation, OperationKind, OperationState, Outcome, RestartRequest, SignalDone, SignalRequest,
+    Signalled, SlotOutcome, StartRequest, Until,
 };
 pub use plan::{HistoryEntry, PlanReply, ProjectView, RememberedProfile, RollbackRequest};
 pub use problem::Problem;

@@ -313,6 +313,8 @@ pub struct SlotView<'a> {
     pub hopeless: bool,
     /// The life that fills it.
     pub instance: Option<InstanceId>,
+    /// That life has been told to end, or its process has ended already: it will not stay, whatever is wished from now on.
+    pub ending: bool,
     /// Its process.
     pub pid: Option<u32>,
     /// Start time of the process in clock ticks since boot.

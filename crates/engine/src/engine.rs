@@ -1,6 +1,7 @@
 //! The brain itself: who is told what.
 
 use crate::app::{App, Slot};
+use crate::ask::Anew;
 use crate::life::{Life, Phase};
 use crate::restart::Spread;
 use crate::timer::{Alarm, Owner, Timers};
@@ -280,8 +281,9 @@ impl Engine {
     fn asked(&mut self, ask: Ask, stage: Stage, now: Tick, out: &mut Vec<Effect>) {
         match ask {
             Ask::Shutdown => self.shut_down(now, out),
-            Ask::Define { definition, generation, run, slot_ids } => {
-                self.define(definition, generation, run, &slot_ids, now, out)
+            Ask::Define { definition, generation, run, slot_ids, slot_wishes } => {
+                let anew = Anew { definition, generation, run, slot_ids, slot_wishes };
+                self.define(anew, now, out);
             }
             Ask::Start(target) if stage == Stage::Open => self.start(&target, now, out),
             Ask::Restart(target) if stage == Stage::Open => self.restart(&target, now, out),

@@ -246,6 +246,8 @@ pub enum Ask {
         run: bool,
         /// The ids of its slots, as stored.
         slot_ids: BTreeMap<u32, SlotId>,
+        /// Wishes for single slots that differ from the app's.
+        slot_wishes: BTreeMap<u32, bool>,
     },
     /// Run these; leaves `errored`, `completed` and backoff behind.
     Start(Target),

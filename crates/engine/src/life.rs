@@ -137,6 +137,15 @@ impl Life {
         self.sealed == [true; 2]
     }
 
+    /// Whether it will not stay: it was told to end, or its process has ended.
+    pub(crate) fn is_ending(&self) -> bool {
+        match &self.phase {
+            Phase::Sought { wish } => wish.is_some() || self.record.stopping.is_some(),
+            Phase::Begun | Phase::Running | Phase::Foreign { .. } => false,
+            Phase::Stopping | Phase::Leaving { .. } | Phase::Killing { .. } | Phase::Over => true,
+        }
+    }
+
     /// How long its program ran, up to `now`.
     pub(crate) fn lived(&self, now: Tick) -> Duration {
         self.since.map_or(Duration::ZERO, |since| now.since(since))

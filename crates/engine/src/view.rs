@@ -49,6 +49,7 @@ impl Engine {
             why,
             hopeless: blocked.is_some_and(|blocked| blocked.hopeless),
             instance: life.map(Life::id),
+            ending: !slot.held && life.is_some_and(Life::is_ending),
             pid: life.and_then(|life| life.record.pid),
             ident: life.and_then(|life| life.record.ident),
             since: life.and_then(|life| life.since),

@@ -155,7 +155,8 @@ impl Home {
         if run {
             self.errored.retain(|slot, _| slot.app != name);
         }
-        let ask = Ask::Define { definition: app.definition.clone(), generation, run, slot_ids: live(&app) };
+        let (generation, slot_wishes) = (app.generation, app.slot_wishes.clone());
+        let ask = Ask::Define { definition: app.definition.clone(), generation, run, slot_ids: live(&app), slot_wishes };
         match at {
             Some(at) => self.apps[at] = app,
             None => self.apps.push(app),

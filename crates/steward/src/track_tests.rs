@@ -56,6 +56,7 @@ impl World for Scene {
             why: self.why.map(str::to_owned),
             hopeless: self.hopeless,
             instance: self.instance.map(InstanceId),
+            ending: matches!(self.status, Some(Status::Stopping)) && self.instance.is_some(),
             pid: None,
             ident: None,
             since: None,

@@ -5,6 +5,7 @@ mod jobs;
 mod kills;
 mod mixed;
 mod order;
+mod plans;
 mod recall;
 mod screenplay;
 mod settings;

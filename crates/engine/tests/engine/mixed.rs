@@ -206,7 +206,7 @@ impl World {
             slot_ids: live.clone(),
         };
         self.apps.insert(name.clone(), app);
-        self.tell(Event::Asked(Ask::Define { definition, generation, run: true, slot_ids: live }));
+        self.tell(Event::Asked(Ask::Define { definition, generation, run: true, slot_ids: live, slot_wishes: BTreeMap::new() }));
     }
 
     fn pass(&mut self) {

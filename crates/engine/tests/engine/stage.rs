@@ -193,7 +193,13 @@ impl Play {
         let slot_ids = (0..spec.instances).map(|index| (index, SlotId(first + index))).collect();
         let generation = generation + renewed;
         self.apps.insert(name.to_owned(), (spec.clone(), generation));
-        Ask::Define { definition: definition(spec), generation: Generation(generation), run, slot_ids }
+        Ask::Define {
+            definition: definition(spec),
+            generation: Generation(generation),
+            run,
+            slot_ids,
+            slot_wishes: BTreeMap::new(),
+        }
     }
 }
 

@@ -59,7 +59,19 @@ impl Brain {
         let next_restart_at = slots.iter().filter_map(|slot| slot.next_restart_at).min();
         let depends_on = stored.definition.spec.depends_on.iter().map(|need| self.dependency(need)).collect();
         let next_run_at = self.next_run(&name).map(|at| at.0);
-        Ok(AppDetail { app: name.to_string(), spec, slots, next_restart_at, next_run_at, depends_on, last_events: Vec::new() })
+        let definition = &stored.definition;
+        Ok(AppDetail {
+            app: name.to_string(),
+            spec,
+            project: definition.project.clone(),
+            source: definition.source.as_ref().map(|file| file.to_string_lossy().into_owned()),
+            profile: definition.spec.profile.clone(),
+            slots,
+            next_restart_at,
+            next_run_at,
+            depends_on,
+            last_events: Vec::new(),
+        })
     }
 
     /// The first slot that is meant, all of one app.

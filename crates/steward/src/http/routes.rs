@@ -1,7 +1,8 @@
 //! Every route. Types stand in `api`.
 
 use super::logs::{logs, logs_from};
-use super::reply::{Answer, Refused, invalid, json, read};
+use super::plans;
+use super::reply::{Answer, Refused, invalid, json, read, read_maybe};
 use super::server::Client;
 use super::streams;
 use crate::call::{Call, Door, Errand, Followed, Logs, Verb, Wish};
@@ -9,7 +10,7 @@ use crate::environment::environment;
 use crate::journal::{Wanted, here};
 use crate::logfile::last_lines;
 use crate::preflight;
-use api::{ApplyRequest, SignalRequest, StartRequest, Until, VersionInfo};
+use api::{ApplyRequest, RestartRequest, SignalRequest, StartRequest, Until, VersionInfo};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::rejection::QueryRejection;
@@ -23,9 +24,9 @@ use std::sync::Arc;
 use tokio::task::spawn_blocking;
 
 /// Body of one app.
-const BODY: usize = 1 << 20;
+pub(super) const BODY: usize = 1 << 20;
 /// Body of a whole file of apps.
-const APPLY_BODY: usize = 8 << 20;
+pub(super) const APPLY_BODY: usize = 8 << 20;
 /// Bytes for a standard input.
 const INPUT: usize = 64 << 10;
 /// Events, unless asked for otherwise; and at most.
@@ -45,11 +46,11 @@ pub(crate) struct House {
 /// Everything that can be asked in a query.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Asked {
+pub(super) struct Asked {
     select: Option<String>,
-    follow: bool,
+    pub(super) follow: bool,
     since: Option<u64>,
-    app: Option<String>,
+    pub(super) app: Option<String>,
     lines: Option<usize>,
     stream: Option<Stream>,
     #[serde(rename = "for")]
@@ -59,7 +60,7 @@ struct Asked {
     reveal: bool,
 }
 
-type Asking = Result<Query<Asked>, QueryRejection>;
+pub(super) type Asking = Result<Query<Asked>, QueryRejection>;
 
 /// The routes.
 pub(crate) fn router(house: House) -> Router {
@@ -70,6 +71,7 @@ pub(crate) fn router(house: House) -> Router {
         .route("/apps/{app}/start", post(start))
         .route("/apps/{app}/stop", post(stop))
         .route("/apps/{app}/restart", post(restart))
+        .route("/apps/{app}/rollback", post(plans::roll_apps_back))
         .route("/apps/{app}/stdin", post(send))
         .route("/apps/{app}/reset", post(reset))
         .route("/apps/{app}/signal", post(signal))
@@ -77,7 +79,11 @@ pub(crate) fn router(house: House) -> Router {
         .route("/apps/{app}/logs", get(logs).post(logs_from).delete(clear))
         .route("/logs/reopen", post(reopen))
         .route("/apply", post(apply))
+        .route("/plan", post(plans::plan))
+        .route("/projects", get(plans::projects))
+        .route("/history", get(plans::history))
         .route("/operations/{id}", get(operation))
+        .route("/operations/{id}/rollback", post(plans::roll_back))
         .route("/events", get(events))
         .route("/daemon", get(daemon))
         .route("/daemon/stop", post(shut_down))
@@ -93,12 +99,12 @@ pub(crate) fn router(house: House) -> Router {
         .with_state(house)
 }
 
-fn asked(query: Asking) -> Result<Asked, Refused> {
+pub(super) fn asked(query: Asking) -> Result<Asked, Refused> {
     query.map(|Query(asked)| asked).map_err(|error| invalid(400, format!("the query is not understood: {}", error.body_text())))
 }
 
 impl Asked {
-    fn lines(&self) -> usize {
+    pub(super) fn lines(&self) -> usize {
         self.lines.unwrap_or(LINES.0).min(LINES.1)
     }
 }
@@ -160,13 +166,13 @@ async fn apply(
 }
 
 /// Asks the disk beside the loop: a folder on a dead network delays nobody else.
-async fn check(house: &House, definitions: Vec<Definition>) -> Result<(), Refused> {
+pub(super) async fn check(house: &House, definitions: Vec<Definition>) -> Result<(), Refused> {
     let home = house.home.clone();
     let checked = spawn_blocking(move || preflight::check(&definitions, &home)).await;
     Ok(checked.map_err(|_| invalid(500, "failed to look at the programs"))??)
 }
 
-type Write = (State<House>, Extension<Client>, Path<String>, HeaderMap, Asking);
+pub(super) type Write = (State<House>, Extension<Client>, Path<String>, HeaderMap, Asking);
 
 async fn start(parts: Write) -> Answer {
     verb(Verb::Start, parts).await
@@ -176,8 +182,21 @@ async fn stop(parts: Write) -> Answer {
     verb(Verb::Stop, parts).await
 }
 
-async fn restart(parts: Write) -> Answer {
-    verb(Verb::Restart, parts).await
+/// With a body, the session of which the variables are taken.
+async fn restart(
+    State(house): State<House>,
+    Extension(client): Extension<Client>,
+    Path(selector): Path<String>,
+    headers: HeaderMap,
+    query: Asking,
+    body: Body,
+) -> Answer {
+    let follow = asked(query)?.follow;
+    let wanted = match read_maybe::<RestartRequest>(&headers, body, BODY).await? {
+        Some(request) => Wish::Renew(request, selector),
+        None => Wish::About(Verb::Restart, selector),
+    };
+    wish(&house, client, &headers, follow, wanted).await
 }
 
 async fn reset(parts: Write) -> Answer {
@@ -244,7 +263,7 @@ fn key(headers: &HeaderMap) -> Result<Option<String>, Refused> {
 }
 
 /// Hands a wish to the brain; answers once it is written.
-async fn wish(house: &House, client: Client, headers: &HeaderMap, follow: bool, wish: Wish) -> Answer {
+pub(super) async fn wish(house: &House, client: Client, headers: &HeaderMap, follow: bool, wish: Wish) -> Answer {
     let key = key(headers)?;
     let actor = format!("uid {}", client.0.uid);
     let followed = house.door.ask(|reply| Call::Wish { wish: Box::new(wish), actor, key, reply }).await?;
