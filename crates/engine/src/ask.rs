@@ -278,6 +278,7 @@ impl Engine {
             Phase::Begun | Phase::Running => self.ask_to_stop(instance, by, now, out),
             Phase::Foreign { .. } => {
                 life.record.stopping = Some((now, by));
+                life.no_more_time();
                 out.push(Effect::Record(LifeNote::Life(Box::new(life.record.clone()))));
                 self.leave(instance, model::End::Exited(model::Verdict::Unseen), now, out);
             }

@@ -211,6 +211,8 @@ pub enum What {
     Faulted {
         /// Why.
         fault: Fault,
+        /// What it was last answered with while it was asked whether it is ready, where it never was.
+        answer: Option<String>,
     },
     /// It exceeded a limit, which is only told.
     Exceeded {
@@ -343,8 +345,8 @@ pub struct SlotView<'a> {
     pub fault: Option<&'a Fault>,
     /// The last runs of a job, the oldest first.
     pub runs: &'a [Run],
-    /// Another process that the life named as its main one (`MAINPID=`).
-    pub main_pid: Option<u32>,
+    /// Another process that the life named as its main one (`MAINPID=`): pid and start time.
+    pub main: Option<(u32, u64)>,
 }
 
 /// The health of a life.

@@ -142,10 +142,23 @@ impl Life {
         self.since.map_or(Duration::ZERO, |since| now.since(since))
     }
 
+    /// It has asked for time until then.
+    pub(crate) fn extend(&mut self, until: Tick, out: &mut Vec<Effect>) {
+        if self.record.told.extended < Some(until) {
+            self.record.told.extended = Some(until);
+            out.push(Effect::Record(crate::LifeNote::Life(Box::new(self.record.clone()))));
+        }
+    }
+
+    /// It goes over to something else: the time that it has asked for was for what it was at before.
+    pub(crate) fn no_more_time(&mut self) {
+        self.record.told.extended = None;
+    }
+
     /// When its stop timeout ends, counted from the moment it was asked (which may have been another steward's).
     pub(crate) fn kill_at(&self, now: Tick) -> Tick {
         let asked = self.record.stopping.map_or(now, |(at, _)| at);
-        asked + self.record.stop_timeout
+        (asked + self.record.stop_timeout).max(self.record.told.extended.unwrap_or_default())
     }
 }
 

@@ -112,6 +112,7 @@ impl Engine {
         let Some(life) = self.lives.get_mut(&instance) else { return };
         life.phase = Phase::Stopping;
         life.record.stopping = Some((now, by));
+        life.no_more_time();
         let signal = life.record.stop_signal;
         let kill_at = life.kill_at(now);
         // In the journal before it is sent: a steward that comes after us must not send it again.

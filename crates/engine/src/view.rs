@@ -64,7 +64,7 @@ impl Engine {
             late_answers: slot.late_answers,
             fault: slot.memo.fault.as_ref(),
             runs: &slot.memo.runs,
-            main_pid: care.and_then(|care| care.main_pid),
+            main: life.and_then(|life| life.record.told.main),
         }
     }
 

@@ -53,6 +53,10 @@ pub struct LifeRecord {
     /// Why we end it although nobody asked: then its end counts as a failed life.
     #[serde(default)]
     pub fault: Option<Fault>,
+    /// What it has said of itself that a steward who comes after this one must know, or it would end the life too soon, or
+    /// signal the wrong process.
+    #[serde(default, skip_serializing_if = "Told::is_empty")]
+    pub told: Told,
     /// How it ended, once it and its descendants are gone.
     pub ended: Option<End>,
     /// What asks it to end (kept here because its app may be deleted meanwhile).
@@ -62,6 +66,24 @@ pub struct LifeRecord {
     pub stop_timeout: Duration,
     /// What becomes of what it prints.
     pub log: LogSpec,
+}
+
+/// What a life has said of itself, as far as it must outlive a steward.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Told {
+    /// Another of its processes that is the main one (`MAINPID=`), by pid and start time: a pid alone may come to be a stranger's.
+    pub main: Option<(u32, u64)>,
+    /// How often it says that it lives (`WATCHDOG_USEC=`), where it has said so itself.
+    pub alive_every: Option<Duration>,
+    /// Until when it needs time for what it is at (`EXTEND_TIMEOUT_USEC=`).
+    pub extended: Option<Tick>,
+}
+
+impl Told {
+    fn is_empty(&self) -> bool {
+        *self == Told::default()
+    }
 }
 
 /// Why a life is ended by the manager itself.
@@ -165,6 +187,7 @@ impl LifeRecord {
             stopping: None,
             ready: None,
             fault: None,
+            told: Told::default(),
             ended: None,
             stop_signal: spec.stop_signal,
             stop_timeout: spec.stop_timeout,

@@ -52,7 +52,7 @@ fn what(what: &What, now: Tick, wall: i64) -> (&'static str, Option<String>, Val
         What::Reloading => ("reloading", Some("it says so itself".to_owned()), Value::Null),
         What::Unhealthy { why } => ("unhealthy", Some(why.clone()), Value::Null),
         What::Healthy => ("healthy", None, Value::Null),
-        What::Faulted { fault } => {
+        What::Faulted { fault, answer } => {
             let kind = match fault {
                 Fault::StartTimeout => "start_timeout",
                 Fault::Unhealthy(_) => "unhealthy",
@@ -61,7 +61,8 @@ fn what(what: &What, now: Tick, wall: i64) -> (&'static str, Option<String>, Val
                 Fault::RunTimeout => "run_timeout",
                 Fault::OutOfMemory => "out_of_memory",
             };
-            ("faulted", Some(fault.to_string()), json!({ "fault": kind }))
+            let last = answer.as_ref().map(|answer| format!(" (last answer: {answer})")).unwrap_or_default();
+            ("faulted", Some(format!("{fault}{last}")), json!({ "fault": kind }))
         }
         What::Exceeded { what } => ("limit", Some(what.clone()), Value::Null),
         What::OutOfMemory { killed } => {

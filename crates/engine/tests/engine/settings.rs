@@ -115,6 +115,7 @@ fn word(text: &str) -> Word {
         ("alive", _) => Word::Alive,
         ("stuck", _) => Word::Stuck,
         ("every", every) => Word::AliveEvery(span(every)),
+        ("main", pid) => Word::MainPid { pid: pid.parse().expect("a pid"), ident: 9 },
         ("extend", more) => Word::Extend(span(more)),
         (_, status) => Word::Status(status.into()),
     }

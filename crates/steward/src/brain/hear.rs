@@ -37,7 +37,9 @@ impl Brain {
             Said::Error(text) if self.take_upgrade_refusal(&text) => {}
             Said::Error(text) => {
                 say!("the keeper refused: {text}");
-                self.refusal = Some(errno_in(&text));
+                if let Some(errno) = refusal_in(&text) {
+                    self.refusal = Some(errno);
+                }
             }
             Said::Other(fields) => self.take_other(&fields),
             Said::Dialect(_) | Said::Tags { .. } => {}
@@ -274,6 +276,12 @@ pub(super) fn end_of(state: &ServiceState) -> Option<(End, Option<Tick>)> {
     })
 }
 
+/// What a refusal of the keeper means for the barrier that follows. A deletion that is refused says nothing of what is being made.
+fn refusal_in(text: &str) -> Option<&'static str> {
+    let deletes = ["service.delete", "fd.delete"].iter().any(|verb| text.contains(&format!("for command \"{verb}")));
+    (!deletes).then(|| errno_in(text))
+}
+
 /// The system's error that a refusal of the keeper speaks of.
 fn errno_in(text: &str) -> &'static str {
     let lower = text.to_lowercase();
@@ -298,5 +306,9 @@ mod tests {
         assert_eq!(errno_in("open failed: Too many open files, for command \"fd.open\ti1.out.w\""), "EMFILE");
         assert_eq!(errno_in("busy, for command \"fd.open\""), "EBUSY");
         assert_eq!(errno_in("No such service"), "EIO");
+        assert_eq!(refusal_in("busy, for command \"fd.take\ti1.notify\""), Some("EBUSY"));
+        for deletion in ["service.delete\ti31", "fd.delete\ti31.out.r"] {
+            assert_eq!(refusal_in(&format!("No such service, for command \"{deletion}\"")), None);
+        }
     }
 }

@@ -44,6 +44,8 @@ impl Brain {
             Effect::Signal { instance, signal } => self.signal(instance, signal),
             Effect::Sweep { instance, signal } => self.sweep(instance, signal),
             Effect::Adopt { instance, pid, ident } => self.adopt(instance, pid, ident),
+            // One that waited for its `pre_start` the keeper has never heard of.
+            Effect::Forget { instance } if !self.services.contains_key(&instance.to_string()) => {}
             Effect::Forget { instance } => self.say_about("service.delete", instance),
             Effect::Inspect { life } => {
                 let traces = self.traces(&life);
@@ -52,7 +54,9 @@ impl Brain {
             Effect::Close { instance } => {
                 let name = instance.to_string();
                 self.scribe.close(instance);
-                wire::release(&name, self.kept(instance)).iter().for_each(|request| self.keeper.say(request));
+                if !self.was_shut_out(instance) {
+                    wire::release(&name, self.kept(instance)).iter().for_each(|request| self.keeper.say(request));
+                }
                 birth::remove_files(&wire::handles(&name));
                 self.unbind(instance);
                 self.close_channels(instance);
@@ -164,6 +168,12 @@ impl Brain {
     /// Which streams of a life are kept at all. Of one that nobody remembers: both, which is so of nearly all.
     pub(super) fn kept(&self, instance: InstanceId) -> [bool; 2] {
         self.lives.remembered().lives.get(&instance).map_or([true; 2], |life| life.log.kept())
+    }
+
+    /// Whether a life has ended at its `pre_start`: the keeper holds nothing of it.
+    fn was_shut_out(&self, instance: InstanceId) -> bool {
+        let life = self.lives.remembered().lives.get(&instance);
+        life.is_some_and(|life| matches!(life.ended, Some(End::NotBorn { stage: model::Stage::Hook, .. })))
     }
 
     fn signal(&mut self, instance: InstanceId, signal: Signal) {

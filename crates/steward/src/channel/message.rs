@@ -46,7 +46,7 @@ pub(super) fn read(text: &[u8]) -> Option<Message> {
             (b"WATCHDOG", b"1") => Some(Word::Alive),
             (b"WATCHDOG", b"trigger") => Some(Word::Stuck),
             (b"STATUS", status) => Some(Word::Status(String::from_utf8_lossy(status).chars().take(STATUS).collect())),
-            (b"MAINPID", _) => number().and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid > 1).map(Word::MainPid),
+            (b"MAINPID", _) => number().and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid > 1).map(main_pid),
             (b"WATCHDOG_USEC", _) => span().filter(|span| !span.is_zero()).map(Word::AliveEvery),
             (b"EXTEND_TIMEOUT_USEC", _) => span().filter(|span| !span.is_zero()).map(Word::Extend),
             (b"FDSTORE", b"1") => {
@@ -71,6 +71,11 @@ pub(super) fn read(text: &[u8]) -> Option<Message> {
         message.remove = name.filter(|_| remove);
     }
     known.then_some(message)
+}
+
+/// A main process of which it is not known yet whether it is there, and since when.
+fn main_pid(pid: u32) -> Word {
+    Word::MainPid { pid, ident: 0 }
 }
 
 /// As it goes into `LISTEN_FDNAMES`: ASCII without colons and control characters.
@@ -113,7 +118,7 @@ mod tests {
         assert_eq!(said("RELOADING=1\nMONOTONIC_USEC=5\n"), [Word::Reloading]);
         assert_eq!(
             said("MAINPID=77\nREADY=1\nSTATUS=Serving \u{1b}[1m\nERRNO=2\nBUSERROR=x\nBARRIER=1"),
-            [Word::MainPid(77), Word::Ready, Word::Status("Serving \u{1b}[1m".into())]
+            [main_pid(77), Word::Ready, Word::Status("Serving \u{1b}[1m".into())]
         );
         assert_eq!(said("WATCHDOG=1"), [Word::Alive]);
         assert_eq!(said("WATCHDOG=trigger"), [Word::Stuck]);

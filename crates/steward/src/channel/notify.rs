@@ -169,7 +169,7 @@ struct Found {
 /// Keeps what may count; gives the senders of the rest. The sender that was found to belong last is not looked at again.
 async fn judge(batch: Vec<Heard>, life: &Traces, trusted: &mut Option<(u32, u64)>) -> (Vec<Heard>, Vec<u32>) {
     let main = |heard: &Heard| {
-        heard.words.iter().filter_map(|word| if let Word::MainPid(pid) = word { Some(*pid) } else { None }).collect()
+        heard.words.iter().filter_map(|word| if let Word::MainPid { pid, .. } = word { Some(*pid) } else { None }).collect()
     };
     let mains: Vec<u32> = batch.iter().flat_map(|heard| -> Vec<u32> { main(heard) }).collect();
     let known = trusted.filter(|(pid, ident)| started(*pid) == Some(*ident)).map(|(pid, _)| pid);
@@ -203,8 +203,14 @@ async fn judge(batch: Vec<Heard>, life: &Traces, trusted: &mut Option<(u32, u64)
             continue;
         }
         // Another life's process is not the main one of this.
-        heard.words.retain(|word| match word {
-            Word::MainPid(pid) => matches!(found.by_pid.get(pid), Some(Belongs::Yes(_))),
+        heard.words.retain_mut(|word| match word {
+            Word::MainPid { pid, ident } => match found.by_pid.get(pid) {
+                Some(Belongs::Yes(is)) => {
+                    *ident = *is;
+                    true
+                }
+                _ => false,
+            },
             _ => true,
         });
         accepted.push(heard);
