@@ -2,7 +2,7 @@
 
 use crate::identity::{Names, Owner, Wrong, owner};
 use engine::Bear;
-use model::Tick;
+use model::{InstanceId, Tick};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -64,6 +64,13 @@ impl Lookups {
         askers.filter_map(|asker| asker.bear.take()).map(|bear| *bear).collect()
     }
 
+    /// The birth of a life is not wanted any more. `false`: it does not wait here.
+    pub(super) fn call_off(&mut self, instance: InstanceId) -> bool {
+        let is_it = |asker: &&mut Asker| asker.bear.as_ref().is_some_and(|bear| bear.life.instance == instance);
+        let found = self.waiting.iter_mut().chain(&mut self.asked).find(is_it);
+        found.and_then(|asker| asker.bear.take()).is_some()
+    }
+
     /// Waits for the end of the round.
     pub(super) async fn done(&mut self) -> Vec<Answer> {
         match self.round.as_mut() {
@@ -92,7 +99,7 @@ impl Lookups {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{AppName, AppSpec, Definition, Generation, Identity, InstanceId, LifeRecord, SlotId, SlotRef};
+    use model::{AppName, AppSpec, Definition, Generation, Identity, LifeRecord, SlotId, SlotRef};
     use std::sync::Arc;
 
     fn bear(instance: u64, user: &str) -> (Names, Option<Box<Bear>>) {
@@ -130,6 +137,11 @@ mod tests {
         let root = if rustix::process::geteuid().is_root() { "i4 own" } else { "i4 0" };
         assert_eq!(show(lookups.take(answers)), ["late ENOENT", "i3 65534", root]);
         assert_eq!(lookups.deadline(), None);
+        let (names, bear) = bear(5, "nobody");
+        lookups.ask(names, bear, Tick(5));
+        assert!(lookups.call_off(InstanceId(5)) && !lookups.call_off(InstanceId(5)) && !lookups.call_off(InstanceId(4)));
+        let answers = lookups.done().await;
+        assert_eq!(show(lookups.take(answers)), ["late 65534"], "it is not borne");
         let names = Names::of(&Identity { user: Some("nobody".into()), ..Identity::default() }).expect("asked");
         lookups.ask(names, None, Tick(0));
         assert_eq!(lookups.deadline(), None, "nobody waits for it");
