@@ -114,6 +114,7 @@ fn word(text: &str) -> Word {
         ("stopping", _) => Word::Stopping,
         ("alive", _) => Word::Alive,
         ("stuck", _) => Word::Stuck,
+        ("main", pid) => Word::MainPid { pid: pid.parse().expect("pid"), ident: 7 },
         ("every", every) => Word::AliveEvery(span(every)),
         ("extend", more) => Word::Extend(span(more)),
         (_, status) => Word::Status(status.into()),
