@@ -47,6 +47,11 @@ pub(crate) struct Care {
 }
 
 impl Care {
+    /// The open question will not be answered.
+    pub(crate) fn give_up_question(&mut self) {
+        self.asked = None;
+    }
+
     fn next(&self) -> Option<Tick> {
         // The next question waits for the answer to the last.
         let probe_at = self.probe_at.filter(|_| self.asked.is_none());
@@ -265,18 +270,14 @@ impl Engine {
         // What it says of itself is shown also while it ends.
         match word {
             Word::Status(text) => return life.care.said = Some(text),
-            Word::MainPid { pid, ident } => {
-                if life.record.told.main.replace((pid, ident)) != Some((pid, ident)) {
-                    out.push(Effect::Record(LifeNote::Life(Box::new(life.record.clone()))));
-                }
-                return;
-            }
+            Word::MainPid { pid, ident } => return self.take_main(instance, (pid, ident), out),
             Word::Extend(more) if life.phase == Phase::Stopping => {
                 life.extend(now + more, out);
                 let kill_at = life.kill_at(now);
                 return self.timers.arm(&mut life.alarm, Owner::Life(instance), kill_at);
             }
-            _ if life.phase != Phase::Running => return,
+            Word::Stuck if life.phase != Phase::Running => return,
+            _ if !life.runs() => return,
             Word::Ready => self.become_ready(instance, now, out),
             Word::Reloading => self.reloading(instance, now, out),
             Word::Stopping => {
@@ -292,7 +293,7 @@ impl Engine {
                 }
                 self.alive(instance, now);
             }
-            Word::Stuck => return self.fault(instance, Fault::Watchdog, now, out),
+            Word::Stuck => return self.fault(instance, Fault::Trigger, now, out),
             Word::Extend(more) => {
                 life.extend(now + more, out);
                 let care = &mut life.care;
@@ -302,6 +303,16 @@ impl Engine {
             }
         }
         self.care_due(instance, now, out);
+    }
+
+    /// What it names is written down: the life goes on with it, whoever is the steward when its first process ends.
+    fn take_main(&mut self, instance: InstanceId, main: (u32, u64), out: &mut Vec<Effect>) {
+        let Some(life) = self.lives.get_mut(&instance) else { return };
+        let main = Some(main).filter(|(pid, _)| life.record.pid != Some(*pid));
+        if life.record.told.main != main && life.record.ended.is_none() {
+            life.record.told.main = main;
+            out.push(Effect::Record(LifeNote::Life(Box::new(life.record.clone()))));
+        }
     }
 
     fn reloading(&mut self, instance: InstanceId, now: Tick, out: &mut Vec<Effect>) {
@@ -340,6 +351,9 @@ impl Engine {
     pub(crate) fn out_of_memory(&mut self, instance: InstanceId, killed: u32, out: &mut Vec<Effect>) {
         let Some(life) = self.lives.get_mut(&instance) else { return };
         life.short_of_memory = true;
+        // So that a steward that comes after us tells what happened meanwhile, and not this again.
+        life.record.oom_kills += u64::from(killed);
+        out.push(Effect::Record(LifeNote::Life(Box::new(life.record.clone()))));
         out.push(note(&life.record.slot, Some(instance), What::OutOfMemory { killed }));
     }
 

@@ -191,6 +191,11 @@ pub enum What {
         /// Its process.
         pid: u32,
     },
+    /// The first process of a life has ended; it goes on with the one that it named as its main one.
+    HandedOver {
+        /// That process.
+        pid: u32,
+    },
     /// Something of a life is left whose leader is gone.
     Foreign,
     /// A life is ready (told only where the app has a readiness).

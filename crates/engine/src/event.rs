@@ -140,7 +140,7 @@ pub enum Word {
     Status(String),
     /// `MAINPID=…`: another of its processes is the one that matters.
     MainPid {
-        /// Which.
+        /// Which; it has been shown to be one of this life.
         pid: u32,
         /// Its start time in clock ticks since boot.
         ident: u64,

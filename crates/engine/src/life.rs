@@ -43,6 +43,7 @@ pub(crate) struct Life {
 ///     │          └────────────┴──► Leaving ─────┘
 ///     └─► Over (never born)
 ///   Sought ──► Running | Foreign ──► Over
+///   Running | Sought ──► Passing ──► Running | Leaving
 /// ```
 ///
 /// *Who decides first:* the keeper's word that the process ended always wins over anything asked. *What may interrupt:* a wish
@@ -53,6 +54,14 @@ pub(crate) enum Phase {
     /// Recorded by an earlier steward; whether it lives is being found out. A wish to stop waits here.
     Sought {
         /// What to do with it once found.
+        wish: Option<ByUser>,
+    },
+    /// Its process has ended and had named another of its own as the main one; the keeper is asked to watch that. Then the life goes on;
+    /// otherwise this is its end.
+    Passing {
+        /// How the process ended.
+        end: End,
+        /// A wish that came meanwhile.
         wish: Option<ByUser>,
     },
     /// The keeper has been told to bear it.
@@ -130,6 +139,11 @@ impl Life {
         let (open, most) = (self.looks.0.saturating_sub(1), self.looks.1.max(left));
         self.looks = if open == 0 { (0, 0) } else { (open, most) };
         (open == 0).then_some(most)
+    }
+
+    /// Whether its program runs and nobody has asked it to end.
+    pub(crate) fn runs(&self) -> bool {
+        matches!(self.phase, Phase::Running | Phase::Passing { .. })
     }
 
     /// Whether both streams are in their files.

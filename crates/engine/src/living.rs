@@ -17,13 +17,13 @@ impl Engine {
     pub(crate) fn born(&mut self, instance: InstanceId, pid: u32, ident: u64, at: Tick, now: Tick, out: &mut Vec<Effect>) {
         let Some(life) = self.lives.get_mut(&instance) else { return };
         let adopted = matches!(life.phase, Phase::Sought { .. });
-        if !matches!(life.phase, Phase::Begun | Phase::Stopping | Phase::Killing { .. } | Phase::Sought { .. }) {
+        let handed = matches!(life.phase, Phase::Passing { .. });
+        let awaited = matches!(life.phase, Phase::Begun | Phase::Stopping | Phase::Killing { .. });
+        if !(adopted || handed || awaited && life.since.is_none()) {
             return;
         }
-        if life.since.is_some() && !adopted {
-            return;
-        }
-        life.since = Some(at.min(now));
+        // A life that goes on with another of its processes is as old as before.
+        life.since = life.since.filter(|_| handed).or(Some(at.min(now)));
         life.kept = true;
         let slot = life.record.slot.clone();
         let plain = self.apps.get(&slot.app).is_some_and(|app| app.is_ready_at_once());
@@ -33,12 +33,17 @@ impl Engine {
         if (life.record.pid, life.record.ident) != (Some(pid), Some(ident)) {
             life.record.pid = Some(pid);
             life.record.ident = Some(ident);
+            life.record.told.main = life.record.told.main.filter(|(main, _)| *main != pid);
             out.push(Effect::Record(LifeNote::Life(Box::new(life.record.clone()))));
         }
         out.push(Effect::StreamsBorn { instance });
         match life.phase.clone() {
             Phase::Sought { wish } => {
                 out.push(note(&slot, Some(instance), What::Adopted { pid }));
+                self.resume(instance, wish, now, out);
+            }
+            Phase::Passing { wish, .. } => {
+                out.push(note(&slot, Some(instance), What::HandedOver { pid }));
                 self.resume(instance, wish, now, out);
             }
             Phase::Begun => {
@@ -133,7 +138,12 @@ impl Engine {
                     self.finish(instance, now, out);
                 }
             }
-            Phase::Begun | Phase::Running | Phase::Stopping | Phase::Sought { .. } | Phase::Foreign { .. } => {
+            Phase::Begun
+            | Phase::Running
+            | Phase::Stopping
+            | Phase::Sought { .. }
+            | Phase::Passing { .. }
+            | Phase::Foreign { .. } => {
                 self.timers.disarm(&mut life.alarm);
                 if life.since.is_none() && !never_born {
                     // It ran and ended before anybody told us that it ran (or under another steward).
@@ -142,9 +152,29 @@ impl Engine {
                     out.push(Effect::StreamsBorn { instance });
                     self.ran(&slot, instance, out);
                 }
-                self.leave(instance, end, now, out);
+                if !self.passes_on(instance, &end, out) {
+                    self.leave(instance, end, now, out);
+                }
             }
         }
+    }
+
+    /// Whether a life whose process has ended goes on with the one that it named as its main one, if the keeper finds that alive.
+    fn passes_on(&mut self, instance: InstanceId, end: &End, out: &mut Vec<Effect>) -> bool {
+        let Some(life) = self.lives.get_mut(&instance) else { return false };
+        let wish = match &life.phase {
+            Phase::Sought { wish } => *wish,
+            Phase::Begun | Phase::Running => None,
+            _ => return false,
+        };
+        let Some((pid, ident)) = life.record.told.main.filter(|(pid, _)| life.record.pid != Some(*pid)) else { return false };
+        if life.record.stopping.is_some() || !matches!(end, End::Exited(_)) {
+            return false;
+        }
+        life.care.give_up_question();
+        life.phase = Phase::Passing { end: end.clone(), wish };
+        out.push(Effect::Adopt { instance, pid, ident });
+        true
     }
 
     /// The process is gone. Its descendants, if any, are looked for before anything else happens in the slot.
@@ -195,7 +225,13 @@ impl Engine {
                 }
                 self.timers.arm(&mut life.alarm, Owner::Life(instance), next);
             }
-            Phase::Sought { .. } | Phase::Begun | Phase::Running | Phase::Stopping | Phase::Foreign { .. } | Phase::Over => {}
+            Phase::Sought { .. }
+            | Phase::Passing { .. }
+            | Phase::Begun
+            | Phase::Running
+            | Phase::Stopping
+            | Phase::Foreign { .. }
+            | Phase::Over => {}
         }
     }
 
@@ -230,7 +266,7 @@ impl Engine {
             Phase::Killing { .. } => life.sweep(Some(Signal::KILL), out),
             Phase::Foreign { .. } | Phase::Sought { .. } => out.push(Effect::Inspect { life: Box::new(life.record.clone()) }),
             Phase::Running => self.care_due(instance, now, out),
-            Phase::Begun | Phase::Over => {}
+            Phase::Begun | Phase::Passing { .. } | Phase::Over => {}
         }
     }
 

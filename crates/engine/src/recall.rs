@@ -188,6 +188,13 @@ impl Engine {
             _ => return,
         };
         let slot = life.record.slot.clone();
+        let alone = !matches!(finding, Finding::Alive { .. }) && life.record.stopping.is_none();
+        if let Some((pid, ident)) = life.record.told.main.filter(|_| alone) {
+            // Its first process has ended while nobody looked: the life goes on with its main one, if that lives.
+            (life.record.pid, life.record.ident, life.record.told.main) = (Some(pid), Some(ident), None);
+            out.push(Effect::Record(LifeNote::Life(Box::new(life.record.clone()))));
+            return out.push(Effect::Inspect { life: Box::new(life.record.clone()) });
+        }
         match finding {
             Finding::Alive { pid, ident } => {
                 if (life.record.pid, life.record.ident) != (Some(pid), Some(ident)) {
@@ -235,6 +242,11 @@ impl Engine {
 
     pub(crate) fn adopt_refused(&mut self, instance: InstanceId, now: Tick, out: &mut Vec<Effect>) {
         let Some(life) = self.lives.get_mut(&instance) else { return };
+        if let Phase::Passing { end, wish } = life.phase.clone() {
+            life.record.told.main = None;
+            life.record.stopping = wish.map(|by| (now, by));
+            return self.leave(instance, end, now, out);
+        }
         if matches!(life.phase, Phase::Sought { .. }) {
             // It ended between the look and the adoption, or the keeper is short of something: look again.
             self.timers.arm(&mut life.alarm, Owner::Life(instance), now + Duration::from_millis(50));

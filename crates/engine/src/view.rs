@@ -105,7 +105,7 @@ fn of_life(life: &Life, spec: &AppSpec) -> (Status, Option<String>) {
     match &life.phase {
         Phase::Sought { .. } => (Status::Starting, Some("looking for the life that an earlier manager left".to_owned())),
         Phase::Begun => (Status::Starting, None),
-        Phase::Running => of_running(life, spec),
+        Phase::Running | Phase::Passing { .. } => of_running(life, spec),
         Phase::Stopping | Phase::Killing { .. } => (Status::Stopping, stuck),
         Phase::Leaving { .. } => (Status::Stopping, Some("its process has ended; descendants are still there".to_owned())),
         Phase::Foreign { .. } => {

@@ -45,6 +45,9 @@ pub struct LifeRecord {
     pub pid: Option<u32>,
     /// Start time of that process in clock ticks since boot: with the pid it names a process for good.
     pub ident: Option<u64>,
+    /// How many of its processes the kernel had killed because memory was short, as far as that was told.
+    #[serde(default)]
+    pub oom_kills: u64,
     /// When it was asked to stop, and what for: the signal has been sent once and is never sent again.
     pub stopping: Option<(Tick, ByUser)>,
     /// When it became ready (without readiness: when it had run for `min_uptime`).
@@ -94,8 +97,10 @@ pub enum Fault {
     StartTimeout,
     /// Its health check failed; what the last answer was.
     Unhealthy(String),
-    /// It did not send `WATCHDOG=1` in time, or asked for this end itself.
+    /// It did not send `WATCHDOG=1` in time.
     Watchdog,
+    /// It asked for this end itself (`WATCHDOG=trigger`).
+    Trigger,
     /// It exceeded a limit; which, in words.
     Limit(String),
     /// A run of a job took longer than `schedule.timeout`.
@@ -184,6 +189,7 @@ impl LifeRecord {
             begun,
             pid: None,
             ident: None,
+            oom_kills: 0,
             stopping: None,
             ready: None,
             fault: None,
@@ -202,6 +208,7 @@ impl fmt::Display for Fault {
             Fault::StartTimeout => f.write_str("not ready within start_timeout"),
             Fault::Unhealthy(answer) => write!(f, "unhealthy: {answer}"),
             Fault::Watchdog => f.write_str("no WATCHDOG=1 in time"),
+            Fault::Trigger => f.write_str("it asked for a restart itself (WATCHDOG=trigger)"),
             Fault::Limit(which) => f.write_str(which),
             Fault::RunTimeout => f.write_str("the run took longer than schedule.timeout"),
             Fault::OutOfMemory => f.write_str("out of memory: killed by the kernel"),

@@ -26,6 +26,9 @@ fn what(what: &What, now: Tick, wall: i64) -> (&'static str, Option<String>, Val
         What::Starting => ("starting", None, Value::Null),
         What::Running { pid } => ("running", None, json!({ "pid": pid })),
         What::Adopted { pid } => ("adopted", None, json!({ "pid": pid })),
+        What::HandedOver { pid } => {
+            ("handed_over", Some(format!("its first process has ended; it goes on with {pid} (MAINPID)")), json!({ "pid": pid }))
+        }
         What::Foreign => ("foreign", Some("its process is gone, but something of it still lives".to_owned()), Value::Null),
         What::Stopping { signal } => ("stopping", Some(format!("told by {signal}")), json!({ "signal": signal.to_string() })),
         What::Killing => ("killing", Some("it did not end in time, or left processes behind".to_owned()), Value::Null),
@@ -56,7 +59,7 @@ fn what(what: &What, now: Tick, wall: i64) -> (&'static str, Option<String>, Val
             let kind = match fault {
                 Fault::StartTimeout => "start_timeout",
                 Fault::Unhealthy(_) => "unhealthy",
-                Fault::Watchdog => "watchdog",
+                Fault::Watchdog | Fault::Trigger => "watchdog",
                 Fault::Limit(_) => "limit",
                 Fault::RunTimeout => "run_timeout",
                 Fault::OutOfMemory => "out_of_memory",

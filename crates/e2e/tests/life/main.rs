@@ -10,7 +10,9 @@ mod notify;
 mod order;
 mod probes;
 mod real;
+mod successors;
 mod verbs;
+mod voices;
 mod watch;
 
 use std::time::Duration;

@@ -248,7 +248,7 @@ fn what_was_asked_for_holds_under_a_new_steward() {
         play.act(act);
     }
     let main = play.engine.slots().into_iter().find_map(|view| view.main);
-    assert_eq!(main, Some((41, 9)));
+    assert_eq!(main, Some((41, 7)));
 }
 
 #[test]

@@ -114,8 +114,8 @@ fn word(text: &str) -> Word {
         ("stopping", _) => Word::Stopping,
         ("alive", _) => Word::Alive,
         ("stuck", _) => Word::Stuck,
+        ("main", pid) => Word::MainPid { pid: pid.parse().expect("pid"), ident: 7 },
         ("every", every) => Word::AliveEvery(span(every)),
-        ("main", pid) => Word::MainPid { pid: pid.parse().expect("a pid"), ident: 9 },
         ("extend", more) => Word::Extend(span(more)),
         (_, status) => Word::Status(status.into()),
     }

@@ -136,7 +136,10 @@ impl Play {
                 Event::Asked(Ask::Delete(vec![target().app]))
             }
             "shutdown" => Event::Asked(Ask::Shutdown),
-            "up" => Event::Born { instance: instance(), pid: 100 + instance().0 as u32, ident: 7, at: self.now },
+            "up" => {
+                let pid = words.get(2).map_or(100 + instance().0 as u32, |pid| pid.parse().expect("pid"));
+                Event::Born { instance: instance(), pid, ident: 7, at: self.now }
+            }
             "end" => Event::Ended { instance: instance(), end: end(words[2]), at: self.now },
             "swept" => Event::Swept { instance: instance(), left: words[2].parse().expect("number") },
             "sealed" => Event::Sealed { instance: instance(), stream: if words[2] == "out" { Stream::Out } else { Stream::Err } },

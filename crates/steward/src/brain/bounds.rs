@@ -235,8 +235,13 @@ impl Brain {
     /// Finds the boxes that an earlier steward has made.
     pub(super) fn recall_boxes(&mut self) {
         let known = &self.lives.remembered().lives;
-        self.bounds.boxes.recall(|instance| known.contains_key(&instance));
+        self.bounds.boxes.recall(|instance| known.get(&instance).map(|life| life.oom_kills));
         self.tidy_later(now());
+    }
+
+    /// Tells what the kernel has done in boxes while no steward looked.
+    pub(super) fn tell_old_news(&mut self) {
+        self.bounds.boxes.lives().into_iter().for_each(|instance| self.tell_news(instance));
     }
 
     /// Tells what the kernel has done in a box.

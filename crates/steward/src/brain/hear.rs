@@ -106,7 +106,7 @@ impl Brain {
                     // What the kernel did to it is told before its end, which it explains.
                     self.tell_news(instance);
                     self.bind(instance, false);
-                    self.happenings.push_back(Event::Ended { instance, end, at });
+                    self.hear_to_the_end(instance, Event::Ended { instance, end, at });
                 }
             }
         }
@@ -156,11 +156,17 @@ impl Brain {
     /// The barrier after the lines of an adoption.
     fn after_adoption(&mut self, instance: InstanceId) {
         self.adopting = self.adopting.saturating_sub(1);
-        self.refusal = None;
+        let refused = self.refusal.take().is_some();
         let name = instance.to_string();
-        if matches!(self.services.get(&name), None | Some(ServiceState::Down)) {
-            self.keeper.say(&Request::new("service.delete").field(&name));
-            self.happenings.push_back(Event::AdoptRefused { instance });
+        match self.services.get(&name) {
+            None | Some(ServiceState::Down) => {
+                self.keeper.say(&Request::new("service.delete").field(&name));
+                self.happenings.push_back(Event::AdoptRefused { instance });
+            }
+            Some(ServiceState::Up { .. }) => {}
+            // It had another process before, which has ended.
+            Some(_) if refused => self.happenings.push_back(Event::AdoptRefused { instance }),
+            Some(_) => {}
         }
     }
 

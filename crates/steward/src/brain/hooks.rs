@@ -220,11 +220,10 @@ impl Brain {
         }
     }
 
-    /// Somebody wants this life to end. `true`: it waits until it is known as whom it runs, or for its `pre_start`, which is ended; no birth
-    /// follows.
+    /// Somebody wants this life to end. `true`: it waits to be known as whom it runs, or for its `pre_start`, which is ended; no birth follows.
     pub(super) fn close_gate(&mut self, instance: InstanceId) -> bool {
-        if self.bounds.lookups.call_off(instance) {
-            self.not_born(instance, "ECANCELED", now());
+        if self.bounds.lookups.give_up(instance) {
+            self.not_born(instance, "EINTR", now());
             return true;
         }
         let Some(gate) = self.outside.gates.get_mut(&instance) else { return false };

@@ -64,11 +64,11 @@ impl Lookups {
         askers.filter_map(|asker| asker.bear.take()).map(|bear| *bear).collect()
     }
 
-    /// The birth of a life is not wanted any more. `false`: it does not wait here.
-    pub(super) fn call_off(&mut self, instance: InstanceId) -> bool {
-        let is_it = |asker: &&mut Asker| asker.bear.as_ref().is_some_and(|bear| bear.life.instance == instance);
-        let found = self.waiting.iter_mut().chain(&mut self.asked).find(is_it);
-        found.and_then(|asker| asker.bear.take()).is_some()
+    /// A birth is not wanted any more; whether it waited here.
+    pub(super) fn give_up(&mut self, instance: InstanceId) -> bool {
+        let mut askers = self.waiting.iter_mut().chain(&mut self.asked);
+        let asks = |asker: &&mut Asker| asker.bear.as_ref().is_some_and(|bear| bear.life.instance == instance);
+        askers.find(asks).is_some_and(|asker| asker.bear.take().is_some())
     }
 
     /// Waits for the end of the round.
@@ -145,5 +145,24 @@ mod tests {
         let names = Names::of(&Identity { user: Some("nobody".into()), ..Identity::default() }).expect("asked");
         lookups.ask(names, None, Tick(0));
         assert_eq!(lookups.deadline(), None, "nobody waits for it");
+    }
+
+    /// Whoever is stopped while it is found out as whom it runs is not borne afterwards.
+    #[tokio::test]
+    async fn a_birth_that_is_given_up_does_not_follow() {
+        let mut lookups = Lookups::default();
+        for instance in [1, 2, 3] {
+            let (names, bear) = bear(instance, "nobody");
+            lookups.ask(names, bear, Tick(0));
+        }
+        // One is being found out, one waits for the next round.
+        assert!(lookups.give_up(InstanceId(1)) && lookups.give_up(InstanceId(2)));
+        assert!(!lookups.give_up(InstanceId(1)) && !lookups.give_up(InstanceId(9)));
+        let mut born = Vec::new();
+        for _ in 0..2 {
+            let answers = lookups.done().await;
+            born.extend(lookups.take(answers).into_iter().filter_map(|(_, bear, _)| Some(bear?.life.instance.0)));
+        }
+        assert_eq!(born, [3]);
     }
 }

@@ -1,5 +1,6 @@
 //! Effects, performed in order.
 
+use super::hear::end_of;
 use super::run::{Brain, Ending, LAST_WORDS};
 use crate::birth;
 use crate::fill::{combined, log_files};
@@ -235,6 +236,15 @@ impl Brain {
 
     fn adopt(&mut self, instance: InstanceId, pid: u32, ident: u64) {
         let name = instance.to_string();
+        let ended = self.services.get(&name).and_then(end_of);
+        if matches!(ended, Some((End::Exited(_), _))) {
+            // The life goes on with another process; everything else of it is there.
+            let adopt = Request::new("service.adopt").field(&name).field(pid.to_string()).field(ident.to_string());
+            self.keeper.say(&adopt);
+            self.keeper.say(&Request::new("echo").field(format!("adopt-{name}")));
+            self.adopting += 1;
+            return;
+        }
         let tags = self.lives.remembered().lives.get(&instance).map(|life| birth::tags(life, &self.me.boot)).unwrap_or_default();
         wire::adopt(&name, &tags, pid, ident, self.kept(instance)).iter().for_each(|request| self.keeper.say(request));
         self.adopt_channels(instance);

@@ -265,7 +265,7 @@ impl Brain {
         };
         let upgrade = self.upgrade_deadline();
         let others = [self.errands.deadline(), self.hush.deadline(), self.bounds.deadline(), self.clock.deadline()];
-        let more = [self.commands.deadline(), self.outside.deadline()];
+        let more = [self.commands.deadline(), self.outside.deadline(), self.last_words_deadline()];
         [self.engine.deadline(), self.searches.deadline(), self.tracker.deadline(), ending, self.reconciling, upgrade]
             .into_iter()
             .chain(others)
@@ -285,6 +285,7 @@ impl Brain {
         self.late_commands(now);
         self.after_hooks(now);
         self.bounds_time(now);
+        self.late_last_words(now);
         self.upgrade_time();
         if matches!(self.ending, Ending::Draining(until) if until <= now) {
             say!("the scribe did not end in time; it is left to itself");

@@ -139,13 +139,13 @@ impl Boxes {
             let _ = cell.remove();
             return Err(not_offered(missing));
         }
-        self.keep(instance, cell, place.version);
+        let before = cell.oom_kills().unwrap_or(0);
+        self.keep(instance, cell, place.version, before);
         Ok(Some(path))
     }
 
-    fn keep(&mut self, instance: InstanceId, cell: Cell, version: Version) {
+    fn keep(&mut self, instance: InstanceId, cell: Cell, version: Version, oom_kills: u64) {
         let tells = version == Version::Two && self.listen(instance, &cell);
-        let oom_kills = cell.oom_kills().unwrap_or(0);
         self.cells.insert(instance, Kept { cell, version, tells, oom_kills, refused_forks: 0 });
     }
 
@@ -162,13 +162,14 @@ impl Boxes {
     }
 
     /// Finds the boxes of lives that an earlier steward has begun, and removes those that are nobody's.
-    pub(crate) fn recall(&mut self, known: impl Fn(InstanceId) -> bool) {
+    /// `known`: how many kills of a life have been told, of lives that are known.
+    pub(crate) fn recall(&mut self, known: impl Fn(InstanceId) -> Option<u64>) {
         for (place, _) in self.places.clone() {
             for name in place.lives() {
                 let (Ok(instance), Some(mut cell)) = (name.parse::<InstanceId>(), place.cell(&name)) else { continue };
-                if known(instance) {
+                if let Some(told) = known(instance) {
                     cell.look();
-                    self.keep(instance, cell, place.version);
+                    self.keep(instance, cell, place.version, told);
                 } else if cell.remove().is_err() {
                     self.leaving.push((cell, 0));
                 }
@@ -184,6 +185,11 @@ impl Boxes {
     /// What the kernel holds a life to.
     pub(crate) fn held(&self, instance: InstanceId) -> Held {
         self.cell(instance).map_or_else(Held::default, Cell::held)
+    }
+
+    /// Who has one.
+    pub(crate) fn lives(&self) -> Vec<InstanceId> {
+        self.cells.keys().copied().collect()
     }
 
     /// Whether the box of a life must be looked at now and then, since nobody tells.
