@@ -348,12 +348,9 @@ impl Engine {
         }
     }
 
-    pub(crate) fn out_of_memory(&mut self, instance: InstanceId, killed: u32, out: &mut Vec<Effect>) {
+    pub(crate) fn out_of_memory(&mut self, instance: InstanceId, killed: u32, now: Tick, out: &mut Vec<Effect>) {
         let Some(life) = self.lives.get_mut(&instance) else { return };
-        life.short_of_memory = true;
-        // So that a steward that comes after us tells what happened meanwhile, and not this again.
-        life.record.oom_kills += u64::from(killed);
-        out.push(Effect::Record(LifeNote::Life(Box::new(life.record.clone()))));
+        life.short_of_memory = Some(now);
         out.push(note(&life.record.slot, Some(instance), What::OutOfMemory { killed }));
     }
 

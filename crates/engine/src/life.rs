@@ -3,7 +3,7 @@
 use crate::Effect;
 use crate::care::Care;
 use crate::timer::Alarm;
-use model::{ByUser, End, InstanceId, LifeRecord, Signal, Tick};
+use model::{ByUser, End, InstanceId, LifeRecord, Signal, Tick, Verdict};
 use std::time::Duration;
 
 /// A life, from the decision to begin it until its last log byte is in the file.
@@ -30,8 +30,10 @@ pub(crate) struct Life {
     pub stuck: Option<u32>,
     /// How it is, while it runs.
     pub care: Care,
-    /// The kernel has killed processes of it because memory was short.
-    pub short_of_memory: bool,
+    /// When it was told last that the kernel has killed processes of it because memory was short.
+    pub short_of_memory: Option<Tick>,
+    /// When we learnt that its own process is gone.
+    pub left_at: Option<Tick>,
 }
 
 /// The state machine of a life. It has no loops: a life is begun, runs, is asked to end or ends, its descendants leave, and it is over. To restart is a
@@ -99,7 +101,18 @@ pub(crate) enum Phase {
     Over,
 }
 
+/// What the kernel kills is gone within this time.
+const MOMENT: Duration = Duration::from_secs(10);
+
 impl Life {
+    /// Whether the kernel has ended its process because memory was short: it does not say which of its processes it was, so this one was among them
+    /// if it was killed, or ended unseen, at about that time.
+    pub(crate) fn is_out_of_memory(&self, end: &End, now: Tick) -> bool {
+        let killed = matches!(end, End::Exited(Verdict::Signal { number: Signal::KILL, .. } | Verdict::Unseen));
+        let left = self.left_at.unwrap_or(now);
+        killed && self.short_of_memory.is_some_and(|told| left.max(told).since(left.min(told)) <= MOMENT)
+    }
+
     /// A life that begins now.
     pub(crate) fn begun(record: LifeRecord) -> Life {
         let sealed = unkept(&record);
@@ -114,7 +127,8 @@ impl Life {
             alarm: None,
             stuck: None,
             care: Care::default(),
-            short_of_memory: false,
+            short_of_memory: None,
+            left_at: None,
         }
     }
 

@@ -181,6 +181,7 @@ impl Engine {
     pub(crate) fn leave(&mut self, instance: InstanceId, end: End, now: Tick, out: &mut Vec<Effect>) {
         let Some(life) = self.lives.get_mut(&instance) else { return };
         let born = !matches!(end, End::NotBorn { .. });
+        life.left_at = Some(now);
         life.phase = Phase::Leaving { end, kill_at: None, asked_them: false, pause: LOOK.0 };
         if born {
             life.sweep(None, out);
@@ -283,8 +284,7 @@ impl Engine {
             // Nobody has written into its streams.
             life.sealed = [true; 2];
         }
-        let killed = matches!(end, End::Exited(Verdict::Signal { number: Signal::KILL, .. }));
-        if life.short_of_memory && killed && life.record.stopping.is_none() {
+        if life.record.stopping.is_none() && life.is_out_of_memory(&end, now) {
             life.record.fault = Some(Fault::OutOfMemory);
         }
         let (record, lived, kept) = (life.record.clone(), life.lived(now), life.kept);

@@ -45,9 +45,6 @@ pub struct LifeRecord {
     pub pid: Option<u32>,
     /// Start time of that process in clock ticks since boot: with the pid it names a process for good.
     pub ident: Option<u64>,
-    /// How many of its processes the kernel had killed because memory was short, as far as that was told.
-    #[serde(default)]
-    pub oom_kills: u64,
     /// When it was asked to stop, and what for: the signal has been sent once and is never sent again.
     pub stopping: Option<(Tick, ByUser)>,
     /// When it became ready (without readiness: when it had run for `min_uptime`).
@@ -189,7 +186,6 @@ impl LifeRecord {
             begun,
             pid: None,
             ident: None,
-            oom_kills: 0,
             stopping: None,
             ready: None,
             fault: None,

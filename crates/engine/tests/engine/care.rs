@@ -341,12 +341,25 @@ fn a_limit_ends_a_life_or_is_only_told() {
 
 #[test]
 fn what_the_kernel_killed_for_memory_is_told_so() {
+    let fault = |pause: &str, end: &str| {
+        let mut play = Play::cold();
+        play.act("define web restart=never");
+        play.act("up i1");
+        play.act("oom i1");
+        play.pass(pause);
+        play.act(&format!("end i1 {end}"));
+        play.act("swept i1 0");
+        fault_of(&play, "web-0")
+    };
+    assert_eq!(fault("0s", "SIGKILL"), Some(Fault::OutOfMemory));
+    // It was another process of it that the kernel killed.
+    assert_eq!(fault("0s", "0"), None);
+    assert_eq!(fault("1h", "SIGKILL"), None);
+    // A steward that comes later learns both at once, and not how it ended.
     let mut play = Play::cold();
-    play.act("define web restart=never");
-    play.act("up i1");
-    play.act("oom i1");
-    play.act("end i1 SIGKILL");
-    play.act("swept i1 0");
+    for act in ["define web restart=never", "up i1", "amnesia", "dump", "oom i1", "gone i1", "swept i1 0"] {
+        play.act(act);
+    }
     assert_eq!(fault_of(&play, "web-0"), Some(Fault::OutOfMemory));
 }
 

@@ -215,9 +215,10 @@ impl Brain {
         let lives = self.lives.remembered().lives.values().filter(|life| running(life));
         let lives: Vec<InstanceId> = lives.map(|life| life.instance).collect();
         self.prefetch_owners();
+        let keeper = self.me.keeper_pid;
         for instance in lives {
             if let Some(usage) = self.usage_of(instance) {
-                self.bounds.boxes.limit(instance, &usage);
+                self.bounds.boxes.limit(instance, &usage, &|pid| descends_from(pid, keeper));
             }
             self.bind(instance, true);
         }
@@ -235,13 +236,9 @@ impl Brain {
     /// Finds the boxes that an earlier steward has made.
     pub(super) fn recall_boxes(&mut self) {
         let known = &self.lives.remembered().lives;
-        self.bounds.boxes.recall(|instance| known.get(&instance).map(|life| life.oom_kills));
+        let leaders = known.values().filter_map(|life| life.pid);
+        self.bounds.boxes.recall(&self.me.home, leaders, |instance| known.contains_key(&instance));
         self.tidy_later(now());
-    }
-
-    /// Tells what the kernel has done in boxes while no steward looked.
-    pub(super) fn tell_old_news(&mut self) {
-        self.bounds.boxes.lives().into_iter().for_each(|instance| self.tell_news(instance));
     }
 
     /// Tells what the kernel has done in a box.
@@ -259,6 +256,7 @@ impl Brain {
         let data = json!({ "max_tasks": max });
         let entry = Entry { reason: Some(reason), data, ..Entry::of(&life.slot, Some(instance), "limit") };
         self.journal.write(entry, wall_ms());
+        self.bounds.boxes.told(instance);
     }
 
     /// Looks into boxes of which nobody tells.
@@ -266,6 +264,12 @@ impl Brain {
         let mute: Vec<InstanceId> =
             self.lives.remembered().lives.keys().copied().filter(|instance| self.bounds.boxes.is_mute(*instance)).collect();
         mute.into_iter().for_each(|instance| self.tell_news(instance));
+    }
+
+    /// Looks into all boxes.
+    pub(super) fn hear_boxes(&mut self) {
+        let lives: Vec<InstanceId> = self.lives.remembered().lives.keys().copied().collect();
+        lives.into_iter().for_each(|instance| self.tell_news(instance));
     }
 
     /// Compares what a life uses with what it may use.

@@ -137,11 +137,6 @@ mod tests {
         let root = if rustix::process::geteuid().is_root() { "i4 own" } else { "i4 0" };
         assert_eq!(show(lookups.take(answers)), ["late ENOENT", "i3 65534", root]);
         assert_eq!(lookups.deadline(), None);
-        let (names, bear) = bear(5, "nobody");
-        lookups.ask(names, bear, Tick(5));
-        assert!(lookups.call_off(InstanceId(5)) && !lookups.call_off(InstanceId(5)) && !lookups.call_off(InstanceId(4)));
-        let answers = lookups.done().await;
-        assert_eq!(show(lookups.take(answers)), ["late 65534"], "it is not borne");
         let names = Names::of(&Identity { user: Some("nobody".into()), ..Identity::default() }).expect("asked");
         lookups.ask(names, None, Tick(0));
         assert_eq!(lookups.deadline(), None, "nobody waits for it");

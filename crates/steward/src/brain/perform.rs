@@ -34,6 +34,9 @@ impl Brain {
                 let wall = wall_ms();
                 let line = self.journal.write(entry(&note, now(), wall), wall);
                 self.tell_hooks(&note, &line);
+                if let (What::OutOfMemory { .. }, Some(instance)) = (&note.what, note.instance) {
+                    self.bounds.boxes.told(instance);
+                }
             }
             Effect::Bear(bear) => self.find_owner(bear),
             Effect::OpenStreams { life } => self.open_streams(&life),

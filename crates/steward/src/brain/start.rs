@@ -210,7 +210,8 @@ impl Brain {
         self.journal.write(Entry { event: "manager.started", data, ..Entry::default() }, wall);
         self.happenings.push_back(Event::Recalled(Box::new(recalled)));
         self.happenings.push_back(Event::Dumped(facts));
-        self.tell_old_news();
+        // What the kernel did while nobody was there to see it.
+        self.hear_boxes();
         // Told after the streams of every life have been opened: these need no opening.
         self.happenings.extend(sealed.into_iter().map(|(instance, stream)| Event::Sealed { instance, stream }));
         if stopped {

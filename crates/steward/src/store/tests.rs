@@ -255,8 +255,6 @@ fn life(instance: u64) -> LifeNote {
         begun: Tick(9),
         pid: Some(7),
         ident: Some(8),
-        main: None,
-        oom_kills: 0,
         stopping: Some((Tick(10), ByUser::Stop)),
         ready: None,
         fault: None,
