@@ -57,7 +57,7 @@ fn nginx_behind_redis() {
 
 /// Prints numbered lines without a pause, says in the middle of it that it is ready, and when it is told to end says how far it came.
 const HEAVY: &str = r#"
-const lines = Number(process.argv[1]);
+const lines = Number(process.argv[2]);
 let next = 1, told = false;
 process.on('SIGTERM', () => { told = true; if (next === Infinity) process.exit(0); });
 const line = n => `${n} ${'x'.repeat(n % 60)}\n`;
@@ -91,7 +91,8 @@ fn one_life(log: &str) -> (usize, &str) {
 fn a_node_app_that_prints_heavily_is_ready_and_restarted_without_a_lost_line() {
     const LINES: usize = 200_000;
     let house = House::new();
-    let app = App::new("node", ["node", "-e", HEAVY, &LINES.to_string()]).with("ready = { node_ipc = true }");
+    let script = house.write("heavy.js", HEAVY);
+    let app = App::new("node", ["node", script.to_str().expect("plain"), &LINES.to_string()]).with("ready = { node_ipc = true }");
     house.up(&app_file(&[app.with("start_timeout = \"5m\"\nstop_timeout = \"60s\"")]));
     // In the middle of it, and once more when it has printed everything.
     house.abide(["restart", "node"]).ok();
