@@ -3,6 +3,7 @@
 use crate::SOON;
 use crate::notify::{says, speaker, until_said, up_beside};
 use e2e::{App, House, Proc, app_file, wait_until};
+use rustix::process::Signal;
 use std::time::Duration;
 
 /// Stores two descriptors, says which it has got, and lets go of those that it is told.
@@ -83,6 +84,38 @@ fn what_a_life_says_last_reaches_the_next() {
     // None was missed: one restart for each.
     assert_eq!(row.restarts, 8, "{}", String::from_utf8_lossy(&house.log_bytes("web-0", "out")));
     house.until_logged("web-0", "out", "got 8 n0:n1:n2:n3:n4:n5:n6:n7\n", SOON);
+}
+
+/// Waits for a file; then stores one, and ends at once.
+const WAITING: &str = r#"
+import os, socket, sys, time
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.connect(os.environ["NOTIFY_SOCKET"])
+if "LISTEN_FDNAMES" in os.environ:
+    print("got", os.environ["LISTEN_FDNAMES"], flush=True)
+    s.send(b"READY=1")
+    time.sleep(1000)
+while not os.path.exists(sys.argv[1]): time.sleep(0.02)
+socket.send_fds(s, [b"FDSTORE=1\nFDNAME=last"], [os.open("file", os.O_RDWR | os.O_CREAT)])
+os._exit(1)
+"#;
+
+#[test]
+fn what_a_life_says_last_waits_for_the_next_steward() {
+    let house = House::new();
+    let (script, go) = (house.write("waiting.py", WAITING), house.file("go").display().to_string());
+    let app = App::new("web", ["python3", script.to_str().expect("plain"), &go]).with("ready = { notify = true }");
+    let _up = up_beside(&house, &[app.with("stop_timeout = \"1s\"")]);
+    let pid = house.until("web-0", SOON, "runs", |row| row.pid.is_some()).pid.expect("it runs");
+    let (life, [steward, ..]) = (Proc::find(pid).expect("it lives"), house.roles(SOON));
+    // It hears nothing any more, and then it is gone.
+    assert!(steward.signal(Signal::STOP));
+    house.write("go", "");
+    wait_until(SOON, "the life has ended", || (!life.alive()).then_some(()));
+    assert!(steward.kill());
+    house.until_logged("web-0", "out", "got last\n", SOON);
+    let row = house.until_status("web-0", "ready", SOON);
+    assert_eq!((row.restarts, row.exit.and_then(|exit| exit.code)), (1, Some(1)));
 }
 
 /// Leaves a daemon behind that lets go of everything, and names it. The daemon ends with the code that it reads.
