@@ -351,6 +351,30 @@ mod tests {
         assert!(denied.choose(&usage(Required, "")).expect_err("refused").why.contains("(EACCES)"));
     }
 
+    #[tokio::test]
+    async fn kills_while_nobody_looked_are_told_once() {
+        let folder = tempfile::tempdir().expect("tempdir");
+        let own = folder.path().to_owned();
+        let base = own.join("abide-x");
+        let kills = |count: u64| {
+            let text = format!("low 0\nhigh 4\nmax 9\noom 2\noom_kill {count}\n");
+            std::fs::write(base.join("i7/memory.events"), text).expect("written");
+        };
+        std::fs::create_dir_all(base.join("i7")).expect("made");
+        std::fs::write(base.join("i7/cgroup.procs"), "").expect("written");
+        let offers = Held { memory: true, ..Held::default() };
+        let mut boxes = boxes(&[]);
+        boxes.places.push((Place { version: Version::Two, base: base.clone(), own, offers }, Ok(())));
+        kills(3);
+        // Of these three one had been told by the steward before.
+        boxes.recall(|instance| (instance == InstanceId(7)).then_some(1));
+        assert_eq!(boxes.lives(), [InstanceId(7)]);
+        assert_eq!(boxes.news(InstanceId(7)).killed, 2);
+        assert_eq!(boxes.news(InstanceId(7)), News::default());
+        kills(4);
+        assert_eq!(boxes.news(InstanceId(7)).killed, 1);
+    }
+
     #[test]
     fn each_home_has_a_folder_of_its_own() {
         assert_eq!(name_of("/a"), name_of("/a"));
