@@ -7,8 +7,9 @@
 use super::Brain;
 use crate::log::say;
 use crate::time::now;
-use engine::Event;
-use model::{InstanceId, SlotId, Tick};
+use engine::{Event, FactState, KeeperFact};
+use model::{End, InstanceId, SlotId, Tick};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// How long an end waits for that at most: a process that hangs in the kernel may hold up whoever asks what it is.
@@ -30,8 +31,9 @@ pub(super) struct Leaving {
 impl Brain {
     /// The process of a life has ended. That is told at once if it has no socket, else when it has been heard to the end.
     pub(super) fn hear_to_the_end(&mut self, instance: InstanceId, ended: Event) {
-        if self.voices.fresh.contains_key(&instance) {
-            // So short was its life that nobody listens yet.
+        let notify = wire::handles(&instance.to_string()).notify;
+        if self.voices.fresh.contains_key(&instance) || self.voices.held.contains(&notify) {
+            // Nobody may listen yet: so short was its life, or so new are we.
             self.listen(instance, &model::Readiness::Notify);
         }
         let slot = self.lives.remembered().lives.get(&instance).map(|life| life.slot_id);
@@ -47,6 +49,25 @@ impl Brain {
                 self.say_over(instance);
             }
         }
+    }
+
+    /// Lives that have ended while no steward was there and whose sockets were not read to the end: they are taken for alive until they are
+    /// heard. Gives back what is to be told then.
+    pub(super) fn hold_ends_back(&self, facts: &mut [KeeperFact], held: &BTreeSet<String>) -> Vec<(InstanceId, Event)> {
+        let mut ends = Vec::new();
+        for fact in facts {
+            let (instance, FactState::Down { end, at }) = (fact.instance, &fact.state) else { continue };
+            let (end, at) = (end.clone(), *at);
+            let Some(life) = self.lives.remembered().lives.get(&instance) else { continue };
+            let open = life.ended.is_none() && life.stopping.is_none() && matches!(end, End::Exited(_));
+            if let (Some(pid), Some(ident), true) = (life.pid, life.ident, open)
+                && held.contains(&wire::handles(&instance.to_string()).notify)
+            {
+                fact.state = FactState::Up { pid, ident, at: life.begun };
+                ends.push((instance, Event::Ended { instance, end, at }));
+            }
+        }
+        ends
     }
 
     /// Tells the listener of a life that has ended to come to its end; later, if the keeper has still to give us the socket.

@@ -34,7 +34,7 @@ pub(crate) struct Voices {
     /// Lives whose end is told when they have been heard to it.
     pub(super) leaving: BTreeMap<InstanceId, Leaving>,
     /// What the keeper holds for channels.
-    held: BTreeSet<String>,
+    pub(super) held: BTreeSet<String>,
     pub(super) desk: Desk,
     shelf: Shelf,
     gifts: mpsc::Sender<Gift>,
