@@ -277,7 +277,7 @@ impl Engine {
                 return self.timers.arm(&mut life.alarm, Owner::Life(instance), kill_at);
             }
             _ if life.phase != Phase::Running => return,
-            Word::Ready => self.become_ready(instance, now, out),
+            Word::Ready => self.told_ready(instance, now, out),
             Word::Reloading => self.reloading(instance, now, out),
             Word::Stopping => {
                 let care = &mut life.care;
@@ -302,6 +302,16 @@ impl Engine {
             }
         }
         self.care_due(instance, now, out);
+    }
+
+    /// It says that it is ready. How it is found out may have been changed meanwhile: then it is asked, and what it says counts not.
+    fn told_ready(&mut self, instance: InstanceId, now: Tick, out: &mut Vec<Effect>) {
+        let Some(life) = self.lives.get(&instance) else { return };
+        let Some(app) = self.apps.get(&life.record.slot.app) else { return };
+        let asked = matches!(app.definition.spec.ready, None | Some(Readiness::Probe(_) | Readiness::After(_)));
+        if !asked || life.care.reloading {
+            self.become_ready(instance, now, out);
+        }
     }
 
     fn reloading(&mut self, instance: InstanceId, now: Tick, out: &mut Vec<Effect>) {
