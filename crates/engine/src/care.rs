@@ -278,7 +278,7 @@ impl Engine {
             }
             Word::Stuck if life.phase != Phase::Running => return,
             _ if !life.runs() => return,
-            Word::Ready => self.become_ready(instance, now, out),
+            Word::Ready => self.told_ready(instance, now, out),
             Word::Reloading => self.reloading(instance, now, out),
             Word::Stopping => {
                 let care = &mut life.care;
@@ -312,6 +312,16 @@ impl Engine {
         if life.record.told.main != main && life.record.ended.is_none() {
             life.record.told.main = main;
             out.push(Effect::Record(LifeNote::Life(Box::new(life.record.clone()))));
+        }
+    }
+
+    /// It says that it is ready. How it is found out may have been changed meanwhile: then it is asked, and what it says counts not.
+    fn told_ready(&mut self, instance: InstanceId, now: Tick, out: &mut Vec<Effect>) {
+        let Some(life) = self.lives.get(&instance) else { return };
+        let Some(app) = self.apps.get(&life.record.slot.app) else { return };
+        let asked = matches!(app.definition.spec.ready, None | Some(Readiness::Probe(_) | Readiness::After(_)));
+        if !asked || life.care.reloading {
+            self.become_ready(instance, now, out);
         }
     }
 

@@ -263,8 +263,11 @@ pub enum What {
         /// By what.
         signal: Signal,
     },
-    /// It did not end in time, or left processes behind: SIGKILL to all of its tree.
-    Killing,
+    /// SIGKILL to all of its tree.
+    Killing {
+        /// It did not end in time, or left processes behind; else it was not asked to end (`on_limit = "kill"`).
+        late: bool,
+    },
     /// It does not end even after SIGKILL.
     Stuck {
         /// Processes that are left.

@@ -243,8 +243,9 @@ impl Engine {
             Phase::Leaving { end, .. } => Some(end.clone()),
             _ => None,
         };
+        let late = life.phase != Phase::Running;
         life.phase = Phase::Killing { end, empty: false, pause: KILL.0 };
-        out.push(note(&life.record.slot, Some(instance), What::Killing));
+        out.push(note(&life.record.slot, Some(instance), What::Killing { late }));
         life.sweep(Some(Signal::KILL), out);
     }
 

@@ -31,7 +31,10 @@ fn what(what: &What, now: Tick, wall: i64) -> (&'static str, Option<String>, Val
         }
         What::Foreign => ("foreign", Some("its process is gone, but something of it still lives".to_owned()), Value::Null),
         What::Stopping { signal } => ("stopping", Some(format!("told by {signal}")), json!({ "signal": signal.to_string() })),
-        What::Killing => ("killing", Some("it did not end in time, or left processes behind".to_owned()), Value::Null),
+        What::Killing { late } => {
+            let why = if *late { "it did not end in time, or left processes behind" } else { "without being asked to end" };
+            ("killing", Some(why.to_owned()), Value::Null)
+        }
         What::Stuck { left } => ("stuck", Some(format!("{left} of its processes cannot be killed")), json!({ "left": left })),
         What::Exited { end, asked, failed, lived_ms } => {
             let mut data = serde_json::to_value(api::ExitView::from(end)).unwrap_or_default();

@@ -170,6 +170,10 @@ fn a_busy_app_is_told_once() {
     assert!(reason.starts_with("cpu ") && reason.contains("% of 10% "), "{reason}");
     assert_eq!(house.process("busy-0"), pid, "it is only told");
     house.until("busy-0", SOON, "shows what it uses", |row| row.cpu_percent.is_some_and(|cpu| cpu > 10.0));
+    // What follows from the limit is changed while it runs, and holds for the life that was told of already.
+    house.up(&app_file(&[shell("busy", "while :; do :; done").with("max_cpu = 10\non_limit = \"kill\"\nrestart = \"never\"")]));
+    told(&house, "busy", "killing", "without being asked to end");
+    house.until_status("busy-0", "errored", SOON);
 }
 
 #[test]

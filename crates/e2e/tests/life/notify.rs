@@ -100,6 +100,28 @@ fn sd_notify_from_the_first_word_to_the_last() {
 }
 
 #[test]
+fn what_it_has_told_outlives_the_steward() {
+    let house = House::new();
+    let script = house.write("speaker.py", SPEAKER);
+    let both = format!("sleep 1000 & echo child $! is there; exec python3 {}", script.display());
+    let app = App::new("web", ["sh", "-c", &both]).with("ready = { notify = true }\nstdin = \"pipe\"\nstart_timeout = \"2s\"");
+    let up = up_beside(&house, &[app.with("stop_timeout = \"1s\"")]);
+    let log = house.until_logged("web-0", "out", "speaks to", SOON);
+    let child = log.split(' ').nth(1).expect("its pid").to_owned();
+    says(&house, "web", &format!("EXTEND_TIMEOUT_USEC=60000000\\nMAINPID={child}\\nSTATUS=extended"));
+    until_said(&house, "web", "extended");
+    let pid = house.slot("web-0").pid;
+    assert!(house.roles(SOON)[0].kill());
+    house.until("web-0", SOON, "is older than start_timeout", |row| row.uptime_ms > Some(3000));
+    let row = house.slot("web-0");
+    assert_eq!((row.status.word(), row.pid, row.restarts), ("starting", pid, 0), "the time that it has asked for is not over");
+    house.abide(["signal", "CONT", "web"]).ok().says(&[&format!("pid {child}")]);
+    says(&house, "web", "READY=1");
+    house.until_status("web-0", "ready", SOON);
+    up.ends_well();
+}
+
+#[test]
 fn row_41_hostile_messages() {
     let house = House::new();
     let up = up_beside(&house, &[speaker(&house, "web")]);

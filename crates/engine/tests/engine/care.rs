@@ -273,6 +273,19 @@ fn what_changes_while_it_runs_takes_back_nothing_that_it_has_said() {
          ~ never",
     );
     check(
+        "@+0 define web ready=log:up
+         > bear i1 in web-0
+         @+0 up i1
+         > listen to i1
+         @+0 define web ready=tcp
+         > probe i1 #1
+         # The line is found all the same.
+         @+0 said i1 ready
+         = web-0 starting
+         @+0 probed i1 1 good
+         = web-0 ready",
+    );
+    check(
         "@+0 define web ready=after:0s health=10s/1/1 action=none
          > bear i1 in web-0
          @+0 up i1
