@@ -10,9 +10,11 @@
 //!
 //! The essays: [`kernel`] (what is faked), [`world`] (who acts when, who is killed), [`check`] (what must hold).
 
+mod adorn;
 pub mod check;
 pub mod dice;
 mod home;
+mod judge;
 mod keeper;
 pub mod kernel;
 mod operator;
