@@ -63,6 +63,7 @@ impl Engine {
     pub(crate) fn resume(&mut self, instance: InstanceId, wish: Option<ByUser>, now: Tick, out: &mut Vec<Effect>) {
         let Some(life) = self.lives.get_mut(&instance) else { return };
         let slot = life.record.slot.clone();
+        life.care.found = Some(now);
         if life.record.stopping.is_some() {
             life.phase = Phase::Stopping;
             let kill_at = life.kill_at(now);
