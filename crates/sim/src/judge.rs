@@ -6,7 +6,7 @@ use crate::home::{Home, StoredApp};
 use crate::kernel::Kernel;
 use engine::{Ask, Engine, Event, Note, Outcome, SlotView, What};
 use model::{
-    AppName, AppSpec, ByUser, Condition, Fault, InstanceId, LifeRecord, OnExit, Overlap, Readiness, Rest, SlotRef, Strategy,
+    AppName, AppSpec, ByUser, Condition, Fault, InstanceId, LifeRecord, OnExit, Overlap, Readiness, Rest, SlotMemo, SlotRef, Strategy,
 };
 use std::time::Duration;
 
@@ -259,7 +259,7 @@ pub(crate) fn foresee_start(kernel: &mut Kernel, home: &Home) {
         for slot in slots(app) {
             let memo = home.memos.get(&slot);
             let retries = memo.is_some_and(|memo| matches!(memo.rest, Rest::Backoff { .. }));
-            if retries || (job.run_at_start && memo.is_none()) {
+            if retries || (job.run_at_start && memo.is_none_or(|memo| *memo == SlotMemo::default())) {
                 kernel.checks.may_run(slot, 1);
             }
         }

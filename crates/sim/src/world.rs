@@ -18,6 +18,8 @@ const SECOND: u64 = 1_000_000_000;
 pub struct Settings {
     /// Everything that chance decides follows from this.
     pub seed: u64,
+    /// Whether apps are more than a program: readiness, health, dependencies, groups, schedules, limits, watched files, hooks.
+    pub mixed: bool,
     /// Whether the screenplay is written down.
     pub trace: bool,
     /// How many of its last lines a verdict shows.
@@ -55,8 +57,6 @@ pub struct World {
     pub(crate) scribes: BTreeMap<u32, Scribe>,
     pub(crate) stewards: BTreeMap<u32, Steward>,
     stalled: BTreeMap<u32, u64>,
-    /// Whether apps have more than a program: readiness, dependencies, schedules and so on.
-    mixed: bool,
     /// A role is killed once in so many of its steps; 0 = never.
     pub(crate) kill_rate: u64,
     pub(crate) next_op: u64,
@@ -81,9 +81,10 @@ impl World {
             socket: dice.pick(&[200 << 10, 200 << 10, 300]),
             pace: 1,
             quiet: false,
+            mixed: settings.mixed,
             kind: false,
         };
-        let mixed = !dice.once_in(3);
+        let mixed = settings.mixed;
         let mut kernel = Kernel::new(dice.roll(), weather);
         kernel.trace.on = settings.trace;
         kernel.checks.sabotage = settings.sabotage;
@@ -100,7 +101,6 @@ impl World {
             scribes: BTreeMap::new(),
             stewards: BTreeMap::new(),
             stalled: BTreeMap::new(),
-            mixed,
             kill_rate,
             next_op,
             chaos_ends,
@@ -248,11 +248,11 @@ impl World {
             return;
         }
         self.next_op = self.kernel.now + self.dice.between(20, 900) * 1_000_000;
-        match self.dice.below(if self.mixed { 15 } else { 10 }) {
+        match self.dice.below(if self.kernel.weather.mixed { 15 } else { 10 }) {
             10.. => self.trouble(),
             0..=4 => {
                 if self.home.inbox.len() < 4 && !self.home.stopped {
-                    let op = operator::next_op(&mut self.dice, &self.home, self.mixed);
+                    let op = operator::next_op(&mut self.dice, &self.home, self.kernel.weather.mixed);
                     self.home.inbox.push_back(op);
                 }
             }

@@ -44,6 +44,8 @@ pub struct Weather {
     pub pace: u64,
     /// Programs print no more.
     pub quiet: bool,
+    /// Programs have a say: they get ready, fall ill, give signs of life.
+    pub mixed: bool,
     /// Programs are ready soon and stay well, and hooks succeed.
     pub kind: bool,
 }
@@ -66,6 +68,8 @@ pub struct Kernel {
     pub wall_ahead: i64,
     /// Chance.
     pub dice: Dice,
+    /// Chance of what befalls lives besides.
+    pub luck: Dice,
     /// How friendly it is.
     pub weather: Weather,
     /// Every process, zombies included.
@@ -107,6 +111,7 @@ impl Kernel {
             now: 5_000_000_000,
             wall_ahead: 1_700_000_000_000,
             dice: Dice::new(seed),
+            luck: Dice::new(seed ^ 0x5eed),
             weather,
             procs: BTreeMap::new(),
             ends: BTreeMap::new(),

@@ -67,9 +67,9 @@ impl Kernel {
 
     /// Its program begins.
     pub fn begin_voice(&mut self, pid: u32) {
-        let Some(instance) = self.procs.get(&pid).and_then(|proc| proc.truth) else { return };
-        let slow = if self.dice.once_in(6) { 20_000 } else { 900 };
-        let pause = if self.weather.kind { 200 } else { self.dice.between(0, slow) };
+        let Some(instance) = self.procs.get(&pid).and_then(|proc| proc.truth).filter(|_| self.weather.mixed) else { return };
+        let slow = if self.luck.once_in(6) { 20_000 } else { 900 };
+        let pause = if self.weather.kind { 200 } else { self.luck.between(0, slow) };
         let voice = self.voices.entry(instance).or_default();
         if voice.leader.is_none() {
             (voice.leader, voice.ready_due) = (Some(pid), self.now + pause * MS);
@@ -93,7 +93,7 @@ impl Kernel {
         let (now, kind) = (self.now, self.weather.kind);
         let due = |proc: &&Proc| self.voice_of(proc).is_some_and(|voice| voice.next <= now);
         let Some(instance) = self.procs.get(&pid).filter(due).and_then(|proc| proc.truth) else { return false };
-        let roll = if kind { 99 } else { self.dice.below(60) };
+        let roll = if kind { 99 } else { self.luck.below(60) };
         let Some(voice) = self.voices.get_mut(&instance) else { return false };
         let hung = voice.hung_until > now && !kind;
         let talks = voice.channel == Some(Readiness::Notify);

@@ -80,8 +80,8 @@ impl Steward {
         }
         kernel.checks.reach("a question");
         let timeout = timeout.as_millis() as u64;
-        let late = !kernel.weather.kind && kernel.dice.once_in(12);
-        let pause = if late { timeout + kernel.dice.between(0, 20) } else { kernel.dice.between(1, 40).min(timeout) };
+        let late = !kernel.weather.kind && kernel.luck.once_in(12);
+        let pause = if late { timeout + kernel.luck.between(0, 20) } else { kernel.luck.between(1, 40).min(timeout) };
         let answered = kernel.now + pause * MS;
         self.around.questions.push(Question { instance, number, check, answered, late });
     }
@@ -137,7 +137,7 @@ impl Steward {
         let Question { instance, number, check, late, .. } = self.around.questions.swap_remove(at);
         let (now, kind) = (kernel.now, kernel.weather.kind);
         let leads = kernel.leads(instance);
-        let elsewhere = !kind && kernel.dice.once_in(15);
+        let elsewhere = !kind && kernel.luck.once_in(15);
         let outcome = match (kernel.voices.get(&instance), check) {
             _ if late => Outcome::Bad("no answer in time".to_owned()),
             (Some(_), Check::Probe(_)) if elsewhere => Outcome::Elsewhere,

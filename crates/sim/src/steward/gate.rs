@@ -24,8 +24,8 @@ impl Steward {
             return self.bear(&bear, kernel);
         }
         let kind = kernel.weather.kind;
-        let pause = if !kind && kernel.dice.once_in(10) { 8000 } else { kernel.dice.between(1, 300) };
-        let succeeds = kind || !kernel.dice.once_in(5);
+        let pause = if !kind && kernel.luck.once_in(10) { 8000 } else { kernel.luck.between(1, 300) };
+        let succeeds = kind || !kernel.luck.once_in(5);
         self.around.gates.insert(bear.life.instance, Gate { bear, until: kernel.now + pause * MS, succeeds });
     }
 

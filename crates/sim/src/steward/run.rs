@@ -150,8 +150,8 @@ impl Steward {
             return true;
         }
         // The rest in no certain order.
-        let first = kernel.dice.below(6);
-        (0..6).any(|at| self.look(kernel, home, (first + at) % 6))
+        let first = kernel.dice.below(5);
+        (0..5).any(|at| self.look(kernel, home, (first + at) % 5))
     }
 
     fn look(&mut self, kernel: &mut Kernel, home: &mut Home, at: u64) -> bool {
@@ -159,8 +159,8 @@ impl Steward {
             0 => self.flush(kernel),
             1 => self.read_keeper(kernel, home),
             2 => self.read_scribe(kernel) || self.scribe.say_one(kernel, self.link),
-            3 => self.look_at_clock(kernel),
-            4 => self.stage == Stage::Open && self.look_around(kernel, home),
+            // What was said is heard before it is judged that nothing was.
+            3 => self.stage == Stage::Open && self.look_around(kernel, home) || self.look_at_clock(kernel),
             _ => self.take_wish(kernel, home),
         }
     }
@@ -221,10 +221,6 @@ impl Steward {
             self.terminate_at = None;
             self.say(&Request::new("service.keep").field("steward").field("-"));
             self.say(&Request::new("terminate").field("0"));
-            return true;
-        }
-        // What has been said is heard before it is judged that nothing was.
-        if self.stage == Stage::Open && self.hear_lives(kernel) {
             return true;
         }
         if self.stage == Stage::Open && self.engine.deadline().is_some_and(|at| at.0 <= kernel.now) {
