@@ -6,7 +6,7 @@ use crate::home::{Home, StoredApp};
 use crate::kernel::Kernel;
 use engine::{Ask, Engine, Event, Note, Outcome, SlotView, What};
 use model::{
-    AppName, AppSpec, ByUser, Condition, Fault, InstanceId, LifeRecord, OnExit, Overlap, Readiness, Rest, SlotMemo, SlotRef, Strategy,
+    AppName, AppSpec, ByUser, Condition, Fault, InstanceId, LifeRecord, OnExit, Overlap, Readiness, Rest, Restart, SlotMemo, SlotRef, Strategy,
 };
 use std::time::Duration;
 
@@ -75,6 +75,18 @@ pub(crate) fn holds(home: &Home, app: &AppName, condition: Condition) -> bool {
             Condition::CompletedOk => done,
         }
     })
+}
+
+/// The same, where what runs is more than what has been left behind.
+pub(crate) fn holds_well(home: &Home, kernel: &Kernel, app: &AppName, condition: Condition) -> bool {
+    let lives = home.lives.values().filter(|life| life.slot.app == *app && life.ended.is_none());
+    holds(home, app, condition) && lives.into_iter().all(|life| kernel.leads(life.instance))
+}
+
+/// Whether the word of a life that it is ready was lost with whoever had it; then nobody will ever know.
+pub(crate) fn is_unheard(home: &Home, kernel: &Kernel, slot: &SlotRef) -> bool {
+    let Some(life) = life_in(home, slot).filter(|life| life.ready.is_none()) else { return false };
+    kernel.voices.get(&life.instance).is_some_and(|voice| voice.lost || voice.reader.is_some())
 }
 
 /// Nothing is born before what it depends on, and no job without a time that has come.
@@ -268,8 +280,9 @@ pub(crate) fn foresee_start(kernel: &mut Kernel, home: &Home) {
 
 /// What followers are told: which ends of others it makes legitimate.
 pub(crate) fn take_note(note: &Note, kernel: &mut Kernel, home: &mut Home) {
-    let (Some(slot), What::Exited { asked, failed, .. }) = (&note.slot, &note.what) else { return };
-    if !asked {
+    let (Some(slot), What::Exited { end, asked, failed, .. }) = (&note.slot, &note.what) else { return };
+    let always = home.app(&slot.app).is_some_and(|app| app.definition.spec.restart == Restart::Always);
+    if !asked && (*failed || always || end.is_shortage()) {
         kernel.checks.may_run(slot.clone(), 1);
     }
     let now = kernel.now;
@@ -315,7 +328,9 @@ pub(crate) fn bereave(app: &AppName, home: &mut Home) {
 pub(crate) fn judge_stopped(apps: &[AppName], kernel: &mut Kernel, home: &mut Home) {
     kernel.checks.reach("a group stopped");
     for name in apps {
-        let group = home.app(name).and_then(|app| app.definition.spec.group.clone());
+        // One that is being deleted is stopped all the same.
+        let Some(app) = home.app(name) else { continue };
+        let group = app.definition.spec.group.clone();
         let ended = |app: &StoredApp| {
             let spec = &app.definition.spec;
             let same = group.is_some() && spec.group.as_ref().map(|of| &of.name) == group.as_ref().map(|of| &of.name);

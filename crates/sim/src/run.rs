@@ -1,6 +1,8 @@
 //! A run from its beginning to its verdict.
 
 use crate::check::Sabotage;
+use crate::home::StoredApp;
+use crate::judge::{holds_well, is_unheard};
 use crate::kernel::{Node, RoleKind};
 use crate::world::{Figures, Settings, World};
 use model::Status;
@@ -169,7 +171,7 @@ impl World {
                     None => false,
                     Some(Status::Errored | Status::Completed) => true,
                     Some(Status::Running | Status::Ready) => wished && !self.kernel.living_in(&slot).is_empty(),
-                    Some(Status::Backoff | Status::Waiting | Status::Starting) => wished && !self.settles(app),
+                    Some(Status::Backoff | Status::Waiting | Status::Starting) => wished && (!self.settles(app) || is_unheard(&self.home, &self.kernel, &slot)),
                     // Descendants are given the rest of the time.
                     Some(Status::Stopping) => wished && !self.settles(app),
                     Some(Status::Stopped) => !wished,
@@ -182,7 +184,7 @@ impl World {
             }
         }
         for (app, by) in &self.home.bereft {
-            if self.home.app(app).is_some_and(crate::home::StoredApp::is_wanted) {
+            if self.home.app(app).is_some_and(StoredApp::is_wanted) {
                 wrong.push(format!("convergence: {app} runs on, and {by} of its group has ended"));
             }
         }
@@ -199,11 +201,11 @@ impl World {
     }
 
     /// Whether an app comes to rest where nobody disturbs: it does not end by itself, nothing begins or ends it, and what it waits for is there.
-    fn settles(&self, app: &crate::home::StoredApp) -> bool {
+    fn settles(&self, app: &StoredApp) -> bool {
         let spec = &app.definition.spec;
         let lasts = !matches!(spec.argv[1].as_str(), "leaver" | "crasher" | "job" | "missing");
         let alone = spec.group.is_none() && spec.cron_restart.is_none() && spec.schedule.is_none();
-        let needs = spec.depends_on.iter().all(|need| crate::judge::holds(&self.home, &need.app, need.condition));
+        let needs = spec.depends_on.iter().all(|need| holds_well(&self.home, &self.kernel, &need.app, need.condition));
         lasts && alone && needs
     }
 

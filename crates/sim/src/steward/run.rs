@@ -10,7 +10,7 @@ use crate::judge;
 use crate::kernel::{Ending, HandleId, Kernel, Message};
 use crate::trace::tell;
 use engine::{Ask, Engine, Event};
-use model::{AppSpec, Definition, FromScribe, InstanceId, Strategy, Tick};
+use model::{AppSpec, Definition, FromScribe, InstanceId, Strategy, Tick, Wall};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use wire::{Request, ServiceState};
@@ -137,6 +137,9 @@ impl Steward {
             let event = self.misled(event, kernel);
             self.step(event, kernel);
             if let Some(app) = due {
+                if kernel.checks.has(Sabotage::TwoRuns) {
+                    self.step(Event::Due { app: app.clone(), at: Wall(0), late: true }, kernel);
+                }
                 judge::judge_run(&app, &self.engine, kernel, home);
             }
             return true;
@@ -267,9 +270,6 @@ impl Steward {
         match &mut event {
             Event::Asked(Ask::Define { definition, .. }) => mislead(definition),
             Event::Recalled(recalled) => recalled.apps.iter_mut().for_each(|app| mislead(&mut app.definition)),
-            Event::Due { app, at, late: false } if sabotage == Sabotage::TwoRuns && at.0 % 2 == 0 => {
-                self.events.push_back(Event::Due { app: app.clone(), at: *at, late: true });
-            }
             _ => {}
         }
         event
