@@ -6,7 +6,8 @@ use crate::home::{Home, StoredApp};
 use crate::kernel::Kernel;
 use engine::{Ask, Engine, Event, Note, Outcome, SlotView, What};
 use model::{
-    AppName, AppSpec, ByUser, Condition, Fault, InstanceId, LifeRecord, OnExit, Overlap, Readiness, Rest, Restart, SlotMemo, SlotRef, Strategy,
+    AppName, AppSpec, ByUser, Condition, Fault, InstanceId, LifeRecord, OnExit, Overlap, Readiness, Rest, Restart, SlotMemo,
+    SlotRef, Strategy,
 };
 use std::time::Duration;
 
@@ -36,9 +37,9 @@ impl Checks {
         }
     }
 
-    fn may_run(&mut self, slot: SlotRef, runs: u32) {
+    fn may_run(&mut self, slot: SlotRef) {
         let due = self.due.entry(slot).or_default();
-        *due = (*due).max(1).min(2).max(runs.min(2));
+        *due = (*due).max(1);
     }
 
     fn may_run_again(&mut self, slot: SlotRef) {
@@ -155,7 +156,8 @@ pub(crate) fn judge_fault(life: &LifeRecord, fault: &Fault, steward: u32, kernel
         Fault::StartTimeout => {
             let asked = matches!(spec.ready, None | Some(Readiness::Probe(_)));
             let patience = if asked { QUESTIONS } else { WORDS };
-            let well = if asked { voice.sick_until.max(voice.ready_since.unwrap_or(now)) } else { voice.ready_since.unwrap_or(now) };
+            let well =
+                if asked { voice.sick_until.max(voice.ready_since.unwrap_or(now)) } else { voice.ready_since.unwrap_or(now) };
             // A word that was read by a steward that died of it is a known loss.
             let lost = voice.lost || voice.reader.is_some_and(|reader| reader != steward) && life.ready.is_none();
             if lost && !asked {
@@ -222,7 +224,7 @@ pub(crate) fn foresee(event: &Event, kernel: &mut Kernel, home: &mut Home) {
                 _ => return,
             };
             for slot in home.app(app).into_iter().flat_map(slots) {
-                if again { kernel.checks.may_run_again(slot) } else { kernel.checks.may_run(slot, 1) }
+                if again { kernel.checks.may_run_again(slot) } else { kernel.checks.may_run(slot) }
             }
         }
         _ => {}
@@ -241,7 +243,7 @@ fn foresee_runs(app: &AppName, kernel: &mut Kernel, home: &mut Home) {
                 replaced = true;
                 kernel.checks.may_run_again(slot);
             }
-            (None, _) => kernel.checks.may_run(slot, 1),
+            (None, _) => kernel.checks.may_run(slot),
         }
     }
     if replaced {
@@ -272,7 +274,7 @@ pub(crate) fn foresee_start(kernel: &mut Kernel, home: &Home) {
             let memo = home.memos.get(&slot);
             let retries = memo.is_some_and(|memo| matches!(memo.rest, Rest::Backoff { .. }));
             if retries || (job.run_at_start && memo.is_none_or(|memo| *memo == SlotMemo::default())) {
-                kernel.checks.may_run(slot, 1);
+                kernel.checks.may_run(slot);
             }
         }
     }
@@ -283,7 +285,7 @@ pub(crate) fn take_note(note: &Note, kernel: &mut Kernel, home: &mut Home) {
     let (Some(slot), What::Exited { end, asked, failed, .. }) = (&note.slot, &note.what) else { return };
     let always = home.app(&slot.app).is_some_and(|app| app.definition.spec.restart == Restart::Always);
     if !asked && (*failed || always || end.is_shortage()) {
-        kernel.checks.may_run(slot.clone(), 1);
+        kernel.checks.may_run(slot.clone());
     }
     let now = kernel.now;
     let Some(app) = home.app(&slot.app).filter(|_| *failed) else { return };
@@ -296,8 +298,7 @@ pub(crate) fn take_note(note: &Note, kernel: &mut Kernel, home: &mut Home) {
         let member = spec.group.as_ref().is_some_and(|of| of.name == group.name);
         member && (group.strategy == Strategy::All || place.is_some_and(|place| order(*at) > place))
     };
-    let apps: Vec<AppName> =
-        (0..home.apps.len()).filter(follows).map(|at| home.apps[at].definition.spec.name.clone()).collect();
+    let apps: Vec<AppName> = (0..home.apps.len()).filter(follows).map(|at| home.apps[at].definition.spec.name.clone()).collect();
     home.excused.extend(apps.into_iter().map(|app| (app, now)));
 }
 
@@ -334,7 +335,9 @@ pub(crate) fn judge_stopped(apps: &[AppName], kernel: &mut Kernel, home: &mut Ho
         let ended = |app: &StoredApp| {
             let spec = &app.definition.spec;
             let same = group.is_some() && spec.group.as_ref().map(|of| &of.name) == group.as_ref().map(|of| &of.name);
-            same && spec.name != *name && spec.on_exit.is_some() && slots(app).all(|slot| life_in(home, &slot).is_none())
+            // Its end is written down after this: else a steward that dies between the two leaves the others for ever.
+            let lives = |slot: SlotRef| life_in(home, &slot).is_some_and(|life| kernel.leads(life.instance));
+            same && spec.name != *name && spec.on_exit.is_some() && !slots(app).any(lives)
         };
         if !home.apps.iter().any(ended) {
             kernel.checks.fail(format!("I2: {name} is stopped with its group, and none of it has ended"));

@@ -171,7 +171,9 @@ impl World {
                     None => false,
                     Some(Status::Errored | Status::Completed) => true,
                     Some(Status::Running | Status::Ready) => wished && !self.kernel.living_in(&slot).is_empty(),
-                    Some(Status::Backoff | Status::Waiting | Status::Starting) => wished && (!self.settles(app) || is_unheard(&self.home, &self.kernel, &slot)),
+                    Some(Status::Backoff | Status::Waiting | Status::Starting) => {
+                        wished && (!self.settles(app) || is_unheard(&self.home, &self.kernel, &slot))
+                    }
                     // Descendants are given the rest of the time.
                     Some(Status::Stopping) => wished && !self.settles(app),
                     Some(Status::Stopped) => !wished,

@@ -296,7 +296,11 @@ impl World {
         let (pid, instance) = self.dice.pick(&leaders);
         let until = self.kernel.now + self.dice.between(300, 5000) * 1_000_000;
         let what = self.dice.below(6);
-        tell!(self.kernel, "something befalls {instance}: {}", ["it is ill", "it is ill", "it hangs", "it is big", "OOM", "an edit"][what as usize]);
+        tell!(
+            self.kernel,
+            "something befalls {instance}: {}",
+            ["it is ill", "it is ill", "it hangs", "it is big", "OOM", "an edit"][what as usize]
+        );
         let Some(voice) = self.kernel.voices.get_mut(&instance) else { return };
         match what {
             0..=1 => voice.sick_until = until,

@@ -6,8 +6,8 @@
 
 use engine::{Ask, Effect, Engine, Event, FactState, Finding, KeeperFact, Recalled, RecalledApp, StoreNote, Target};
 use model::{
-    AppName, AppSpec, Backoff, Definition, End, Generation, InstanceId, LifeRecord, LogTarget, Restart, Signal, SlotId,
-    SlotMemo, SlotRef, Stage, Stream, Tick, Verdict,
+    AppName, AppSpec, Backoff, Definition, End, Generation, InstanceId, LifeRecord, LogTarget, Restart, Signal, SlotId, SlotMemo,
+    SlotRef, Stage, Stream, Tick, Verdict,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -141,7 +141,9 @@ impl Steward {
         let outcome = match (kernel.voices.get(&instance), check) {
             _ if late => Outcome::Bad("no answer in time".to_owned()),
             (Some(_), Check::Probe(_)) if elsewhere => Outcome::Elsewhere,
-            (Some(voice), Check::Probe(_)) if leads && (kind && voice.ready_since.is_some() || voice.is_well(now)) => Outcome::Good,
+            (Some(voice), Check::Probe(_)) if leads && (kind && voice.ready_since.is_some() || voice.is_well(now)) => {
+                Outcome::Good
+            }
             (Some(voice), Check::LogSilence(_)) if leads && (kind || voice.sick_until <= now) => Outcome::Good,
             _ => Outcome::Bad("it is not well".to_owned()),
         };
