@@ -52,7 +52,11 @@ fn lines(spec: &AppSpec) -> Vec<Line> {
 
 impl Steward {
     pub(super) fn look_at_book(&mut self, kernel: &mut Kernel, home: &mut Home) -> bool {
-        if home.stopped || self.around.book.next.is_none_or(|at| at > kernel.now) {
+        if home.stopped {
+            // Nothing is due any more.
+            self.around.book.next = None;
+        }
+        if self.around.book.next.is_none_or(|at| at > kernel.now) {
             return false;
         }
         let wanted: Vec<AppSpec> =
