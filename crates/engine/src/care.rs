@@ -19,6 +19,8 @@ const READY_ANSWER: Duration = Duration::from_secs(5);
 /// How a running life is.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Care {
+    /// When this steward found it alive; `None` = it was born under this one.
+    pub found: Option<Tick>,
     /// The open question.
     asked: Option<u64>,
     /// When the next question is due.
@@ -99,7 +101,9 @@ impl Engine {
             care.ready_at = Some(since + *pause);
         } else if gate(spec).is_some() || spec.ready.is_some() {
             care.probe_at = gate(spec).map(|_| now);
-            care.ready_by = Some((since + spec.start_timeout).max(extended)).filter(|_| !spec.start_timeout.is_zero());
+            // One that was found has a whole start timeout from then on: what it said or would have answered before, nobody may have heard.
+            let by = (care.found.unwrap_or(since) + spec.start_timeout).max(extended);
+            care.ready_by = Some(by).filter(|_| !spec.start_timeout.is_zero());
         } else {
             care.ready_at = Some(since + spec.min_uptime);
         }

@@ -68,6 +68,7 @@ impl Engine {
     pub(crate) fn resume(&mut self, instance: InstanceId, wish: Option<ByUser>, now: Tick, out: &mut Vec<Effect>) {
         let Some(life) = self.lives.get_mut(&instance) else { return };
         let slot = life.record.slot.clone();
+        life.care.found = Some(now);
         if life.record.stopping.is_some() {
             life.phase = Phase::Stopping;
             let kill_at = life.kill_at(now);
@@ -320,6 +321,7 @@ impl Engine {
             }
             None => false,
         };
+        let recorded_at = out.len();
         out.push(Effect::Record(LifeNote::Life(Box::new(record))));
         if let Some(kept) = self.slot_mut(&slot) {
             out.push(Effect::Record(LifeNote::Memo { slot: slot.clone(), memo: kept.memo.clone() }));
@@ -339,6 +341,7 @@ impl Engine {
         }
         if !asked {
             self.maybe_stop_group(&slot, now, out);
+            wish_first(recorded_at, out);
         }
     }
 
@@ -360,5 +363,14 @@ impl Engine {
             Rest::None if asked && !wants => out.push(note(slot, None, What::Stopped)),
             Rest::None => {}
         }
+    }
+}
+
+/// What an end means for the wishes of others is stored before the end is on record: an end on record is never looked at again, so a steward
+/// that died between the two would leave the others running for ever.
+fn wish_first(recorded_at: usize, out: &mut [Effect]) {
+    let is_wish = |effect: &Effect| matches!(effect, Effect::Persist(crate::StoreNote::Stopped { .. }));
+    if let Some(at) = out[recorded_at..].iter().position(is_wish) {
+        out[recorded_at..=recorded_at + at].rotate_right(1);
     }
 }

@@ -30,8 +30,8 @@ impl Engine {
                 slot.wish = remembered.slot_wishes.get(index).copied();
                 // What once ran has had its start delay.
                 slot.delayed = slot.memo.ran.is_some();
-                // A pause of what never ran is a delay, not a restart.
-                slot.waiting = slot.memo.ran.is_none() && slot.memo.last_end.is_none();
+                // A pause of what never ran is a delay, and one after a shortage of ours as well: neither ends in a restart.
+                slot.waiting = slot.memo.last_end.as_ref().map_or(slot.memo.ran.is_none(), End::is_shortage);
                 // Nothing is remembered of it: this is the start of the house, or of the machine.
                 let at_start = spec.schedule.as_ref().is_some_and(|job| job.run_at_start);
                 slot.due = at_start && slot.memo == SlotMemo::default();

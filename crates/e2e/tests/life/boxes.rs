@@ -204,12 +204,8 @@ fn limits_change_in_the_box_of_a_life_that_runs() {
     });
     assert_eq!(stands(&folder, "cpu.max"), "20000 100000");
     house.up(&file("max_cpu = 150\nmax_memory = \"64M\"\nmax_tasks = 7"));
-    for (name, want) in [
-        ("cpu.max", "150000 100000"),
-        ("memory.max", "67108864"),
-        ("memory.high", "62914560"),
-        ("pids.max", "7"),
-    ] {
+    for (name, want) in [("cpu.max", "150000 100000"), ("memory.max", "67108864"), ("memory.high", "62914560"), ("pids.max", "7")]
+    {
         assert_eq!(stands(&folder, name), want, "{name}");
     }
     house.up(&file("max_memory = \"128M\""));

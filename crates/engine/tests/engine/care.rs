@@ -410,3 +410,29 @@ fn codes_after_which_nothing_is_restarted_and_reset() {
          > bear i2 in web-0",
     );
 }
+
+/// What it said while no steward lived is heard first; found by the simulator (a life was ended at the moment in which it was adopted).
+#[test]
+fn a_new_steward_gives_it_a_whole_start_timeout() {
+    check(
+        "@+0 define web ready=tcp start_timeout=5s
+         > bear i1 in web-0
+         @+1ms up i1
+         > probe i1 #1
+         @+9s amnesia
+         @+0 dump
+         > inspect i1
+         @+0 alive i1
+         > adopt i1
+         @+0 up i1 9s
+         > probe i1 #1
+         = web-0 starting
+         @+3s probed i1 1 refused
+         ~ 1s
+         @+1s time
+         > probe i1 #2
+         ~ 1s
+         @+1s time
+         > signal i1 SIGTERM",
+    );
+}

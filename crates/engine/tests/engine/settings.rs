@@ -53,6 +53,7 @@ pub fn set(spec: &mut AppSpec, key: &str, value: &str) {
         "period" => spec.health.as_mut().expect("after health").start_period = span(value),
         "action" => spec.health.as_mut().expect("after health").action = HealthAction::None,
         "watchdog" => spec.watchdog = Some(span(value)),
+        "max_restarts" => spec.max_restarts = Some(value.parse().expect("number")),
         "no_restart" => spec.no_restart_exit_codes = vec![value.parse().expect("number")],
         "on_limit" => spec.usage.on_limit = if value == "kill" { OnLimit::Kill } else { OnLimit::None },
         "job" => spec.schedule = Some(job(value)),
