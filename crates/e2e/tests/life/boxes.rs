@@ -2,9 +2,10 @@
 //! form if there is one; `tools/cgroup-vm` runs all of these on a kernel that has them.
 
 use crate::SOON;
-use crate::limits::{shell, told};
+use crate::limits::{NOBODY, home_of_nobody, shell, told};
 use e2e::{App, House, Proc, app_file, is_root, run, skip, wait_until};
 use std::fs;
+use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -204,12 +205,8 @@ fn limits_change_in_the_box_of_a_life_that_runs() {
     });
     assert_eq!(stands(&folder, "cpu.max"), "20000 100000");
     house.up(&file("max_cpu = 150\nmax_memory = \"64M\"\nmax_tasks = 7"));
-    for (name, want) in [
-        ("cpu.max", "150000 100000"),
-        ("memory.max", "67108864"),
-        ("memory.high", "62914560"),
-        ("pids.max", "7"),
-    ] {
+    for (name, want) in [("cpu.max", "150000 100000"), ("memory.max", "67108864"), ("memory.high", "62914560"), ("pids.max", "7")]
+    {
         assert_eq!(stands(&folder, name), want, "{name}");
     }
     house.up(&file("max_memory = \"128M\""));
@@ -301,4 +298,40 @@ fn a_manager_in_another_group_keeps_the_boxes_that_it_finds() {
     house.abide(["stop", "app"]).ok();
     gone(&folder);
     house.abide(["daemon", "stop"]).ok();
+}
+
+/// A manager without root holds its apps to limits in a group that was delegated to it, as a unit of systemd gets one by `Delegate=yes`.
+#[test]
+fn a_group_that_was_delegated_is_enough() {
+    if !holds_all("delegation (boxes)") {
+        return;
+    }
+    let house = House::new();
+    let folder = home_of_nobody(&house);
+    let group = Group::new("delegated");
+    for name in ["", "cgroup.procs", "cgroup.threads", "cgroup.subtree_control"] {
+        chown(group.0.join(name), Some(NOBODY), Some(NOBODY)).expect("root may");
+    }
+    let abide = |args: &[&str]| {
+        let mut command = house.plain("setpriv");
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(house.root().join("programs/abide"));
+        command.arg("--home").arg(folder.join("home")).args(args).current_dir(&folder).env("HOME", &folder);
+        command
+    };
+    let app = App::new("app", ["/bin/bash", "-c", "x=x; while [ ! -e more ]; do sleep 0.1; done; while :; do x=$x$x; done"]);
+    let app = app.with("cgroup = \"required\"\nmax_memory = \"50M\"\nmax_cpu = 90\nmax_tasks = 20");
+    fs::write(folder.join("abide.toml"), app_file(&[app])).expect("our own folder");
+    run(group.command(&abide(&["up"])), SOON).ok();
+    let rows: Vec<api::SlotRow> = run(abide(&["list", "--json"]), SOON).ok().json();
+    let box_of_app = box_of(Proc::find(rows[0].pid.expect("it runs")).expect("it lives")).expect("it is in a box");
+    assert!(box_of_app.starts_with(&group.0), "{}", box_of_app.display());
+    assert_eq!(stands(&box_of_app, "memory.max"), "52428800");
+    assert_eq!(stands(&group.0, "cgroup.procs"), "", "the manager has gone into a leaf");
+    fs::write(folder.join("more"), "").expect("our own folder");
+    wait_until(SOON, "the kill is told", || {
+        let events = run(abide(&["events", "app", "--json", "-n", "1000"]), SOON).ok();
+        events.json_lines::<api::EventLine>().iter().any(|line| line.event == "oom").then_some(())
+    });
+    run(abide(&["daemon", "stop"]), SOON).ok();
+    gone(&box_of_app);
 }

@@ -1,6 +1,6 @@
 //! The boxes (cgroups) of lives: what the kernel holds a life to, what it has had to do.
 
-use super::choice::{Checked, Refused, choose, limits_of, look, name_of, not_offered};
+use super::choice::{Checked, Refused, choose, limits_of, look, name_of, not_handed_down};
 use model::{CgroupUse, InstanceId, Usage};
 use std::collections::BTreeMap;
 use std::io;
@@ -76,7 +76,7 @@ impl Boxes {
         let missing = cell.held().without(limits.wanted());
         if required && missing != Held::default() {
             let _ = cell.remove();
-            return Err(not_offered(missing));
+            return Err(not_handed_down(&place, missing));
         }
         // From now on whoever finds this box knows what was told of it.
         cell.note_told(Acts::default());
@@ -160,10 +160,8 @@ impl Boxes {
     pub(crate) fn news(&mut self, instance: InstanceId) -> News {
         let Some(kept) = self.cells.get_mut(&instance) else { return News::default() };
         let (now, before) = (kept.cell.acts(), kept.heard);
-        kept.heard = Acts {
-            oom_kills: now.oom_kills.max(before.oom_kills),
-            refused_forks: now.refused_forks.max(before.refused_forks),
-        };
+        kept.heard =
+            Acts { oom_kills: now.oom_kills.max(before.oom_kills), refused_forks: now.refused_forks.max(before.refused_forks) };
         News {
             killed: u32::try_from(kept.heard.oom_kills - before.oom_kills).unwrap_or(u32::MAX),
             refused_forks: before.refused_forks == 0 && now.refused_forks > 0,
