@@ -7,11 +7,11 @@ use e2e::{App, Done, House, Strace, app_file, is_root, run, skip, wait_until};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-const NOBODY: u32 = 65534;
+pub const NOBODY: u32 = 65534;
 
 /// An app that runs a line of shell.
 pub fn shell(name: &str, line: &str) -> App {
@@ -87,6 +87,22 @@ fn who_is_not_there_is_named_before_anything_starts() {
     assert!(house.list().is_empty());
 }
 
+/// A folder for nobody, and programs that nobody may run (in `programs`).
+pub fn home_of_nobody(house: &House) -> PathBuf {
+    let programs = house.root().join("programs");
+    let folder = house.root().join("nobody");
+    fs::create_dir(&programs).expect("a folder of ours");
+    fs::create_dir(&folder).expect("a folder of ours");
+    for name in ["abide", "abide-keeper", "abide-scribe", "abide-steward"] {
+        fs::copy(house.bins().path(name), programs.join(name)).expect("a program can be copied");
+    }
+    for path in [house.root(), &programs] {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o711)).expect("our own folder");
+    }
+    std::os::unix::fs::chown(&folder, Some(NOBODY), Some(NOBODY)).expect("root may");
+    folder
+}
+
 /// `abide ARGS…` as nobody, in a home of its own.
 fn as_nobody(house: &House, folder: &Path, args: &[&str]) -> Done {
     let mut command = house.plain(house.root().join("programs/abide"));
@@ -101,17 +117,7 @@ fn another_user_without_root_is_refused_with_two_ways_out() {
         return skip("user without root (limits)", "only root can become a user without rights");
     }
     let house = House::new();
-    let programs = house.root().join("programs");
-    let folder = house.root().join("nobody");
-    fs::create_dir(&programs).expect("a folder of ours");
-    fs::create_dir(&folder).expect("a folder of ours");
-    for name in ["abide", "abide-keeper", "abide-scribe", "abide-steward"] {
-        fs::copy(house.bins().path(name), programs.join(name)).expect("a program can be copied");
-    }
-    for path in [house.root(), &programs] {
-        fs::set_permissions(path, fs::Permissions::from_mode(0o711)).expect("our own folder");
-    }
-    std::os::unix::fs::chown(&folder, Some(NOBODY), Some(NOBODY)).expect("root may");
+    let folder = home_of_nobody(&house);
     let write = |keys: &str| {
         let file = folder.join("abide.toml");
         fs::write(&file, app_file(&[shell("app", "sleep 1000").with(keys)])).expect("our own folder");

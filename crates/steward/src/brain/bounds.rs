@@ -86,6 +86,12 @@ impl Bounds {
     }
 }
 
+/// Processes that may be put into a leaf of ours: the keeper, what descends from it, and the command that has started us and waits for an answer.
+fn is_ours(pid: u32, keeper: u32) -> bool {
+    let command = std::env::current_exe().unwrap_or_default().with_file_name("abide");
+    descends_from(pid, keeper) || sys::process::runs(pid, &command)
+}
+
 impl Brain {
     pub(super) fn take_bounds(&mut self, happened: Happened) {
         match happened {
@@ -148,7 +154,7 @@ impl Brain {
     pub(super) fn enclose(&mut self, bear: &Bear) -> Result<Option<String>, End> {
         let (life, usage) = (&bear.life, &bear.definition.spec.usage);
         let keeper = self.me.keeper_pid;
-        let made = self.bounds.boxes.make(life.instance, usage, &|pid| descends_from(pid, keeper));
+        let made = self.bounds.boxes.make(life.instance, usage, &|pid| is_ours(pid, keeper));
         let refused = match made {
             Ok(folder) => {
                 self.warn(&life.slot.app, life.instance, usage);
@@ -218,7 +224,7 @@ impl Brain {
         let keeper = self.me.keeper_pid;
         for instance in lives {
             if let Some(usage) = self.usage_of(instance) {
-                self.bounds.boxes.limit(instance, &usage, &|pid| descends_from(pid, keeper));
+                self.bounds.boxes.limit(instance, &usage, &|pid| is_ours(pid, keeper));
             }
             self.bind(instance, true);
         }

@@ -83,6 +83,7 @@ impl Brain {
             probes: Probes::default(),
             log_listeners: LogListeners::default(),
             searches: Searches::default(),
+            census: None,
             tracker: Tracker::default(),
             keys: VecDeque::new(),
             samples: Samples::default(),

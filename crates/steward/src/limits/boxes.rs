@@ -1,6 +1,6 @@
 //! The boxes (cgroups) of lives: what the kernel holds a life to, what it has had to do.
 
-use super::choice::{Checked, Refused, choose, limits_of, look, name_of, not_offered};
+use super::choice::{Checked, Refused, choose, limits_of, look, name_of, not_handed_down};
 use model::{CgroupUse, InstanceId, Usage};
 use std::collections::BTreeMap;
 use std::io;
@@ -76,7 +76,7 @@ impl Boxes {
         let missing = cell.held().without(limits.wanted());
         if required && missing != Held::default() {
             let _ = cell.remove();
-            return Err(not_offered(missing));
+            return Err(not_handed_down(&place, missing));
         }
         // From now on whoever finds this box knows what was told of it.
         cell.note_told(Acts::default());

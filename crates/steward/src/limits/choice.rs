@@ -74,15 +74,29 @@ fn nowhere(places: &[Checked]) -> Refused {
     }
 }
 
-pub(super) fn not_offered(missing: Held) -> Refused {
-    let keys = [(missing.memory, "max_memory", "memory"), (missing.cpu, "max_cpu", "cpu"), (missing.tasks, "max_tasks", "pids")];
-    let missing: Vec<String> =
-        keys.iter().filter(|(is, ..)| *is).map(|(_, key, word)| format!("{key} (controller `{word}`)")).collect();
+fn not_offered(missing: Held) -> Refused {
     let why = format!(
         "cgroup = \"required\", and the kernel cannot hold it to {} here; have the controller delegated to this manager, or write cgroup = \"auto\"",
-        missing.join(", ")
+        keys(missing)
     );
     Refused { errno: "EOPNOTSUPP", why }
+}
+
+/// The controllers are there, and cannot be had below the group that we are in.
+pub(super) fn not_handed_down(place: &Place, missing: Held) -> Refused {
+    let own = place.own.display();
+    let why = format!(
+        "cgroup = \"required\", and {own} hands nothing down for {}, since processes other than Abide's are in it; start Abide in a group of its own, or write cgroup = \"auto\"",
+        keys(missing)
+    );
+    Refused { errno: "EBUSY", why }
+}
+
+fn keys(missing: Held) -> String {
+    let keys = [(missing.memory, "max_memory", "memory"), (missing.cpu, "max_cpu", "cpu"), (missing.tasks, "max_tasks", "pids")];
+    let keys: Vec<String> =
+        keys.iter().filter(|(is, ..)| *is).map(|(_, key, word)| format!("{key} (controller `{word}`)")).collect();
+    keys.join(", ")
 }
 
 #[cfg(test)]
