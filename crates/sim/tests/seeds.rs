@@ -65,8 +65,8 @@ const MIXED: [&str; 32] = [
     "a kill of a tree",
 ];
 
-/// A plain play that shows a fault in the accounts of log bytes that is not mended yet (the first bytes of a stream are not where they are
-/// looked for); so do 1353 and 1391. Whoever mends it takes this away.
+/// A plain play in which a life is taken over by another definition of its name (deleted, defined anew, the steward dies) and goes on in
+/// other log files, which the accounts of log bytes do not follow.
 const KNOWN: (u64, &str) = (695, "I9: ");
 
 /// As the name of a test, so that one can be played alone.
