@@ -140,6 +140,7 @@ pub(crate) fn judge_fault(life: &LifeRecord, fault: &Fault, steward: u32, kernel
         Fault::StartTimeout => "a start timeout",
         Fault::Unhealthy(_) => "an unhealthy life",
         Fault::Watchdog => "a watchdog",
+        Fault::Trigger => "a life that asks to be ended",
         Fault::Limit(_) => "a limit",
         Fault::RunTimeout => "a run that took too long",
         Fault::OutOfMemory => "out of memory",
@@ -175,6 +176,7 @@ pub(crate) fn judge_fault(life: &LifeRecord, fault: &Fault, steward: u32, kernel
             let quiet = now - voice.sign.min(now);
             (!voice.stuck && quiet + 1000 * MS < every).then(|| format!("it gave a sign of life {} ms ago", quiet / MS))
         }
+        Fault::Trigger => (!voice.stuck).then(|| "it has not asked for that".to_owned()),
         Fault::Limit(_) => (!voice.fat).then(|| "it uses little".to_owned()),
         Fault::RunTimeout => {
             let timeout = spec.schedule.as_ref().and_then(|job| job.timeout).unwrap_or(Duration::MAX);

@@ -114,7 +114,7 @@ impl Kernel {
                     Some(Word::Reloading)
                 }
                 1 => Some(Word::Status("at work".to_owned())),
-                2 => Some(Word::MainPid(pid)),
+                2 => Some(Word::MainPid { pid, ident: 1 }),
                 3 => Some(Word::Extend(Duration::from_millis(800))),
                 4 if now % 7 == 0 => {
                     voice.stuck = true;

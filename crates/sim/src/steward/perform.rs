@@ -148,12 +148,12 @@ impl Steward {
             }
             (What::Adopted { .. }, ..) => kernel.checks.reach("an adoption"),
             (What::Foreign, ..) => kernel.checks.reach("a foreign life"),
-            (What::Killing, ..) => kernel.checks.reach("a kill of a tree"),
+            (What::Killing { .. }, ..) => kernel.checks.reach("a kill of a tree"),
             (What::Deleted, ..) => kernel.checks.reach("a deletion"),
             (What::Stopped, Some(slot), _) => kernel.check_empty(slot, "stopped"),
             (What::Completed, Some(slot), _) => kernel.check_empty(slot, "completed"),
             (What::Errored { .. }, Some(slot), _) => kernel.check_empty(slot, "errored"),
-            (What::Faulted { fault }, _, Some(instance)) => {
+            (What::Faulted { fault, .. }, _, Some(instance)) => {
                 if let Some(life) = home.lives.get(&instance) {
                     judge::judge_fault(life, fault, self.pid, kernel, home);
                 }

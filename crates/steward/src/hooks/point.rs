@@ -11,7 +11,7 @@ pub(crate) fn points(what: &What, spec: &AppSpec) -> Vec<HookPoint> {
         What::Exited { failed: true, .. } => &[HookPoint::OnCrash, HookPoint::PostStop],
         What::Exited { .. } => &[HookPoint::PostStop],
         What::Errored { .. } => &[HookPoint::OnErrored],
-        What::Unhealthy { .. } | What::Faulted { fault: Fault::Watchdog | Fault::Trigger } => &[HookPoint::OnUnhealthy],
+        What::Unhealthy { .. } | What::Faulted { fault: Fault::Watchdog | Fault::Trigger, .. } => &[HookPoint::OnUnhealthy],
         What::Stopped => &[HookPoint::OnStop],
         _ => &[],
     };
@@ -43,8 +43,8 @@ mod tests {
             (&What::Errored { why: String::new() }, vec![OnErrored]),
             (&What::Unhealthy { why: String::new() }, vec![OnUnhealthy]),
             // A health check that has failed is told by the line above.
-            (&What::Faulted { fault: Fault::Watchdog }, vec![OnUnhealthy]),
-            (&What::Faulted { fault: Fault::Unhealthy(String::new()) }, vec![]),
+            (&What::Faulted { fault: Fault::Watchdog, answer: None }, vec![OnUnhealthy]),
+            (&What::Faulted { fault: Fault::Unhealthy(String::new()), answer: None }, vec![]),
             (&What::Stopped, vec![OnStop]),
             (&What::Starting, vec![]),
             (&What::Healthy, vec![]),

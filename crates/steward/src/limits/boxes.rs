@@ -134,11 +134,6 @@ impl Boxes {
         self.cell(instance).map_or_else(Held::default, Cell::held)
     }
 
-    /// Who has one.
-    pub(crate) fn lives(&self) -> Vec<InstanceId> {
-        self.cells.keys().copied().collect()
-    }
-
     /// Whether the box of a life must be looked at now and then, since nobody tells.
     pub(crate) fn is_mute(&self, instance: InstanceId) -> bool {
         self.cells.get(&instance).is_some_and(|kept| !kept.tells && (kept.cell.held().tasks || kept.cell.held().memory))
