@@ -285,10 +285,11 @@ impl Engine {
     pub(crate) fn end_life(&mut self, instance: InstanceId, by: ByUser, now: Tick, out: &mut Vec<Effect>) {
         let Some(life) = self.lives.get_mut(&instance) else { return };
         match &mut life.phase {
-            Phase::Sought { wish } => *wish = Some(by),
+            Phase::Sought { wish } | Phase::Passing { wish, .. } => *wish = Some(by),
             Phase::Begun | Phase::Running => self.ask_to_stop(instance, by, now, out),
             Phase::Foreign { .. } => {
                 life.record.stopping = Some((now, by));
+                life.no_more_time();
                 out.push(Effect::Record(LifeNote::Life(Box::new(life.record.clone()))));
                 self.leave(instance, model::End::Exited(model::Verdict::Unseen), now, out);
             }

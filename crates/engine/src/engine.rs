@@ -83,7 +83,7 @@ impl Engine {
             (Event::Probed { instance, number, outcome }, _) => self.probed(instance, number, outcome, now, out),
             (Event::Said { instance, word }, _) => self.said(instance, word, now, out),
             (Event::Exceeded { instance, what }, _) => self.exceeded(instance, what, now, out),
-            (Event::OutOfMemory { instance, killed }, _) => self.out_of_memory(instance, killed, out),
+            (Event::OutOfMemory { instance, killed }, _) => self.out_of_memory(instance, killed, now, out),
             (Event::Due { app, late, .. }, _) => self.due(&app, late, now, out),
             (Event::RestartDue { app }, _) => self.restart_due(&app, now, out),
             (Event::Changed { app, paths }, _) => self.changed(&app, paths, now, out),

@@ -31,7 +31,7 @@ pub use care::{Check, Health, HealthAction, Probe, Readiness};
 pub use hook::{Hook, HookPoint, Hooks};
 pub use id::{Generation, InstanceId, OperationId, ParseIdError, SlotId};
 pub use index::{INDEX_RECORD_BYTES, IndexFlags, IndexRecord};
-pub use life::{ByUser, Fault, LifeRecord, Rest, Run, SlotMemo, Stream};
+pub use life::{ByUser, Fault, LifeRecord, Rest, Run, SlotMemo, Stream, Told};
 pub use link::{FromScribe, LINK_MESSAGE_LIMIT, LogForm, StreamId, ToScribe};
 pub use log::{LogFormat, LogOverflow, LogPolicy, LogSpec, LogTarget};
 pub use manager::DaemonSettings;

@@ -125,6 +125,18 @@ pub(crate) fn inherited(which: &InheritEnv, session: &RestartRequest) -> BTreeMa
     }
 }
 
+/// Whether a word means this app, or this slot of it, by its name alone. So also what was deleted can still be meant.
+pub(crate) fn names(word: &str, app: &str, slot: Option<&str>) -> bool {
+    let globs = word.contains(['*', '?']);
+    let is = |name: &str| name == word || (globs && glob(word, name));
+    word == "all" || is(app) || slot.is_some_and(is)
+}
+
+/// Whether more than names is needed to know what a word means: it is a number, or has a prefix.
+pub(crate) fn needs_list(word: &str) -> bool {
+    word.bytes().all(|b| b.is_ascii_digit()) || ["ns:", "label:", "status:"].iter().any(|prefix| word.starts_with(prefix))
+}
+
 /// `*` is any number of characters, `?` exactly one.
 fn glob(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
@@ -165,6 +177,23 @@ fn unknown(word: &str, known: &[Known]) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_alone_mean_apps_and_slots() {
+        for (word, app, slot, want) in [
+            ("web", "web", Some("web-1"), true),
+            ("web-1", "web", Some("web-1"), true),
+            ("web-1", "web", Some("web-2"), false),
+            ("web-1", "web", None, false),
+            ("w*", "web", None, true),
+            ("*-1", "web", Some("web-1"), true),
+            ("all", "web", None, true),
+            ("", "web", None, false),
+        ] {
+            assert_eq!(names(word, app, slot), want, "{word}");
+        }
+        assert!(needs_list("3") && needs_list("ns:x") && needs_list("status:ready") && !needs_list("web") && needs_list(""));
+    }
 
     fn known() -> Vec<Known> {
         let app = |name: &str, namespace: &str, first: u32, statuses: &[Status]| Known {

@@ -72,7 +72,7 @@ impl World for Scene {
             late_answers: 0,
             fault: self.fault.as_ref(),
             runs: &[],
-            main_pid: None,
+            main: None,
         })
     }
 

@@ -3,6 +3,7 @@
 mod care;
 mod jobs;
 mod kills;
+mod main_process;
 mod mixed;
 mod order;
 mod plans;

@@ -9,6 +9,7 @@ mod hear;
 mod hooks;
 mod input;
 mod keeping;
+mod last_words;
 mod listen;
 mod listen_log;
 mod lookups;

@@ -44,7 +44,7 @@ impl Brain {
             SlotDetail {
                 row: row(&view, samples, now),
                 next_restart_at: view.next_at.map(|at| wall_of(at, now, wall)),
-                main_pid: view.main_pid.filter(|main| view.pid != Some(*main)),
+                main_pid: view.main.map(|(pid, _)| pid).filter(|main| view.pid != Some(*main)),
                 said: view.said.map(str::to_owned),
                 bad_answer: view.bad_answer.map(str::to_owned),
                 late_answers: view.late_answers,

@@ -10,6 +10,7 @@ use crate::environment::environment;
 use crate::journal::{Wanted, here};
 use crate::logfile::last_lines;
 use crate::preflight;
+use crate::select::needs_list;
 use api::{ApplyRequest, RestartRequest, SignalRequest, StartRequest, Until, VersionInfo};
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -125,7 +126,7 @@ async fn detail(State(house): State<House>, Path(app): Path<String>, query: Aski
             let of = sources.iter().filter(|source| source.slot.to_string() == slot.row.slot);
             slot.last_lines = last_lines(of.cloned().collect(), DETAIL.0);
         }
-        detail.last_events = here(&Wanted { lines: DETAIL.1, since: None, app: Some(detail.app.clone()) });
+        detail.last_events = here(&Wanted { lines: DETAIL.1, since: None, of: vec![detail.app.clone()] });
         detail
     });
     let detail = filled.await.map_err(|_| invalid(500, "failed to read the logs"))?;
@@ -330,8 +331,33 @@ async fn events(State(house): State<House>, query: Asking) -> Answer {
         true => Some(house.door.ask(|reply| Call::Events { reply }).await?),
         false => None,
     };
-    let lines = asked.lines();
-    Ok(streams::events(Wanted { lines, since: asked.since, app: asked.app }, follow))
+    let wanted = Wanted { lines: asked.lines(), since: asked.since, of: whose(&house, asked.app).await? };
+    Ok(streams::events(wanted, follow))
+}
+
+/// The apps and slots whose events are meant. Those that are gone have events too: a name is refused only when it has none either.
+async fn whose(house: &House, selectors: Option<String>) -> Result<Vec<String>, Refused> {
+    let mut of = Vec::new();
+    for word in selectors.iter().flat_map(|all| all.split(',')).map(str::trim) {
+        let select = Some(word.to_owned());
+        match house.door.ask(|reply| Call::Rows { select, reply }).await {
+            Ok(rows) if needs_list(word) => of.extend(rows.into_iter().map(|row| row.slot)),
+            Ok(_) => of.push(word.to_owned()),
+            Err(refused) => {
+                let past = Wanted { lines: 1, since: None, of: vec![word.to_owned()] };
+                let is_past = spawn_blocking(move || !here(&past).is_empty()).await.unwrap_or(false);
+                if needs_list(word) || !is_past {
+                    return Err(refused.into());
+                }
+                of.push(word.to_owned());
+            }
+        }
+    }
+    // Selectors of which each means nothing now mean nothing, and not everything.
+    if of.is_empty() && selectors.is_some() {
+        of.push(String::new());
+    }
+    Ok(of)
 }
 
 async fn daemon(State(house): State<House>) -> Answer {

@@ -255,6 +255,7 @@ fn life(instance: u64) -> LifeNote {
         stopping: Some((Tick(10), ByUser::Stop)),
         ready: None,
         fault: None,
+        told: model::Told::default(),
         ended: None,
         stop_signal: Signal::TERM,
         stop_timeout: std::time::Duration::from_secs(1),
