@@ -1,6 +1,7 @@
 //! What clients of the steward see: types of requests, replies and events, and a small blocking client.
 
 pub mod client;
+mod environment;
 mod event;
 mod input;
 mod log;
@@ -11,13 +12,14 @@ mod problem;
 mod slot;
 mod when;
 
+pub use environment::{EnvironmentView, VariableFrom, VariableView};
 pub use event::{DaemonStatus, EventLine, ProcessRef, VersionInfo};
 pub use input::Sent;
 pub use log::{LogItem, LogLine, LogRead, LogReader, LogRemark};
 pub use logs::{LogFileRef, LogsDone};
 pub use operation::{
-    ApplyReply, ApplyRequest, Operation, OperationKind, OperationState, Outcome, SignalDone, SignalRequest, Signalled,
-    SlotOutcome, StartRequest, Until,
+    ApplyReply, ApplyRequest, Operation, OperationKind, OperationState, Outcome, RestartRequest, SignalDone, SignalRequest,
+    Signalled, SlotOutcome, StartRequest, Until,
 };
 pub use plan::{HistoryEntry, PlanReply, ProjectView, RememberedProfile, RollbackRequest};
 pub use problem::Problem;

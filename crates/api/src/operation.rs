@@ -4,6 +4,7 @@ use crate::ExitView;
 use crate::plan::RememberedProfile;
 use model::{AppName, DaemonSettings, Definition, Project, Signal};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// `POST /api/v1/apps`: define one app and start it. An existing app of the same name with the same specification is
 /// started; with another it is refused (409 `name_taken`).
@@ -40,8 +41,20 @@ pub struct ApplyRequest {
     pub plan: Option<String>,
 }
 
+/// `POST /api/v1/apps/{selector}/restart` may carry this: the apps take the variables and the umask of another session (`--update-env`). Without a
+/// body they keep those that were captured when they were defined.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RestartRequest {
+    /// What an app gets that says nothing of `inherit_env`.
+    pub session_env: BTreeMap<String, String>,
+    /// All that may be captured of the session, for apps that name what they want.
+    pub nameable_env: BTreeMap<String, String>,
+    /// The session's umask.
+    pub umask: u32,
+}
+
 /// What an apply comes to; also the first line of its stream.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ApplyReply {
     /// Apps that are new or changed, or that were started.
     pub changed: Vec<String>,

@@ -1,7 +1,7 @@
 //! Slots and apps as clients see them.
 
 use crate::EventLine;
-use model::Status;
+use model::{Project, Status};
 use serde::{Deserialize, Serialize};
 
 /// One slot: a row of `abide list`, an element of `list --json` and of `GET /api/v1/apps`. `null` where there is no value.
@@ -65,6 +65,15 @@ pub struct AppDetail {
     pub app: String,
     /// The effective specification; values of variables are masked as `•••`. `origins` says where values came from.
     pub spec: serde_json::Value,
+    /// The group of apps that it belongs to, if a file defined it.
+    #[serde(default)]
+    pub project: Option<Project>,
+    /// That file.
+    #[serde(default)]
+    pub source: Option<String>,
+    /// The profile that shaped it.
+    #[serde(default)]
+    pub profile: Option<String>,
     /// Its slots.
     pub slots: Vec<SlotDetail>,
     /// Milliseconds since 1970 of the next restart that is due in any slot.

@@ -4,12 +4,14 @@ mod app;
 mod change;
 mod file;
 mod make;
+mod show;
 mod tell;
 
 pub use app::AppFlags;
 pub use change::{Change, Delete, Wait};
 pub use file::{Apply, FileArgs, History, PartArgs, Plan, Rollback, Up, Validate};
 pub use make::{Completions, Init, Schema};
+pub use show::{Config, ConfigFile, ConfigShow, Env};
 pub use tell::{Attach, Send, SignalTo, WaitFor};
 
 use clap::{Args, Parser, Subcommand};
@@ -197,6 +199,11 @@ pub enum Command {
     /// Print what makes a shell complete the words of this command line
     #[command(after_help = "Example:\n  abide completions bash > ~/.local/share/bash-completion/completions/abide")]
     Completions(Completions),
+    /// Show, find or edit the configuration
+    #[command(subcommand, arg_required_else_help = true)]
+    Config(Config),
+    /// Show the variables that the lives of an app get, and who gives them
+    Env(Env),
     /// Print the version
     Version,
 }

@@ -3,6 +3,7 @@
 mod apply;
 mod care;
 mod change;
+mod config;
 mod daemon;
 mod history;
 mod init;
@@ -57,6 +58,8 @@ pub fn run(cli: Cli, screen: &Screen) -> Result<(), Failure> {
         Command::Init(args) => init::init(screen, &args),
         Command::Schema(args) => make::schema(screen, &args),
         Command::Completions(args) => make::completions(screen, &args),
+        Command::Config(args) => config::config(|| house(Stopped::Leave), screen, &args),
+        Command::Env(args) => config::env(&house(Stopped::Leave)?, screen, &args),
         Command::Version => version(screen),
     }
 }

@@ -112,7 +112,10 @@ pub fn load_all(args: &FileArgs, choice: &ProfileChoice, prune: bool, screen: &S
     for found in &find(&args.files)? {
         match load_found(found, choice, args.part.format) {
             Ok(project) => projects.push(project),
-            Err(invalid) => errors.extend(invalid.errors),
+            Err(invalid) => {
+                found.warning.iter().for_each(|warning| screen.err(&warning.text));
+                errors.extend(invalid.errors);
+            }
         }
     }
     if !errors.is_empty() {

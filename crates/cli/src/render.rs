@@ -6,12 +6,14 @@ mod plan;
 mod spec;
 mod table;
 mod time;
+mod values;
 
 pub use app::app_text;
 pub use line::{LogPainter, RawLines, event_text};
 pub use plan::{history_text, plan_text};
 pub use table::slot_table;
 pub use time::local_time;
+pub use values::{environment_text, is_changed, settings_text, values_text};
 
 use crate::screen::{DIM, GREEN, RED, YELLOW};
 use anstyle::Style;

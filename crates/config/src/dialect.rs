@@ -2,13 +2,37 @@
 
 use crate::load::Format;
 
-/// The advice with what stands in backticks put into the format.
+/// The advice with what stands in backticks, and headers of tables, put into the format.
 pub(crate) fn advice(help: &str, format: Format) -> String {
     if format == Format::Toml {
         return help.to_owned();
     }
-    let parts = help.split('`').enumerate().map(|(at, part)| if at % 2 == 1 { code(part, format) } else { part.to_owned() });
+    let parts = help.split('`').enumerate().map(|(at, part)| if at % 2 == 1 { code(part, format) } else { headers(part) });
     parts.collect::<Vec<_>>().join("`")
+}
+
+/// `[apps.web]` → `apps.web`: no other format has headers.
+fn headers(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((front, tail)) = rest.split_once('[') {
+        let name = tail.split_once(']').filter(|(name, _)| {
+            let tops = ["apps", "defaults", "groups", "profiles", "daemon"];
+            tops.contains(&name.split('.').next().unwrap_or_default())
+        });
+        out.push_str(front);
+        rest = match name {
+            Some((name, behind)) => {
+                out.push_str(name);
+                behind
+            }
+            None => {
+                out.push('[');
+                tail
+            }
+        };
+    }
+    out + rest
 }
 
 /// `key = value` → `key: value`, wherever it stands.
@@ -42,6 +66,7 @@ mod tests {
             ("did you mean `restart`?", "did you mean `restart`?", "did you mean `restart`?"),
             ("write `a_ms = 10`", "write `a_ms: 10`", "write `\"a_ms\": 10`"),
             ("x = 1 or `y = { z = \"q\" }`", "x = 1 or `y: { z: \"q\" }`", "x = 1 or `\"y\": { \"z\": \"q\" }`"),
+            ("write [apps.web] or [x] [y", "write apps.web or [x] [y", "write apps.web or [x] [y"),
             ("`a ? = b`", "`a ? = b`", "`a ? = b`"),
         ] {
             assert_eq!(advice(toml, Format::Toml), toml);

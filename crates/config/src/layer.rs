@@ -188,8 +188,9 @@ impl Layer {
     /// Every key with the name under which its origin is known.
     pub fn origins(&self) -> impl Iterator<Item = (String, &Entry)> {
         let own = self.keys.iter().map(|(key, entry)| ((*key).to_owned(), entry));
-        let merged = MERGED.into_iter().filter_map(|(table, ..)| Some((table, self.tables.get(table)?)));
-        own.chain(merged.flat_map(|(table, keys)| keys.iter().map(move |(key, entry)| (format!("{table}.{key}"), entry))))
+        let names = MERGED.into_iter().map(|(table, ..)| table).chain(WHOLE.into_iter().map(|(table, _)| table));
+        let tables = names.filter_map(|table| Some((table, self.tables.get(table)?)));
+        own.chain(tables.flat_map(|(table, keys)| keys.iter().map(move |(key, entry)| (format!("{table}.{key}"), entry))))
     }
 
     /// Keeps the entries that `is` says yes to.
@@ -197,6 +198,11 @@ impl Layer {
         self.keys.retain(|_, entry| is(entry));
         self.tables.values_mut().for_each(|table| table.retain(|_, entry| is(entry)));
     }
+}
+
+/// Whether a higher one replaces the whole of this key, also where it is a table.
+pub(crate) fn is_whole(key: &str) -> bool {
+    WHOLE.iter().any(|(table, _)| *table == key)
 }
 
 /// The topmost entry of a key.

@@ -11,8 +11,10 @@
 //! 4. `template`, `env`, `texts`: `${…}` is expanded, once; `braces` guards what is filled at birth.
 //! 5. `typed`, `command`, `paths`, `url`, `cron`: text becomes durations, signals, argv, absolute paths.
 //! 6. `labels`, `logs`, `order`, `care` with `probe`, `usage`, `identity`, `when`, `hooks`: the keys of one topic each, and what they may not say together.
-//! 7. `fault`, `source`, `diagnostic`: all that is wrong, by place, with what to do about it.
+//! 7. `back`: the other way, from a specification to what a file would say.
+//! 8. `fault`, `source`, `diagnostic`: all that is wrong, by place, with what to do about it.
 
+mod back;
 mod base;
 mod braces;
 mod care;
@@ -55,6 +57,7 @@ mod usage;
 mod when;
 mod words;
 
+pub use back::{Detail, Literal, Shown, differences, effective, effective_settings, setting_differences, to_toml};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use flags::{FlagError, StartFlags, from_flags};
 pub use keys::{KeyDoc, Scope, Unit, known_keys};

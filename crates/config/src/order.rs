@@ -121,12 +121,12 @@ impl<'l> Written<'l> {
         top(self.apps.get(app)?, key)
     }
 
-    fn near(&self, name: &str) -> Option<String> {
+    fn near(&self, name: &str, but: Option<&AppName>) -> Option<String> {
         self.sought.set(self.sought.get() + 1);
         if self.sought.get() > MOST_SOUGHT {
             return None;
         }
-        nearest(name, self.apps.keys().map(|name| name.as_str()), |name| name).map(str::to_owned)
+        nearest(name, self.apps.keys().filter(|app| Some(**app) != but).map(|name| name.as_str()), |name| name).map(str::to_owned)
     }
 }
 
@@ -153,7 +153,7 @@ pub(crate) fn circles(apps: &[AppSpec], written: &Written<'_>, faults: &mut Faul
 pub(crate) fn nearly_named(apps: &[AppSpec], written: &Written<'_>) -> Vec<Fault> {
     let missing = apps.iter().flat_map(|app| app.depends_on.iter().map(move |on| (app, &on.app)));
     let odd = missing.filter(|(_, on)| !written.apps.contains_key(*on)).filter_map(|(app, on)| {
-        let near = written.near(on.as_str())?;
+        let near = written.near(on.as_str(), Some(&app.name))?;
         let entry = written.entry(&app.name, "depends_on")?;
         let fault = Fault::new(&entry.item.place, format!("`{}`: there is no app `{on}` in this file", entry.written));
         Some(
@@ -242,7 +242,7 @@ fn group(member: Member, written: &Written<'_>, base: &Base<'_>, homes: &mut BTr
         let Some(app) = app_name(item, &entry.written, t) else { continue };
         if !written.apps.contains_key(&app) {
             let fault = Fault::new(&item.place, format!("`{}`: there is no app `{app}` in this file", entry.written));
-            t.faults.push(fault.maybe_help(written.near(app.as_str()).map(|near| format!("did you mean `{near}`?"))));
+            t.faults.push(fault.maybe_help(written.near(app.as_str(), None).map(|near| format!("did you mean `{near}`?"))));
         } else if !here.insert(app.clone()) {
             // Said twice is said once.
         } else if let Some(other) = homes.get(&app) {

@@ -11,7 +11,7 @@ use crate::fault::{Fault, Faults, Place};
 use crate::hooks;
 use crate::identity;
 use crate::labels;
-use crate::layer::{Entry, Item, Layer, Member, Value, set, top, top_in};
+use crate::layer::{Entry, Item, Layer, Member, Value, is_whole, set, top, top_in};
 use crate::logs;
 use crate::order;
 use crate::paths;
@@ -58,6 +58,9 @@ pub(crate) fn app(name: AppName, place: &Place, layers: &[&Layer], base: &Base<'
     }
     // From the lowest layer to the highest: the last one to say it is where it comes from.
     for (key, entry) in layers.iter().flat_map(|layer| layer.origins()) {
+        if is_whole(&key) {
+            spec.origins.retain(|known, _| !known.strip_prefix(&key).is_some_and(|rest| rest.starts_with('.')));
+        }
         spec.origins.insert(key, base.origin(&entry.place));
     }
     spec.argv = argv?;

@@ -71,6 +71,7 @@ fn a_list_of_the_app_replaces_that_of_the_defaults() {
 fn an_app_that_is_not_in_the_file_may_be_defined_already() {
     let odd = |text: &str| World::default().load(text).expect("good").warnings;
     assert!(odd("[apps.web]\ncmd='x'\ndepends_on=['elsewhere']\n").is_empty());
+    assert!(odd("[apps.web1]\ncmd='x'\ndepends_on=['web2']\n").is_empty(), "nobody means itself");
     let found = odd("[apps.postgres]\ncmd='x'\n[apps.web]\ncmd='x'\ndepends_on=['a', 'postgers']\n");
     let want = "warning: `depends_on`: there is no app `postgers` in this file\n  --> abide.toml:5:19\n   |\n 5 | depends_on=['a', 'postgers']\n   |                   ^^^^^^^^\n   = help: did you mean `postgres`? `web` waits until `postgers` is defined elsewhere\n";
     assert_eq!(found.iter().map(ToString::to_string).collect::<Vec<_>>(), [want]);

@@ -176,14 +176,19 @@ impl Default for House {
     }
 }
 
+fn show_tail(file: &Path) {
+    let text = fs::read(file).map(|b| String::from_utf8_lossy(&b).into_owned()).unwrap_or_default();
+    let tail: Vec<&str> = text.lines().rev().take(40).collect();
+    eprintln!("last lines of {}:", file.display());
+    tail.iter().rev().for_each(|line| eprintln!("  {line}"));
+}
+
 impl Drop for House {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let log = self.home().join("daemon.log");
-            let text = fs::read(&log).map(|b| String::from_utf8_lossy(&b).into_owned()).unwrap_or_default();
-            let tail: Vec<&str> = text.lines().rev().take(40).collect();
-            eprintln!("last lines of {}:", log.display());
-            tail.iter().rev().for_each(|line| eprintln!("  {line}"));
+            show_tail(&self.home().join("daemon.log"));
+            let events = fs::read_dir(self.home().join("events")).into_iter().flatten().flatten();
+            events.for_each(|day| show_tail(&day.path()));
             if let Some(keep) = std::env::var_os("E2E_KEEP") {
                 let to = Path::new(&keep).join(self.root().file_name().unwrap_or_default());
                 let _ = Command::new("cp").arg("-a").arg(self.root()).arg(&to).status();

@@ -1,7 +1,7 @@
 //! Every example in README.md and docs/ is run.
 //!
-//! A page is a play in one folder and one home. ```toml whose first line is `# NAME` is written to the file NAME (each is also checked
-//! by `abide validate`); ```sh likewise, made executable. ```console is run: each line with `$ ` in front is a command for `sh`, what
+//! A page is a play in one folder and one home. ```toml, ```yaml or ```json whose first line is `# file: NAME` (`//` in JSON) is
+//! written to the file NAME and checked by `abide validate`; ```sh likewise, made executable. ```console is run: each line with `$ ` in front is a command for `sh`, what
 //! stands below it is what it prints, where `…` stands for anything within a line and a line of its own that is `…` for any lines. A
 //! command that ends with `# exit N` must end so; every other must end with 0. Blocks of other languages are prose.
 
@@ -90,7 +90,7 @@ fn perform(page: &Path, house: &House) {
     for block in blocks(&text) {
         let at = format!("{name}:{}", block.line);
         match block.language.as_str() {
-            "toml" | "sh" => write_file(house, &block, &at),
+            "toml" | "yaml" | "json" | "sh" => write_file(house, &block, &at),
             "console" => {
                 for (command, printed, code) in commands(&block.text) {
                     let mut shell = house.plain("sh");
@@ -120,13 +120,15 @@ fn perform(page: &Path, house: &House) {
 }
 
 fn write_file(house: &House, block: &Block, at: &str) {
-    let Some(file) = block.text.lines().find_map(|line| line.strip_prefix("# file: ")) else {
-        assert_ne!(block.language, "toml", "{at}: say `# file: NAME` in the first line, so that it can be tried");
+    let is_config = block.language != "sh";
+    let name = |line| str::strip_prefix(line, "# file: ").or_else(|| line.strip_prefix("// file: "));
+    let Some(file) = block.text.lines().find_map(name) else {
+        assert!(!is_config, "{at}: say `# file: NAME` in the first line, so that it can be tried");
         return;
     };
     let path = house.write(file.trim(), &block.text);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("chmod");
-    if block.language == "toml" {
+    if is_config {
         let done = house.abide(["validate", file.trim()]);
         assert_eq!(done.code, Some(0), "{at}: {}{}", done.out, done.err);
     }

@@ -8,6 +8,15 @@ use model::{AppName, ByUser, Definition, Generation, InstanceId, Rest, SlotId, S
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// [`crate::Ask::Define`].
+pub(crate) struct Anew {
+    pub definition: Arc<Definition>,
+    pub generation: Generation,
+    pub run: bool,
+    pub slot_ids: BTreeMap<u32, SlotId>,
+    pub slot_wishes: BTreeMap<u32, bool>,
+}
+
 impl Engine {
     /// The slots that a target means, by index.
     pub(crate) fn slots_of(&self, target: &Target) -> Vec<SlotRef> {
@@ -140,15 +149,8 @@ impl Engine {
         }
     }
 
-    pub(crate) fn define(
-        &mut self,
-        definition: Arc<Definition>,
-        generation: Generation,
-        run: bool,
-        slot_ids: &BTreeMap<u32, SlotId>,
-        now: Tick,
-        out: &mut Vec<Effect>,
-    ) {
+    pub(crate) fn define(&mut self, anew: Anew, now: Tick, out: &mut Vec<Effect>) {
+        let Anew { definition, generation, run, slot_ids, slot_wishes } = anew;
         let name = definition.spec.name.clone();
         let order = self.next_order;
         let app = self.apps.entry(name.clone()).or_insert_with(|| App {
@@ -160,29 +162,35 @@ impl Engine {
             slots: BTreeMap::new(),
         });
         self.next_order += u64::from(app.order == order);
-        let renewed = app.generation != generation || app.deleting;
+        // What makes a job of it, or no job any more, makes it another as well.
+        let was_job = app.definition.spec.schedule.is_some();
+        let renewed = app.generation != generation || app.deleting || was_job != definition.spec.schedule.is_some();
         app.definition = definition;
         app.generation = generation;
         app.deleting = false;
         app.running = run;
         self.moved.insert(name.clone());
-        let is_new = |index: &u32| !app.slots.contains_key(index);
         let begins = run && app.definition.spec.schedule.as_ref().is_some_and(|job| job.run_at_start);
-        let first: Vec<u32> = (0..app.definition.spec.instances).filter(is_new).filter(|_| begins).collect();
         let mut fresh = Vec::new();
         for index in 0..app.definition.spec.instances {
-            if let Some(id) = slot_ids.get(&index) {
-                if !app.slots.contains_key(&index) {
-                    fresh.push(SlotRef::new(&name, index));
-                }
-                let slot = Engine::make_slot(app, index, *id, SlotMemo::default());
-                slot.due |= first.contains(&index);
+            let Some(id) = slot_ids.get(&index) else { continue };
+            let is_new = !app.slots.contains_key(&index);
+            let slot = Engine::make_slot(app, index, *id, SlotMemo::default());
+            if is_new {
+                slot.due |= begins;
+                fresh.push(SlotRef::new(&name, index));
             }
         }
         for slot in fresh {
             self.inherit(&slot, now, out);
         }
         for slot in self.slots_of(&Target { app: name.clone(), slots: None }) {
+            if let Some(kept) = self.slot_mut(&slot) {
+                if run {
+                    (kept.wish, kept.held) = (None, false);
+                }
+                kept.wish = slot_wishes.get(&slot.index).copied().or(kept.wish);
+            }
             self.redefined(&slot, renewed, run, now, out);
         }
     }
@@ -205,10 +213,8 @@ impl Engine {
         let definition = app.definition.clone();
         let spec = &definition.spec;
         let Some(kept) = app.slots.get_mut(&slot.index) else { return };
-        if run || retiring {
-            kept.wish = None;
-        }
         if retiring {
+            kept.wish = None;
             return self.empty(slot, now, out);
         }
         // A job that completed stays completed until it is a different one.
@@ -238,6 +244,11 @@ impl Engine {
                     // Defined not to run: what a new steward would stop is stopped now.
                     self.end_in_turn(instance, now, out);
                 } else if old {
+                    // A run of a job that is cut short by this is done again.
+                    let again = spec.schedule.is_some();
+                    if let Some(kept) = self.slot_mut(slot) {
+                        kept.due |= again;
+                    }
                     self.end_life(instance, ByUser::Restart, now, out);
                 } else {
                     // How it is looked after may change while it runs.
@@ -274,10 +285,11 @@ impl Engine {
     pub(crate) fn end_life(&mut self, instance: InstanceId, by: ByUser, now: Tick, out: &mut Vec<Effect>) {
         let Some(life) = self.lives.get_mut(&instance) else { return };
         match &mut life.phase {
-            Phase::Sought { wish } => *wish = Some(by),
+            Phase::Sought { wish } | Phase::Passing { wish, .. } => *wish = Some(by),
             Phase::Begun | Phase::Running => self.ask_to_stop(instance, by, now, out),
             Phase::Foreign { .. } => {
                 life.record.stopping = Some((now, by));
+                life.no_more_time();
                 out.push(Effect::Record(LifeNote::Life(Box::new(life.record.clone()))));
                 self.leave(instance, model::End::Exited(model::Verdict::Unseen), now, out);
             }

@@ -19,6 +19,8 @@ const READY_ANSWER: Duration = Duration::from_secs(5);
 /// How a running life is.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Care {
+    /// When this steward found it alive; `None` = it was born under this one.
+    pub found: Option<Tick>,
     /// The open question.
     asked: Option<u64>,
     /// When the next question is due.
@@ -29,8 +31,6 @@ pub(crate) struct Care {
     ready_by: Option<Tick>,
     /// Until when it must say that it is alive.
     alive_by: Option<Tick>,
-    /// How often it must say so, where it said so itself.
-    alive_every: Option<Duration>,
     /// Until when a run of a job must have ended.
     run_by: Option<Tick>,
     /// Bad and good answers in a row.
@@ -46,11 +46,14 @@ pub(crate) struct Care {
     pub said: Option<String>,
     /// The last bad answer.
     pub bad_answer: Option<String>,
-    /// Another of its processes that is the main one.
-    pub main_pid: Option<u32>,
 }
 
 impl Care {
+    /// The open question will not be answered.
+    pub(crate) fn give_up_question(&mut self) {
+        self.asked = None;
+    }
+
     fn next(&self) -> Option<Tick> {
         // The next question waits for the answer to the last.
         let probe_at = self.probe_at.filter(|_| self.asked.is_none());
@@ -74,8 +77,11 @@ impl Engine {
         let Some(app) = self.apps.get(&life.record.slot.app) else { return };
         let spec = &app.definition.spec;
         let since = life.since.unwrap_or(now);
-        let care = &mut life.care;
-        (care.probe_at, care.ready_at, care.ready_by, care.alive_by) = (None, None, None, None);
+        let (care, told) = (&mut life.care, &life.record.told);
+        // The time that it has asked for holds also when another steward looks after it, or it is looked after otherwise.
+        let extended = told.extended.unwrap_or_default();
+        let reloaded_by = care.ready_by.filter(|_| care.reloading);
+        (care.probe_at, care.ready_at, care.ready_by, care.alive_by) = (None, None, reloaded_by, None);
         care.health = spec.health.as_ref().map(|_| care.health.unwrap_or(HealthView::Starting));
         care.run_by = spec.schedule.as_ref().and_then(|job| job.timeout).map(|timeout| since + timeout);
         let ready = life.record.ready.is_some();
@@ -85,15 +91,19 @@ impl Engine {
         {
             out.push(Effect::Listen { instance, ready: Box::new(channel.clone()) });
         }
-        if ready {
+        if care.leaving {
+            // It ends by itself, whatever else has changed.
+        } else if ready {
             // A steward that has just begun gives it a whole interval.
             care.probe_at = spec.health.as_ref().map(|health| now + health.interval);
-            care.alive_by = care.alive_every.or(spec.watchdog).map(|every| now + every);
+            care.alive_by = told.alive_every.or(spec.watchdog).map(|every| (now + every).max(extended));
         } else if let Some(Readiness::After(pause)) = &spec.ready {
             care.ready_at = Some(since + *pause);
         } else if gate(spec).is_some() || spec.ready.is_some() {
             care.probe_at = gate(spec).map(|_| now);
-            care.ready_by = Some(since + spec.start_timeout).filter(|_| !spec.start_timeout.is_zero());
+            // One that was found has a whole start timeout from then on: what it said or would have answered before, nobody may have heard.
+            let by = (care.found.unwrap_or(since) + spec.start_timeout).max(extended);
+            care.ready_by = Some(by).filter(|_| !spec.start_timeout.is_zero());
         } else {
             care.ready_at = Some(since + spec.min_uptime);
         }
@@ -213,11 +223,13 @@ impl Engine {
         }
         care.good = 0;
         care.bad = care.bad.saturating_add(1);
-        if care.bad < failures || care.health == Some(HealthView::Unhealthy) {
+        if care.bad < failures {
             return;
         }
-        care.health = Some(HealthView::Unhealthy);
-        out.push(note(&life.record.slot, Some(instance), What::Unhealthy { why: why.clone() }));
+        if care.health.replace(HealthView::Unhealthy) != Some(HealthView::Unhealthy) {
+            out.push(note(&life.record.slot, Some(instance), What::Unhealthy { why: why.clone() }));
+        }
+        // Also of one that was unhealthy before: what follows from it may be another thing now.
         if action != HealthAction::None {
             self.fault(instance, Fault::Unhealthy(why), now, out);
         }
@@ -238,7 +250,7 @@ impl Engine {
             return;
         }
         care.probe_at = spec.health.as_ref().map(|health| now + health.interval);
-        care.alive_by = care.alive_every.or(spec.watchdog).map(|every| now + every);
+        care.alive_by = life.record.told.alive_every.or(spec.watchdog).map(|every| now + every);
         if care.health.is_some() && spec.ready.is_none() && gate(spec).is_some() {
             care.health = Some(HealthView::Healthy);
         }
@@ -248,6 +260,7 @@ impl Engine {
         }
         let Some(life) = self.lives.get_mut(&instance).filter(|life| life.record.ready.is_none()) else { return };
         life.record.ready = Some(now);
+        life.no_more_time();
         out.push(Effect::Record(LifeNote::Life(Box::new(life.record.clone()))));
         if let Some(kept) = self.slot_mut(&slot) {
             kept.memo.was_ready = Some(instance);
@@ -261,13 +274,15 @@ impl Engine {
         // What it says of itself is shown also while it ends.
         match word {
             Word::Status(text) => return life.care.said = Some(text),
-            Word::MainPid(pid) => return life.care.main_pid = Some(pid),
+            Word::MainPid { pid, ident } => return self.take_main(instance, (pid, ident), out),
             Word::Extend(more) if life.phase == Phase::Stopping => {
-                let kill_at = life.kill_at(now).max(now + more);
+                life.extend(now + more, out);
+                let kill_at = life.kill_at(now);
                 return self.timers.arm(&mut life.alarm, Owner::Life(instance), kill_at);
             }
-            _ if life.phase != Phase::Running => return,
-            Word::Ready => self.become_ready(instance, now, out),
+            Word::Stuck if life.phase != Phase::Running => return,
+            _ if !life.runs() => return,
+            Word::Ready => self.told_ready(instance, now, out),
             Word::Reloading => self.reloading(instance, now, out),
             Word::Stopping => {
                 let care = &mut life.care;
@@ -276,11 +291,15 @@ impl Engine {
             }
             Word::Alive => self.alive(instance, now),
             Word::AliveEvery(every) => {
-                life.care.alive_every = Some(every).filter(|every| !every.is_zero());
+                let every = Some(every).filter(|every| !every.is_zero());
+                if std::mem::replace(&mut life.record.told.alive_every, every) != every {
+                    out.push(Effect::Record(LifeNote::Life(Box::new(life.record.clone()))));
+                }
                 self.alive(instance, now);
             }
-            Word::Stuck => return self.fault(instance, Fault::Watchdog, now, out),
+            Word::Stuck => return self.fault(instance, Fault::Trigger, now, out),
             Word::Extend(more) => {
+                life.extend(now + more, out);
                 let care = &mut life.care;
                 for by in [&mut care.ready_by, &mut care.alive_by] {
                     *by = by.map(|at| at.max(now + more));
@@ -288,6 +307,26 @@ impl Engine {
             }
         }
         self.care_due(instance, now, out);
+    }
+
+    /// What it names is written down: the life goes on with it, whoever is the steward when its first process ends.
+    fn take_main(&mut self, instance: InstanceId, main: (u32, u64), out: &mut Vec<Effect>) {
+        let Some(life) = self.lives.get_mut(&instance) else { return };
+        let main = Some(main).filter(|(pid, _)| life.record.pid != Some(*pid));
+        if life.record.told.main != main && life.record.ended.is_none() {
+            life.record.told.main = main;
+            out.push(Effect::Record(LifeNote::Life(Box::new(life.record.clone()))));
+        }
+    }
+
+    /// It says that it is ready. How it is found out may have been changed meanwhile: then it is asked, and what it says counts not.
+    fn told_ready(&mut self, instance: InstanceId, now: Tick, out: &mut Vec<Effect>) {
+        let Some(life) = self.lives.get(&instance) else { return };
+        let Some(app) = self.apps.get(&life.record.slot.app) else { return };
+        let asked = matches!(app.definition.spec.ready, None | Some(Readiness::Probe(_) | Readiness::After(_)));
+        if !asked || life.care.reloading {
+            self.become_ready(instance, now, out);
+        }
     }
 
     fn reloading(&mut self, instance: InstanceId, now: Tick, out: &mut Vec<Effect>) {
@@ -305,7 +344,7 @@ impl Engine {
     fn alive(&mut self, instance: InstanceId, now: Tick) {
         let Some(life) = self.lives.get_mut(&instance) else { return };
         let Some(app) = self.apps.get(&life.record.slot.app) else { return };
-        let every = life.care.alive_every.or(app.definition.spec.watchdog);
+        let every = life.record.told.alive_every.or(app.definition.spec.watchdog);
         life.care.alive_by = every.filter(|_| life.record.ready.is_some() && !life.care.leaving).map(|every| now + every);
     }
 
@@ -323,9 +362,9 @@ impl Engine {
         }
     }
 
-    pub(crate) fn out_of_memory(&mut self, instance: InstanceId, killed: u32, out: &mut Vec<Effect>) {
+    pub(crate) fn out_of_memory(&mut self, instance: InstanceId, killed: u32, now: Tick, out: &mut Vec<Effect>) {
         let Some(life) = self.lives.get_mut(&instance) else { return };
-        life.short_of_memory = true;
+        life.short_of_memory = Some(now);
         out.push(note(&life.record.slot, Some(instance), What::OutOfMemory { killed }));
     }
 
@@ -342,6 +381,7 @@ impl Engine {
         life.record.stopping = Some((now, ByUser::Restart));
         self.timers.disarm(&mut life.alarm);
         out.push(Effect::Record(LifeNote::Life(Box::new(life.record.clone()))));
-        out.push(note(&life.record.slot, Some(instance), What::Faulted { fault }));
+        let answer = life.care.bad_answer.clone().filter(|_| fault == Fault::StartTimeout);
+        out.push(note(&life.record.slot, Some(instance), What::Faulted { fault, answer }));
     }
 }

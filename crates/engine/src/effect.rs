@@ -191,6 +191,11 @@ pub enum What {
         /// Its process.
         pid: u32,
     },
+    /// The first process of a life has ended; it goes on with the one that it named as its main one.
+    HandedOver {
+        /// That process.
+        pid: u32,
+    },
     /// Something of a life is left whose leader is gone.
     Foreign,
     /// A life is ready (told only where the app has a readiness).
@@ -211,6 +216,8 @@ pub enum What {
     Faulted {
         /// Why.
         fault: Fault,
+        /// What it was last answered with while it was asked whether it is ready, where it never was.
+        answer: Option<String>,
     },
     /// It exceeded a limit, which is only told.
     Exceeded {
@@ -256,8 +263,11 @@ pub enum What {
         /// By what.
         signal: Signal,
     },
-    /// It did not end in time, or left processes behind: SIGKILL to all of its tree.
-    Killing,
+    /// SIGKILL to all of its tree.
+    Killing {
+        /// It did not end in time, or left processes behind; else it was not asked to end (`on_limit = "kill"`).
+        late: bool,
+    },
     /// It does not end even after SIGKILL.
     Stuck {
         /// Processes that are left.
@@ -313,6 +323,8 @@ pub struct SlotView<'a> {
     pub hopeless: bool,
     /// The life that fills it.
     pub instance: Option<InstanceId>,
+    /// That life has been told to end, or its process has ended already: it will not stay, whatever is wished from now on.
+    pub ending: bool,
     /// Its process.
     pub pid: Option<u32>,
     /// Start time of the process in clock ticks since boot.
@@ -343,8 +355,8 @@ pub struct SlotView<'a> {
     pub fault: Option<&'a Fault>,
     /// The last runs of a job, the oldest first.
     pub runs: &'a [Run],
-    /// Another process that the life named as its main one (`MAINPID=`).
-    pub main_pid: Option<u32>,
+    /// Another process that the life named as its main one (`MAINPID=`): pid and start time.
+    pub main: Option<(u32, u64)>,
 }
 
 /// The health of a life.

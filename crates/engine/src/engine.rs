@@ -1,6 +1,7 @@
 //! The brain itself: who is told what.
 
 use crate::app::{App, Slot};
+use crate::ask::Anew;
 use crate::life::{Life, Phase};
 use crate::restart::Spread;
 use crate::timer::{Alarm, Owner, Timers};
@@ -82,7 +83,7 @@ impl Engine {
             (Event::Probed { instance, number, outcome }, _) => self.probed(instance, number, outcome, now, out),
             (Event::Said { instance, word }, _) => self.said(instance, word, now, out),
             (Event::Exceeded { instance, what }, _) => self.exceeded(instance, what, now, out),
-            (Event::OutOfMemory { instance, killed }, _) => self.out_of_memory(instance, killed, out),
+            (Event::OutOfMemory { instance, killed }, _) => self.out_of_memory(instance, killed, now, out),
             (Event::Due { app, late, .. }, _) => self.due(&app, late, now, out),
             (Event::RestartDue { app }, _) => self.restart_due(&app, now, out),
             (Event::Changed { app, paths }, _) => self.changed(&app, paths, now, out),
@@ -280,8 +281,9 @@ impl Engine {
     fn asked(&mut self, ask: Ask, stage: Stage, now: Tick, out: &mut Vec<Effect>) {
         match ask {
             Ask::Shutdown => self.shut_down(now, out),
-            Ask::Define { definition, generation, run, slot_ids } => {
-                self.define(definition, generation, run, &slot_ids, now, out)
+            Ask::Define { definition, generation, run, slot_ids, slot_wishes } => {
+                let anew = Anew { definition, generation, run, slot_ids, slot_wishes };
+                self.define(anew, now, out);
             }
             Ask::Start(target) if stage == Stage::Open => self.start(&target, now, out),
             Ask::Restart(target) if stage == Stage::Open => self.restart(&target, now, out),

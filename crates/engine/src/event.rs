@@ -139,7 +139,12 @@ pub enum Word {
     /// `STATUS=…`, one line for people.
     Status(String),
     /// `MAINPID=…`: another of its processes is the one that matters.
-    MainPid(u32),
+    MainPid {
+        /// Which; it has been shown to be one of this life.
+        pid: u32,
+        /// Its start time in clock ticks since boot.
+        ident: u64,
+    },
     /// `WATCHDOG=1`.
     Alive,
     /// `WATCHDOG=trigger`: it asks to be treated as one whose watchdog has run out.
@@ -246,6 +251,8 @@ pub enum Ask {
         run: bool,
         /// The ids of its slots, as stored.
         slot_ids: BTreeMap<u32, SlotId>,
+        /// Wishes for single slots that differ from the app's.
+        slot_wishes: BTreeMap<u32, bool>,
     },
     /// Run these; leaves `errored`, `completed` and backoff behind.
     Start(Target),

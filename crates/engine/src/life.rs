@@ -3,7 +3,7 @@
 use crate::Effect;
 use crate::care::Care;
 use crate::timer::Alarm;
-use model::{ByUser, End, InstanceId, LifeRecord, Signal, Tick};
+use model::{ByUser, End, InstanceId, LifeRecord, Signal, Tick, Verdict};
 use std::time::Duration;
 
 /// A life, from the decision to begin it until its last log byte is in the file.
@@ -30,8 +30,10 @@ pub(crate) struct Life {
     pub stuck: Option<u32>,
     /// How it is, while it runs.
     pub care: Care,
-    /// The kernel has killed processes of it because memory was short.
-    pub short_of_memory: bool,
+    /// When it was told last that the kernel has killed processes of it because memory was short.
+    pub short_of_memory: Option<Tick>,
+    /// When we learnt that its own process is gone.
+    pub left_at: Option<Tick>,
 }
 
 /// The state machine of a life. It has no loops: a life is begun, runs, is asked to end or ends, its descendants leave, and it is over. To restart is a
@@ -43,6 +45,7 @@ pub(crate) struct Life {
 ///     │          └────────────┴──► Leaving ─────┘
 ///     └─► Over (never born)
 ///   Sought ──► Running | Foreign ──► Over
+///   Running | Sought ──► Passing ──► Running | Leaving
 /// ```
 ///
 /// *Who decides first:* the keeper's word that the process ended always wins over anything asked. *What may interrupt:* a wish
@@ -53,6 +56,14 @@ pub(crate) enum Phase {
     /// Recorded by an earlier steward; whether it lives is being found out. A wish to stop waits here.
     Sought {
         /// What to do with it once found.
+        wish: Option<ByUser>,
+    },
+    /// Its process has ended and had named another of its own as the main one; the keeper is asked to watch that. Then the life goes on;
+    /// otherwise this is its end.
+    Passing {
+        /// How the process ended.
+        end: End,
+        /// A wish that came meanwhile.
         wish: Option<ByUser>,
     },
     /// The keeper has been told to bear it.
@@ -90,7 +101,18 @@ pub(crate) enum Phase {
     Over,
 }
 
+/// What the kernel kills is gone within this time.
+const MOMENT: Duration = Duration::from_secs(10);
+
 impl Life {
+    /// Whether the kernel has ended its process because memory was short: it does not say which of its processes it was, so this one was among them
+    /// if it was killed, or ended unseen, at about that time.
+    pub(crate) fn is_out_of_memory(&self, end: &End, now: Tick) -> bool {
+        let killed = matches!(end, End::Exited(Verdict::Signal { number: Signal::KILL, .. } | Verdict::Unseen));
+        let left = self.left_at.unwrap_or(now);
+        killed && self.short_of_memory.is_some_and(|told| left.max(told).since(left.min(told)) <= MOMENT)
+    }
+
     /// A life that begins now.
     pub(crate) fn begun(record: LifeRecord) -> Life {
         let sealed = unkept(&record);
@@ -105,7 +127,8 @@ impl Life {
             alarm: None,
             stuck: None,
             care: Care::default(),
-            short_of_memory: false,
+            short_of_memory: None,
+            left_at: None,
         }
     }
 
@@ -132,9 +155,23 @@ impl Life {
         (open == 0).then_some(most)
     }
 
+    /// Whether its program runs and nobody has asked it to end.
+    pub(crate) fn runs(&self) -> bool {
+        matches!(self.phase, Phase::Running | Phase::Passing { .. })
+    }
+
     /// Whether both streams are in their files.
     pub(crate) fn is_sealed(&self) -> bool {
         self.sealed == [true; 2]
+    }
+
+    /// Whether it will not stay: it was told to end, or its process has ended.
+    pub(crate) fn is_ending(&self) -> bool {
+        match &self.phase {
+            Phase::Sought { wish } => wish.is_some() || self.record.stopping.is_some(),
+            Phase::Begun | Phase::Running | Phase::Foreign { .. } => false,
+            Phase::Stopping | Phase::Leaving { .. } | Phase::Killing { .. } | Phase::Over => true,
+        }
     }
 
     /// How long its program ran, up to `now`.
@@ -142,10 +179,23 @@ impl Life {
         self.since.map_or(Duration::ZERO, |since| now.since(since))
     }
 
+    /// It has asked for time until then.
+    pub(crate) fn extend(&mut self, until: Tick, out: &mut Vec<Effect>) {
+        if self.record.told.extended < Some(until) {
+            self.record.told.extended = Some(until);
+            out.push(Effect::Record(crate::LifeNote::Life(Box::new(self.record.clone()))));
+        }
+    }
+
+    /// It goes over to something else: the time that it has asked for was for what it was at before.
+    pub(crate) fn no_more_time(&mut self) {
+        self.record.told.extended = None;
+    }
+
     /// When its stop timeout ends, counted from the moment it was asked (which may have been another steward's).
     pub(crate) fn kill_at(&self, now: Tick) -> Tick {
         let asked = self.record.stopping.map_or(now, |(at, _)| at);
-        asked + self.record.stop_timeout
+        (asked + self.record.stop_timeout).max(self.record.told.extended.unwrap_or_default())
     }
 }
 

@@ -17,13 +17,13 @@ impl Engine {
     pub(crate) fn born(&mut self, instance: InstanceId, pid: u32, ident: u64, at: Tick, now: Tick, out: &mut Vec<Effect>) {
         let Some(life) = self.lives.get_mut(&instance) else { return };
         let adopted = matches!(life.phase, Phase::Sought { .. });
-        if !matches!(life.phase, Phase::Begun | Phase::Stopping | Phase::Killing { .. } | Phase::Sought { .. }) {
+        let handed = matches!(life.phase, Phase::Passing { .. });
+        let awaited = matches!(life.phase, Phase::Begun | Phase::Stopping | Phase::Killing { .. });
+        if !(adopted || handed || awaited && life.since.is_none()) {
             return;
         }
-        if life.since.is_some() && !adopted {
-            return;
-        }
-        life.since = Some(at.min(now));
+        // A life that goes on with another of its processes is as old as before.
+        life.since = life.since.filter(|_| handed).or(Some(at.min(now)));
         life.kept = true;
         let slot = life.record.slot.clone();
         let plain = self.apps.get(&slot.app).is_some_and(|app| app.is_ready_at_once());
@@ -33,12 +33,17 @@ impl Engine {
         if (life.record.pid, life.record.ident) != (Some(pid), Some(ident)) {
             life.record.pid = Some(pid);
             life.record.ident = Some(ident);
+            life.record.told.main = life.record.told.main.filter(|(main, _)| *main != pid);
             out.push(Effect::Record(LifeNote::Life(Box::new(life.record.clone()))));
         }
         out.push(Effect::StreamsBorn { instance });
         match life.phase.clone() {
             Phase::Sought { wish } => {
                 out.push(note(&slot, Some(instance), What::Adopted { pid }));
+                self.resume(instance, wish, now, out);
+            }
+            Phase::Passing { wish, .. } => {
+                out.push(note(&slot, Some(instance), What::HandedOver { pid }));
                 self.resume(instance, wish, now, out);
             }
             Phase::Begun => {
@@ -63,6 +68,7 @@ impl Engine {
     pub(crate) fn resume(&mut self, instance: InstanceId, wish: Option<ByUser>, now: Tick, out: &mut Vec<Effect>) {
         let Some(life) = self.lives.get_mut(&instance) else { return };
         let slot = life.record.slot.clone();
+        life.care.found = Some(now);
         if life.record.stopping.is_some() {
             life.phase = Phase::Stopping;
             let kill_at = life.kill_at(now);
@@ -112,6 +118,7 @@ impl Engine {
         let Some(life) = self.lives.get_mut(&instance) else { return };
         life.phase = Phase::Stopping;
         life.record.stopping = Some((now, by));
+        life.no_more_time();
         let signal = life.record.stop_signal;
         let kill_at = life.kill_at(now);
         // In the journal before it is sent: a steward that comes after us must not send it again.
@@ -132,7 +139,12 @@ impl Engine {
                     self.finish(instance, now, out);
                 }
             }
-            Phase::Begun | Phase::Running | Phase::Stopping | Phase::Sought { .. } | Phase::Foreign { .. } => {
+            Phase::Begun
+            | Phase::Running
+            | Phase::Stopping
+            | Phase::Sought { .. }
+            | Phase::Passing { .. }
+            | Phase::Foreign { .. } => {
                 self.timers.disarm(&mut life.alarm);
                 if life.since.is_none() && !never_born {
                     // It ran and ended before anybody told us that it ran (or under another steward).
@@ -141,15 +153,36 @@ impl Engine {
                     out.push(Effect::StreamsBorn { instance });
                     self.ran(&slot, instance, out);
                 }
-                self.leave(instance, end, now, out);
+                if !self.passes_on(instance, &end, out) {
+                    self.leave(instance, end, now, out);
+                }
             }
         }
+    }
+
+    /// Whether a life whose process has ended goes on with the one that it named as its main one, if the keeper finds that alive.
+    fn passes_on(&mut self, instance: InstanceId, end: &End, out: &mut Vec<Effect>) -> bool {
+        let Some(life) = self.lives.get_mut(&instance) else { return false };
+        let wish = match &life.phase {
+            Phase::Sought { wish } => *wish,
+            Phase::Begun | Phase::Running => None,
+            _ => return false,
+        };
+        let Some((pid, ident)) = life.record.told.main.filter(|(pid, _)| life.record.pid != Some(*pid)) else { return false };
+        if life.record.stopping.is_some() || !matches!(end, End::Exited(_)) {
+            return false;
+        }
+        life.care.give_up_question();
+        life.phase = Phase::Passing { end: end.clone(), wish };
+        out.push(Effect::Adopt { instance, pid, ident });
+        true
     }
 
     /// The process is gone. Its descendants, if any, are looked for before anything else happens in the slot.
     pub(crate) fn leave(&mut self, instance: InstanceId, end: End, now: Tick, out: &mut Vec<Effect>) {
         let Some(life) = self.lives.get_mut(&instance) else { return };
         let born = !matches!(end, End::NotBorn { .. });
+        life.left_at = Some(now);
         life.phase = Phase::Leaving { end, kill_at: None, asked_them: false, pause: LOOK.0 };
         if born {
             life.sweep(None, out);
@@ -194,7 +227,13 @@ impl Engine {
                 }
                 self.timers.arm(&mut life.alarm, Owner::Life(instance), next);
             }
-            Phase::Sought { .. } | Phase::Begun | Phase::Running | Phase::Stopping | Phase::Foreign { .. } | Phase::Over => {}
+            Phase::Sought { .. }
+            | Phase::Passing { .. }
+            | Phase::Begun
+            | Phase::Running
+            | Phase::Stopping
+            | Phase::Foreign { .. }
+            | Phase::Over => {}
         }
     }
 
@@ -205,8 +244,9 @@ impl Engine {
             Phase::Leaving { end, .. } => Some(end.clone()),
             _ => None,
         };
+        let late = life.phase != Phase::Running;
         life.phase = Phase::Killing { end, empty: false, pause: KILL.0 };
-        out.push(note(&life.record.slot, Some(instance), What::Killing));
+        out.push(note(&life.record.slot, Some(instance), What::Killing { late }));
         life.sweep(Some(Signal::KILL), out);
     }
 
@@ -229,7 +269,7 @@ impl Engine {
             Phase::Killing { .. } => life.sweep(Some(Signal::KILL), out),
             Phase::Foreign { .. } | Phase::Sought { .. } => out.push(Effect::Inspect { life: Box::new(life.record.clone()) }),
             Phase::Running => self.care_due(instance, now, out),
-            Phase::Begun | Phase::Over => {}
+            Phase::Begun | Phase::Passing { .. } | Phase::Over => {}
         }
     }
 
@@ -246,8 +286,7 @@ impl Engine {
             // Nobody has written into its streams.
             life.sealed = [true; 2];
         }
-        let killed = matches!(end, End::Exited(Verdict::Signal { number: Signal::KILL, .. }));
-        if life.short_of_memory && killed && life.record.stopping.is_none() {
+        if life.record.stopping.is_none() && life.is_out_of_memory(&end, now) {
             life.record.fault = Some(Fault::OutOfMemory);
         }
         let (record, lived, kept) = (life.record.clone(), life.lived(now), life.kept);
@@ -282,6 +321,7 @@ impl Engine {
             }
             None => false,
         };
+        let recorded_at = out.len();
         out.push(Effect::Record(LifeNote::Life(Box::new(record))));
         if let Some(kept) = self.slot_mut(&slot) {
             out.push(Effect::Record(LifeNote::Memo { slot: slot.clone(), memo: kept.memo.clone() }));
@@ -301,6 +341,7 @@ impl Engine {
         }
         if !asked {
             self.maybe_stop_group(&slot, now, out);
+            wish_first(recorded_at, out);
         }
     }
 
@@ -322,5 +363,14 @@ impl Engine {
             Rest::None if asked && !wants => out.push(note(slot, None, What::Stopped)),
             Rest::None => {}
         }
+    }
+}
+
+/// What an end means for the wishes of others is stored before the end is on record: an end on record is never looked at again, so a steward
+/// that died between the two would leave the others running for ever.
+fn wish_first(recorded_at: usize, out: &mut [Effect]) {
+    let is_wish = |effect: &Effect| matches!(effect, Effect::Persist(crate::StoreNote::Stopped { .. }));
+    if let Some(at) = out[recorded_at..].iter().position(is_wish) {
+        out[recorded_at..=recorded_at + at].rotate_right(1);
     }
 }

@@ -5,7 +5,7 @@
 
 use crate::app::{App, Slot};
 use crate::engine::{Engine, Stage, note};
-use crate::life::Phase;
+use crate::life::{Life, Phase};
 use crate::{Effect, StoreNote, Target, What};
 use model::{AppName, ByUser, Condition, Dependency, InstanceId, OnExit, Rest, SlotRef, Strategy, Tick};
 
@@ -119,8 +119,8 @@ impl Engine {
 
     fn reach(&self, app: &App, index: u32, slot: &Slot, condition: Condition) -> Reach {
         let life = slot.life.and_then(|instance| self.lives.get(&instance));
-        let runs = life.is_some_and(|life| life.phase == Phase::Running);
-        let is_ready = life.is_some_and(|life| life.phase == Phase::Running && life.record.ready.is_some());
+        let runs = life.is_some_and(Life::runs);
+        let is_ready = life.is_some_and(|life| life.runs() && life.record.ready.is_some());
         let wanted = app.wants(index) && self.stage == Stage::Open;
         let done = life.is_none() && slot.memo.rest == Rest::Completed;
         let given_up = life.is_none() && matches!(slot.memo.rest, Rest::Errored { .. });
@@ -144,7 +144,7 @@ impl Engine {
     /// Stops a life by wish, or holds its end back while others that depend on its app and are ended as well still live.
     pub(crate) fn end_in_turn(&mut self, instance: InstanceId, now: Tick, out: &mut Vec<Effect>) {
         let Some(slot) = self.lives.get(&instance).map(|life| life.record.slot.clone()) else { return };
-        let runs = self.lives.get(&instance).is_some_and(|life| matches!(life.phase, Phase::Begun | Phase::Running));
+        let runs = self.lives.get(&instance).is_some_and(|life| life.phase == Phase::Begun || life.runs());
         let wait = runs && self.first_to_end(&slot.app).is_some();
         // Nobody would remember to end one that fills no slot any more.
         let fills = self.slot_mut(&slot).filter(|kept| kept.life == Some(instance));
@@ -196,7 +196,7 @@ impl Engine {
         for slot in self.slots_where(app, |slot| slot.life.is_some()) {
             let Some(instance) = self.slot_mut(&slot).and_then(|kept| kept.life).filter(|_| slot != *leader) else { continue };
             let wanted = self.apps.get(app).is_some_and(|known| known.wants(slot.index));
-            let runs = self.lives.get(&instance).is_some_and(|life| matches!(life.phase, Phase::Begun | Phase::Running));
+            let runs = self.lives.get(&instance).is_some_and(|life| life.phase == Phase::Begun || life.runs());
             if wanted && runs {
                 out.push(note(&slot, Some(instance), What::Follows { app: leader.app.clone() }));
                 self.end_life(instance, ByUser::Restart, now, out);

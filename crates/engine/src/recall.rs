@@ -30,8 +30,8 @@ impl Engine {
                 slot.wish = remembered.slot_wishes.get(index).copied();
                 // What once ran has had its start delay.
                 slot.delayed = slot.memo.ran.is_some();
-                // A pause of what never ran is a delay, not a restart.
-                slot.waiting = slot.memo.ran.is_none() && slot.memo.last_end.is_none();
+                // A pause of what never ran is a delay, and one after a shortage of ours as well: neither ends in a restart.
+                slot.waiting = slot.memo.last_end.as_ref().map_or(slot.memo.ran.is_none(), End::is_shortage);
                 // Nothing is remembered of it: this is the start of the house, or of the machine.
                 let at_start = spec.schedule.as_ref().is_some_and(|job| job.run_at_start);
                 slot.due = at_start && slot.memo == SlotMemo::default();
@@ -188,6 +188,13 @@ impl Engine {
             _ => return,
         };
         let slot = life.record.slot.clone();
+        let alone = !matches!(finding, Finding::Alive { .. }) && life.record.stopping.is_none();
+        if let Some((pid, ident)) = life.record.told.main.filter(|_| alone) {
+            // Its first process has ended while nobody looked: the life goes on with its main one, if that lives.
+            (life.record.pid, life.record.ident, life.record.told.main) = (Some(pid), Some(ident), None);
+            out.push(Effect::Record(LifeNote::Life(Box::new(life.record.clone()))));
+            return out.push(Effect::Inspect { life: Box::new(life.record.clone()) });
+        }
         match finding {
             Finding::Alive { pid, ident } => {
                 if (life.record.pid, life.record.ident) != (Some(pid), Some(ident)) {
@@ -235,6 +242,11 @@ impl Engine {
 
     pub(crate) fn adopt_refused(&mut self, instance: InstanceId, now: Tick, out: &mut Vec<Effect>) {
         let Some(life) = self.lives.get_mut(&instance) else { return };
+        if let Phase::Passing { end, wish } = life.phase.clone() {
+            life.record.told.main = None;
+            life.record.stopping = wish.map(|by| (now, by));
+            return self.leave(instance, end, now, out);
+        }
         if matches!(life.phase, Phase::Sought { .. }) {
             // It ended between the look and the adoption, or the keeper is short of something: look again.
             self.timers.arm(&mut life.alarm, Owner::Life(instance), now + Duration::from_millis(50));

@@ -49,6 +49,7 @@ impl Engine {
             why,
             hopeless: blocked.is_some_and(|blocked| blocked.hopeless),
             instance: life.map(Life::id),
+            ending: !slot.held && life.is_some_and(Life::is_ending),
             pid: life.and_then(|life| life.record.pid),
             ident: life.and_then(|life| life.record.ident),
             since: life.and_then(|life| life.since),
@@ -64,7 +65,7 @@ impl Engine {
             late_answers: slot.late_answers,
             fault: slot.memo.fault.as_ref(),
             runs: &slot.memo.runs,
-            main_pid: care.and_then(|care| care.main_pid),
+            main: life.and_then(|life| life.record.told.main),
         }
     }
 
@@ -105,7 +106,7 @@ fn of_life(life: &Life, spec: &AppSpec) -> (Status, Option<String>) {
     match &life.phase {
         Phase::Sought { .. } => (Status::Starting, Some("looking for the life that an earlier manager left".to_owned())),
         Phase::Begun => (Status::Starting, None),
-        Phase::Running => of_running(life, spec),
+        Phase::Running | Phase::Passing { .. } => of_running(life, spec),
         Phase::Stopping | Phase::Killing { .. } => (Status::Stopping, stuck),
         Phase::Leaving { .. } => (Status::Stopping, Some("its process has ended; descendants are still there".to_owned())),
         Phase::Foreign { .. } => {

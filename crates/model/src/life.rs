@@ -53,6 +53,10 @@ pub struct LifeRecord {
     /// Why we end it although nobody asked: then its end counts as a failed life.
     #[serde(default)]
     pub fault: Option<Fault>,
+    /// What it has said of itself that a steward who comes after this one must know, or it would end the life too soon, or
+    /// signal the wrong process.
+    #[serde(default, skip_serializing_if = "Told::is_empty")]
+    pub told: Told,
     /// How it ended, once it and its descendants are gone.
     pub ended: Option<End>,
     /// What asks it to end (kept here because its app may be deleted meanwhile).
@@ -64,6 +68,24 @@ pub struct LifeRecord {
     pub log: LogSpec,
 }
 
+/// What a life has said of itself, as far as it must outlive a steward.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Told {
+    /// Another of its processes that is the main one (`MAINPID=`), by pid and start time: a pid alone may come to be a stranger's.
+    pub main: Option<(u32, u64)>,
+    /// How often it says that it lives (`WATCHDOG_USEC=`), where it has said so itself.
+    pub alive_every: Option<Duration>,
+    /// Until when it needs time for what it is at (`EXTEND_TIMEOUT_USEC=`).
+    pub extended: Option<Tick>,
+}
+
+impl Told {
+    fn is_empty(&self) -> bool {
+        *self == Told::default()
+    }
+}
+
 /// Why a life is ended by the manager itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -72,8 +94,10 @@ pub enum Fault {
     StartTimeout,
     /// Its health check failed; what the last answer was.
     Unhealthy(String),
-    /// It did not send `WATCHDOG=1` in time, or asked for this end itself.
+    /// It did not send `WATCHDOG=1` in time.
     Watchdog,
+    /// It asked for this end itself (`WATCHDOG=trigger`).
+    Trigger,
     /// It exceeded a limit; which, in words.
     Limit(String),
     /// A run of a job took longer than `schedule.timeout`.
@@ -165,6 +189,7 @@ impl LifeRecord {
             stopping: None,
             ready: None,
             fault: None,
+            told: Told::default(),
             ended: None,
             stop_signal: spec.stop_signal,
             stop_timeout: spec.stop_timeout,
@@ -179,6 +204,7 @@ impl fmt::Display for Fault {
             Fault::StartTimeout => f.write_str("not ready within start_timeout"),
             Fault::Unhealthy(answer) => write!(f, "unhealthy: {answer}"),
             Fault::Watchdog => f.write_str("no WATCHDOG=1 in time"),
+            Fault::Trigger => f.write_str("it asked for a restart itself (WATCHDOG=trigger)"),
             Fault::Limit(which) => f.write_str(which),
             Fault::RunTimeout => f.write_str("the run took longer than schedule.timeout"),
             Fault::OutOfMemory => f.write_str("out of memory: killed by the kernel"),

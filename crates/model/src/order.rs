@@ -72,6 +72,17 @@ impl Condition {
     }
 }
 
+impl Strategy {
+    /// The word in files.
+    pub fn word(self) -> &'static str {
+        match self {
+            Strategy::One => "one",
+            Strategy::All => "all",
+            Strategy::Rest => "rest",
+        }
+    }
+}
+
 /// A cycle among dependencies: `[a, b, c]` where a waits for b, b for c, and c for a. `None` where there is none. Of several the first by
 /// name; apps that are not in the map wait for nobody.
 pub fn cycle(waits: &BTreeMap<AppName, Vec<AppName>>) -> Option<Vec<AppName>> {

@@ -39,7 +39,9 @@ pub fn parse_span(text: &str) -> Result<Duration, ParseSpanError> {
         smallest = unit_ms;
         let part = if number.contains('.') {
             let value: f64 = number.parse().map_err(|_| wrong())?;
-            Duration::try_from_secs_f64(value * unit_ms as f64 / 1000.0).map_err(|_| wrong())?
+            let span = Duration::try_from_secs_f64(value * unit_ms as f64 / 1000.0).map_err(|_| wrong())?;
+            // Whole milliseconds are what is stored and compared.
+            Duration::from_millis(u64::try_from((span.as_micros() + 500) / 1000).map_err(|_| wrong())?)
         } else {
             let value: u64 = number.parse().map_err(|_| wrong())?;
             Duration::from_millis(value.checked_mul(unit_ms).ok_or_else(wrong)?)
@@ -75,6 +77,8 @@ mod tests {
             ("500ms", 500),
             ("10s", 10_000),
             ("1.5s", 1500),
+            ("1.0005s", 1001),
+            ("0.4ms", 0),
             ("2m", 120_000),
             ("1h30m", 5_400_000),
             ("1h 30m", 5_400_000),

@@ -31,6 +31,16 @@ pub enum Sabotage {
     Litter,
     /// The scribe is woken for nothing (quiescence).
     Busy,
+    /// A life is called unhealthy after its first bad answer (I2).
+    Hasty,
+    /// Dependencies are not waited for (order).
+    Impatient,
+    /// Every run of a job comes twice (jobs).
+    TwoRuns,
+    /// Whoever shares a group is restarted with the others, whatever its strategy (I2).
+    Herd,
+    /// Nobody listens to lives (convergence).
+    Deaf,
 }
 
 /// The book of what has been seen, and what was wrong with it.
@@ -63,6 +73,12 @@ pub struct Checks {
     pub scribes: u64,
     /// Bytes that scribes have said to be dropped.
     pub told_dropped: u64,
+    /// Happenings that are no restlessness: answers, words, times that came.
+    pub allowed: u64,
+    /// Bad answers in a row of each life, and the steward that was told them.
+    pub bad: BTreeMap<InstanceId, (u32, u32)>,
+    /// Lives that each slot of a job may still begin.
+    pub due: BTreeMap<SlotRef, u32>,
 }
 
 impl Checks {

@@ -1,5 +1,6 @@
 //! What is on disk: wishes, the lives journal, and what followers were told. It outlives every process.
 
+use crate::judge::{bereave, is_over};
 use engine::{Ask, LifeNote, Recalled, RecalledApp, StoreNote, Target};
 use model::{AppName, AppSpec, Definition, Generation, InstanceId, LifeRecord, Rest, SlotId, SlotMemo, SlotRef};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -39,6 +40,30 @@ pub enum Op {
     Shutdown,
 }
 
+impl StoredApp {
+    /// Whether this slot is to have a life.
+    pub fn wants(&self, index: u32) -> bool {
+        let wished = self.slot_wishes.get(&index).copied().unwrap_or(self.running);
+        wished && !self.deleting && index < self.definition.spec.instances
+    }
+
+    /// Whether any of its slots is.
+    pub fn is_wanted(&self) -> bool {
+        (0..self.definition.spec.instances).any(|index| self.wants(index))
+    }
+}
+
+/// What is remembered of a rule of the clock.
+#[derive(Debug, Clone, Copy)]
+pub struct Told {
+    /// The period, and whether it goes by the wall clock.
+    pub terms: (i64, bool),
+    /// The last time that was told.
+    pub last: i64,
+    /// How often something was told.
+    pub tells: i64,
+}
+
 /// The folder with everything of one Abide.
 #[derive(Debug, Default)]
 pub struct Home {
@@ -49,15 +74,22 @@ pub struct Home {
     next_slot_id: u32,
     /// Lives that are not closed.
     pub lives: BTreeMap<InstanceId, LifeRecord>,
-    memos: BTreeMap<SlotRef, SlotMemo>,
+    /// What slots remember.
+    pub memos: BTreeMap<SlotRef, SlotMemo>,
+    /// What the clock has begun, of each app its runs and its restarts.
+    pub told: BTreeMap<(AppName, bool), Told>,
     /// The marker that it was stopped by wish.
     pub stopped: bool,
     /// What clients have asked for and nobody has accepted.
     pub inbox: VecDeque<Op>,
     /// When each app was last asked to change; the second for all.
     pub asked: BTreeMap<AppName, u64>,
+    /// When each app last had another reason to be ended: the clock, a file, a group.
+    pub excused: BTreeMap<AppName, u64>,
     /// When the house was last asked to end.
     pub shut: u64,
+    /// Apps that are to be stopped because another of their group has ended for good, and by which.
+    pub bereft: BTreeMap<AppName, AppName>,
     /// When each life was begun.
     pub begun: BTreeMap<InstanceId, u64>,
 }
@@ -71,7 +103,8 @@ impl Home {
     /// Whether somebody asked for an end of this life since it was begun.
     pub fn may_end(&self, instance: InstanceId, slot: &SlotRef) -> bool {
         let begun = self.begun.get(&instance).copied().unwrap_or(0);
-        self.shut >= begun || self.asked.get(&slot.app).is_some_and(|at| *at >= begun)
+        let since = |times: &BTreeMap<AppName, u64>| times.get(&slot.app).is_some_and(|at| *at >= begun);
+        self.shut >= begun || since(&self.asked) || since(&self.excused)
     }
 
     /// Accepts what a client asks: it is in the store from here on.
@@ -84,6 +117,7 @@ impl Home {
         };
         if let Some(name) = &touched {
             self.asked.insert(name.clone(), now);
+            self.bereft.retain(|app, by| app != name && by != name);
         }
         let op = self.meant(op)?;
         match op {
@@ -99,6 +133,7 @@ impl Home {
             }
             Op::Shutdown => {
                 (self.stopped, self.shut) = (true, now);
+                self.bereft.clear();
                 Some(Ask::Shutdown)
             }
         }
@@ -155,7 +190,8 @@ impl Home {
         if run {
             self.errored.retain(|slot, _| slot.app != name);
         }
-        let ask = Ask::Define { definition: app.definition.clone(), generation, run, slot_ids: live(&app) };
+        let (generation, slot_wishes) = (app.generation, app.slot_wishes.clone());
+        let ask = Ask::Define { definition: app.definition.clone(), generation, run, slot_ids: live(&app), slot_wishes };
         match at {
             Some(at) => self.apps[at] = app,
             None => self.apps.push(app),
@@ -170,6 +206,7 @@ impl Home {
             StoreNote::Reserve { until } => self.reserve = self.reserve.max(until),
             StoreNote::Stopped { apps } => {
                 for app in apps {
+                    self.bereft.remove(&app);
                     self.wish(&Target { app, slots: None }, false);
                 }
             }
@@ -186,7 +223,14 @@ impl Home {
             }
             LifeNote::Sealed { .. } => {}
             LifeNote::Closed { instance } => _ = self.lives.remove(&instance),
-            LifeNote::Memo { slot, memo } => _ = self.memos.insert(slot, memo),
+            LifeNote::Memo { slot, memo } => {
+                let over = |home: &Home| home.app(&slot.app).is_some_and(|app| is_over(home, app));
+                let before = over(self);
+                self.memos.insert(slot.clone(), memo);
+                if !before && over(self) {
+                    bereave(&slot.app, self);
+                }
+            }
             LifeNote::Forgotten { slot } => _ = self.memos.remove(&slot),
         }
     }

@@ -5,14 +5,20 @@
 //! Chance comes from the seed alone, so a failing run can be had again:
 //!
 //! ```text
-//! ABIDE_SIM_SEED=417 cargo test -p abide-sim --test seeds -- --nocapture
+//! ABIDE_SIM_SEED=417 cargo test -p abide-sim --test seeds every_seed_holds -- --nocapture
+//! ABIDE_SIM_SEED=417 cargo test -p abide-sim --test seeds every_mixed_seed_holds -- --nocapture
 //! ```
+//!
+//! In mixed plays (the second line) apps have what issue 5 is about: readiness, health, dependencies, groups, schedules, limits, watched files,
+//! `pre_start`; programs fall ill, hang and grow, and `judge` asks of every end and every birth whether there was a reason for it.
 //!
 //! The essays: [`kernel`] (what is faked), [`world`] (who acts when, who is killed), [`check`] (what must hold).
 
+mod adorn;
 pub mod check;
 pub mod dice;
 mod home;
+mod judge;
 mod keeper;
 pub mod kernel;
 mod operator;

@@ -1,5 +1,6 @@
 //! Somebody who plays with the house: defines, starts, stops, and hits processes.
 
+use crate::adorn::adorn;
 use crate::dice::Dice;
 use crate::home::{Home, Op};
 use engine::Target;
@@ -15,7 +16,7 @@ fn name(dice: &mut Dice) -> AppName {
     AppName::new(dice.pick(&NAMES)).expect("a name")
 }
 
-fn spec(dice: &mut Dice, name: AppName) -> AppSpec {
+fn spec(dice: &mut Dice, name: AppName, mixed: bool) -> AppSpec {
     let argv = vec!["app".to_owned(), dice.pick(&PROGRAMS).to_owned(), dice.below(3).to_string()];
     let mut spec = AppSpec::new(name, argv, "/".into());
     spec.instances = dice.between(1, 2) as u32;
@@ -34,17 +35,22 @@ fn spec(dice: &mut Dice, name: AppName) -> AppSpec {
             *target = LogTarget::Nowhere;
         }
     }
+    if mixed {
+        let place = NAMES.iter().position(|known| *known == spec.name.as_str()).unwrap_or(0);
+        adorn(&mut spec, dice, &NAMES[..place]);
+    }
     spec
 }
 
 /// The apps that the house begins with.
-pub fn first_ops(dice: &mut Dice) -> Vec<Op> {
-    let count = dice.between(1, 3) as usize;
-    NAMES[..count].iter().map(|word| Op::Define(Box::new(spec(dice, AppName::new(word).expect("a name"))), true)).collect()
+pub fn first_ops(dice: &mut Dice, mixed: bool) -> Vec<Op> {
+    let count = dice.between(1, if mixed { 4 } else { 3 }) as usize;
+    let define = |word: &&str| Op::Define(Box::new(spec(dice, AppName::new(word).expect("a name"), mixed)), true);
+    NAMES[..count].iter().map(define).collect()
 }
 
 /// Something that a user does.
-pub fn next_op(dice: &mut Dice, home: &Home) -> Op {
+pub fn next_op(dice: &mut Dice, home: &Home, mixed: bool) -> Op {
     let name = name(dice);
     let instances = home.app(&name).map_or(0, |app| app.definition.spec.instances);
     let slots = (instances > 0 && dice.once_in(4)).then(|| vec![dice.below(u64::from(instances)) as u32]);
@@ -52,7 +58,7 @@ pub fn next_op(dice: &mut Dice, home: &Home) -> Op {
     match (dice.below(12), home.app(&name)) {
         (_, None) => {
             let run = !dice.once_in(8);
-            Op::Define(Box::new(spec(dice, name)), run)
+            Op::Define(Box::new(spec(dice, name, mixed)), run)
         }
         (0..=1, Some(_)) => Op::Start(target),
         (2..=3, Some(_)) => Op::Stop(target),
@@ -63,7 +69,7 @@ pub fn next_op(dice: &mut Dice, home: &Home) -> Op {
             spec.instances = dice.below(4) as u32;
             Op::Define(Box::new(spec), dice.once_in(2))
         }
-        (8..=9, Some(_)) => Op::Define(Box::new(spec(dice, name)), true),
+        (8..=9, Some(_)) => Op::Define(Box::new(spec(dice, name, mixed)), true),
         (10, Some(_)) => Op::Delete(name),
         _ if dice.once_in(3) => Op::Shutdown,
         _ => Op::Restart(target),

@@ -1,6 +1,8 @@
 //! A run from its beginning to its verdict.
 
 use crate::check::Sabotage;
+use crate::home::StoredApp;
+use crate::judge::{holds_well, is_unheard};
 use crate::kernel::{Node, RoleKind};
 use crate::world::{Figures, Settings, World};
 use model::Status;
@@ -40,6 +42,7 @@ impl World {
         // From here on nobody disturbs, and the machine is in good order.
         let weather = &mut self.kernel.weather;
         (weather.fork_fails, weather.open_fails, weather.write_fails, weather.pace) = (0, 0, 0, 8);
+        weather.kind = true;
         self.until(end + CALM)?;
         self.kernel.weather.quiet = true;
         self.until(end + CALM + 5 * SECOND)?;
@@ -167,17 +170,24 @@ impl World {
                 let fits = match status {
                     None => false,
                     Some(Status::Errored | Status::Completed) => true,
-                    Some(Status::Running) => wished && !self.kernel.living_in(&slot).is_empty(),
-                    Some(Status::Backoff | Status::Waiting | Status::Starting) => wished,
+                    Some(Status::Running | Status::Ready) => wished && !self.kernel.living_in(&slot).is_empty(),
+                    Some(Status::Backoff | Status::Waiting | Status::Starting) => {
+                        wished && (!self.settles(app) || is_unheard(&self.home, &self.kernel, &slot))
+                    }
                     // Descendants are given the rest of the time.
-                    Some(Status::Stopping) => wished && matches!(spec.argv[1].as_str(), "leaver" | "crasher" | "job"),
+                    Some(Status::Stopping) => wished && !self.settles(app),
                     Some(Status::Stopped) => !wished,
                     Some(Status::Foreign) => wished,
-                    Some(Status::Ready | Status::Unhealthy | Status::Reloading) => false,
+                    Some(Status::Unhealthy | Status::Reloading) => false,
                 };
                 if !fits {
                     wrong.push(format!("convergence: {slot} is {status:?}, wished {wished}, {:?}", spec.argv));
                 }
+            }
+        }
+        for (app, by) in &self.home.bereft {
+            if self.home.app(app).is_some_and(StoredApp::is_wanted) {
+                wrong.push(format!("convergence: {app} runs on, and {by} of its group has ended"));
             }
         }
         for view in steward.engine.slots() {
@@ -192,14 +202,24 @@ impl World {
         }
     }
 
+    /// Whether an app comes to rest where nobody disturbs: it does not end by itself, nothing begins or ends it, and what it waits for is there.
+    fn settles(&self, app: &StoredApp) -> bool {
+        let spec = &app.definition.spec;
+        let lasts = !matches!(spec.argv[1].as_str(), "leaver" | "crasher" | "job" | "missing");
+        let alone = spec.group.is_none() && spec.cron_restart.is_none() && spec.schedule.is_none();
+        let needs = spec.depends_on.iter().all(|need| holds_well(&self.home, &self.kernel, &need.app, need.condition));
+        lasts && alone && needs
+    }
+
     /// Quiescence: who has nothing to do does nothing.
     fn check_idle(&mut self, from: u64) -> Result<(), String> {
-        let (before, lives) = (self.kernel.checks.role_steps, self.kernel.checks.slots.len());
+        let happened = |world: &World| world.kernel.checks.role_steps.saturating_sub(world.kernel.checks.allowed);
+        let (before, lives) = (happened(self), self.kernel.checks.slots.len());
         if self.kernel.checks.has(Sabotage::Busy) {
             self.kernel.checks.role_steps += 1_000_000;
         }
         self.until(from + IDLE)?;
-        let steps = self.kernel.checks.role_steps - before;
+        let steps = happened(self).saturating_sub(before);
         let lives = (self.kernel.checks.slots.len() - lives) as u64;
         if steps > IDLE_STEPS * (IDLE / SECOND) + LIFE_STEPS * lives {
             return Err(format!("quiescence: {steps} happenings in {} idle seconds with {lives} lives", IDLE / SECOND));

@@ -18,6 +18,8 @@ const SECOND: u64 = 1_000_000_000;
 pub struct Settings {
     /// Everything that chance decides follows from this.
     pub seed: u64,
+    /// Whether apps are more than a program: readiness, health, dependencies, groups, schedules, limits, watched files, hooks.
+    pub mixed: bool,
     /// Whether the screenplay is written down.
     pub trace: bool,
     /// How many of its last lines a verdict shows.
@@ -79,15 +81,18 @@ impl World {
             socket: dice.pick(&[200 << 10, 200 << 10, 300]),
             pace: 1,
             quiet: false,
+            mixed: settings.mixed,
+            kind: false,
         };
+        let mixed = settings.mixed;
         let mut kernel = Kernel::new(dice.roll(), weather);
         kernel.trace.on = settings.trace;
         kernel.checks.sabotage = settings.sabotage;
         let mut home = Home::default();
-        home.inbox.extend(operator::first_ops(&mut dice));
+        home.inbox.extend(operator::first_ops(&mut dice, mixed));
         let now = kernel.now;
         let kill_rate = dice.pick(&[0, 3000, 800, 250, 80]);
-        let (next_op, chaos_ends) = (now + SECOND, now + dice.between(3, 12) * SECOND);
+        let (next_op, chaos_ends) = (now + SECOND, now + dice.between(3, if mixed { 20 } else { 12 }) * SECOND);
         let mut world = World {
             kernel,
             home,
@@ -150,7 +155,7 @@ impl World {
                 true
             }
             Body::Unborn(..) | Body::Stranger => false,
-            Body::App(_) => self.kernel.run_app(pid),
+            Body::App(_) => self.kernel.run_app(pid) || self.kernel.speak(pid),
             Body::Role(role) => {
                 let did = self.act_role(role, pid);
                 if did {
@@ -243,10 +248,11 @@ impl World {
             return;
         }
         self.next_op = self.kernel.now + self.dice.between(20, 900) * 1_000_000;
-        match self.dice.below(10) {
+        match self.dice.below(if self.kernel.weather.mixed { 15 } else { 10 }) {
+            10.. => self.trouble(),
             0..=4 => {
                 if self.home.inbox.len() < 4 && !self.home.stopped {
-                    let op = operator::next_op(&mut self.dice, &self.home);
+                    let op = operator::next_op(&mut self.dice, &self.home, self.kernel.weather.mixed);
                     self.home.inbox.push_back(op);
                 }
             }
@@ -279,6 +285,38 @@ impl World {
         }
     }
 
+    /// Something befalls an app: it is ill, hangs, eats memory, or its files change.
+    fn trouble(&mut self) {
+        let leads = |proc: &&crate::kernel::Proc| self.kernel.voice_of(proc).is_some();
+        let leaders: Vec<(u32, model::InstanceId)> =
+            self.kernel.procs.values().filter(leads).filter_map(|proc| Some((proc.pid, proc.truth?))).collect();
+        if leaders.is_empty() {
+            return;
+        }
+        let (pid, instance) = self.dice.pick(&leaders);
+        let until = self.kernel.now + self.dice.between(300, 5000) * 1_000_000;
+        let what = self.dice.below(6);
+        tell!(
+            self.kernel,
+            "something befalls {instance}: {}",
+            ["it is ill", "it is ill", "it hangs", "it is big", "OOM", "an edit"][what as usize]
+        );
+        let Some(voice) = self.kernel.voices.get_mut(&instance) else { return };
+        match what {
+            0..=1 => voice.sick_until = until,
+            2 => voice.hung_until = until,
+            3 => voice.fat = true,
+            4 => {
+                self.kernel.starved.push(instance);
+                self.kernel.signal(pid, 9);
+            }
+            _ => {
+                let app = self.kernel.checks.slots.get(&instance).map(|slot| slot.app.clone());
+                self.kernel.touched.extend(app.map(|app| (app, self.kernel.now)));
+            }
+        }
+    }
+
     /// When nobody of ours is left, the next command starts the house.
     fn revive(&mut self) {
         let ours = |proc: &crate::kernel::Proc| proc.lives() && (proc.role().is_some() || matches!(proc.body, Body::Unborn(..)));
@@ -307,8 +345,13 @@ impl World {
             let at = match proc.body {
                 Body::Role(RoleKind::Keeper) => self.keepers.get(&proc.pid).and_then(|keeper| keeper.deadline(&self.kernel)),
                 Body::Role(RoleKind::Scribe) => self.scribes.get(&proc.pid).and_then(Scribe::deadline),
-                Body::Role(RoleKind::Steward) => self.stewards.get(&proc.pid).and_then(Steward::deadline),
-                Body::App(_) | Body::Unborn(..) if proc.lives() => Some(proc.wakes),
+                Body::Role(RoleKind::Steward) => self.stewards.get(&proc.pid).and_then(|steward| steward.deadline(&self.kernel)),
+                Body::App(_) if proc.lives() => {
+                    let speaks = self.kernel.voice_of(proc).map_or(u64::MAX, |voice| voice.next);
+                    // One that waits for room in a FIFO is woken by whoever makes it.
+                    if proc.wakes > self.kernel.now { Some(proc.wakes.min(speaks)) } else { Some(speaks) }
+                }
+                Body::Unborn(..) if proc.lives() => Some(proc.wakes),
                 _ if !proc.lives() => Some(proc.wakes),
                 _ => None,
             };

@@ -68,3 +68,36 @@ fn litter_is_seen() {
 fn a_busy_loop_is_seen() {
     check(Sabotage::Busy, "quiescence: ");
 }
+
+/// The same, where apps have more than a program.
+fn check_mixed(sabotage: Sabotage, sign: &str) {
+    let settings = |seed| Settings { seed, mixed: true, sabotage: Some(sabotage), ..Settings::default() };
+    let verdicts = (0..300).filter_map(|seed| play(settings(seed)).err());
+    let found = verdicts.flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>()).find(|line| line.contains(sign));
+    assert!(found.is_some(), "{sabotage:?} was never called {sign:?}");
+}
+
+#[test]
+fn a_hasty_judgement_of_health_is_seen() {
+    check_mixed(Sabotage::Hasty, "bad answers in a row it has given");
+}
+
+#[test]
+fn a_birth_before_a_dependency_is_seen() {
+    check_mixed(Sabotage::Impatient, "order: ");
+}
+
+#[test]
+fn a_run_without_its_time_is_seen() {
+    check_mixed(Sabotage::TwoRuns, "jobs: ");
+}
+
+#[test]
+fn a_restart_of_those_who_need_not_follow_is_seen() {
+    check_mixed(Sabotage::Herd, "I2: ");
+}
+
+#[test]
+fn words_that_nobody_hears_are_seen() {
+    check_mixed(Sabotage::Deaf, "I2: ");
+}

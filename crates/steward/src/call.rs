@@ -1,12 +1,13 @@
 //! What the API asks of the brain.
 
+use crate::environment::Given;
 use crate::store::Writers;
 use api::{
-    AppDetail, ApplyRequest, DaemonStatus, EventLine, LogsDone, Operation, Problem, Sent, SignalDone, SlotRow, StartRequest,
-    Until,
+    AppDetail, ApplyRequest, DaemonStatus, EventLine, HistoryEntry, LogsDone, Operation, PlanReply, Problem, ProjectView,
+    RestartRequest, Sent, SignalDone, SlotRow, StartRequest, Until,
 };
 use logs::Source;
-use model::{InstanceId, Signal, Stream};
+use model::{Definition, InstanceId, Signal, Stream};
 use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
@@ -45,8 +46,17 @@ pub(crate) enum Call {
     Detail {
         /// Its name.
         app: String,
+        /// Whether secrets are told.
+        reveal: bool,
         /// The answer.
         reply: Reply<AppDetail>,
+    },
+    /// What lives of an app or slot are born from.
+    Given {
+        /// Its name.
+        select: String,
+        /// The answer.
+        reply: Reply<Given>,
     },
     /// A wish.
     Wish {
@@ -58,6 +68,41 @@ pub(crate) enum Call {
         key: Option<String>,
         /// The accepted operation.
         reply: Reply<Followed>,
+    },
+    /// What an apply would do.
+    Plan {
+        /// The apply.
+        request: Box<ApplyRequest>,
+        /// The answer.
+        reply: Reply<PlanReply>,
+    },
+    /// What a rollback would do.
+    PlanRollback {
+        /// Where to.
+        back: Back,
+        /// The answer.
+        reply: Reply<PlanReply>,
+    },
+    /// The definitions that a rollback goes back to.
+    Definitions {
+        /// Where to.
+        back: Back,
+        /// The answer.
+        reply: Reply<Vec<Definition>>,
+    },
+    /// What was done.
+    History {
+        /// Only what is about these apps.
+        select: Option<String>,
+        /// At most so many, the newest.
+        lines: usize,
+        /// The answer, the oldest first.
+        reply: Reply<Vec<HistoryEntry>>,
+    },
+    /// The projects.
+    Projects {
+        /// The answer.
+        reply: Reply<Vec<ProjectView>>,
     },
     /// An operation by number.
     Operation {
@@ -141,12 +186,25 @@ pub(crate) enum Wish {
     Define(StartRequest),
     /// `POST /apply`.
     Apply(ApplyRequest),
+    /// `POST /apps/{selector}/rollback`, `POST /operations/{id}/rollback`, and the plan that was agreed to.
+    Rollback(Back, Option<String>),
     /// A verb about what a selector means.
     About(Verb, String),
+    /// A restart with the variables of another session.
+    Renew(RestartRequest, String),
     /// `POST /daemon/stop`.
     Shutdown,
     /// `POST /daemon/upgrade`.
     Upgrade,
+}
+
+/// Where a rollback goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Back {
+    /// These apps go back to the last definition of theirs that was ready.
+    Apps(String),
+    /// Everything goes back to how it was after this operation.
+    Operation(u64),
 }
 
 /// Something about log files that the scribe does at once.

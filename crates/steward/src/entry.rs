@@ -98,7 +98,8 @@ fn run(args: &Args) -> io::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         // Only for what may hang on a disk: reading logs, looking at programs and at /proc.
-        .max_blocking_threads(4)
+        // More than can hang for long at once: names, users, a disk of logs, a file with a secret.
+        .max_blocking_threads(8)
         .thread_stack_size(256 << 10)
         .thread_keep_alive(Duration::from_secs(1))
         .build()?;

@@ -131,14 +131,19 @@ pub(crate) struct Wanted {
     pub(crate) lines: usize,
     /// Only later ones.
     pub(crate) since: Option<u64>,
-    /// Only of this app.
-    pub(crate) app: Option<String>,
+    /// Only of these apps and slots: selectors that a name can answer ([`crate::select::names`]). None: all.
+    pub(crate) of: Vec<String>,
 }
 
 impl Wanted {
     /// Whether this entry is meant.
     pub(crate) fn means(&self, line: &EventLine) -> bool {
-        self.since.is_none_or(|since| line.seq > since) && self.app.as_ref().is_none_or(|app| line.app.as_ref() == Some(app))
+        self.since.is_none_or(|since| line.seq > since) && self.is_of(line)
+    }
+
+    fn is_of(&self, line: &EventLine) -> bool {
+        let (app, slot) = (line.app.as_deref(), line.slot.as_deref());
+        self.of.is_empty() || app.is_some_and(|app| self.of.iter().any(|word| crate::select::names(word, app, slot)))
     }
 }
 
@@ -200,8 +205,8 @@ mod tests {
         assert_eq!(follower.try_recv().expect("told").seq, 41);
         let all = Wanted { lines: 3, ..Wanted::default() };
         assert_eq!(seqs(folder.path(), &all), [39, 40, 41]);
-        assert_eq!(seqs(folder.path(), &Wanted { app: Some("b".into()), ..all.clone() }), [36, 38, 40]);
-        assert_eq!(seqs(folder.path(), &Wanted { since: Some(40), lines: 100, app: None }), [41]);
+        assert_eq!(seqs(folder.path(), &Wanted { of: vec!["b".into()], ..all.clone() }), [36, 38, 40]);
+        assert_eq!(seqs(folder.path(), &Wanted { since: Some(40), lines: 100, of: Vec::new() }), [41]);
     }
 
     #[test]

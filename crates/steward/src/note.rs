@@ -26,9 +26,15 @@ fn what(what: &What, now: Tick, wall: i64) -> (&'static str, Option<String>, Val
         What::Starting => ("starting", None, Value::Null),
         What::Running { pid } => ("running", None, json!({ "pid": pid })),
         What::Adopted { pid } => ("adopted", None, json!({ "pid": pid })),
+        What::HandedOver { pid } => {
+            ("handed_over", Some(format!("its first process has ended; it goes on with {pid} (MAINPID)")), json!({ "pid": pid }))
+        }
         What::Foreign => ("foreign", Some("its process is gone, but something of it still lives".to_owned()), Value::Null),
         What::Stopping { signal } => ("stopping", Some(format!("told by {signal}")), json!({ "signal": signal.to_string() })),
-        What::Killing => ("killing", Some("it did not end in time, or left processes behind".to_owned()), Value::Null),
+        What::Killing { late } => {
+            let why = if *late { "it did not end in time, or left processes behind" } else { "without being asked to end" };
+            ("killing", Some(why.to_owned()), Value::Null)
+        }
         What::Stuck { left } => ("stuck", Some(format!("{left} of its processes cannot be killed")), json!({ "left": left })),
         What::Exited { end, asked, failed, lived_ms } => {
             let mut data = serde_json::to_value(api::ExitView::from(end)).unwrap_or_default();
@@ -52,16 +58,17 @@ fn what(what: &What, now: Tick, wall: i64) -> (&'static str, Option<String>, Val
         What::Reloading => ("reloading", Some("it says so itself".to_owned()), Value::Null),
         What::Unhealthy { why } => ("unhealthy", Some(why.clone()), Value::Null),
         What::Healthy => ("healthy", None, Value::Null),
-        What::Faulted { fault } => {
+        What::Faulted { fault, answer } => {
             let kind = match fault {
                 Fault::StartTimeout => "start_timeout",
                 Fault::Unhealthy(_) => "unhealthy",
-                Fault::Watchdog => "watchdog",
+                Fault::Watchdog | Fault::Trigger => "watchdog",
                 Fault::Limit(_) => "limit",
                 Fault::RunTimeout => "run_timeout",
                 Fault::OutOfMemory => "out_of_memory",
             };
-            ("faulted", Some(fault.to_string()), json!({ "fault": kind }))
+            let last = answer.as_ref().map(|answer| format!(" (last answer: {answer})")).unwrap_or_default();
+            ("faulted", Some(format!("{fault}{last}")), json!({ "fault": kind }))
         }
         What::Exceeded { what } => ("limit", Some(what.clone()), Value::Null),
         What::OutOfMemory { killed } => {

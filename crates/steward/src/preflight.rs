@@ -6,7 +6,7 @@ use crate::fill::{combined, log_files};
 use crate::identity::{self, Names};
 use crate::limits::refusal;
 use api::Problem;
-use model::{Definition, Identity, Readiness, SlotRef};
+use model::{AppSpec, Check, Definition, Identity, Probe, Readiness, SlotRef};
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
 use std::fs;
@@ -55,22 +55,36 @@ fn fault(definition: &Definition, home: &str) -> Option<String> {
     let path = made.env.get("PATH").map_or("", String::as_str);
     let find = |program: &str| if program.contains('/') { executable(&cwd.join(program)) } else { in_path(program, path, cwd) };
     let why = find(program);
-    let hooks = || {
-        crate::hooks::fault(&spec.hooks, |argv| {
-            let filled = filled_with(definition, argv, &SlotRef::new(name, 0), home).argv;
-            filled
-                .first()
-                .filter(|program| !program.is_empty())
-                .map_or(Err("there is no program to run".to_owned()), |program| find(program))
-        })
+    let can_run = |argv: &[String]| {
+        let filled = filled_with(definition, argv, &SlotRef::new(name, 0), home).argv;
+        let program = filled.first().filter(|program| !program.is_empty());
+        program.map_or(Err("there is no program to run".to_owned()), |program| find(program))
     };
+    let hooks = || crate::hooks::fault(&spec.hooks, can_run);
+    let probes = || probe_fault(spec, can_run);
     if let Some(why) = identity_fault(&spec.identity).or_else(|| refusal(&spec.usage, home)) {
         return Some(format!("{name}: {why}"));
     }
     let slot = SlotRef::new(name, 0);
     let files = || log_files(&spec.log, &slot, home).into_iter().flatten().chain(combined(&spec.log, &slot, home));
     let logs = || files().find_map(|file| bad_log(&file));
-    why.err().or_else(logs).or_else(hooks).map(|why| format!("{name}: {why}"))
+    why.err().or_else(logs).or_else(hooks).or_else(probes).map(|why| format!("{name}: {why}"))
+}
+
+/// Why a command that asks how the app is could never answer.
+fn probe_fault(spec: &AppSpec, can_run: impl Fn(&[String]) -> Result<(), String>) -> Option<String> {
+    let ready = match &spec.ready {
+        Some(Readiness::Probe(probe)) => Some(("ready", probe)),
+        _ => None,
+    };
+    let health = spec.health.as_ref().and_then(|health| match &health.check {
+        Check::Probe(probe) => Some(("healthcheck", probe)),
+        Check::LogSilence(_) => None,
+    });
+    ready.into_iter().chain(health).find_map(|(key, probe)| match probe {
+        Probe::Exec { argv } => can_run(argv).err().map(|why| format!("{key}: exec: {why}")),
+        Probe::Http { .. } | Probe::Tcp { .. } => None,
+    })
 }
 
 /// Why nothing can be run as whom it is asked for.
@@ -135,7 +149,7 @@ fn words(error: &std::io::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{AppName, AppSpec};
+    use model::AppName;
     use std::collections::BTreeMap;
     use std::os::unix::fs::PermissionsExt;
 
@@ -203,6 +217,17 @@ mod tests {
             assert_eq!(got.is_some(), want.is_some(), "{name}: {got:?}");
             assert!(got.zip(want).is_none_or(|(got, want)| got.contains(want)), "{name}");
         }
+    }
+
+    #[test]
+    fn a_check_that_cannot_be_run_is_named() {
+        let exec = |program: &str| Probe::Exec { argv: vec![program.into()] };
+        let mut web = app("web", "sh", Path::new("/"), "/bin:/usr/bin");
+        web.spec.ready = Some(Readiness::Probe(exec("true")));
+        assert_eq!(fault(&web, "/h"), None);
+        web.spec.ready = Some(Readiness::Probe(exec("pg_is_redy")));
+        let got = fault(&web, "/h").expect("it could never be ready");
+        assert!(got.starts_with("web: ready: exec: `pg_is_redy` was not found"), "{got}");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Selectors: which apps and slots a word means.
 
 use crate::store::StoredTarget;
-use api::Problem;
-use model::{AppName, SlotId, SlotRef, Status};
+use api::{Problem, RestartRequest};
+use model::{AppName, InheritEnv, SlotId, SlotRef, Status};
 use std::collections::BTreeMap;
 
 /// So many nearest names are offered for an unknown one.
@@ -13,6 +13,7 @@ const NEAREST: usize = 3;
 pub(crate) struct Known {
     pub(crate) app: AppName,
     pub(crate) namespace: String,
+    pub(crate) labels: BTreeMap<String, String>,
     pub(crate) slots: Vec<(u32, SlotId, Status)>,
 }
 
@@ -93,6 +94,9 @@ fn matches(word: &str, known: &[Known]) -> Meant {
     if let Some(namespace) = word.strip_prefix("ns:") {
         return apps(&|app| app.namespace == namespace);
     }
+    if let Some((key, value)) = word.strip_prefix("label:").and_then(|label| label.split_once('=')) {
+        return apps(&|app| app.labels.get(key).is_some_and(|of| of == value));
+    }
     if let Some(wanted) = word.strip_prefix("status:") {
         let wanted = match wanted {
             "crashed" => "errored",
@@ -106,6 +110,31 @@ fn matches(word: &str, known: &[Known]) -> Meant {
         return if whole.is_empty() { slots(&|app, index, _, _| glob(word, &format!("{}-{index}", app.app))) } else { whole };
     }
     Vec::new()
+}
+
+/// The variables of a session that an app gets.
+pub(crate) fn inherited(which: &InheritEnv, session: &RestartRequest) -> BTreeMap<String, String> {
+    match which {
+        InheritEnv::Session => session.session_env.clone(),
+        InheritEnv::None => BTreeMap::new(),
+        InheritEnv::Named(names) => {
+            let means = |name: &str| names.iter().any(|pattern| glob(pattern, name));
+            let named = session.nameable_env.iter().filter(|(name, _)| means(name));
+            named.map(|(name, value)| (name.clone(), value.clone())).collect()
+        }
+    }
+}
+
+/// Whether a word means this app, or this slot of it, by its name alone. So also what was deleted can still be meant.
+pub(crate) fn names(word: &str, app: &str, slot: Option<&str>) -> bool {
+    let globs = word.contains(['*', '?']);
+    let is = |name: &str| name == word || (globs && glob(word, name));
+    word == "all" || is(app) || slot.is_some_and(is)
+}
+
+/// Whether more than names is needed to know what a word means: it is a number, or has a prefix.
+pub(crate) fn needs_list(word: &str) -> bool {
+    word.bytes().all(|b| b.is_ascii_digit()) || ["ns:", "label:", "status:"].iter().any(|prefix| word.starts_with(prefix))
 }
 
 /// `*` is any number of characters, `?` exactly one.
@@ -149,10 +178,28 @@ fn unknown(word: &str, known: &[Known]) -> Problem {
 mod tests {
     use super::*;
 
+    #[test]
+    fn names_alone_mean_apps_and_slots() {
+        for (word, app, slot, want) in [
+            ("web", "web", Some("web-1"), true),
+            ("web-1", "web", Some("web-1"), true),
+            ("web-1", "web", Some("web-2"), false),
+            ("web-1", "web", None, false),
+            ("w*", "web", None, true),
+            ("*-1", "web", Some("web-1"), true),
+            ("all", "web", None, true),
+            ("", "web", None, false),
+        ] {
+            assert_eq!(names(word, app, slot), want, "{word}");
+        }
+        assert!(needs_list("3") && needs_list("ns:x") && needs_list("status:ready") && !needs_list("web") && needs_list(""));
+    }
+
     fn known() -> Vec<Known> {
         let app = |name: &str, namespace: &str, first: u32, statuses: &[Status]| Known {
             app: AppName::new(name).expect("name"),
             namespace: namespace.into(),
+            labels: BTreeMap::from([("tier".to_owned(), namespace.to_owned()), (name.to_owned(), "a=b".to_owned())]),
             slots: (0u32..).zip(statuses).map(|(index, status)| (index, SlotId(first + index), *status)).collect(),
         };
         vec![
@@ -187,6 +234,10 @@ mod tests {
             ("3", "api-1x-0"),
             ("99", "404 []"),
             ("ns:back", "api-1x api-two"),
+            ("label:tier=back", "api-1x api-two"),
+            ("label:web=a=b,api-two", "web api-two"),
+            ("label:tier=none", "404 []"),
+            ("label:tier", "404 []"),
             ("status:errored", "web-1"),
             ("status:crashed", "web-1"),
             ("status:restarting", "api-two-0"),

@@ -262,12 +262,8 @@ impl Tracing {
 
 /// The first life that counts for a start of this slot: the one that fills it and will stay, or the next.
 pub(crate) fn floor_of_start(view: Option<&SlotView<'_>>, next: InstanceId) -> InstanceId {
-    match view {
-        Some(view) if matches!(view.status, Status::Starting | Status::Running | Status::Ready | Status::Unhealthy) => {
-            view.instance.unwrap_or(next)
-        }
-        _ => next,
-    }
+    let stays = view.filter(|view| !view.ending && view.status != Status::Foreign);
+    stays.and_then(|view| view.instance).unwrap_or(next)
 }
 
 /// What is about the whole house is over when the house says so, whatever its slots do.

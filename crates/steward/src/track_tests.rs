@@ -56,6 +56,7 @@ impl World for Scene {
             why: self.why.map(str::to_owned),
             hopeless: self.hopeless,
             instance: self.instance.map(InstanceId),
+            ending: matches!(self.status, Some(Status::Stopping)) && self.instance.is_some(),
             pid: None,
             ident: None,
             since: None,
@@ -71,7 +72,7 @@ impl World for Scene {
             late_answers: 0,
             fault: self.fault.as_ref(),
             runs: &[],
-            main_pid: None,
+            main: None,
         })
     }
 

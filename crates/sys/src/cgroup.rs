@@ -9,8 +9,8 @@ mod cell;
 mod place;
 mod watch;
 
-pub use cell::{Cell, Counts};
-pub use place::{Place, Version, places, places_in};
+pub use cell::{Acts, Cell, Counts};
+pub use place::{Place, Version, places, places_in, places_of};
 pub use watch::{ROOM, Watcher};
 
 /// What a box is to hold its life to.

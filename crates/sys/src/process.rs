@@ -6,6 +6,7 @@ use crate::decimal::{Room, decimal};
 use rustix::io::retry_on_intr;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::path::Path;
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +56,11 @@ pub(crate) fn read_page(pid: u32, page: &mut [u8]) -> Option<usize> {
 
 fn start_time_in(stat: &[u8]) -> Option<u64> {
     std::str::from_utf8(stat_fields(stat)?.nth(19)?).ok()?.parse().ok()
+}
+
+/// Whether a process of ours runs this program.
+pub fn runs(pid: u32, program: &Path) -> bool {
+    std::fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|runs| runs == program)
 }
 
 /// The session of a process, which is the pid of the one that made it. A zombie still has one.

@@ -33,7 +33,10 @@ pub fn validate(screen: &Screen, args: &Validate) -> Result<(), Failure> {
                 let warnings = projects.into_iter().flat_map(|project| project.warnings).collect();
                 FileReport { file, valid: true, apps, warnings, errors: Vec::new() }
             }
-            Err(invalid) => FileReport { file, valid: false, apps: Vec::new(), warnings: Vec::new(), errors: invalid.errors },
+            Err(invalid) => {
+                let warnings = found.warning.into_iter().collect();
+                FileReport { file, valid: false, apps: Vec::new(), warnings, errors: invalid.errors }
+            }
         });
     }
     if screen.json {

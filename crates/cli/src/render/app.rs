@@ -16,6 +16,16 @@ pub fn app_text(app: &AppDetail, now_ms: i64, zone: &TimeZone, colour: bool) -> 
     for (key, value) in spec_fields(&app.spec) {
         field(&mut text, key, &value);
     }
+    let from = [
+        ("project", app.project.as_ref().map(|project| shown(&project.name))),
+        ("file", app.source.as_deref().map(shown)),
+        ("profile", app.profile.as_deref().map(shown)),
+    ];
+    for (key, value) in from {
+        if let Some(value) = value {
+            field(&mut text, key, &value);
+        }
+    }
     for needed in &app.depends_on {
         field(&mut text, "depends on", &dependency(needed));
     }
@@ -169,6 +179,9 @@ mod tests {
                 "argv": ["node", "my server.js"], "cwd": "/srv", "namespace": "default", "instances": 1, "env": {"KEY": "•••"},
                 "restart": "on-failure", "max_restarts": null, "restart_delay": 0, "stop_signal": "SIGTERM", "stop_timeout": 10000
             }),
+            project: None,
+            source: None,
+            profile: None,
             slots: vec![slot],
             next_restart_at: Some(90_000),
             next_run_at: None,
@@ -244,6 +257,9 @@ last events
         let detail = AppDetail {
             app: "web".to_owned(),
             spec: serde_json::json!({}),
+            project: None,
+            source: None,
+            profile: None,
             slots: vec![slot],
             next_restart_at: None,
             next_run_at: Some(7_200_000 + 86_400_000),

@@ -3,12 +3,14 @@
 mod crashes;
 mod daemon;
 mod example;
+mod formats;
 mod hostile;
 mod logs;
 mod making;
 mod own_log;
 mod reading;
 mod refusals;
+mod shown;
 mod stopping;
 mod uid;
 

@@ -1,10 +1,11 @@
 //! A manager without memory, and an app that nobody can kill.
 
 use crate::SOON;
-use e2e::{App, House, app_file, is_root, skip, wait_until};
+use e2e::{App, House, Proc, app_file, is_root, skip, wait_until};
+use rustix::process::Signal;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// The steward may not get a byte more: it dies of the next large request, and another comes. Nobody else notices.
 #[test]
@@ -28,6 +29,35 @@ fn row_29_a_steward_without_memory_comes_back() {
     assert_eq!(house.process("web-0"), app);
     assert_eq!(house.roles(SOON)[2], keeper);
     house.abide(["restart", "web"]).ok();
+}
+
+/// To read /proc takes longer than a manager that begins waits for it: what it finds later is taken all the same.
+#[test]
+fn a_manager_on_a_slow_machine_finds_what_has_ended_before_it() {
+    let house = House::new();
+    house.up(&app_file(&[App::puppet("web", &house.puppet(), "hang")])).ok();
+    let first = house.process("web-0");
+    house.kill_roles();
+    first.kill();
+    let (log, slow) = (house.file("strace"), "inject=getdents64:delay_enter=2500000:when=1");
+    let begin = house.command(["list"]);
+    let mut strace = house.plain("strace");
+    strace.args(["-f", "-qq", "-I2", "-P", "/proc", "-e", "trace=getdents64", "-e", slow, "-o"]).arg(&log);
+    strace.arg(begin.get_program()).args(begin.get_args()).stdout(Stdio::null());
+    let Ok(mut strace) = strace.spawn() else {
+        return skip("a slow machine (hard)", "there is no strace");
+    };
+    house.roles(SOON);
+    let next = wait_until(SOON, "another life has begun", || {
+        let row = house.abide(["list", "--json"]).ok().json::<Vec<api::SlotRow>>().pop()?;
+        row.pid.filter(|pid| *pid != first.pid)
+    });
+    // On SIGTERM it lets go of those whom it traces.
+    let _ = Proc::find(strace.id()).is_some_and(|strace| strace.signal(Signal::TERM));
+    strace.wait().expect("our own child");
+    let log = house.read("strace");
+    assert!(log.contains("DELAYED"), "it was slow: {log}");
+    assert!(Proc::find(next).is_some());
 }
 
 /// A group of the freezer, in which nothing runs and nothing dies.

@@ -199,6 +199,8 @@ fn a_birth_waits_for_pre_start_and_fails_with_it() {
     house.until_status("web-0", "running", SOON);
     assert_eq!(house.notes("starts").len(), 1);
     until_no_command(&house);
+    let log = std::fs::read_to_string(house.home().join("daemon.log")).expect("a log");
+    assert!(!log.contains("refused"), "the keeper is asked to forget what it has never known: {log}");
 }
 
 #[test]

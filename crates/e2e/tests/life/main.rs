@@ -1,6 +1,7 @@
 //! The life of an app, with the real programs: what it waits for, how it is known that it is ready and well, what it may use, when it
 //! runs, and what is told of it.
 
+mod boxes;
 mod clock;
 mod commands;
 mod hard;
@@ -10,7 +11,9 @@ mod notify;
 mod order;
 mod probes;
 mod real;
+mod successors;
 mod verbs;
+mod voices;
 mod watch;
 
 use std::time::Duration;

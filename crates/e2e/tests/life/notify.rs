@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 
 /// Sends each line that it reads to `NOTIFY_SOCKET`, with nothing but Python's own library.
-const SPEAKER: &str = r#"
+pub(crate) const SPEAKER: &str = r#"
 import os, socket, sys
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 to = os.environ["NOTIFY_SOCKET"]
@@ -34,11 +34,11 @@ for line in sys.stdin:
 "#;
 
 /// A command that goes on beside the test.
-struct Beside(Child);
+pub(crate) struct Beside(Child);
 
 impl Beside {
     #[track_caller]
-    fn ends_well(mut self) {
+    pub(crate) fn ends_well(mut self) {
         assert!(self.0.wait().expect("it can be waited for").success());
     }
 }
@@ -51,25 +51,25 @@ impl Drop for Beside {
 }
 
 /// Brings apps up that are not ready yet.
-fn up_beside(house: &House, apps: &[App]) -> Beside {
+pub(crate) fn up_beside(house: &House, apps: &[App]) -> Beside {
     house.write("abide.toml", app_file(apps));
     let mut command = house.command(["up"]);
     Beside(command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().expect("abide"))
 }
 
-fn speaker(house: &House, name: &str) -> App {
+pub(crate) fn speaker(house: &House, name: &str) -> App {
     let script = house.write("speaker.py", SPEAKER);
     let app = App::new(name, ["python3", script.to_str().expect("plain")]);
     app.with("ready = { notify = true }").with("stdin = \"pipe\"").with("stop_timeout = \"1s\"")
 }
 
-fn says(house: &House, app: &str, words: &str) {
+pub(crate) fn says(house: &House, app: &str, words: &str) {
     house.abide(["send", app, words]).ok();
 }
 
 /// Waits until `status` shows what an app last said of itself.
 #[track_caller]
-fn until_said(house: &House, app: &str, said: &str) {
+pub(crate) fn until_said(house: &House, app: &str, said: &str) {
     wait_until(SOON, &format!("{app} has said {said}"), || house.abide(["status", app]).ok().out.contains(said).then_some(()));
 }
 
@@ -97,6 +97,28 @@ fn sd_notify_from_the_first_word_to_the_last() {
     house.abide(["stop", "web"]).ok();
     let left = std::fs::read_dir(house.home().join("run/notify")).expect("there").count();
     assert_eq!(left, 0, "sockets of lives that are over");
+}
+
+#[test]
+fn what_it_has_told_outlives_the_steward() {
+    let house = House::new();
+    let script = house.write("speaker.py", SPEAKER);
+    let both = format!("sleep 1000 & echo child $! is there; exec python3 {}", script.display());
+    let app = App::new("web", ["sh", "-c", &both]).with("ready = { notify = true }\nstdin = \"pipe\"\nstart_timeout = \"2s\"");
+    let up = up_beside(&house, &[app.with("stop_timeout = \"1s\"")]);
+    let log = house.until_logged("web-0", "out", "speaks to", SOON);
+    let child = log.split(' ').nth(1).expect("its pid").to_owned();
+    says(&house, "web", &format!("EXTEND_TIMEOUT_USEC=60000000\\nMAINPID={child}\\nSTATUS=extended"));
+    until_said(&house, "web", "extended");
+    let pid = house.slot("web-0").pid;
+    assert!(house.roles(SOON)[0].kill());
+    house.until("web-0", SOON, "is older than start_timeout", |row| row.uptime_ms > Some(3000));
+    let row = house.slot("web-0");
+    assert_eq!((row.status.word(), row.pid, row.restarts), ("starting", pid, 0), "the time that it has asked for is not over");
+    house.abide(["signal", "CONT", "web"]).ok().says(&[&format!("pid {child}")]);
+    says(&house, "web", "READY=1");
+    house.until_status("web-0", "ready", SOON);
+    up.ends_well();
 }
 
 #[test]

@@ -54,3 +54,56 @@ fn nginx_behind_redis() {
     assert_eq!(ended, ["nginx-0", "redis-0"]);
     assert!(TcpStream::connect(("127.0.0.1", port)).is_err(), "no worker is left");
 }
+
+/// Prints numbered lines without a pause, says in the middle of it that it is ready, and when it is told to end says how far it came.
+const HEAVY: &str = r#"
+const lines = Number(process.argv[2]);
+let next = 1, told = false;
+process.on('SIGTERM', () => { told = true; if (next === Infinity) process.exit(0); });
+const line = n => `${n} ${'x'.repeat(n % 60)}\n`;
+const go = () => {
+  for (let n = 0; n < 100 && next <= lines && !told; n++) {
+    process.stdout.write(line(next));
+    if (next === lines / 2) process.send('ready');
+    next++;
+  }
+  if (told) { process.stdout.write(`end ${next - 1}\n`, () => process.exit(0)); }
+  else if (next <= lines) setImmediate(go);
+  else { process.stdout.write(`end ${lines}\n`); next = Infinity; setInterval(() => {}, 1000); }
+};
+go();
+"#;
+
+/// Reads what one life of it has printed: whole lines, each once, in order. Gives back how many, and what follows.
+#[track_caller]
+fn one_life(log: &str) -> (usize, &str) {
+    let (own, rest) = log.split_once("end ").expect("it says how far it came");
+    let (count, rest) = rest.split_once('\n').expect("a whole line");
+    let count: usize = count.parse().expect("a number");
+    for (line, n) in own.lines().zip(1..) {
+        assert_eq!(line, format!("{n} {}", "x".repeat(n % 60)), "line {n} of a life");
+    }
+    assert_eq!(own.lines().count(), count);
+    (count, rest)
+}
+
+#[test]
+fn a_node_app_that_prints_heavily_is_ready_and_restarted_without_a_lost_line() {
+    const LINES: usize = 200_000;
+    let house = House::new();
+    let script = house.write("heavy.js", HEAVY);
+    let app = App::new("node", ["node", script.to_str().expect("plain"), &LINES.to_string()]).with("ready = { node_ipc = true }");
+    house.up(&app_file(&[app.with("start_timeout = \"5m\"\nstop_timeout = \"60s\"")]));
+    // In the middle of it, and once more when it has printed everything.
+    house.abide(["restart", "node"]).ok();
+    house.until_logged("node-0", "out", &format!("end {LINES}\n"), 2 * SOON);
+    house.abide(["restart", "node"]).ok();
+    house.abide(["stop", "node"]).ok();
+    let log = String::from_utf8(house.log_bytes("node-0", "out")).expect("text");
+    let (first, rest) = one_life(&log);
+    assert!(first >= LINES / 2, "{first}");
+    let (second, rest) = one_life(rest);
+    assert_eq!(second, LINES);
+    let (third, rest) = one_life(rest);
+    assert!(third >= LINES / 2 && rest.is_empty(), "{third}: {rest:?}");
+}

@@ -118,6 +118,27 @@ fn a_signal_that_reaches_nobody_is_a_no() {
 }
 
 #[test]
+fn events_of_several_selectors() {
+    let house = House::new();
+    let puppet = |name: &str| App::puppet(name, &house.puppet(), "hang");
+    house.up(&app_file(&[puppet("web").with("instances = 2"), puppet("api"), puppet("db")]));
+    house.abide(["delete", "db"]).ok();
+    let slots = |words: &[&str]| {
+        let lines = house.abide([&["events"], words, &["--json"]].concat()).ok().out;
+        let lines = lines.lines().map(|line| serde_json::from_str::<EventLine>(line).expect("an event"));
+        lines.filter(|line| line.event == "running").filter_map(|line| line.slot).collect::<std::collections::BTreeSet<_>>()
+    };
+    let want = |names: &[&str]| names.iter().map(ToString::to_string).collect::<std::collections::BTreeSet<_>>();
+    assert_eq!(slots(&["web", "api"]), want(&["web-0", "web-1", "api-0"]));
+    assert_eq!(slots(&["web-1"]), want(&["web-1"]));
+    assert_eq!(slots(&["w*", "db"]), want(&["web-0", "web-1", "db-0"]), "what was deleted has events, too");
+    assert_eq!(slots(&["ns:default"]), want(&["web-0", "web-1", "api-0"]));
+    assert_eq!(slots(&["all"]), want(&["web-0", "web-1", "api-0", "db-0"]));
+    house.abide(["events", "wep"]).code(1).says(&["no app, slot or id matches `wep`", "web"]);
+    house.abide(["events", "web", "nosuch"]).code(1).says(&["nosuch"]);
+}
+
+#[test]
 fn wait_looks_and_wishes_nothing() {
     let house = House::new();
     let go = house.file("go");

@@ -215,6 +215,93 @@ fn the_watchdog_begins_with_readiness_and_ends_with_farewell() {
 }
 
 #[test]
+fn what_was_asked_for_holds_under_a_new_steward() {
+    check(
+        "@+0 define web ready=notify watchdog=3s start_timeout=5s
+         > bear i1 in web-0
+         @+0 up i1
+         > listen to i1
+         @+1s said i1 extend:30s
+         ~ 30s
+         @+10s amnesia
+         @+0 dump i1=up
+         > listen to i1
+         ~ 20s
+         @+0 said i1 ready
+         @+0 said i1 every:60s
+         ~ 1m
+         @+30s amnesia
+         @+0 dump i1=up
+         > listen to i1
+         ~ 1m
+         @+0 stop web
+         > signal i1 SIGTERM
+         ~ 10s
+         @+1s said i1 extend:60s
+         ~ 1m
+         @+30s amnesia
+         @+0 dump i1=up
+         ~ 30s",
+    );
+    let mut play = Play::cold();
+    for act in ["define web ready=notify", "up i1", "said i1 main:41", "amnesia", "dump i1=up"] {
+        play.act(act);
+    }
+    let main = play.engine.slots().into_iter().find_map(|view| view.main);
+    assert_eq!(main, Some((41, 7)));
+}
+
+#[test]
+fn what_changes_while_it_runs_takes_back_nothing_that_it_has_said() {
+    check(
+        "@+0 define web ready=notify watchdog=3s start_timeout=5s
+         > bear i1 in web-0
+         @+0 up i1
+         > listen to i1
+         @+0 said i1 extend:30s
+         @+10s define web ready=notify watchdog=4s start_timeout=6s
+         > listen to i1
+         ~ 20s
+         @+0 said i1 ready
+         @+0 said i1 reloading
+         @+0 said i1 alive
+         ~ 4s
+         @+0 said i1 stopping
+         ~ never
+         @+0 define web ready=notify watchdog=3s start_timeout=6s
+         > listen to i1
+         ~ never",
+    );
+    check(
+        "@+0 define web ready=log:up
+         > bear i1 in web-0
+         @+0 up i1
+         > listen to i1
+         @+0 define web ready=tcp
+         > probe i1 #1
+         # The line is found all the same.
+         @+0 said i1 ready
+         = web-0 starting
+         @+0 probed i1 1 good
+         = web-0 ready",
+    );
+    check(
+        "@+0 define web ready=after:0s health=10s/1/1 action=none
+         > bear i1 in web-0
+         @+0 up i1
+         @+10s time
+         > probe i1 #1
+         @+0 probed i1 1 bad
+         = web-0 unhealthy
+         @+0 define web ready=after:0s health=10s/1/1
+         @+10s time
+         > probe i1 #2
+         @+0 probed i1 2 bad
+         > signal i1 SIGTERM",
+    );
+}
+
+#[test]
 fn a_new_steward_goes_on_with_care() {
     check(
         "@+0 define web ready=tcp health=10s/1/1
@@ -267,12 +354,25 @@ fn a_limit_ends_a_life_or_is_only_told() {
 
 #[test]
 fn what_the_kernel_killed_for_memory_is_told_so() {
+    let fault = |pause: &str, end: &str| {
+        let mut play = Play::cold();
+        play.act("define web restart=never");
+        play.act("up i1");
+        play.act("oom i1");
+        play.pass(pause);
+        play.act(&format!("end i1 {end}"));
+        play.act("swept i1 0");
+        fault_of(&play, "web-0")
+    };
+    assert_eq!(fault("0s", "SIGKILL"), Some(Fault::OutOfMemory));
+    // It was another process of it that the kernel killed.
+    assert_eq!(fault("0s", "0"), None);
+    assert_eq!(fault("1h", "SIGKILL"), None);
+    // A steward that comes later learns both at once, and not how it ended.
     let mut play = Play::cold();
-    play.act("define web restart=never");
-    play.act("up i1");
-    play.act("oom i1");
-    play.act("end i1 SIGKILL");
-    play.act("swept i1 0");
+    for act in ["define web restart=never", "up i1", "amnesia", "dump", "oom i1", "gone i1", "swept i1 0"] {
+        play.act(act);
+    }
     assert_eq!(fault_of(&play, "web-0"), Some(Fault::OutOfMemory));
 }
 
@@ -308,5 +408,31 @@ fn codes_after_which_nothing_is_restarted_and_reset() {
          = web-0 errored
          @+0 reset web
          > bear i2 in web-0",
+    );
+}
+
+/// What it said while no steward lived is heard first; found by the simulator (a life was ended at the moment in which it was adopted).
+#[test]
+fn a_new_steward_gives_it_a_whole_start_timeout() {
+    check(
+        "@+0 define web ready=tcp start_timeout=5s
+         > bear i1 in web-0
+         @+1ms up i1
+         > probe i1 #1
+         @+9s amnesia
+         @+0 dump
+         > inspect i1
+         @+0 alive i1
+         > adopt i1
+         @+0 up i1 9s
+         > probe i1 #1
+         = web-0 starting
+         @+3s probed i1 1 refused
+         ~ 1s
+         @+1s time
+         > probe i1 #2
+         ~ 1s
+         @+1s time
+         > signal i1 SIGTERM",
     );
 }

@@ -3,8 +3,10 @@
 mod care;
 mod jobs;
 mod kills;
+mod main_process;
 mod mixed;
 mod order;
+mod plans;
 mod recall;
 mod screenplay;
 mod settings;

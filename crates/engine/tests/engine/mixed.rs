@@ -13,28 +13,14 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+mod dice;
 mod rules;
+
+use dice::Dice;
 
 const SEEDS: u64 = 400;
 const STEPS: usize = 250;
 const APPS: [&str; 5] = ["a", "b", "c", "d", "e"];
-
-/// splitmix64.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((mixed ^ (mixed >> 31)) % sides as u64) as usize
-    }
-
-    fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
-        from[self.roll(from.len())]
-    }
-}
 
 /// A process of the world.
 #[derive(Debug, Clone)]
@@ -206,7 +192,7 @@ impl World {
             slot_ids: live.clone(),
         };
         self.apps.insert(name.clone(), app);
-        self.tell(Event::Asked(Ask::Define { definition, generation, run: true, slot_ids: live }));
+        self.tell(Event::Asked(Ask::Define { definition, generation, run: true, slot_ids: live, slot_wishes: BTreeMap::new() }));
     }
 
     fn pass(&mut self) {
@@ -241,10 +227,15 @@ impl World {
 
     fn speak(&mut self) {
         let Some(instance) = self.some(|process| process.born) else { return };
-        let event = match self.dice.roll(6) {
+        let event = match self.dice.roll(7) {
             0..=2 => Event::Said { instance, word: Word::Ready },
             3 => Event::Said { instance, word: Word::Reloading },
-            4 => Event::Exceeded { instance, what: "memory".into() },
+            4 => {
+                // Itself, a process that lives, or one that does not.
+                let pid = 100 + self.dice.roll(40) as u32;
+                Event::Said { instance, word: Word::MainPid { pid, ident: 7 } }
+            }
+            5 => Event::Exceeded { instance, what: "memory".into() },
             _ => Event::OutOfMemory { instance, killed: 1 },
         };
         self.tell(event);
@@ -280,7 +271,7 @@ impl World {
                 let left = u32::from(self.procs[&instance].ended.is_none());
                 self.tell(Event::Swept { instance, left });
             }
-            Some(event @ Event::Sealed { .. }) => self.tell(event),
+            Some(event @ (Event::Sealed { .. } | Event::AdoptRefused { .. })) => self.tell(event),
             Some(Event::Ended { instance, end, .. }) if self.procs[&instance].ended.is_none() => self.end(instance, end),
             Some(_) | None => {}
         }
@@ -365,6 +356,14 @@ impl World {
                     self.fail("a life that ends is asked");
                 }
                 self.answers.push_back(Event::Probed { instance, number, outcome: Outcome::Good });
+            }
+            // The process that a life has named as its main one lives, or does not.
+            Effect::Adopt { instance, .. } if self.kind || self.dice.roll(2) == 0 => {
+                self.answers.push_back(Event::AdoptRefused { instance });
+            }
+            Effect::Adopt { instance, pid, ident } => {
+                self.procs.get_mut(&instance).expect("it was borne").ended = None;
+                self.answers.push_back(Event::Born { instance, pid, ident, at: self.now });
             }
             Effect::Inspect { life } => {
                 // Only a life whose keeper is gone is looked for, and no keeper dies here: it was never begun.

@@ -263,12 +263,27 @@ fn the_end_of_one_stops_its_group() {
          @+0 end i1 0
          > look for i1
          @+0 swept i1 0
-         > forget i1
          > no more: side
+         > forget i1
          > signal i2 SIGTERM
          = main-0 completed
          = other-0 running",
     );
+}
+
+/// A steward that dies after the end is on record is followed by one that never looks at that end again.
+#[test]
+fn a_group_is_stopped_before_the_end_that_stops_it_is_on_record() {
+    let mut play = crate::stage::Play::cold();
+    for act in ["define main group=g on_exit=stop-group", "define side group=g", "up i1", "up i2", "end i1 0", "swept i1 0"] {
+        play.act(act);
+    }
+    let place = |is: &dyn Fn(&engine::Effect) -> bool| play.effects.iter().position(is).expect("it is done");
+    let stopped = place(&|effect| matches!(effect, engine::Effect::Persist(engine::StoreNote::Stopped { .. })));
+    let ended = place(
+        &|effect| matches!(effect, engine::Effect::Record(engine::LifeNote::Life(life)) if life.instance.0 == 1 && life.ended.is_some()),
+    );
+    assert!(stopped < ended, "{:?}", play.effects);
 }
 
 #[test]

@@ -165,3 +165,18 @@ fn a_birth_that_was_asked_to_end_is_not_asked_again() {
          > signal i1 SIGTERM",
     );
 }
+
+/// A shortage only delays, whoever is steward when it is over; found by the simulator (it was counted as a restart, and `max_restarts` ran out).
+#[test]
+fn a_shortage_is_no_restart_under_another_steward() {
+    let mut play = crate::stage::Play::cold();
+    play.act("define web restart=always max_restarts=1");
+    assert_eq!(play.act("end i1 fork:EAGAIN"), ["forget i1", "close i1"]);
+    play.act("amnesia memos");
+    play.act("dump");
+    // The stage counts from the lives that are not closed; the store would go on with i2.
+    assert_eq!(play.pass("5s"), ["bear i1 in web-0"]);
+    play.act("up i1");
+    play.act("end i1 1");
+    assert_eq!(play.act("swept i1 0"), ["forget i1", "bear i2 in web-0"], "the first restart of all");
+}

@@ -6,8 +6,8 @@
 
 use engine::{Ask, Effect, Engine, Event, FactState, Finding, KeeperFact, Recalled, RecalledApp, StoreNote, Target};
 use model::{
-    AppName, AppSpec, Backoff, Definition, End, Generation, InstanceId, LifeRecord, LogTarget, Restart, Signal, SlotId, SlotRef,
-    Stage, Stream, Tick, Verdict,
+    AppName, AppSpec, Backoff, Definition, End, Generation, InstanceId, LifeRecord, LogTarget, Restart, Signal, SlotId, SlotMemo,
+    SlotRef, Stage, Stream, Tick, Verdict,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,6 +20,7 @@ pub struct Play {
     apps: BTreeMap<String, (AppSpec, u64)>,
     next_slot: u32,
     pub lives: BTreeMap<InstanceId, LifeRecord>,
+    memos: BTreeMap<SlotRef, SlotMemo>,
 }
 
 pub fn check(script: &str) {
@@ -70,8 +71,8 @@ impl Play {
     }
 
     fn ignorant() -> Play {
-        let (apps, lives) = (BTreeMap::new(), BTreeMap::new());
-        Play { engine: Engine::new(1), now: Tick(1_000_000_000), effects: Vec::new(), apps, next_slot: 0, lives }
+        let (apps, lives, memos) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Play { engine: Engine::new(1), now: Tick(1_000_000_000), effects: Vec::new(), apps, next_slot: 0, lives, memos }
     }
 
     /// What is left when the steward dies: the store and the journal, as a new brain gets them.
@@ -94,6 +95,7 @@ impl Play {
             match effect {
                 Effect::Record(engine::LifeNote::Life(life)) => drop(self.lives.insert(life.instance, (**life).clone())),
                 Effect::Record(engine::LifeNote::Closed { instance }) => drop(self.lives.remove(instance)),
+                Effect::Record(engine::LifeNote::Memo { slot, memo }) => drop(self.memos.insert(slot.clone(), memo.clone())),
                 _ => {}
             }
         }
@@ -136,7 +138,14 @@ impl Play {
                 Event::Asked(Ask::Delete(vec![target().app]))
             }
             "shutdown" => Event::Asked(Ask::Shutdown),
-            "up" => Event::Born { instance: instance(), pid: 100 + instance().0 as u32, ident: 7, at: self.now },
+            // With a number: that process. With a time: it runs for so long already.
+            "up" => {
+                let word = words.get(2).copied().unwrap_or("0s");
+                let named: Option<u32> = word.parse().ok();
+                let before = named.map_or_else(|| model::parse_span(word).expect("span").as_nanos() as u64, |_| 0);
+                let pid = named.unwrap_or(100 + instance().0 as u32);
+                Event::Born { instance: instance(), pid, ident: 7, at: Tick(self.now.0 - before) }
+            }
             "end" => Event::Ended { instance: instance(), end: end(words[2]), at: self.now },
             "swept" => Event::Swept { instance: instance(), left: words[2].parse().expect("number") },
             "sealed" => Event::Sealed { instance: instance(), stream: if words[2] == "out" { Stream::Out } else { Stream::Err } },
@@ -149,7 +158,10 @@ impl Play {
             "time" => Event::TimePassed,
             // The steward dies and another comes; the keeper's dump follows.
             "amnesia" => {
-                let recalled = self.recalled(words.get(1) != Some(&"stopped"));
+                let mut recalled = self.recalled(!words.contains(&"stopped"));
+                if words.contains(&"memos") {
+                    recalled.memos = self.memos.clone();
+                }
                 self.engine = Engine::new(2);
                 Event::Recalled(Box::new(recalled))
             }
@@ -193,7 +205,13 @@ impl Play {
         let slot_ids = (0..spec.instances).map(|index| (index, SlotId(first + index))).collect();
         let generation = generation + renewed;
         self.apps.insert(name.to_owned(), (spec.clone(), generation));
-        Ask::Define { definition: definition(spec), generation: Generation(generation), run, slot_ids }
+        Ask::Define {
+            definition: definition(spec),
+            generation: Generation(generation),
+            run,
+            slot_ids,
+            slot_wishes: BTreeMap::new(),
+        }
     }
 }
 
@@ -278,6 +296,7 @@ impl Play {
             apps: self.apps.clone(),
             next_slot: self.next_slot,
             lives: self.lives.clone(),
+            memos: self.memos.clone(),
         }
     }
 }

@@ -10,6 +10,7 @@ mod plan;
 mod process;
 mod socket;
 mod state;
+mod voice;
 
 pub use app::App;
 pub use disk::{Disk, Log, Piece};
@@ -19,3 +20,4 @@ pub use plan::Plan;
 pub use process::{Body, Ending, INIT, Proc, RoleKind};
 pub use socket::{Message, Socket};
 pub use state::{Kernel, Node, Weather};
+pub use voice::Voice;

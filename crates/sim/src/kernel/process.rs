@@ -188,6 +188,9 @@ impl Kernel {
             self.procs.entry(pid).and_modify(|proc| proc.extra = control);
         }
         tell!(self, "p{pid}: executes {} {}", word(0), word(1));
+        if word(0) == "app" {
+            self.begin_voice(pid);
+        }
         self.report(pid, Ok(()));
     }
 

@@ -5,9 +5,11 @@ use super::fifo::Fifo;
 use super::handle::Handle;
 use super::process::{Ending, Proc};
 use super::socket::Socket;
+use super::voice::Voice;
 use crate::check::Checks;
 use crate::dice::Dice;
 use crate::trace::Trace;
+use model::{AppName, InstanceId};
 use std::collections::BTreeMap;
 
 /// What a path names besides log files and indexes, which have a disk of their own.
@@ -42,6 +44,10 @@ pub struct Weather {
     pub pace: u64,
     /// Programs print no more.
     pub quiet: bool,
+    /// Programs have a say: they get ready, fall ill, give signs of life.
+    pub mixed: bool,
+    /// Programs are ready soon and stay well, and hooks succeed.
+    pub kind: bool,
 }
 
 /// A lock file: the pid that stands in it, and who holds the lock.
@@ -62,6 +68,8 @@ pub struct Kernel {
     pub wall_ahead: i64,
     /// Chance.
     pub dice: Dice,
+    /// Chance of what befalls lives besides.
+    pub luck: Dice,
     /// How friendly it is.
     pub weather: Weather,
     /// Every process, zombies included.
@@ -84,6 +92,12 @@ pub struct Kernel {
     pub paths: BTreeMap<String, Node>,
     /// Log files and indexes.
     pub disk: Disk,
+    /// How lives are, and what they say of it.
+    pub voices: BTreeMap<InstanceId, Voice>,
+    /// When watched files of an app last changed.
+    pub touched: BTreeMap<AppName, u64>,
+    /// Lives of which a process was killed because memory was short, and nobody was told.
+    pub starved: Vec<InstanceId>,
     /// What must hold.
     pub checks: Checks,
     /// The screenplay.
@@ -97,6 +111,7 @@ impl Kernel {
             now: 5_000_000_000,
             wall_ahead: 1_700_000_000_000,
             dice: Dice::new(seed),
+            luck: Dice::new(seed ^ 0x5eed),
             weather,
             procs: BTreeMap::new(),
             ends: BTreeMap::new(),
@@ -109,9 +124,17 @@ impl Kernel {
             locks: Vec::new(),
             paths: BTreeMap::new(),
             disk: Disk::default(),
+            voices: BTreeMap::new(),
+            touched: BTreeMap::new(),
+            starved: Vec::new(),
             checks: Checks::default(),
             trace: Trace::default(),
         }
+    }
+
+    /// The wall clock, in milliseconds.
+    pub fn wall(&self) -> i64 {
+        (self.now / 1_000_000) as i64 + self.wall_ahead
     }
 
     /// Makes a FIFO; one that has the name loses it.

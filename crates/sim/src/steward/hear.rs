@@ -3,6 +3,7 @@
 use super::run::{Stage, Steward};
 use crate::check::Sabotage;
 use crate::home::Home;
+use crate::judge;
 use crate::kernel::Kernel;
 use crate::trace::tell;
 use engine::{Ask, Event, FactState, KeeperFact};
@@ -102,7 +103,11 @@ impl Steward {
             Some(KeeperFact { instance, slot, state: fact(state, false) })
         };
         let facts = self.services.iter().filter_map(fact).collect();
-        self.step(Event::Recalled(Box::new(home.recall())), kernel);
+        self.around.looks_since = kernel.now;
+        self.around.book.look_again(kernel.now);
+        let recalled = self.misled(Event::Recalled(Box::new(home.recall())), kernel);
+        judge::foresee_start(kernel, home);
+        self.step(recalled, kernel);
         self.step(Event::Dumped(facts), kernel);
         self.reconciling = Some(kernel.now + RECONCILE);
         if home.stopped {

@@ -3,8 +3,10 @@
 use super::run::Steward;
 use crate::check::Sabotage;
 use crate::home::Home;
+use crate::judge;
 use crate::kernel::Kernel;
-use engine::{Bear, Effect, Event, LifeNote, StoreNote, What};
+use crate::trace::tell;
+use engine::{Bear, Effect, Event, LifeNote, Note, StoreNote, What};
 use model::{End, InstanceId, LifeRecord, Restart, Signal};
 use wire::{Birth, Request};
 
@@ -33,33 +35,29 @@ impl Steward {
         match effect {
             Effect::Record(note) => record(note, kernel, home),
             Effect::Persist(note) => {
+                if let StoreNote::Stopped { apps } = &note {
+                    judge::judge_stopped(apps, kernel, home);
+                }
                 if let StoreNote::Errored { slot, why } = &note
                     && let Some(app) = home.app(&slot.app)
                 {
                     let spec = &app.definition.spec;
-                    let never = spec.restart == Restart::Never;
-                    let least = if never { 1 } else { spec.backoff.threshold.map_or(1, |most| most + 1) };
+                    let once = spec.restart == Restart::Never || !spec.no_restart_exit_codes.is_empty();
+                    let window = spec.backoff.threshold.map_or(1, |most| most + 1);
+                    let streak = spec.max_restarts.map_or(window, |most| most + 1);
+                    let least = if once { 1 } else { window.min(streak) };
                     kernel.checks.given_up(slot, least, why);
                 }
                 home.persist(note);
             }
-            Effect::Journal(note) => match (&note.what, &note.slot, note.instance) {
-                (What::Exited { end, .. }, _, Some(instance)) => {
-                    if *end == End::Exited(model::Verdict::Unseen) {
-                        kernel.checks.reach("an end unseen");
-                    }
-                    kernel.checks.told_end(instance);
+            Effect::Journal(note) => self.journal(&note, kernel, home),
+            Effect::Bear(bear) => {
+                if let Some(app) = home.app(&bear.life.slot.app) {
+                    let definition = app.definition.clone();
+                    judge::judge_birth(&bear.life.slot, &definition.spec, kernel, home);
                 }
-                (What::Adopted { .. }, ..) => kernel.checks.reach("an adoption"),
-                (What::Foreign, ..) => kernel.checks.reach("a foreign life"),
-                (What::Killing, ..) => kernel.checks.reach("a kill of a tree"),
-                (What::Deleted, ..) => kernel.checks.reach("a deletion"),
-                (What::Stopped, Some(slot), _) => kernel.check_empty(slot, "stopped"),
-                (What::Completed, Some(slot), _) => kernel.check_empty(slot, "completed"),
-                (What::Errored { .. }, Some(slot), _) => kernel.check_empty(slot, "errored"),
-                _ => {}
-            },
-            Effect::Bear(bear) => self.bear(&bear, kernel),
+                self.begin_birth(bear, kernel);
+            }
             Effect::OpenStreams { life } => self.scribe.open(&life),
             Effect::StreamsBorn { instance } => {
                 self.scribe.born(instance);
@@ -67,8 +65,17 @@ impl Steward {
                     self.acts.push_front(Act::Effect(Box::new(Effect::Signal { instance, signal: Signal::TERM })));
                 }
             }
-            Effect::StreamsEnded { instance } => self.scribe.ended(instance),
+            Effect::StreamsEnded { instance } => {
+                self.around.end(instance, kernel);
+                self.scribe.ended(instance);
+            }
+            Effect::Signal { instance, signal } if self.close_gate(instance, kernel) => {
+                tell!(kernel, "steward p{}: {signal} called {instance} off", self.pid);
+            }
             Effect::Signal { instance, signal } => {
+                if let Some(life) = home.lives.get(&instance) {
+                    judge::judge_order(life, &self.engine, kernel, home);
+                }
                 self.address(instance, kernel, home);
                 let say = |signal: Signal| {
                     Request::new("service.signal").field(instance.to_string()).field(signal.number().to_string())
@@ -84,6 +91,7 @@ impl Steward {
                 }
                 Some(life) => {
                     if signal.is_some() {
+                        self.close_gate(instance, kernel);
                         self.address(instance, kernel, home);
                     }
                     self.searches.sweep(life, signal, kernel.now);
@@ -112,8 +120,14 @@ impl Steward {
                 }
                 acts.into_iter().rev().for_each(|act| self.acts.push_front(act));
             }
-            // Nobody answers here.
-            Effect::Probe { .. } | Effect::Listen { .. } => {}
+            Effect::Probe { instance, number, check, timeout } => {
+                if home.lives.get(&instance).is_none_or(|life| life.stopping.is_some()) {
+                    kernel.checks.fail(format!("care: {instance} is asked while it ends"));
+                }
+                self.probe(instance, number, *check, timeout, kernel);
+            }
+            Effect::Listen { .. } if kernel.checks.has(Sabotage::Deaf) => {}
+            Effect::Listen { instance, ready } => self.listen(instance, *ready, kernel),
             Effect::Farewell => {
                 kernel.checks.reach("a farewell");
                 self.say(&Request::new("service.keep").field("scribe").field("-"));
@@ -123,20 +137,50 @@ impl Steward {
         }
     }
 
+    fn journal(&mut self, note: &Note, kernel: &mut Kernel, home: &mut Home) {
+        judge::take_note(note, kernel, home);
+        match (&note.what, &note.slot, note.instance) {
+            (What::Exited { end, .. }, _, Some(instance)) => {
+                if *end == End::Exited(model::Verdict::Unseen) {
+                    kernel.checks.reach("an end unseen");
+                }
+                kernel.checks.told_end(instance);
+            }
+            (What::Adopted { .. }, ..) => kernel.checks.reach("an adoption"),
+            (What::Foreign, ..) => kernel.checks.reach("a foreign life"),
+            (What::Killing { .. }, ..) => kernel.checks.reach("a kill of a tree"),
+            (What::Deleted, ..) => kernel.checks.reach("a deletion"),
+            (What::Stopped, Some(slot), _) => kernel.check_empty(slot, "stopped"),
+            (What::Completed, Some(slot), _) => kernel.check_empty(slot, "completed"),
+            (What::Errored { .. }, Some(slot), _) => kernel.check_empty(slot, "errored"),
+            (What::Faulted { fault, .. }, _, Some(instance)) => {
+                if let Some(life) = home.lives.get(&instance) {
+                    judge::judge_fault(life, fault, self.pid, kernel, home);
+                }
+            }
+            (What::Follows { .. }, ..) => kernel.checks.reach("a life that follows"),
+            (What::Reloading, ..) => kernel.checks.reach("a reload"),
+            (What::Healthy, ..) => kernel.checks.reach("a recovery"),
+            _ => {}
+        }
+    }
+
     /// I2: nobody is asked to end for our sake. I3: from now on this life is meant.
     fn address(&mut self, instance: InstanceId, kernel: &mut Kernel, home: &Home) {
         kernel.checks.addressed.insert(instance, kernel.now);
         let Some(life) = home.lives.get(&instance) else { return };
         let leads =
             life.pid.is_some_and(|pid| kernel.procs.get(&pid).is_some_and(|proc| proc.lives() && proc.truth == Some(instance)));
-        if leads && !home.may_end(instance, &life.slot) {
+        // Whether a fault is a reason is judged where it is told.
+        if leads && life.fault.is_none() && !home.may_end(instance, &life.slot) {
             kernel.checks.fail(format!("I2: {instance} in {} is told to end, and nobody asked for it", life.slot));
         }
     }
 
-    fn bear(&mut self, bear: &Bear, kernel: &mut Kernel) {
+    pub(super) fn bear(&mut self, bear: &Bear, kernel: &mut Kernel) {
         let name = bear.life.instance.to_string();
         let spec = &bear.definition.spec;
+        kernel.give_voice(bear.life.instance, spec.channel().cloned(), spec.watchdog.is_some(), self.keeper_pid);
         let birth = Birth {
             service: name.clone(),
             tags: tags(&bear.life),

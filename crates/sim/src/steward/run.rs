@@ -1,14 +1,18 @@
 //! The steward's process and its loop. One call does one thing.
 
+use super::around::Around;
 use super::link::ScribeLink;
 use super::perform::Act;
 use super::search::Searches;
+use crate::check::Sabotage;
 use crate::home::{Home, Op};
+use crate::judge;
 use crate::kernel::{Ending, HandleId, Kernel, Message};
 use crate::trace::tell;
-use engine::{Engine, Event};
-use model::{FromScribe, InstanceId, Tick};
+use engine::{Ask, Engine, Event};
+use model::{AppSpec, Definition, FromScribe, InstanceId, Strategy, Tick, Wall};
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use wire::{Request, ServiceState};
 
 /// How far it is.
@@ -43,6 +47,7 @@ pub struct Steward {
     pub(super) handles: Vec<String>,
     pub(super) searches: Searches,
     pub(super) scribe: ScribeLink,
+    pub(super) around: Around,
     pub(super) terminate_at: Option<u64>,
     /// It was asked to start a new keeper.
     pub rescues: bool,
@@ -75,6 +80,7 @@ impl Steward {
             handles: Vec::new(),
             searches: Searches::default(),
             scribe: ScribeLink::default(),
+            around: Around::default(),
             terminate_at: None,
             rescues: false,
         })
@@ -91,7 +97,8 @@ impl Steward {
     }
 
     /// When it wants to be run next without anything happening.
-    pub fn deadline(&self) -> Option<u64> {
+    pub fn deadline(&self, kernel: &Kernel) -> Option<u64> {
+        let around = [self.around.deadline(), self.around.next_look(kernel)].into_iter().flatten();
         self.engine
             .deadline()
             .map(|at| at.0)
@@ -99,6 +106,7 @@ impl Steward {
             .chain(self.searches.deadline())
             .chain(self.terminate_at)
             .chain(self.reconciling)
+            .chain(around.filter(|_| self.stage == Stage::Open))
             .min()
     }
 
@@ -124,7 +132,16 @@ impl Steward {
             return true;
         }
         if let Some(event) = self.events.pop_front() {
+            judge::foresee(&event, kernel, home);
+            let due = if let Event::Due { app, .. } = &event { Some(app.clone()) } else { None };
+            let event = self.misled(event, kernel);
             self.step(event, kernel);
+            if let Some(app) = due {
+                if kernel.checks.has(Sabotage::TwoRuns) {
+                    self.step(Event::Due { app: app.clone(), at: Wall(0), late: true }, kernel);
+                }
+                judge::judge_run(&app, &self.engine, kernel, home);
+            }
             return true;
         }
         if kernel.hung_up(self.keeper) && kernel.waiting(self.keeper) == 0 {
@@ -145,7 +162,8 @@ impl Steward {
             0 => self.flush(kernel),
             1 => self.read_keeper(kernel, home),
             2 => self.read_scribe(kernel) || self.scribe.say_one(kernel, self.link),
-            3 => self.look_at_clock(kernel),
+            // What was said is heard before it is judged that nothing was.
+            3 => self.stage == Stage::Open && self.look_around(kernel, home) || self.look_at_clock(kernel),
             _ => self.take_wish(kernel, home),
         }
     }
@@ -225,6 +243,7 @@ impl Steward {
         if let Some(ask) = home.accept(op, kernel.now) {
             self.events.push_back(Event::Asked(ask));
         }
+        self.around.book.look_again(kernel.now);
         true
     }
 
@@ -234,6 +253,26 @@ impl Steward {
         let mut effects = Vec::new();
         self.engine.step(event, Tick(kernel.now), &mut effects);
         self.acts.extend(effects.into_iter().map(|effect| Act::Effect(Box::new(effect))));
+    }
+
+    /// What a defect makes of what is told to the brain.
+    pub(super) fn misled(&mut self, mut event: Event, kernel: &Kernel) -> Event {
+        let Some(sabotage) = kernel.checks.sabotage else { return event };
+        let mislead = |definition: &mut Arc<Definition>| {
+            let spec = &mut Arc::make_mut(definition).spec;
+            match (sabotage, &mut spec.health, &mut spec.group) {
+                (Sabotage::Hasty, Some(health), _) => health.failures = 1,
+                (Sabotage::Impatient, ..) => spec.depends_on.clear(),
+                (Sabotage::Herd, _, Some(group)) => group.strategy = Strategy::All,
+                _ => {}
+            }
+        };
+        match &mut event {
+            Event::Asked(Ask::Define { definition, .. }) => mislead(definition),
+            Event::Recalled(recalled) => recalled.apps.iter_mut().for_each(|app| mislead(&mut app.definition)),
+            _ => {}
+        }
+        event
     }
 
     pub(super) fn ask_for_state(&mut self) {
@@ -249,7 +288,12 @@ impl Steward {
 
 fn words(op: &Op) -> String {
     match op {
-        Op::Define(spec, run) => format!("define {} {:?} ×{} run={run}", spec.name, spec.argv, spec.instances),
+        Op::Define(spec, run) => {
+            let AppSpec { name, argv, instances, depends_on, group, on_exit, ready, health, schedule, .. } = &**spec;
+            let more = (&spec.usage.max_memory, &spec.watch, &spec.watchdog, &spec.cron_restart, spec.restart);
+            let care = (depends_on, group, on_exit, ready, spec.start_timeout, health, schedule, more);
+            format!("define {name} {argv:?} ×{instances} run={run} {care:?}")
+        }
         other => format!("{other:?}"),
     }
 }

@@ -48,8 +48,14 @@ impl Brain {
     pub(super) fn answer_now(&mut self, call: Call) {
         match call {
             Call::Rows { select, reply } => _ = reply.send(self.rows(select.as_deref())),
-            Call::Detail { app, reply } => _ = reply.send(self.detail(&app)),
+            Call::Detail { app, reveal, reply } => _ = reply.send(self.detail(&app, reveal)),
+            Call::Given { select, reply } => _ = reply.send(self.given(&select)),
             Call::Wish { wish, actor, key, reply } => _ = reply.send(self.wish(*wish, &actor, key)),
+            Call::Plan { request, reply } => _ = reply.send(self.plan(*request)),
+            Call::PlanRollback { back, reply } => _ = reply.send(self.plan_rollback(&back)),
+            Call::Definitions { back, reply } => _ = reply.send(self.definitions_of(&back)),
+            Call::History { select, lines, reply } => _ = reply.send(self.history(select.as_deref(), lines)),
+            Call::Projects { reply } => _ = reply.send(Ok(self.projects())),
             Call::Operation { id, reply } => {
                 let known = self.tracker.get(id);
                 _ = reply.send(known.ok_or_else(|| Problem::new(404, "invalid_request", format!("no operation {id} is known"))));

@@ -86,6 +86,12 @@ impl Bounds {
     }
 }
 
+/// Processes that may be put into a leaf of ours: the keeper, what descends from it, and the command that has started us and waits for an answer.
+fn is_ours(pid: u32, keeper: u32) -> bool {
+    let command = std::env::current_exe().unwrap_or_default().with_file_name("abide");
+    descends_from(pid, keeper) || sys::process::runs(pid, &command)
+}
+
 impl Brain {
     pub(super) fn take_bounds(&mut self, happened: Happened) {
         match happened {
@@ -148,7 +154,7 @@ impl Brain {
     pub(super) fn enclose(&mut self, bear: &Bear) -> Result<Option<String>, End> {
         let (life, usage) = (&bear.life, &bear.definition.spec.usage);
         let keeper = self.me.keeper_pid;
-        let made = self.bounds.boxes.make(life.instance, usage, &|pid| descends_from(pid, keeper));
+        let made = self.bounds.boxes.make(life.instance, usage, &|pid| is_ours(pid, keeper));
         let refused = match made {
             Ok(folder) => {
                 self.warn(&life.slot.app, life.instance, usage);
@@ -215,9 +221,10 @@ impl Brain {
         let lives = self.lives.remembered().lives.values().filter(|life| running(life));
         let lives: Vec<InstanceId> = lives.map(|life| life.instance).collect();
         self.prefetch_owners();
+        let keeper = self.me.keeper_pid;
         for instance in lives {
             if let Some(usage) = self.usage_of(instance) {
-                self.bounds.boxes.limit(instance, &usage);
+                self.bounds.boxes.limit(instance, &usage, &|pid| is_ours(pid, keeper));
             }
             self.bind(instance, true);
         }
@@ -235,7 +242,8 @@ impl Brain {
     /// Finds the boxes that an earlier steward has made.
     pub(super) fn recall_boxes(&mut self) {
         let known = &self.lives.remembered().lives;
-        self.bounds.boxes.recall(|instance| known.contains_key(&instance));
+        let leaders = known.values().filter_map(|life| life.pid);
+        self.bounds.boxes.recall(&self.me.home, leaders, |instance| known.contains_key(&instance));
         self.tidy_later(now());
     }
 
@@ -254,6 +262,7 @@ impl Brain {
         let data = json!({ "max_tasks": max });
         let entry = Entry { reason: Some(reason), data, ..Entry::of(&life.slot, Some(instance), "limit") };
         self.journal.write(entry, wall_ms());
+        self.bounds.boxes.told(instance);
     }
 
     /// Looks into boxes of which nobody tells.
@@ -261,6 +270,12 @@ impl Brain {
         let mute: Vec<InstanceId> =
             self.lives.remembered().lives.keys().copied().filter(|instance| self.bounds.boxes.is_mute(*instance)).collect();
         mute.into_iter().for_each(|instance| self.tell_news(instance));
+    }
+
+    /// Looks into all boxes.
+    pub(super) fn hear_boxes(&mut self) {
+        let lives: Vec<InstanceId> = self.lives.remembered().lives.keys().copied().collect();
+        lives.into_iter().for_each(|instance| self.tell_news(instance));
     }
 
     /// Compares what a life uses with what it may use.

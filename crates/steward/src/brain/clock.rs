@@ -200,7 +200,7 @@ fn began(engine: &Engine, slot: &SlotRef) -> Option<Tick> {
 }
 
 /// Whether what begins apps by itself can be followed at all.
-pub(super) fn check(definitions: &[Definition]) -> Result<(), Problem> {
+pub(super) fn check(definitions: &[&Definition]) -> Result<(), Problem> {
     super::watch::check(definitions)?;
     for Definition { spec, .. } in definitions {
         let AppSpec { name, schedule, cron_restart, .. } = spec;

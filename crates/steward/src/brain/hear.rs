@@ -37,7 +37,9 @@ impl Brain {
             Said::Error(text) if self.take_upgrade_refusal(&text) => {}
             Said::Error(text) => {
                 say!("the keeper refused: {text}");
-                self.refusal = Some(errno_in(&text));
+                if let Some(errno) = refusal_in(&text) {
+                    self.refusal = Some(errno);
+                }
             }
             Said::Other(fields) => self.take_other(&fields),
             Said::Dialect(_) | Said::Tags { .. } => {}
@@ -104,7 +106,7 @@ impl Brain {
                     // What the kernel did to it is told before its end, which it explains.
                     self.tell_news(instance);
                     self.bind(instance, false);
-                    self.happenings.push_back(Event::Ended { instance, end, at });
+                    self.hear_to_the_end(instance, Event::Ended { instance, end, at });
                 }
             }
         }
@@ -154,11 +156,17 @@ impl Brain {
     /// The barrier after the lines of an adoption.
     fn after_adoption(&mut self, instance: InstanceId) {
         self.adopting = self.adopting.saturating_sub(1);
-        self.refusal = None;
+        let refused = self.refusal.take().is_some();
         let name = instance.to_string();
-        if matches!(self.services.get(&name), None | Some(ServiceState::Down)) {
-            self.keeper.say(&Request::new("service.delete").field(&name));
-            self.happenings.push_back(Event::AdoptRefused { instance });
+        match self.services.get(&name) {
+            None | Some(ServiceState::Down) => {
+                self.keeper.say(&Request::new("service.delete").field(&name));
+                self.happenings.push_back(Event::AdoptRefused { instance });
+            }
+            Some(ServiceState::Up { .. }) => {}
+            // It had another process before, which has ended.
+            Some(_) if refused => self.happenings.push_back(Event::AdoptRefused { instance }),
+            Some(_) => {}
         }
     }
 
@@ -274,6 +282,12 @@ pub(super) fn end_of(state: &ServiceState) -> Option<(End, Option<Tick>)> {
     })
 }
 
+/// What a refusal of the keeper means for the barrier that follows. A deletion that is refused says nothing of what is being made.
+fn refusal_in(text: &str) -> Option<&'static str> {
+    let deletes = ["service.delete", "fd.delete"].iter().any(|verb| text.contains(&format!("for command \"{verb}")));
+    (!deletes).then(|| errno_in(text))
+}
+
 /// The system's error that a refusal of the keeper speaks of.
 fn errno_in(text: &str) -> &'static str {
     let lower = text.to_lowercase();
@@ -298,5 +312,9 @@ mod tests {
         assert_eq!(errno_in("open failed: Too many open files, for command \"fd.open\ti1.out.w\""), "EMFILE");
         assert_eq!(errno_in("busy, for command \"fd.open\""), "EBUSY");
         assert_eq!(errno_in("No such service"), "EIO");
+        assert_eq!(refusal_in("busy, for command \"fd.take\ti1.notify\""), Some("EBUSY"));
+        for deletion in ["service.delete\ti31", "fd.delete\ti31.out.r"] {
+            assert_eq!(refusal_in(&format!("No such service, for command \"{deletion}\"")), None);
+        }
     }
 }

@@ -8,6 +8,7 @@ use super::run_command::{Wanted, with_line};
 use crate::birth::filled_with;
 use crate::hooks::{Job, Payload, Post, Queue, Quiet, TIMEOUT, deliver, points};
 use crate::journal::Entry;
+use crate::probe::Pool;
 use crate::runner::{Aim, Ended};
 use crate::time::{now, rfc3339};
 use api::EventLine;
@@ -39,6 +40,8 @@ pub(super) struct Outside {
     gates: BTreeMap<InstanceId, Gate>,
     tell: mpsc::Sender<Told>,
     told: mpsc::Receiver<Told>,
+    /// The threads that webhooks may take: theirs alone, so that a name that nobody knows makes no probe wait.
+    pool: Pool,
     /// The house is empty, and ends when hooks have ended, at the latest then.
     ending: Option<Last>,
 }
@@ -73,7 +76,7 @@ impl Default for Outside {
     fn default() -> Self {
         let (tell, told) = mpsc::channel(TOLD);
         let (queue, quiet, telling, gates) = (Queue::default(), Quiet::default(), BTreeMap::new(), BTreeMap::new());
-        Outside { queue, quiet, telling, gates, tell, told, ending: None }
+        Outside { queue, quiet, telling, gates, tell, told, pool: Pool::default(), ending: None }
     }
 }
 
@@ -118,10 +121,10 @@ impl Brain {
             match &job.hook {
                 Hook::Command { argv } => self.run_hook(Aim::Hook(app), &job, argv),
                 Hook::Webhook { .. } => {
-                    let tell = self.outside.tell.clone();
+                    let (tell, pool) = (self.outside.tell.clone(), self.outside.pool.clone());
                     let post = post(&job.hook, &job.payload);
                     tokio::spawn(async move {
-                        let done = deliver(post).await;
+                        let done = deliver(post, pool).await;
                         let _ = tell.send(Told { whom: Whom::App(app), done }).await;
                     });
                 }
@@ -176,10 +179,10 @@ impl Brain {
         let job = Job { slot, hook, definition: bear.definition.clone(), pid: None, payload };
         let mut task = None;
         if let Hook::Webhook { .. } = &job.hook {
-            let (tell, post) = (self.outside.tell.clone(), post(&job.hook, &job.payload));
+            let (tell, pool, post) = (self.outside.tell.clone(), self.outside.pool.clone(), post(&job.hook, &job.payload));
             task = Some(tokio::spawn(async move {
                 let late = || Err(format!("it took longer than {}", model::format_span(TIMEOUT)));
-                let done = timeout(TIMEOUT, deliver(post)).await.unwrap_or_else(|_| late());
+                let done = timeout(TIMEOUT, deliver(post, pool)).await.unwrap_or_else(|_| late());
                 let _ = tell.send(Told { whom: Whom::Gate(instance), done }).await;
             }));
         }
@@ -217,8 +220,12 @@ impl Brain {
         }
     }
 
-    /// Somebody wants this life to end. `true`: it waits for its `pre_start`, which is ended, and no birth follows.
+    /// Somebody wants this life to end. `true`: it waits to be known as whom it runs, or for its `pre_start`, which is ended; no birth follows.
     pub(super) fn close_gate(&mut self, instance: InstanceId) -> bool {
+        if self.bounds.lookups.give_up(instance) {
+            self.not_born(instance, "EINTR", now());
+            return true;
+        }
         let Some(gate) = self.outside.gates.get_mut(&instance) else { return false };
         if let Some(task) = gate.task.take() {
             task.abort();

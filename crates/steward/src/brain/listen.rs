@@ -1,6 +1,7 @@
 //! What lives say about themselves: their channels, from the birth to the end.
 
 use super::Brain;
+use super::last_words::Leaving;
 use crate::birth::Own;
 use crate::channel::{self, Asked, Desk, Ear, Errand, Gift, Shelf, Wish, hear, hear_feed, hear_node};
 use crate::log::say;
@@ -10,8 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::sync::Arc;
 use sys::stream::hold_fifo;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use wire::{Channels, Request};
 
@@ -24,12 +26,16 @@ pub(super) const DESK: &str = "desk";
 #[derive(Debug)]
 pub(crate) struct Voices {
     /// Sockets of lives that are not listened to yet.
-    fresh: BTreeMap<InstanceId, OwnedFd>,
+    pub(super) fresh: BTreeMap<InstanceId, OwnedFd>,
     /// Who is listened to; without a task while the keeper is asked for our end.
     ears: BTreeMap<InstanceId, Option<JoinHandle<()>>>,
+    /// By which listeners to sockets are told that the process of their life has ended.
+    pub(super) overs: BTreeMap<InstanceId, Arc<Notify>>,
+    /// Lives whose end is told when they have been heard to it.
+    pub(super) leaving: BTreeMap<InstanceId, Leaving>,
     /// What the keeper holds for channels.
-    held: BTreeSet<String>,
-    desk: Desk,
+    pub(super) held: BTreeSet<String>,
+    pub(super) desk: Desk,
     shelf: Shelf,
     gifts: mpsc::Sender<Gift>,
     given: mpsc::Receiver<Gift>,
@@ -41,12 +47,19 @@ impl Voices {
         Voices {
             fresh: BTreeMap::new(),
             ears: BTreeMap::new(),
+            overs: BTreeMap::new(),
+            leaving: BTreeMap::new(),
             held: BTreeSet::new(),
             desk: Desk::default(),
             shelf: Shelf::default(),
             gifts,
             given,
         }
+    }
+
+    /// Whether the keeper has been asked for the socket of a life.
+    pub(super) fn is_asked_for(&self, instance: InstanceId) -> bool {
+        self.desk.is_busy(&wire::handles(&instance.to_string()).notify)
     }
 
     /// The next wish about stored descriptors.
@@ -148,10 +161,16 @@ impl Brain {
         None
     }
 
-    fn begin_to_hear(&self, instance: InstanceId, socket: OwnedFd) -> Option<JoinHandle<()>> {
-        let life = self.traces(self.lives.remembered().lives.get(&instance)?);
-        let ear = Ear { instance, life, tell: self.tell.clone(), gifts: self.voices.gifts.clone() };
-        Some(tokio::spawn(hear(socket, ear)))
+    fn begin_to_hear(&mut self, instance: InstanceId, socket: OwnedFd) -> Option<JoinHandle<()>> {
+        let record = self.lives.remembered().lives.get(&instance)?;
+        let life = self.traces(record);
+        let identity = self.store.state().app(&record.slot.app).map(|app| &app.definition.spec.identity);
+        let owner = identity.and_then(|identity| self.owner_of(identity).ok().flatten());
+        let uid = owner.map_or_else(|| rustix::process::geteuid().as_raw(), |owner| owner.uid);
+        let ear = Ear { instance, life, uid, tell: self.tell.clone(), gifts: self.voices.gifts.clone() };
+        let over = Arc::new(Notify::new());
+        self.voices.overs.insert(instance, over.clone());
+        Some(tokio::spawn(hear(socket, ear, over)))
     }
 
     /// The socket went with its keeper: another at the same path. What was sent to the old one is lost.
@@ -199,6 +218,7 @@ impl Brain {
             Some(Asked::Take(_)) | None => {}
         }
         self.serve_desk();
+        self.tell_ends();
     }
 
     /// The keeper holds something for a life, unless that is over meanwhile.
@@ -224,6 +244,7 @@ impl Brain {
             (_, None) => None,
         };
         self.voices.ears.insert(instance, task);
+        self.say_over(instance);
     }
 
     /// A life has ended, and nothing of it is left.
@@ -231,6 +252,8 @@ impl Brain {
         let (name, voices) = (instance.to_string(), &mut self.voices);
         let begin = format!("{name}.");
         voices.fresh.remove(&instance);
+        voices.overs.remove(&instance);
+        voices.leaving.remove(&instance);
         if let Some(Some(task)) = voices.ears.remove(&instance) {
             task.abort();
         }
@@ -265,6 +288,7 @@ impl Brain {
         let Some(life) = self.lives.remembered().lives.get(&gift.instance) else { return };
         let slot = life.slot_id;
         match gift.wish {
+            Wish::Over => self.heard_to_the_end(gift.instance),
             Wish::Drop(name) => self.drop_stored(slot, Some(&name)),
             Wish::Keep(name, fds) => {
                 for fd in fds {

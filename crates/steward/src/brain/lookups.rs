@@ -2,7 +2,7 @@
 
 use crate::identity::{Names, Owner, Wrong, owner};
 use engine::Bear;
-use model::Tick;
+use model::{InstanceId, Tick};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -64,6 +64,13 @@ impl Lookups {
         askers.filter_map(|asker| asker.bear.take()).map(|bear| *bear).collect()
     }
 
+    /// A birth is not wanted any more; whether it waited here.
+    pub(super) fn give_up(&mut self, instance: InstanceId) -> bool {
+        let mut askers = self.waiting.iter_mut().chain(&mut self.asked);
+        let asks = |asker: &&mut Asker| asker.bear.as_ref().is_some_and(|bear| bear.life.instance == instance);
+        askers.find(asks).is_some_and(|asker| asker.bear.take().is_some())
+    }
+
     /// Waits for the end of the round.
     pub(super) async fn done(&mut self) -> Vec<Answer> {
         match self.round.as_mut() {
@@ -92,7 +99,7 @@ impl Lookups {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{AppName, AppSpec, Definition, Generation, Identity, InstanceId, LifeRecord, SlotId, SlotRef};
+    use model::{AppName, AppSpec, Definition, Generation, Identity, LifeRecord, SlotId, SlotRef};
     use std::sync::Arc;
 
     fn bear(instance: u64, user: &str) -> (Names, Option<Box<Bear>>) {
@@ -133,5 +140,24 @@ mod tests {
         let names = Names::of(&Identity { user: Some("nobody".into()), ..Identity::default() }).expect("asked");
         lookups.ask(names, None, Tick(0));
         assert_eq!(lookups.deadline(), None, "nobody waits for it");
+    }
+
+    /// Whoever is stopped while it is found out as whom it runs is not borne afterwards.
+    #[tokio::test]
+    async fn a_birth_that_is_given_up_does_not_follow() {
+        let mut lookups = Lookups::default();
+        for instance in [1, 2, 3] {
+            let (names, bear) = bear(instance, "nobody");
+            lookups.ask(names, bear, Tick(0));
+        }
+        // One is being found out, one waits for the next round.
+        assert!(lookups.give_up(InstanceId(1)) && lookups.give_up(InstanceId(2)));
+        assert!(!lookups.give_up(InstanceId(1)) && !lookups.give_up(InstanceId(9)));
+        let mut born = Vec::new();
+        for _ in 0..2 {
+            let answers = lookups.done().await;
+            born.extend(lookups.take(answers).into_iter().filter_map(|(_, bear, _)| Some(bear?.life.instance.0)));
+        }
+        assert_eq!(born, [3]);
     }
 }

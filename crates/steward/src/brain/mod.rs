@@ -1,5 +1,6 @@
 //! The shell around the engine: what it is ([`Brain`]), how it starts, hears, performs, takes wishes, and answers.
 
+mod apply;
 mod ask;
 mod bounds;
 mod clock;
@@ -8,6 +9,7 @@ mod hear;
 mod hooks;
 mod input;
 mod keeping;
+mod last_words;
 mod listen;
 mod listen_log;
 mod lookups;
@@ -15,12 +17,14 @@ mod measuring;
 mod names;
 mod perform;
 mod probe;
+mod rollback;
 mod run;
 mod run_command;
 mod show;
 mod signals;
 mod start;
 mod upgrade;
+mod verbs;
 mod watch;
 mod wishes;
 

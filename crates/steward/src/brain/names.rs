@@ -1,6 +1,7 @@
 //! Which names new apps may have, and whom they may wait for.
 
 use super::Brain;
+use crate::store::StoredApp;
 use api::Problem;
 use model::{AppName, AppSpec, Definition};
 use std::collections::BTreeMap;
@@ -9,8 +10,9 @@ use std::collections::BTreeMap;
 const INSTANCES: u32 = 1000;
 
 impl Brain {
-    /// No name twice, none that is being deleted, none that is also the name of a slot.
-    pub(super) fn check_names(&self, definitions: &[Definition]) -> Result<(), Problem> {
+    /// No name twice, none that is being deleted, none that is also the name of a slot. `gone` are removed by the same operation: nobody waits for
+    /// them any more, but their names are free only when their lives have ended.
+    pub(super) fn check_names(&self, definitions: &[&Definition], gone: &[&AppName]) -> Result<(), Problem> {
         super::clock::check(definitions)?;
         let invalid = |detail: String| Problem::new(422, "invalid_request", detail);
         let mut sizes: BTreeMap<&str, u32> = BTreeMap::new();
@@ -46,13 +48,14 @@ impl Brain {
                 );
             }
         }
-        self.check_cycles(definitions)
+        self.check_cycles(definitions, gone)
     }
 
     /// Nobody waits for itself, not around corners either: a file knows only its own apps, here are all.
-    fn check_cycles(&self, definitions: &[Definition]) -> Result<(), Problem> {
+    fn check_cycles(&self, definitions: &[&Definition], gone: &[&AppName]) -> Result<(), Problem> {
         let needs = |spec: &AppSpec| (spec.name.clone(), spec.depends_on.iter().map(|need| need.app.clone()).collect());
-        let known = self.store.state().apps.iter().filter(|app| !app.deleting).map(|app| &app.definition.spec);
+        let stays = |app: &&StoredApp| !app.deleting && !gone.contains(&app.name());
+        let known = self.store.state().apps.iter().filter(stays).map(|app| &app.definition.spec);
         // What is defined anew comes last, and stands.
         let waits: BTreeMap<AppName, Vec<AppName>> = known.chain(definitions.iter().map(|new| &new.spec)).map(needs).collect();
         let Some(circle) = model::cycle(&waits) else { return Ok(()) };

@@ -1,5 +1,6 @@
 //! Effects, performed in order.
 
+use super::hear::end_of;
 use super::run::{Brain, Ending, LAST_WORDS};
 use crate::birth;
 use crate::fill::{combined, log_files};
@@ -33,6 +34,9 @@ impl Brain {
                 let wall = wall_ms();
                 let line = self.journal.write(entry(&note, now(), wall), wall);
                 self.tell_hooks(&note, &line);
+                if let (What::OutOfMemory { .. }, Some(instance)) = (&note.what, note.instance) {
+                    self.bounds.boxes.told(instance);
+                }
             }
             Effect::Bear(bear) => self.find_owner(bear),
             Effect::OpenStreams { life } => self.open_streams(&life),
@@ -44,6 +48,8 @@ impl Brain {
             Effect::Signal { instance, signal } => self.signal(instance, signal),
             Effect::Sweep { instance, signal } => self.sweep(instance, signal),
             Effect::Adopt { instance, pid, ident } => self.adopt(instance, pid, ident),
+            // One that waited for its `pre_start` the keeper has never heard of.
+            Effect::Forget { instance } if !self.services.contains_key(&instance.to_string()) => {}
             Effect::Forget { instance } => self.say_about("service.delete", instance),
             Effect::Inspect { life } => {
                 let traces = self.traces(&life);
@@ -52,7 +58,9 @@ impl Brain {
             Effect::Close { instance } => {
                 let name = instance.to_string();
                 self.scribe.close(instance);
-                wire::release(&name, self.kept(instance)).iter().for_each(|request| self.keeper.say(request));
+                if !self.was_shut_out(instance) {
+                    wire::release(&name, self.kept(instance)).iter().for_each(|request| self.keeper.say(request));
+                }
                 birth::remove_files(&wire::handles(&name));
                 self.unbind(instance);
                 self.close_channels(instance);
@@ -166,6 +174,12 @@ impl Brain {
         self.lives.remembered().lives.get(&instance).map_or([true; 2], |life| life.log.kept())
     }
 
+    /// Whether a life has ended at its `pre_start`: the keeper holds nothing of it.
+    fn was_shut_out(&self, instance: InstanceId) -> bool {
+        let life = self.lives.remembered().lives.get(&instance);
+        life.is_some_and(|life| matches!(life.ended, Some(End::NotBorn { stage: model::Stage::Hook, .. })))
+    }
+
     fn signal(&mut self, instance: InstanceId, signal: Signal) {
         if self.close_gate(instance) {
             return;
@@ -225,6 +239,15 @@ impl Brain {
 
     fn adopt(&mut self, instance: InstanceId, pid: u32, ident: u64) {
         let name = instance.to_string();
+        let ended = self.services.get(&name).and_then(end_of);
+        if matches!(ended, Some((End::Exited(_), _))) {
+            // The life goes on with another process; everything else of it is there.
+            let adopt = Request::new("service.adopt").field(&name).field(pid.to_string()).field(ident.to_string());
+            self.keeper.say(&adopt);
+            self.keeper.say(&Request::new("echo").field(format!("adopt-{name}")));
+            self.adopting += 1;
+            return;
+        }
         let tags = self.lives.remembered().lives.get(&instance).map(|life| birth::tags(life, &self.me.boot)).unwrap_or_default();
         wire::adopt(&name, &tags, pid, ident, self.kept(instance)).iter().for_each(|request| self.keeper.say(request));
         self.adopt_channels(instance);

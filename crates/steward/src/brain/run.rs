@@ -93,6 +93,8 @@ pub(crate) struct Brain {
     pub(super) probes: Probes,
     pub(super) log_listeners: LogListeners,
     pub(super) searches: Searches,
+    /// A reading of /proc for them under way: it outlives a run of the loop, for the searches wait for it.
+    pub(super) census: Option<JoinHandle<io::Result<Findings>>>,
     pub(super) tracker: Tracker,
     pub(super) keys: VecDeque<(String, u64)>,
     pub(super) samples: Samples,
@@ -158,7 +160,6 @@ pub(crate) enum Leave {
 impl Brain {
     /// Runs until there is a reason to leave.
     pub(crate) async fn run(&mut self, calls: &mut mpsc::Receiver<Call>, asked: &mut impl AsyncFnMut()) -> Leave {
-        let mut census: Option<JoinHandle<io::Result<Findings>>> = None;
         let mut calls_open = true;
         loop {
             // However busy the loop is, the system is asked now and then what else has happened.
@@ -177,10 +178,10 @@ impl Brain {
                 self.prove_keeper();
                 return Leave::Reconciled;
             }
-            if census.is_none()
+            if self.census.is_none()
                 && let Some(next) = self.searches.begin(now(), &self.spared())
             {
-                census = Some(tokio::task::spawn_blocking(move || look(&next)));
+                self.census = Some(tokio::task::spawn_blocking(move || look(&next)));
             }
             self.begin_measuring();
             let deadline = self.deadline().map(instant);
@@ -190,8 +191,9 @@ impl Brain {
                     None => std::future::pending().await,
                 }
             };
+            let census = self.census.as_mut();
             let counted = async {
-                match census.as_mut() {
+                match census {
                     Some(task) => task.await,
                     None => std::future::pending().await,
                 }
@@ -210,7 +212,7 @@ impl Brain {
                 gift = self.voices.next() => self.take_gift(gift),
                 _ = self.scribe.ready(), if !self.scribe_gone => self.hear_scribe(),
                 found = counted => {
-                    census = None;
+                    self.census = None;
                     self.take_findings(found.unwrap_or_else(|error| Err(io::Error::other(error))));
                 }
                 happened = self.bounds.next() => self.take_bounds(happened),
@@ -265,7 +267,7 @@ impl Brain {
         };
         let upgrade = self.upgrade_deadline();
         let others = [self.errands.deadline(), self.hush.deadline(), self.bounds.deadline(), self.clock.deadline()];
-        let more = [self.commands.deadline(), self.outside.deadline()];
+        let more = [self.commands.deadline(), self.outside.deadline(), self.last_words_deadline()];
         [self.engine.deadline(), self.searches.deadline(), self.tracker.deadline(), ending, self.reconciling, upgrade]
             .into_iter()
             .chain(others)
@@ -285,6 +287,7 @@ impl Brain {
         self.late_commands(now);
         self.after_hooks(now);
         self.bounds_time(now);
+        self.late_last_words(now);
         self.upgrade_time();
         if matches!(self.ending, Ending::Draining(until) if until <= now) {
             say!("the scribe did not end in time; it is left to itself");

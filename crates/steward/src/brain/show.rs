@@ -1,8 +1,8 @@
 //! What clients see.
 
 use super::Brain;
+use crate::environment::Given;
 use crate::fill::{combined, log_files};
-use crate::mask::masked;
 use crate::select::{includes, resolve};
 use crate::time::{now, wall_of};
 use crate::usage::Samples;
@@ -26,11 +26,12 @@ impl Brain {
         Ok(meant.map(|view| row(&view, samples, now)).collect())
     }
 
-    pub(super) fn detail(&mut self, app: &str) -> Result<AppDetail, Problem> {
+    pub(super) fn detail(&mut self, app: &str, reveal: bool) -> Result<AppDetail, Problem> {
         let name = self.app_of(app)?;
         let stored = self.store.state().app(&name).ok_or_else(|| Problem::new(404, "unknown_app", format!("no app `{name}`")))?;
         let log = &stored.definition.spec.log;
-        let spec = masked(serde_json::to_value(&stored.definition.spec).unwrap_or_default());
+        let whole = &stored.definition.spec;
+        let spec = if reveal { serde_json::to_value(whole) } else { serde_json::to_value(whole.masked()) }.unwrap_or_default();
         let (now, wall) = (now(), Wall(wall_ms()));
         let samples = &self.samples;
         let detail = |view: SlotView<'_>| {
@@ -43,7 +44,7 @@ impl Brain {
             SlotDetail {
                 row: row(&view, samples, now),
                 next_restart_at: view.next_at.map(|at| wall_of(at, now, wall)),
-                main_pid: view.main_pid.filter(|main| view.pid != Some(*main)),
+                main_pid: view.main.map(|(pid, _)| pid).filter(|main| view.pid != Some(*main)),
                 said: view.said.map(str::to_owned),
                 bad_answer: view.bad_answer.map(str::to_owned),
                 late_answers: view.late_answers,
@@ -58,7 +59,29 @@ impl Brain {
         let next_restart_at = slots.iter().filter_map(|slot| slot.next_restart_at).min();
         let depends_on = stored.definition.spec.depends_on.iter().map(|need| self.dependency(need)).collect();
         let next_run_at = self.next_run(&name).map(|at| at.0);
-        Ok(AppDetail { app: name.to_string(), spec, slots, next_restart_at, next_run_at, depends_on, last_events: Vec::new() })
+        let definition = &stored.definition;
+        Ok(AppDetail {
+            app: name.to_string(),
+            spec,
+            project: definition.project.clone(),
+            source: definition.source.as_ref().map(|file| file.to_string_lossy().into_owned()),
+            profile: definition.spec.profile.clone(),
+            slots,
+            next_restart_at,
+            next_run_at,
+            depends_on,
+            last_events: Vec::new(),
+        })
+    }
+
+    /// The first slot that is meant, all of one app.
+    pub(super) fn given(&self, select: &str) -> Result<Given, Problem> {
+        let app = self.app_of(select)?;
+        let unknown = || Problem::new(404, "unknown_app", format!("no app `{app}`"));
+        let definition = self.store.state().app(&app).ok_or_else(unknown)?.definition.clone();
+        // An app without instances has no slot yet; its first one is meant.
+        let slot = self.selected(select)?.into_iter().next().unwrap_or_else(|| SlotRef::new(&app, 0));
+        Ok(Given { slot, definition, home: self.me.home.clone() })
     }
 
     fn dependency(&self, need: &Dependency) -> DependencyView {

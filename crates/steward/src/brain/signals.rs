@@ -83,7 +83,9 @@ impl Brain {
     fn receiver(&self, view: &SlotView<'_>) -> Option<Receiver> {
         let instance = view.instance?.to_string();
         let Some(ServiceState::Up { pid, .. }) = self.services.get(&instance) else { return None };
-        let main = view.main_pid.filter(|main| main != pid).and_then(|main| Some((main, sys::lives::identity(main)?)));
+        // A pid that is somebody else's meanwhile is not the process that the life meant.
+        let is_it = |(main, ident): &(u32, u64)| main != pid && sys::lives::identity(*main) == Some(*ident);
+        let main = view.main.filter(is_it);
         let (pid, ident) = main.map_or((*pid, None), |(main, ident)| (main, Some(ident)));
         let (app, slot) = (view.slot.app.to_string(), view.slot.to_string());
         Some(Receiver { who: Signalled { app, slot, instance, pid }, ident })

@@ -83,6 +83,7 @@ impl Brain {
             probes: Probes::default(),
             log_listeners: LogListeners::default(),
             searches: Searches::default(),
+            census: None,
             tracker: Tracker::default(),
             keys: VecDeque::new(),
             samples: Samples::default(),
@@ -203,13 +204,17 @@ impl Brain {
                 self.keys.push_back((key.clone(), recent.op));
             }
         }
-        let facts = self.services.iter().filter_map(|(name, state)| fact(name, state, tags)).collect();
+        let mut facts: Vec<KeeperFact> = self.services.iter().filter_map(|(name, state)| fact(name, state, tags)).collect();
+        let ends = self.hold_ends_back(&mut facts, &held);
         self.recall_channels(held);
         let data = json!({ "pid": std::process::id(), "keeper": self.me.keeper_pid, "apps": recalled.apps.len() });
         self.end_left_commands();
         self.journal.write(Entry { event: "manager.started", data, ..Entry::default() }, wall);
         self.happenings.push_back(Event::Recalled(Box::new(recalled)));
         self.happenings.push_back(Event::Dumped(facts));
+        // What the kernel did while nobody was there to see it.
+        self.hear_boxes();
+        ends.into_iter().for_each(|(instance, ended)| self.hear_to_the_end(instance, ended));
         // Told after the streams of every life have been opened: these need no opening.
         self.happenings.extend(sealed.into_iter().map(|(instance, stream)| Event::Sealed { instance, stream }));
         if stopped {

@@ -108,7 +108,7 @@ impl Brain {
 }
 
 /// Whether what these leave out can be understood.
-pub(super) fn check(definitions: &[Definition]) -> Result<(), Problem> {
+pub(super) fn check(definitions: &[&Definition]) -> Result<(), Problem> {
     for Definition { spec, .. } in definitions {
         if let Some(watch) = &spec.watch {
             crate::watch::check(&watch.ignore)

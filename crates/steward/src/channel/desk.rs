@@ -69,6 +69,12 @@ impl Desk {
         self.asked.take()
     }
 
+    /// Whether something of what has a name that begins so is on its way.
+    pub(crate) fn is_busy(&self, begin: &str) -> bool {
+        let asked = self.asked.as_ref().map(|(Asked::Take(handle) | Asked::Give(handle))| handle.as_str());
+        self.waiting.iter().map(Errand::handle).chain(asked).any(|handle| handle.starts_with(begin))
+    }
+
     /// Forgets those that were not begun of what has a name that begins so.
     pub(crate) fn forget(&mut self, begin: &str) {
         self.waiting.retain(|errand| !errand.handle().starts_with(begin));
@@ -87,6 +93,7 @@ mod tests {
         }
         assert_eq!(desk.next().expect("the first").handle(), "i1.notify");
         assert!(desk.next().is_none());
+        assert!(desk.is_busy("i1.") && desk.is_busy("i2.") && !desk.is_busy("i3."));
         desk.forget("i1.");
         assert_eq!(desk.done(), Some(Asked::Give("i1.notify".into())));
         assert_eq!(desk.next().expect("the second").handle(), "i12.notify");

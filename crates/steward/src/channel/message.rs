@@ -19,6 +19,8 @@ const CHANGES: usize = 4;
 pub(super) struct Message {
     /// What the engine is to know.
     pub(super) words: Vec<Word>,
+    /// `MAINPID=…`: which process is named.
+    pub(super) main: Option<u32>,
     /// `FDSTORE=1`: the descriptors that came with it are to be kept by this name.
     pub(super) store: Option<String>,
     /// `FDSTOREREMOVE=1`: those of this name are to be let go.
@@ -46,7 +48,10 @@ pub(super) fn read(text: &[u8]) -> Option<Message> {
             (b"WATCHDOG", b"1") => Some(Word::Alive),
             (b"WATCHDOG", b"trigger") => Some(Word::Stuck),
             (b"STATUS", status) => Some(Word::Status(String::from_utf8_lossy(status).chars().take(STATUS).collect())),
-            (b"MAINPID", _) => number().and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid > 1).map(Word::MainPid),
+            (b"MAINPID", _) => {
+                message.main = number().and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid > 1);
+                None
+            }
             (b"WATCHDOG_USEC", _) => span().filter(|span| !span.is_zero()).map(Word::AliveEvery),
             (b"EXTEND_TIMEOUT_USEC", _) => span().filter(|span| !span.is_zero()).map(Word::Extend),
             (b"FDSTORE", b"1") => {
@@ -113,7 +118,12 @@ mod tests {
         assert_eq!(said("RELOADING=1\nMONOTONIC_USEC=5\n"), [Word::Reloading]);
         assert_eq!(
             said("MAINPID=77\nREADY=1\nSTATUS=Serving \u{1b}[1m\nERRNO=2\nBUSERROR=x\nBARRIER=1"),
-            [Word::MainPid(77), Word::Ready, Word::Status("Serving \u{1b}[1m".into())]
+            [Word::Ready, Word::Status("Serving \u{1b}[1m".into())]
+        );
+        let main = |text: &str| read(text.as_bytes()).expect("understood").main;
+        assert_eq!(
+            (main("MAINPID=77\nREADY=1"), main("MAINPID=1"), main("MAINPID=-5"), main("READY=1")),
+            (Some(77), None, None, None)
         );
         assert_eq!(said("WATCHDOG=1"), [Word::Alive]);
         assert_eq!(said("WATCHDOG=trigger"), [Word::Stuck]);

@@ -8,6 +8,8 @@ mod desk;
 mod line;
 mod message;
 mod notify;
+#[cfg(test)]
+mod notify_tests;
 mod socket;
 mod store;
 

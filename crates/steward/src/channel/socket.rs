@@ -7,7 +7,7 @@ use crate::home::NOTIFY;
 use std::fs::DirBuilder;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use sys::datagram::{ADDRESS_LIMIT, bind_at};
 
@@ -80,15 +80,23 @@ fn make_folder(place: &Place) -> io::Result<()> {
         if !there.is_dir() || there.uid() != 0 || there.mode() & 0o022 != 0 {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
+        // Our mask would have taken it away from them.
+        if there.mode() & 0o7777 != 0o711 {
+            std::fs::set_permissions(folder, PermissionsExt::from_mode(0o711))?;
+        }
     }
-    std::fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o711))
+    Ok(())
 }
 
 /// Removes the socket of a life that is over, wherever it stood.
 pub(crate) fn forget(home: &str, service: &str) {
     let _ = std::fs::remove_file(Path::new(NOTIFY).join(service));
     if rustix::process::geteuid().is_root() {
-        let _ = std::fs::remove_file(folder(home).join(service));
+        let folder = folder(home);
+        if std::fs::remove_file(folder.join(service)).is_ok() {
+            // With the last of them.
+            let _ = std::fs::remove_dir(folder);
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Which hooks an event is for.
 
 use engine::What;
-use model::{AppSpec, HookPoint};
+use model::{AppSpec, Fault, HookPoint};
 
 /// The points of an app that an event is for, in the order in which they are told. `pre_start` is none of them: it comes before.
 pub(crate) fn points(what: &What, spec: &AppSpec) -> Vec<HookPoint> {
@@ -11,7 +11,7 @@ pub(crate) fn points(what: &What, spec: &AppSpec) -> Vec<HookPoint> {
         What::Exited { failed: true, .. } => &[HookPoint::OnCrash, HookPoint::PostStop],
         What::Exited { .. } => &[HookPoint::PostStop],
         What::Errored { .. } => &[HookPoint::OnErrored],
-        What::Unhealthy { .. } => &[HookPoint::OnUnhealthy],
+        What::Unhealthy { .. } | What::Faulted { fault: Fault::Watchdog | Fault::Trigger, .. } => &[HookPoint::OnUnhealthy],
         What::Stopped => &[HookPoint::OnStop],
         _ => &[],
     };
@@ -42,6 +42,9 @@ mod tests {
             (&exited(false), vec![PostStop]),
             (&What::Errored { why: String::new() }, vec![OnErrored]),
             (&What::Unhealthy { why: String::new() }, vec![OnUnhealthy]),
+            // A health check that has failed is told by the line above.
+            (&What::Faulted { fault: Fault::Watchdog, answer: None }, vec![OnUnhealthy]),
+            (&What::Faulted { fault: Fault::Unhealthy(String::new()), answer: None }, vec![]),
             (&What::Stopped, vec![OnStop]),
             (&What::Starting, vec![]),
             (&What::Healthy, vec![]),

@@ -1,6 +1,7 @@
 //! One webhook, told: a `POST`, signed, tried again when it fails.
 
 use super::{sign, tls};
+use crate::probe::{Pool, addresses};
 use axum::body::Body;
 use hyper::client::conn::http1;
 use hyper::header::{CONTENT_TYPE, HOST, USER_AGENT};
@@ -11,7 +12,6 @@ use std::pin::pin;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
 /// How long one try may take.
@@ -71,28 +71,33 @@ impl Place {
         Ok(Place { tls, host, port, authority: authority.to_string(), path })
     }
 
+    /// `HOST:PORT`.
+    fn address(&self) -> String {
+        if self.host.contains(':') { format!("[{}]:{}", self.host, self.port) } else { format!("{}:{}", self.host, self.port) }
+    }
+
     /// For people: a path may hold a token.
     fn named(&self) -> String {
         format!("{}://{}", if self.tls { "https" } else { "http" }, self.authority)
     }
 }
 
-/// Tells a webhook; gives up after some tries.
+/// Tells a webhook; gives up after some tries. What may hang (a name, a disk) is done in turn with the others of `pool`.
 ///
 /// # Errors
 /// Why the last try failed, in words, without the path of the URL.
-pub(crate) async fn deliver(post: Post) -> Result<(), String> {
+pub(crate) async fn deliver(post: Post, pool: Pool) -> Result<(), String> {
     let place = Place::of(&post.url)?;
     let signature = match post.secret_file.clone() {
         None => None,
         Some(path) => {
-            let secret = spawn_blocking(move || sign::secret(&path)).await.map_err(|error| error.to_string())??;
+            let secret = pool.look(move || sign::secret(&path)).await.unwrap_or_else(ended)?;
             Some(sign::signature(&secret, &post.body))
         }
     };
     let mut pauses = PAUSES.into_iter();
     loop {
-        let failed = match timeout(TRY, attempt(&place, &post, signature.as_deref())).await {
+        let failed = match timeout(TRY, attempt(&place, &post, signature.as_deref(), &pool)).await {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(why)) => why,
             Err(_) => format!("no answer within {}", model::format_span(TRY)),
@@ -104,10 +109,15 @@ pub(crate) async fn deliver(post: Post) -> Result<(), String> {
     }
 }
 
-async fn attempt(place: &Place, post: &Post, signature: Option<&str>) -> Result<(), String> {
-    let socket = TcpStream::connect((place.host.as_str(), place.port)).await.map_err(|error| words(&error))?;
+fn ended<T>() -> Result<T, String> {
+    Err("the manager ends".to_owned())
+}
+
+async fn attempt(place: &Place, post: &Post, signature: Option<&str>, pool: &Pool) -> Result<(), String> {
+    let there = addresses(&place.address(), pool).await?;
+    let socket = TcpStream::connect(there.as_slice()).await.map_err(|error| words(&error))?;
     if place.tls {
-        let roots = spawn_blocking(tls::roots).await.map_err(|error| error.to_string())??;
+        let roots = pool.look(tls::roots).await.unwrap_or_else(ended)?;
         exchange(tls::wrap(roots, &place.host, socket).await?, place, post, signature).await
     } else {
         exchange(socket, place, post, signature).await

@@ -72,7 +72,7 @@ async fn a_request_is_signed_and_complete() {
     std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).expect("chmod");
     let (port, told) = receiver(vec!["204 No Content"]).await;
     let post = Post { secret_file: Some(secret), ..post(format!("http://127.0.0.1:{port}/in?t=1")) };
-    deliver(post).await.expect("delivered");
+    deliver(post, Pool::default()).await.expect("delivered");
     let told = told.await.expect("no panic").remove(0);
     let (head, body) = told.split_once("\r\n\r\n").expect("a request");
     let head = head.to_lowercase();
@@ -94,11 +94,11 @@ async fn a_request_is_signed_and_complete() {
 async fn what_fails_is_tried_again_and_then_given_up() {
     let began = tokio::time::Instant::now();
     let (port, told) = receiver(vec!["503 Busy", "302 Found", "200 OK"]).await;
-    deliver(post(format!("http://127.0.0.1:{port}/"))).await.expect("delivered at last");
+    deliver(post(format!("http://127.0.0.1:{port}/")), Pool::default()).await.expect("delivered at last");
     assert_eq!(told.await.expect("no panic").len(), 3);
     assert!(began.elapsed() >= PAUSES[0] + PAUSES[1]);
     let (port, told) = receiver(vec!["500 No"; 4]).await;
-    let why = deliver(post(format!("http://127.0.0.1:{port}/token"))).await.expect_err("given up");
+    let why = deliver(post(format!("http://127.0.0.1:{port}/token")), Pool::default()).await.expect_err("given up");
     assert_eq!(why, format!("http://127.0.0.1:{port}: the answer was 500 Internal Server Error (tried 4 times)"));
     assert_eq!(told.await.expect("no panic").len(), 4);
 }
@@ -113,7 +113,7 @@ async fn who_never_answers_is_left() {
             held.push(listener.accept().await.expect("accept"));
         }
     });
-    let why = deliver(post(format!("http://127.0.0.1:{port}/"))).await.expect_err("given up");
+    let why = deliver(post(format!("http://127.0.0.1:{port}/")), Pool::default()).await.expect_err("given up");
     assert!(why.contains("no answer within 10s"), "{why}");
     hold.abort();
 }

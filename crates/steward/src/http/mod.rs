@@ -2,6 +2,7 @@
 
 mod guard;
 mod logs;
+mod plans;
 mod reply;
 mod routes;
 mod server;

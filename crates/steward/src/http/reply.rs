@@ -53,12 +53,30 @@ pub(super) fn invalid(status: u16, detail: impl Into<String>) -> Refused {
 
 /// Reads a JSON body of at most so many bytes.
 pub(super) async fn read<T: DeserializeOwned>(headers: &HeaderMap, body: Body, limit: usize) -> Result<T, Refused> {
+    is_json(headers)?;
+    parse(&bytes_of(body, limit).await?)
+}
+
+/// The same where there may be no body at all.
+pub(super) async fn read_maybe<T: DeserializeOwned>(headers: &HeaderMap, body: Body, limit: usize) -> Result<Option<T>, Refused> {
+    let bytes = bytes_of(body, limit).await?;
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    is_json(headers)?;
+    parse(&bytes).map(Some)
+}
+
+fn is_json(headers: &HeaderMap) -> Result<(), Refused> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("");
     let plain = kind.split(';').next().unwrap_or("").trim();
-    if !plain.eq_ignore_ascii_case("application/json") {
-        return Err(invalid(415, "the body must be application/json"));
-    }
-    let bytes =
-        to_bytes(body, limit).await.map_err(|_| invalid(413, format!("the body is broken off or larger than {limit} bytes")))?;
-    serde_json::from_slice(&bytes).map_err(|error| invalid(400, format!("the body is not what is expected here: {error}")))
+    if plain.eq_ignore_ascii_case("application/json") { Ok(()) } else { Err(invalid(415, "the body must be application/json")) }
+}
+
+async fn bytes_of(body: Body, limit: usize) -> Result<Bytes, Refused> {
+    to_bytes(body, limit).await.map_err(|_| invalid(413, format!("the body is broken off or larger than {limit} bytes")))
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refused> {
+    serde_json::from_slice(bytes).map_err(|error| invalid(400, format!("the body is not what is expected here: {error}")))
 }

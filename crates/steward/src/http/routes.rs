@@ -1,14 +1,17 @@
 //! Every route. Types stand in `api`.
 
 use super::logs::{logs, logs_from};
-use super::reply::{Answer, Refused, invalid, json, read};
+use super::plans;
+use super::reply::{Answer, Refused, invalid, json, read, read_maybe};
 use super::server::Client;
 use super::streams;
 use crate::call::{Call, Door, Errand, Followed, Logs, Verb, Wish};
+use crate::environment::environment;
 use crate::journal::{Wanted, here};
 use crate::logfile::last_lines;
 use crate::preflight;
-use api::{ApplyRequest, SignalRequest, StartRequest, Until, VersionInfo};
+use crate::select::needs_list;
+use api::{ApplyRequest, RestartRequest, SignalRequest, StartRequest, Until, VersionInfo};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::rejection::QueryRejection;
@@ -22,9 +25,9 @@ use std::sync::Arc;
 use tokio::task::spawn_blocking;
 
 /// Body of one app.
-const BODY: usize = 1 << 20;
+pub(super) const BODY: usize = 1 << 20;
 /// Body of a whole file of apps.
-const APPLY_BODY: usize = 8 << 20;
+pub(super) const APPLY_BODY: usize = 8 << 20;
 /// Bytes for a standard input.
 const INPUT: usize = 64 << 10;
 /// Events, unless asked for otherwise; and at most.
@@ -44,28 +47,32 @@ pub(crate) struct House {
 /// Everything that can be asked in a query.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Asked {
+pub(super) struct Asked {
     select: Option<String>,
-    follow: bool,
+    pub(super) follow: bool,
     since: Option<u64>,
-    app: Option<String>,
+    pub(super) app: Option<String>,
     lines: Option<usize>,
     stream: Option<Stream>,
     #[serde(rename = "for")]
     until: Until,
     lives: Option<String>,
+    /// Secrets too. Whoever gets this far is the owner of the home, or root.
+    reveal: bool,
 }
 
-type Asking = Result<Query<Asked>, QueryRejection>;
+pub(super) type Asking = Result<Query<Asked>, QueryRejection>;
 
 /// The routes.
 pub(crate) fn router(house: House) -> Router {
     let v1 = Router::new()
         .route("/apps", get(rows).post(define))
         .route("/apps/{app}", get(detail).delete(delete))
+        .route("/apps/{app}/environment", get(environment_of))
         .route("/apps/{app}/start", post(start))
         .route("/apps/{app}/stop", post(stop))
         .route("/apps/{app}/restart", post(restart))
+        .route("/apps/{app}/rollback", post(plans::roll_apps_back))
         .route("/apps/{app}/stdin", post(send))
         .route("/apps/{app}/reset", post(reset))
         .route("/apps/{app}/signal", post(signal))
@@ -73,7 +80,11 @@ pub(crate) fn router(house: House) -> Router {
         .route("/apps/{app}/logs", get(logs).post(logs_from).delete(clear))
         .route("/logs/reopen", post(reopen))
         .route("/apply", post(apply))
+        .route("/plan", post(plans::plan))
+        .route("/projects", get(plans::projects))
+        .route("/history", get(plans::history))
         .route("/operations/{id}", get(operation))
+        .route("/operations/{id}/rollback", post(plans::roll_back))
         .route("/events", get(events))
         .route("/daemon", get(daemon))
         .route("/daemon/stop", post(shut_down))
@@ -89,12 +100,12 @@ pub(crate) fn router(house: House) -> Router {
         .with_state(house)
 }
 
-fn asked(query: Asking) -> Result<Asked, Refused> {
+pub(super) fn asked(query: Asking) -> Result<Asked, Refused> {
     query.map(|Query(asked)| asked).map_err(|error| invalid(400, format!("the query is not understood: {}", error.body_text())))
 }
 
 impl Asked {
-    fn lines(&self) -> usize {
+    pub(super) fn lines(&self) -> usize {
         self.lines.unwrap_or(LINES.0).min(LINES.1)
     }
 }
@@ -105,8 +116,9 @@ async fn rows(State(house): State<House>, query: Asking) -> Answer {
     Ok(json(StatusCode::OK, &rows))
 }
 
-async fn detail(State(house): State<House>, Path(app): Path<String>) -> Answer {
-    let mut detail = house.door.ask(|reply| Call::Detail { app, reply }).await?;
+async fn detail(State(house): State<House>, Path(app): Path<String>, query: Asking) -> Answer {
+    let reveal = asked(query)?.reveal;
+    let mut detail = house.door.ask(|reply| Call::Detail { app, reveal, reply }).await?;
     let select = detail.app.clone();
     let Logs { sources, .. } = house.door.ask(|reply| Call::Logs { select, stream: None, follow: false, reply }).await?;
     let filled = spawn_blocking(move || {
@@ -114,11 +126,18 @@ async fn detail(State(house): State<House>, Path(app): Path<String>) -> Answer {
             let of = sources.iter().filter(|source| source.slot.to_string() == slot.row.slot);
             slot.last_lines = last_lines(of.cloned().collect(), DETAIL.0);
         }
-        detail.last_events = here(&Wanted { lines: DETAIL.1, since: None, app: Some(detail.app.clone()) });
+        detail.last_events = here(&Wanted { lines: DETAIL.1, since: None, of: vec![detail.app.clone()] });
         detail
     });
     let detail = filled.await.map_err(|_| invalid(500, "failed to read the logs"))?;
     Ok(json(StatusCode::OK, &detail))
+}
+
+async fn environment_of(State(house): State<House>, Path(select): Path<String>, query: Asking) -> Answer {
+    let reveal = asked(query)?.reveal;
+    let given = house.door.ask(|reply| Call::Given { select, reply }).await?;
+    let view = spawn_blocking(move || environment(&given, reveal)).await;
+    Ok(json(StatusCode::OK, &view.map_err(|_| invalid(500, "failed to look at the users"))?))
 }
 
 async fn define(
@@ -148,13 +167,13 @@ async fn apply(
 }
 
 /// Asks the disk beside the loop: a folder on a dead network delays nobody else.
-async fn check(house: &House, definitions: Vec<Definition>) -> Result<(), Refused> {
+pub(super) async fn check(house: &House, definitions: Vec<Definition>) -> Result<(), Refused> {
     let home = house.home.clone();
     let checked = spawn_blocking(move || preflight::check(&definitions, &home)).await;
     Ok(checked.map_err(|_| invalid(500, "failed to look at the programs"))??)
 }
 
-type Write = (State<House>, Extension<Client>, Path<String>, HeaderMap, Asking);
+pub(super) type Write = (State<House>, Extension<Client>, Path<String>, HeaderMap, Asking);
 
 async fn start(parts: Write) -> Answer {
     verb(Verb::Start, parts).await
@@ -164,8 +183,21 @@ async fn stop(parts: Write) -> Answer {
     verb(Verb::Stop, parts).await
 }
 
-async fn restart(parts: Write) -> Answer {
-    verb(Verb::Restart, parts).await
+/// With a body, the session of which the variables are taken.
+async fn restart(
+    State(house): State<House>,
+    Extension(client): Extension<Client>,
+    Path(selector): Path<String>,
+    headers: HeaderMap,
+    query: Asking,
+    body: Body,
+) -> Answer {
+    let follow = asked(query)?.follow;
+    let wanted = match read_maybe::<RestartRequest>(&headers, body, BODY).await? {
+        Some(request) => Wish::Renew(request, selector),
+        None => Wish::About(Verb::Restart, selector),
+    };
+    wish(&house, client, &headers, follow, wanted).await
 }
 
 async fn reset(parts: Write) -> Answer {
@@ -232,7 +264,7 @@ fn key(headers: &HeaderMap) -> Result<Option<String>, Refused> {
 }
 
 /// Hands a wish to the brain; answers once it is written.
-async fn wish(house: &House, client: Client, headers: &HeaderMap, follow: bool, wish: Wish) -> Answer {
+pub(super) async fn wish(house: &House, client: Client, headers: &HeaderMap, follow: bool, wish: Wish) -> Answer {
     let key = key(headers)?;
     let actor = format!("uid {}", client.0.uid);
     let followed = house.door.ask(|reply| Call::Wish { wish: Box::new(wish), actor, key, reply }).await?;
@@ -299,8 +331,33 @@ async fn events(State(house): State<House>, query: Asking) -> Answer {
         true => Some(house.door.ask(|reply| Call::Events { reply }).await?),
         false => None,
     };
-    let lines = asked.lines();
-    Ok(streams::events(Wanted { lines, since: asked.since, app: asked.app }, follow))
+    let wanted = Wanted { lines: asked.lines(), since: asked.since, of: whose(&house, asked.app).await? };
+    Ok(streams::events(wanted, follow))
+}
+
+/// The apps and slots whose events are meant. Those that are gone have events too: a name is refused only when it has none either.
+async fn whose(house: &House, selectors: Option<String>) -> Result<Vec<String>, Refused> {
+    let mut of = Vec::new();
+    for word in selectors.iter().flat_map(|all| all.split(',')).map(str::trim) {
+        let select = Some(word.to_owned());
+        match house.door.ask(|reply| Call::Rows { select, reply }).await {
+            Ok(rows) if needs_list(word) => of.extend(rows.into_iter().map(|row| row.slot)),
+            Ok(_) => of.push(word.to_owned()),
+            Err(refused) => {
+                let past = Wanted { lines: 1, since: None, of: vec![word.to_owned()] };
+                let is_past = spawn_blocking(move || !here(&past).is_empty()).await.unwrap_or(false);
+                if needs_list(word) || !is_past {
+                    return Err(refused.into());
+                }
+                of.push(word.to_owned());
+            }
+        }
+    }
+    // Selectors of which each means nothing now mean nothing, and not everything.
+    if of.is_empty() && selectors.is_some() {
+        of.push(String::new());
+    }
+    Ok(of)
 }
 
 async fn daemon(State(house): State<House>) -> Answer {

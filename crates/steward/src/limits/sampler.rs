@@ -25,6 +25,8 @@ struct Seen {
     /// Whether the last sample was above the limit: processor, tasks.
     above: [bool; 2],
     told: bool,
+    /// The limits that it was told about: others are another matter.
+    usage: Option<Usage>,
 }
 
 impl Sampler {
@@ -60,6 +62,9 @@ impl Sampler {
         let memory = usage.max_memory.filter(|max| !held.memory && tree.rss_bytes > *max);
         let cpu = usage.max_cpu.filter(|_| !held.cpu).zip(share).filter(|(max, share)| share > max);
         let tasks = usage.max_tasks.filter(|max| !held.tasks && tree.tasks > *max);
+        if seen.usage.as_ref() != Some(usage) {
+            (seen.told, seen.above, seen.usage) = (false, [false; 2], Some(usage.clone()));
+        }
         let before = std::mem::replace(&mut seen.above, [cpu.is_some(), tasks.is_some()]);
         if seen.told {
             return None;
@@ -114,6 +119,20 @@ mod tests {
         assert_eq!(told, [None, None, None, None, Some("cpu 180% of 50% (max_cpu)".into())]);
         let told = check(usage, Held::default(), &[(0, 1, 11), (0, 1, 9), (0, 1, 11), (0, 1, 12)]);
         assert_eq!(told, [None, None, None, Some("tasks 12 of 10 (max_tasks)".into())]);
+    }
+
+    #[test]
+    fn changed_limits_are_told_anew() {
+        let mut sampler = Sampler::default();
+        sampler.watch(ONE, true, Tick(0));
+        let tree = TreeUse { rss_bytes: 100 << 20, ..TreeUse::default() };
+        let mut tells = |usage: &Usage| sampler.take(ONE, usage, Held::default(), &tree, Tick(1)).is_some();
+        let told = Usage { max_memory: Some(64 << 20), on_limit: model::OnLimit::None, ..Usage::default() };
+        assert!(tells(&told) && !tells(&told));
+        let acts = Usage { on_limit: model::OnLimit::Restart, ..told.clone() };
+        assert!(tells(&acts), "it is to be restarted now, and is still above");
+        let more = Usage { max_memory: Some(128 << 20), ..told.clone() };
+        assert!(!tells(&more) && tells(&told));
     }
 
     #[test]

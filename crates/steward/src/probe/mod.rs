@@ -16,5 +16,6 @@ mod tests;
 
 pub(crate) use asking::{Asking, Who};
 pub(crate) use http::Get;
+pub(crate) use place::addresses;
 pub(crate) use pool::Pool;
 pub(crate) use silence::Quiet;

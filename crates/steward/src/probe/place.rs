@@ -1,5 +1,6 @@
 //! From `HOST:PORT` to addresses.
 
+use super::pool::Pool;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 
 /// Addresses of one name that are tried.
@@ -37,6 +38,21 @@ pub(super) fn place(address: &str) -> Result<Place, String> {
     Ok(Place::Named(host.to_owned(), port))
 }
 
+/// The addresses of `HOST:PORT`, for others than probes. A name is looked up in turn with all others of `pool`, so that a name server that does
+/// not answer never takes more than one thread.
+///
+/// # Errors
+/// What is wrong, in words.
+pub(crate) async fn addresses(address: &str, pool: &Pool) -> Result<Vec<SocketAddr>, String> {
+    match place(address)? {
+        Place::At(places) => Ok(places),
+        Place::Named(host, port) => {
+            let found = pool.look_up(move || look_up(&host, port)).await;
+            found.unwrap_or_else(|| Err("the manager ends".to_owned()))
+        }
+    }
+}
+
 /// Asks the system for the addresses of a name. Blocking, and for long where a name server does not answer.
 ///
 /// # Errors
@@ -50,6 +66,26 @@ pub(super) fn look_up(host: &str, port: u16) -> Result<Vec<SocketAddr>, String> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_dead_name_server_takes_one_thread() {
+        let (pool, (hang, held)) = (Pool::default(), std::sync::mpsc::channel::<()>());
+        let first = tokio::spawn({
+            let pool = pool.clone();
+            async move { pool.look_up(move || held.recv().is_err()).await }
+        });
+        while pool.is_free() {
+            tokio::task::yield_now().await;
+        }
+        let mut name = Box::pin(addresses("some.invalid:80", &pool));
+        let number = addresses("127.0.0.1:80", &pool);
+        let passed = tokio::time::timeout(std::time::Duration::from_millis(100), &mut name).await;
+        assert!(passed.is_err(), "it waits its turn");
+        assert_eq!(number.await.map(|found| found.len()), Ok(1), "who needs no name waits for none");
+        drop(hang);
+        assert_eq!(first.await.expect("no panic"), Some(true));
+        assert!(name.await.is_err(), "its turn came");
+    }
 
     #[test]
     fn places_are_read() {

@@ -23,6 +23,12 @@ impl Pool {
         run(&self.names, work).await
     }
 
+    /// Whether no name is being looked up.
+    #[cfg(test)]
+    pub(super) fn is_free(&self) -> bool {
+        self.names.available_permits() > 0
+    }
+
     /// Does what is short.
     pub(crate) async fn look<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
         run(&self.looks, work).await

@@ -1,7 +1,7 @@
 //! Operations and snapshot on disk.
 
 use super::frame::{frame, scan};
-use super::record::{Act, Record, Track, VERSION, Version};
+use super::record::{Act, Record, Told, Track, VERSION, Version};
 use super::state::State;
 use crate::home::sync_folder;
 use std::fs::{self, File, OpenOptions};
@@ -55,8 +55,8 @@ impl Store {
         let mut problems = Problems::default();
         let mut base = 0;
         let (old, old_bytes) = load(&snapshot, &mut problems)?;
-        for record in &old {
-            state.apply(record);
+        if !old.is_empty() {
+            state.restore(&old);
             base = state.op;
         }
         let (new, bytes) = load(&operations, &mut problems)?;
@@ -141,10 +141,11 @@ impl Store {
         actor: &str,
         key: Option<&str>,
         track: Option<Track>,
+        told: Option<Told>,
         wall: i64,
     ) -> Result<u64, SaveError> {
         let mut record = self.record(act, wall);
-        (record.actor, record.key, record.track) = (actor.to_owned(), key.map(str::to_owned), track);
+        (record.actor, record.key, record.track, record.told) = (actor.to_owned(), key.map(str::to_owned), track, told);
         self.write(&record)?;
         self.state.apply(&record);
         self.compact_if_large(wall);
@@ -165,7 +166,7 @@ impl Store {
     }
 
     fn record(&self, act: Act, at: i64) -> Record {
-        Record { v: VERSION, op: self.state.op + 1, at, actor: "abide".to_owned(), key: None, track: None, act }
+        Record { v: VERSION, op: self.state.op + 1, at, actor: "abide".to_owned(), key: None, track: None, told: None, act }
     }
 
     fn write(&mut self, record: &Record) -> Result<(), SaveError> {

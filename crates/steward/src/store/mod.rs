@@ -9,6 +9,7 @@ mod book;
 mod disk;
 mod frame;
 mod lives;
+mod past;
 mod record;
 mod state;
 mod writers;
@@ -16,9 +17,12 @@ mod writers;
 pub(crate) use book::{recall_times, remember_times};
 pub(crate) use disk::{SaveError, Store};
 pub(crate) use lives::{LivesJournal, Remembered};
-pub(crate) use record::{Act, Defined, Goal, StoredTarget, Track};
+pub(crate) use past::{Past, Was};
+pub(crate) use record::{Act, Defined, Goal, StoredTarget, Told, Track};
 pub(crate) use state::StoredApp;
 pub(crate) use writers::Writers;
 
+#[cfg(test)]
+mod past_tests;
 #[cfg(test)]
 mod tests;

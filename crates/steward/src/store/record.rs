@@ -1,6 +1,8 @@
 //! What the store writes down.
 
-use model::{AppName, DaemonSettings, Definition, Generation, InstanceId, SlotId, SlotRef};
+use super::past::Done;
+use api::RememberedProfile;
+use model::{AppName, DaemonSettings, Definition, Generation, InstanceId, Plan, SlotId, SlotRef};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,6 +27,9 @@ pub(crate) struct Record {
     /// How its coming true is seen, for clients that ask again after a steward died.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) track: Option<Track>,
+    /// For what defines or removes apps. Older stewards did not write it; what they replaced is not known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) told: Option<Told>,
     /// What.
     #[serde(rename = "do")]
     pub(crate) act: Act,
@@ -49,8 +54,14 @@ pub(crate) enum Act {
         /// The manager's own settings.
         #[serde(skip_serializing_if = "DaemonSettings::is_empty", default)]
         daemon: DaemonSettings,
+        /// The profiles that projects were last applied with.
+        #[serde(skip_serializing_if = "Vec::is_empty", default)]
+        profiles: Vec<RememberedProfile>,
+        /// What this operation and earlier ones replaced is not known; an older steward's snapshot knows nothing of any.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        forgotten: Option<u64>,
     },
-    /// These apps are defined, or defined anew; those are started.
+    /// These apps are defined, or defined anew; those are started, and those removed.
     Define {
         /// In order.
         apps: Vec<Defined>,
@@ -60,6 +71,12 @@ pub(crate) enum Act {
         /// Settings of the manager that came with them; what is not set stays as it is.
         #[serde(skip_serializing_if = "DaemonSettings::is_empty", default)]
         daemon: DaemonSettings,
+        /// Apps that are to go.
+        #[serde(skip_serializing_if = "Vec::is_empty", default)]
+        remove: Vec<AppName>,
+        /// Profiles that are remembered from now on.
+        #[serde(skip_serializing_if = "Vec::is_empty", default)]
+        profiles: Vec<RememberedProfile>,
     },
     /// These are wished to run, or not to.
     Wish {
@@ -95,6 +112,8 @@ pub(crate) enum Act {
         /// The first free one.
         until: u64,
     },
+    /// In a snapshot: what an operation did and what it replaced.
+    Past(Box<Done>),
     /// Nothing changes: in a snapshot, an operation that clients may still ask about.
     Nothing,
 }
@@ -113,6 +132,23 @@ pub(crate) struct Defined {
     /// Wishes for single slots.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub(crate) slot_wishes: BTreeMap<u32, bool>,
+    /// The first life that can have been born by this generation of it; older stewards did not say.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) first: Option<InstanceId>,
+}
+
+/// What is told of an operation that defines or removes apps.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub(crate) struct Told {
+    /// What it changes, without what it keeps.
+    #[serde(skip_serializing_if = "Plan::is_empty", default)]
+    pub(crate) plan: Plan,
+    /// Which of its apps had proven themselves as they were until now.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub(crate) proven: Vec<AppName>,
+    /// The operation that a rollback goes back to.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) back_to: Option<u64>,
 }
 
 /// `engine::Target`, written down.
@@ -160,5 +196,12 @@ pub(crate) enum Goal {
 impl From<&StoredTarget> for engine::Target {
     fn from(stored: &StoredTarget) -> engine::Target {
         engine::Target { app: stored.app.clone(), slots: stored.slots.clone() }
+    }
+}
+
+impl Act {
+    /// These apps are defined, and nothing else.
+    pub(crate) fn define(apps: Vec<Defined>) -> Act {
+        Act::Define { apps, start: Vec::new(), daemon: DaemonSettings::default(), remove: Vec::new(), profiles: Vec::new() }
     }
 }

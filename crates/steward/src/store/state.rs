@@ -1,10 +1,14 @@
 //! What the records come to.
 
+use super::past::{Done, Past, PastOps, before};
 use super::record::{Act, Defined, Record, StoredTarget, Track, VERSION};
-use model::{AppName, DaemonSettings, Definition, Generation, Rest, SlotId, SlotMemo, SlotRef};
+use api::{OperationKind, RememberedProfile};
+use model::{AppName, DaemonSettings, Definition, Generation, InstanceId, Project, Rest, SlotId, SlotMemo, SlotRef};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+/// So many profiles are remembered; what is more and of no app that there is, is forgotten.
+const PROFILES: usize = 500;
 /// So many operations can be asked about after a steward died; older ones are forgotten.
 const RECENT: usize = 64;
 
@@ -25,6 +29,10 @@ pub(crate) struct State {
     pub(crate) daemon: DaemonSettings,
     /// The newest operations.
     pub(crate) recent: VecDeque<Recent>,
+    /// What can be undone.
+    pub(crate) past: PastOps,
+    /// The profiles that projects were last applied with.
+    pub(crate) profiles: BTreeMap<Project, String>,
 }
 
 /// One app.
@@ -35,6 +43,8 @@ pub(crate) struct StoredApp {
     pub(crate) running: bool,
     pub(crate) slot_wishes: BTreeMap<u32, bool>,
     pub(crate) slot_ids: BTreeMap<u32, SlotId>,
+    /// The first life that can have been born by this generation of it, where it is known.
+    pub(crate) first: Option<InstanceId>,
     /// It is to go, and something of it may still be there.
     pub(crate) deleting: bool,
 }
@@ -78,8 +88,46 @@ impl State {
         self.apps.iter_mut().find(|app| app.name() == name)
     }
 
-    /// Takes one record.
+    /// Takes the records of a snapshot.
+    pub(super) fn restore(&mut self, records: &[Record]) {
+        for record in records {
+            if let Act::Base { forgotten: None, .. } = &record.act {
+                self.past.forget(record.op);
+            }
+            self.take(record);
+        }
+    }
+
+    /// Takes the record of an operation.
     pub(super) fn apply(&mut self, record: &Record) {
+        match (&record.act, &record.told) {
+            (Act::Define { apps, remove, .. }, Some(told)) => {
+                let defined = apps.iter().map(|defined| &defined.definition.spec.name);
+                let before = before(defined.chain(remove), |name| self.app(name), told);
+                self.remember(record, before);
+            }
+            (Act::Delete { apps }, Some(told)) => {
+                let before = before(apps.iter(), |name| self.app(name), told);
+                self.remember(record, before);
+            }
+            (Act::Define { .. } | Act::Delete { .. }, None) => self.past.forget(record.op),
+            _ => {}
+        }
+        self.take(record);
+    }
+
+    fn remember(&mut self, record: &Record, before: Vec<super::past::Before>) {
+        let Some(told) = record.told.clone() else { return };
+        // One that defines nothing is no reason to forget another.
+        if before.is_empty() && told.plan.settings.is_empty() {
+            return;
+        }
+        let kind = record.track.as_ref().map_or(OperationKind::Apply, |track| track.kind);
+        let done = Done { kind, plan: told.plan, back_to: told.back_to, before };
+        self.past.push(Past { op: record.op, at: record.at, actor: record.actor.clone(), done });
+    }
+
+    fn take(&mut self, record: &Record) {
         self.op = self.op.max(record.op);
         if let Some(track) = &record.track {
             let (actor, key, track) = (record.actor.clone(), record.key.clone(), track.clone());
@@ -89,33 +137,56 @@ impl State {
             }
         }
         match &record.act {
-            Act::Base { next_slot_id, reserve, daemon } => {
+            Act::Base { next_slot_id, reserve, daemon, profiles, forgotten } => {
                 self.daemon = daemon.over(&self.daemon);
                 self.next_slot_id = self.next_slot_id.max(*next_slot_id);
                 self.reserve = self.reserve.max(*reserve);
+                self.profile(profiles);
+                self.past.forget(forgotten.unwrap_or(0));
             }
-            Act::Define { apps, start, daemon } => {
+            Act::Define { apps, start, daemon, remove, profiles } => {
                 self.daemon = daemon.over(&self.daemon);
                 apps.iter().for_each(|defined| self.define(defined));
                 start.iter().for_each(|target| self.wish(target, true));
+                self.delete(remove);
+                self.profile(profiles);
             }
             Act::Wish { targets, run } => targets.iter().for_each(|target| self.wish(target, *run)),
             Act::Reset { targets } => targets.iter().for_each(|target| self.forgive(target)),
-            Act::Delete { apps } => {
-                for name in apps {
-                    if let Some(app) = self.app_mut(name) {
-                        app.deleting = true;
-                    }
-                    self.errored.retain(|slot, _| slot.app != *name);
-                }
-            }
+            Act::Delete { apps } => self.delete(apps),
             Act::Gone { app } => {
                 // The name may have been given again meanwhile.
                 self.apps.retain(|known| known.name() != app || !known.deleting);
             }
             Act::Errored { slot, why } => _ = self.errored.insert(slot.clone(), why.clone()),
             Act::Reserve { until } => self.reserve = self.reserve.max(*until),
+            Act::Past(done) => {
+                let (op, at, actor, done) = (record.op, record.at, record.actor.clone(), (**done).clone());
+                self.past.push(Past { op, at, actor, done });
+            }
             Act::Nothing => {}
+        }
+    }
+
+    fn delete(&mut self, names: &[AppName]) {
+        for name in names {
+            if let Some(app) = self.app_mut(name) {
+                app.deleting = true;
+            }
+            self.errored.retain(|slot, _| slot.app != *name);
+        }
+    }
+
+    fn profile(&mut self, chosen: &[RememberedProfile]) {
+        for RememberedProfile { project, profile } in chosen {
+            match profile {
+                Some(profile) => _ = self.profiles.insert(project.clone(), profile.clone()),
+                None => _ = self.profiles.remove(project),
+            }
+        }
+        if self.profiles.len() > PROFILES {
+            let known: BTreeSet<&Project> = self.apps.iter().filter_map(|app| app.definition.project.as_ref()).collect();
+            self.profiles.retain(|project, _| known.contains(project));
         }
     }
 
@@ -168,9 +239,19 @@ impl State {
 
     /// Records that replay to this state.
     pub(super) fn records(&self, at: i64) -> Vec<Record> {
-        let record = |act| Record { v: VERSION, op: self.op, at, actor: "abide".to_owned(), key: None, track: None, act };
-        let mut all =
-            vec![record(Act::Base { next_slot_id: self.next_slot_id, reserve: self.reserve, daemon: self.daemon.clone() })];
+        let record =
+            |act| Record { v: VERSION, op: self.op, at, actor: "abide".to_owned(), key: None, track: None, told: None, act };
+        let profile = |(project, profile): (&Project, &String)| RememberedProfile {
+            project: project.clone(),
+            profile: Some(profile.clone()),
+        };
+        let mut all = vec![record(Act::Base {
+            next_slot_id: self.next_slot_id,
+            reserve: self.reserve,
+            daemon: self.daemon.clone(),
+            profiles: self.profiles.iter().map(profile).collect(),
+            forgotten: Some(self.past.earliest()),
+        })];
         for app in &self.apps {
             let defined = Defined {
                 definition: app.definition.clone(),
@@ -178,8 +259,9 @@ impl State {
                 run: app.running,
                 slot_ids: app.slot_ids.clone(),
                 slot_wishes: app.slot_wishes.clone(),
+                first: app.first,
             };
-            all.push(record(Act::Define { apps: vec![defined], start: Vec::new(), daemon: DaemonSettings::default() }));
+            all.push(record(Act::define(vec![defined])));
             if app.deleting {
                 all.push(record(Act::Delete { apps: vec![app.name().clone()] }));
             }
@@ -192,7 +274,14 @@ impl State {
             actor: recent.actor.clone(),
             key: recent.key.clone(),
             track: Some(recent.track.clone()),
+            told: None,
             act: Act::Nothing,
+        }));
+        all.extend(self.past.iter().map(|past| Record {
+            op: past.op,
+            at: past.at,
+            actor: past.actor.clone(),
+            ..record(Act::Past(Box::new(past.done.clone())))
         }));
         all
     }
@@ -212,6 +301,7 @@ fn stored(defined: &Defined, slot_wishes: BTreeMap<u32, bool>) -> StoredApp {
         running: defined.run,
         slot_wishes,
         slot_ids: defined.slot_ids.clone(),
+        first: defined.first,
         deleting: false,
     }
 }

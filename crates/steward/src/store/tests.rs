@@ -23,11 +23,7 @@ fn define(app: &str, id: u32, run: bool) -> Act {
     let definition = Definition { spec, session_env: BTreeMap::new(), umask: 0o22, source: None, project: None };
     let slot_ids = BTreeMap::from([(0, SlotId(id))]);
     let (definition, generation) = (Arc::new(definition), Generation(1));
-    Act::Define {
-        apps: vec![Defined { definition, generation, run, slot_ids, slot_wishes: BTreeMap::new() }],
-        start: Vec::new(),
-        daemon: model::DaemonSettings::default(),
-    }
+    Act::define(vec![Defined { definition, generation, run, slot_ids, slot_wishes: BTreeMap::new(), first: None }])
 }
 
 fn wish(app: &str, slots: Option<Vec<u32>>, run: bool) -> Act {
@@ -35,7 +31,7 @@ fn wish(app: &str, slots: Option<Vec<u32>>, run: bool) -> Act {
 }
 
 fn save(store: &mut Store, act: Act) -> u64 {
-    store.save(act, "uid 1", None, None, 7).expect("saved")
+    store.save(act, "uid 1", None, None, Some(Told::default()), 7).expect("saved")
 }
 
 fn open(folder: &Path) -> Store {
@@ -172,7 +168,7 @@ fn a_future_version_is_left_alone() {
     let mut store = open(folder.path());
     assert_eq!(names(&store).len(), 4, "what is understood is served");
     assert!(store.read_only().expect("refused").contains("later abide"));
-    assert!(matches!(store.save(define("e", 9, true), "x", None, None, 7), Err(SaveError::Refused(_))));
+    assert!(matches!(store.save(define("e", 9, true), "x", None, None, None, 7), Err(SaveError::Refused(_))));
     let _ = store.note(Act::Reserve { until: 5000 }, 7);
     drop(store);
     assert_eq!(fs::read_to_string(&path).expect("there"), text, "not a byte changed");
@@ -186,7 +182,7 @@ fn a_failed_save_changes_nothing_and_is_healed_by_the_next() {
     save(&mut store, define("a", 0, true));
     let before = store.state().clone();
     let good = store.swap_file(File::open("/dev/null").expect("read only"));
-    assert!(matches!(store.save(define("b", 1, true), "x", None, None, 7), Err(SaveError::Io(_))));
+    assert!(matches!(store.save(define("b", 1, true), "x", None, None, None, 7), Err(SaveError::Io(_))));
     assert_eq!(*store.state(), before);
     assert!(store.note(Act::Reserve { until: 77 }, 7).is_err());
     assert_eq!(store.state().reserve, 77, "our own facts count at once");
@@ -228,7 +224,7 @@ fn recent_operations_survive_a_snapshot() {
     let goal = Goal::Run { floor: InstanceId(5), patient: true, ready: true };
     let slots = vec![(SlotRef::new(&name("a"), 0), goal)];
     let track = Track { kind: api::OperationKind::Apply, slots, apply: None };
-    let op = store.save(define("a", 0, true), "uid 7", Some("k1"), Some(track.clone()), 7).expect("saved");
+    let op = store.save(define("a", 0, true), "uid 7", Some("k1"), Some(track.clone()), Some(Told::default()), 7).expect("saved");
     for n in 0..1100 {
         save(&mut store, wish("a", None, n % 2 == 0));
     }
@@ -240,7 +236,8 @@ fn recent_operations_survive_a_snapshot() {
 
 #[test]
 fn records_have_the_written_form() {
-    let record = Record { v: 1, op: 4, at: 9, actor: "uid 1".into(), key: None, track: None, act: wish("a", None, true) };
+    let record =
+        Record { v: 1, op: 4, at: 9, actor: "uid 1".into(), key: None, track: None, told: None, act: wish("a", None, true) };
     let json = serde_json::to_string(&record).expect("json");
     assert_eq!(json, r#"{"v":1,"op":4,"at":9,"actor":"uid 1","do":{"wish":{"targets":[{"app":"a"}],"run":true}}}"#);
 }
@@ -258,6 +255,7 @@ fn life(instance: u64) -> LifeNote {
         stopping: Some((Tick(10), ByUser::Stop)),
         ready: None,
         fault: None,
+        told: model::Told::default(),
         ended: None,
         stop_signal: Signal::TERM,
         stop_timeout: std::time::Duration::from_secs(1),
@@ -327,7 +325,10 @@ fn a_lives_journal_that_could_not_be_written_is_written_whole_later() {
 fn the_managers_settings_outlive_compaction_and_older_records_have_none() {
     let folder = tempfile::tempdir().expect("tempdir");
     let settings = |max| model::DaemonSettings { log_total_max: Some(max), ..model::DaemonSettings::default() };
-    let set = |daemon| Act::Define { apps: Vec::new(), start: Vec::new(), daemon };
+    let set = |settings| match Act::define(Vec::new()) {
+        Act::Define { apps, start, remove, profiles, .. } => Act::Define { apps, start, daemon: settings, remove, profiles },
+        other => other,
+    };
     let mut store = open(folder.path());
     save(&mut store, set(model::DaemonSettings { log_max_files: Some(3), ..settings(7) }));
     save(&mut store, define("a", 0, true));
@@ -335,7 +336,7 @@ fn the_managers_settings_outlive_compaction_and_older_records_have_none() {
     let want = model::DaemonSettings { log_max_files: Some(3), ..settings(9) };
     assert_eq!(store.state().daemon, want);
     let mut again = State::default();
-    store.state().records(0).iter().for_each(|record| again.apply(record));
+    again.restore(&store.state().records(0));
     assert_eq!(again.daemon, want);
     drop(store);
     assert_eq!(open(folder.path()).state().daemon, want);

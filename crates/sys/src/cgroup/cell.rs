@@ -2,12 +2,15 @@
 
 use super::place::said;
 use super::{Held, Limits, Version};
+use rustix::fs::{XattrFlags, getxattr, setxattr};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 /// Groups below a box that are looked into.
 const DEPTH: u32 = 16;
+/// Where a box keeps what has been told of it: it goes with the box, and whoever finds the box finds it (xattr(7); Linux 5.7).
+const TOLD: &str = "user.abide.told";
 /// The period in which processor time is shared out, in microseconds: the kernel's own.
 const PERIOD: u64 = 100_000;
 
@@ -28,6 +31,15 @@ pub struct Counts {
     pub memory: Option<u64>,
     /// Processes and threads.
     pub tasks: Option<u64>,
+}
+
+/// What the kernel has had to do in a box.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Acts {
+    /// Processes that it has killed because memory was short.
+    pub oom_kills: u64,
+    /// Forks that the limit of tasks has refused.
+    pub refused_forks: u64,
 }
 
 impl Cell {
@@ -132,14 +144,24 @@ impl Cell {
         }
     }
 
-    /// Processes that the kernel has killed because memory was short; `None` = it does not say.
-    pub fn oom_kills(&self) -> Option<u64> {
-        self.keyed("memory.events", "oom_kill")
+    /// What the kernel has had to do in it.
+    pub fn acts(&self) -> Acts {
+        let number = |file, word| self.keyed(file, word).unwrap_or(0);
+        Acts { oom_kills: number("memory.events", "oom_kill"), refused_forks: number("pids.events", "max") }
     }
 
-    /// Forks that the limit of tasks has refused.
-    pub fn refused_forks(&self) -> Option<u64> {
-        self.keyed("pids.events", "max")
+    /// Of these, what somebody was told of; `None` = nothing was ever noted, or the kernel keeps no notes.
+    pub fn told(&self) -> Option<Acts> {
+        let mut room = [0; 48];
+        let len = getxattr(&self.folder, TOLD, &mut room).ok()?;
+        let (kills, forks) = std::str::from_utf8(&room[..len]).ok()?.split_once(' ')?;
+        Some(Acts { oom_kills: kills.parse().ok()?, refused_forks: forks.parse().ok()? })
+    }
+
+    /// Notes what was told. A kernel that keeps no notes forgets it.
+    pub fn note_told(&self, acts: Acts) {
+        let text = format!("{} {}", acts.oom_kills, acts.refused_forks);
+        let _ = setxattr(&self.folder, TOLD, text.as_bytes(), XattrFlags::empty());
     }
 
     /// The files that change when the kernel had to act, for a [`super::Watcher`].
@@ -200,7 +222,7 @@ mod tests {
         let limits = Limits { memory: Some(160 << 20), cpu_percent: Some(250.0), tasks: Some(64) };
         let (folder, mut cell) = fake(&[("cgroup.procs", "1\n2\n")]);
         assert_eq!(cell.limit(&limits), Held::default());
-        assert_eq!((cell.counts(), cell.oom_kills(), cell.refused_forks()), (Counts::default(), None, None));
+        assert_eq!((cell.counts(), cell.acts(), cell.told()), (Counts::default(), Acts::default(), None));
         assert_eq!((cell.pids(), cell.is_populated()), (vec![1, 2], true));
         for file in ["memory.max", "memory.high", "memory.swap.max", "cpu.max", "pids.max"] {
             fs::write(folder.path().join(file), "max\n").expect("write");
@@ -234,7 +256,7 @@ mod tests {
             ("cpu.stat", "usage_usec 1500\nuser_usec 1000\n"),
         ]);
         let counts = Counts { cpu_nanos: Some(1_500_000), memory: Some(4096), tasks: Some(5) };
-        assert_eq!((cell.counts(), cell.oom_kills(), cell.refused_forks()), (counts, Some(3), Some(7)));
+        assert_eq!((cell.counts(), cell.acts()), (counts, Acts { oom_kills: 3, refused_forks: 7 }));
         assert!(!cell.is_populated());
         assert_eq!(cell.event_files().len(), 2);
     }

@@ -50,6 +50,16 @@ pub fn places_in(mounts: &str, groups: &str, name: &str) -> Vec<Place> {
     found
 }
 
+/// The places of those boxes of `name` that a process is in, whoever made them: a manager may have been in another group than ours.
+pub fn places_of(pid: u32, name: &str) -> Vec<Place> {
+    let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+    let boxed: Vec<&str> = groups.lines().filter(|line| line.split('/').any(|part| part == name)).collect();
+    if boxed.is_empty() {
+        return Vec::new();
+    }
+    places_in(&fs::read_to_string("/proc/self/mountinfo").unwrap_or_default(), &boxed.join("\n"), name)
+}
+
 /// The place in one mounted hierarchy, if it is one that we use.
 fn place(line: &str, groups: &str, name: &str) -> Option<Place> {
     let (before, after) = line.split_once(" - ")?;
@@ -126,15 +136,19 @@ impl Place {
     /// No folder can be made.
     pub fn make(&self, life: &str, limits: &Limits, ours: &dyn Fn(u32) -> bool) -> io::Result<Cell> {
         make_folder(&self.base)?;
-        let wanted = limits.wanted().and(self.offers);
-        if self.version == Version::Two {
-            self.enable(wanted, ours);
-        }
         let folder = self.base.join(life);
         make_folder(&folder)?;
         let mut cell = Cell::at(folder, self.version);
-        cell.limit(limits);
+        self.limit(&mut cell, limits, ours);
         Ok(cell)
+    }
+
+    /// Other limits for a life in its box, which may need controllers that were not handed down to it before.
+    pub fn limit(&self, cell: &mut Cell, limits: &Limits, ours: &dyn Fn(u32) -> bool) {
+        if self.version == Version::Two {
+            self.enable(limits.wanted().and(self.offers), ours);
+        }
+        cell.limit(limits);
     }
 
     /// The box of a life that is there already.

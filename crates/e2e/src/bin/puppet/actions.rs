@@ -79,6 +79,15 @@ fn step(action: &Action, children: &mut Vec<Child>) {
                 let _ = Command::new("sh").args(["-c", "true & :"]).status();
             }
         }
+        Action::Leak { megabytes, pause, count } => {
+            for _ in 0..*count {
+                std::mem::forget(std::hint::black_box(vec![1_u8; megabytes << 20]));
+                thread::sleep(*pause);
+            }
+        }
+        Action::Spin => loop {
+            std::hint::spin_loop();
+        },
         Action::Wait => children.drain(..).for_each(|mut child| {
             let _ = child.wait();
         }),

@@ -49,6 +49,10 @@ pub enum Action {
     Bare(Vec<String>),
     /// `orphans:COUNT`: so many grandchildren that are orphaned and end at once.
     Orphans(u32),
+    /// `leak:MB:MS[:COUNT]`: takes so many megabytes more, writes to all of them, keeps them, and pauses; COUNT times (else for ever).
+    Leak { megabytes: usize, pause: Duration, count: u64 },
+    /// `spin`: uses a core for ever.
+    Spin,
     /// `wait`: for every child.
     Wait,
     /// `http:FILE`: serves HTTP on a free port of 127.0.0.1 for ever; the address is written to the file.
@@ -110,6 +114,13 @@ pub fn parse(args: &[String]) -> Result<Vec<Action>, String> {
             "double{" => Action::Double(block(&mut rest)?),
             "bare{" => Action::Bare(block(&mut rest)?),
             "orphans" => Action::Orphans(number(value)? as u32),
+            "leak" => {
+                let mut parts = value.split(':').map(number);
+                let mut next = |default: Result<u64, String>| parts.next().unwrap_or(default);
+                let (megabytes, pause) = (next(Err(wrong()))? as usize, Duration::from_millis(next(Err(wrong()))?));
+                Action::Leak { megabytes, pause, count: next(Ok(u64::MAX))? }
+            }
+            "spin" => Action::Spin,
             "wait" => Action::Wait,
             "http" => Action::Http(value.into()),
             "socket" => Action::Socket(value.into()),
@@ -150,7 +161,7 @@ mod tests {
         let script = parse(&words("spawn{ setsid double{ ignore hang } } exit:3")).expect("a good script");
         assert_eq!(script, [Action::Spawn(words("setsid double{ ignore hang }")), Action::Exit(3)]);
         assert!(parse(&words("spawn{ hang")).is_err());
-        assert!(parse(&words("dance")).is_err());
+        assert!(parse(&words("dance")).is_err() && parse(&words("leak:4")).is_err());
     }
 
     #[test]
