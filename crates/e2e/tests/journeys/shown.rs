@@ -86,11 +86,11 @@ fn of_an_app_as_the_manager_has_it() {
 fn the_environment_of_a_slot() {
     let house = house();
     let mut up = house.command(["up"]);
-    up.env("SESSION_TOKEN", SECRET);
+    up.env("LC_PLANT", SECRET);
     e2e::run(up, crate::SOON).ok();
     let shown = house.abide(["env", "web-1"]).ok();
     assert_eq!(row(&shown.out, "INSTANCE_ID"), ["INSTANCE_ID", "1", "manager"]);
-    assert_eq!(row(&shown.out, "SESSION_TOKEN"), ["SESSION_TOKEN", "•••", "session"]);
+    assert_eq!(row(&shown.out, "LC_PLANT"), ["LC_PLANT", "•••", "session"]);
     assert_eq!(row(&shown.out, "FROM_FILE"), ["FROM_FILE", "•••", "web.env:1"]);
     let open = house.abide(["env", "web-1", "--reveal"]).ok();
     assert_eq!(row(&open.out, "KEY")[..2], ["KEY", &format!("{SECRET}-1")]);
@@ -118,7 +118,7 @@ fn the_environment_of_a_slot() {
 fn no_secret_without_being_asked_for() {
     let house = house();
     let mut up = house.command(["up"]);
-    up.env("SESSION_TOKEN", SECRET);
+    up.env("LC_PLANT", SECRET);
     e2e::run(up, crate::SOON).ok();
     for args in [
         &["config", "show"][..],
