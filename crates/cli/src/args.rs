@@ -12,7 +12,7 @@ pub use change::{Change, Delete, Wait};
 pub use file::{Apply, FileArgs, History, PartArgs, Plan, Rollback, Up, Validate};
 pub use make::{Completions, Init, Schema};
 pub use show::{Config, ConfigFile, ConfigShow, Env};
-pub use tell::{SignalTo, WaitFor};
+pub use tell::{Attach, Send, SignalTo, WaitFor};
 
 use clap::{Args, Parser, Subcommand};
 use model::{ParseSpanError, parse_span};
@@ -278,25 +278,6 @@ pub struct Logs {
     /// Have every log file opened anew, instead of showing them: for a logrotate of your own
     #[arg(long, conflicts_with_all = ["selectors", "follow", "lines", "since", "until", "grep", "timestamps", "out", "err", "raw"])]
     pub reopen: bool,
-}
-
-/// `send`.
-#[derive(Debug, Args)]
-pub struct Send {
-    /// Which app or slot
-    #[arg(value_name = "SELECTOR")]
-    pub app: String,
-    /// What, line by line; - for standard input
-    #[arg(required = true, value_name = "LINE", allow_hyphen_values = true)]
-    pub lines: Vec<String>,
-}
-
-/// `attach`.
-#[derive(Debug, Args)]
-pub struct Attach {
-    /// Which app or slot
-    #[arg(value_name = "SELECTOR")]
-    pub app: String,
 }
 
 /// `events`.

@@ -170,11 +170,15 @@ fn health(ground: Ground<'_>, t: &mut Texts<'_, '_>) -> Option<Health> {
     set(key("action"), &mut health.action, |e| t.choice(e, &actions));
 
     let empty = Entries::new();
-    let (at, keys, asked) = layers.iter().enumerate().rev().find_map(|(at, layer)| {
+    let asked = layers.iter().enumerate().rev().find_map(|(at, layer)| {
         let keys = layer.tables.get("healthcheck").unwrap_or(&empty);
         let asked: Vec<&'static str> = QUESTIONS.into_iter().filter(|key| keys.contains_key(key)).collect();
         (says_none(layer) || !asked.is_empty()).then_some((at, keys, asked))
-    })?;
+    });
+    if asked.as_ref().is_none_or(|(_, _, asked)| asked.first() != Some(&"http")) {
+        probe::answer(key, t);
+    }
+    let (at, keys, asked) = asked?;
     let question = *asked.first()?;
     let entry = keys.get(question)?;
     if let Some(other) = asked.get(1).and_then(|key| keys.get(key)) {

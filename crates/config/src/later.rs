@@ -72,6 +72,6 @@ mod tests {
         for written in ["listen", "drain_secs", "soak_ms", "seccomp?"] {
             assert!(is_later(Scope::App, written), "{written}");
         }
-        assert!(!is_later(Scope::App, "cmd") && !is_later(Scope::Top, "listen") && is_later(Scope::Top, "schema"));
+        assert!(!is_later(Scope::App, "cmd") && !is_later(Scope::Top, "listen") && is_later(Scope::Daemon, "http"));
     }
 }

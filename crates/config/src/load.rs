@@ -194,18 +194,18 @@ fn diagnostics(sources: &Sources<'_>, faults: Faults) -> Diagnostics {
     Diagnostics(list)
 }
 
-fn version(entry: Option<&Entry>, faults: &mut Faults) {
-    if let Some(entry) = entry.filter(|entry| entry.item.value != Value::Int(1)) {
-        let fault = Fault::new(&entry.item.place, "`version` is not one that this abide reads");
-        faults.push(fault.help("write `version = 1`, or leave it out"));
-    }
-}
-
 /// Where editors find the schema. Whatever it says, it changes nothing.
 fn address(entry: Option<&Entry>, faults: &mut Faults) {
     if let Some(entry) = entry.filter(|entry| !matches!(&entry.item.value, Value::Text(text) if !text.is_empty())) {
         let message = format!("`$schema` is the address of a schema for editors, found {}", entry.item.value.kind());
         faults.push(Fault::new(&entry.item.place, message).help("write it as a string, or remove it"));
+    }
+}
+
+fn version(entry: Option<&Entry>, faults: &mut Faults) {
+    if let Some(entry) = entry.filter(|entry| entry.item.value != Value::Int(1)) {
+        let fault = Fault::new(&entry.item.place, "`version` is not one that this abide reads");
+        faults.push(fault.help("write `version = 1`, or leave it out"));
     }
 }
 

@@ -32,14 +32,23 @@ pub(crate) const OF_HTTP: [&str; 3] = ["status", "headers", "body"];
 
 /// `http`, with the keys beside it.
 pub(crate) fn http<'l>(url: &Entry, beside: impl Fn(&str) -> Option<&'l Entry>, t: &mut Texts<'_, '_>) -> Option<Probe> {
-    let status = beside("status").map_or(Some(Vec::new()), |e| statuses(e, t));
-    let headers = beside("headers").map_or(Some(BTreeMap::new()), |e| headers(e, t));
-    let body = beside("body").map_or(Some(None), |e| pattern(e, t).map(Some));
+    let (status, headers, body) = answer(beside, t);
     let text = address_text(url, "a URL", t)?;
     if let Some((message, help)) = url::wrong(&braces::sample(&text), false) {
         return t.refuse(url, message, help.map(str::to_owned));
     }
     Some(Probe::Http { url: text, status: status?, headers: headers?, body: body? })
+}
+
+/// What is sent beside the URL and what a good answer is: `status`, `headers`, `body`, each `None` where it is wrong.
+type Answer = (Option<Vec<(u16, u16)>>, Option<BTreeMap<String, String>>, Option<Option<String>>);
+
+/// The keys beside `http`. They are read also where no `http` is, so that they cannot be nonsense.
+pub(crate) fn answer<'l>(beside: impl Fn(&str) -> Option<&'l Entry>, t: &mut Texts<'_, '_>) -> Answer {
+    let status = beside("status").map_or(Some(Vec::new()), |e| statuses(e, t));
+    let headers = beside("headers").map_or(Some(BTreeMap::new()), |e| headers(e, t));
+    let body = beside("body").map_or(Some(None), |e| pattern(e, t).map(Some));
+    (status, headers, body)
 }
 
 /// `tcp`: `HOST:PORT`, or a port of this machine.

@@ -85,7 +85,7 @@ fn pointer(scope: Scope) -> String {
 fn table(scope: Scope) -> Value {
     let mut properties = Map::new();
     let mut required = Vec::new();
-    for key in known_keys().filter(|key| key.scope == scope) {
+    for key in known_keys().filter(|key| key.scope == scope && !of_one_app(key)) {
         let all = spellings(key);
         if key.default == "required" && scope != Scope::App {
             let ways: Vec<Value> = all.iter().map(|(spelling, _)| json!({ "required": [spelling] })).collect();
@@ -101,13 +101,18 @@ fn table(scope: Scope) -> Value {
     table
 }
 
-/// The keys of an app again, each by reference, with its name.
+/// Keys that stand in an app, and neither in `[defaults]` nor in a profile.
+fn of_one_app(key: &KeyDoc) -> bool {
+    key.scope == Scope::App && key.name == "profiles"
+}
+
+/// The keys of an app again, each by reference, with its name and what stands nowhere else.
 fn named_app() -> Value {
     let mut properties = Map::new();
     for key in known_keys().filter(|key| key.scope == Scope::App) {
-        for (spelling, _) in spellings(key) {
+        for (spelling, value) in spellings(key) {
             let target = format!("{}/properties/{spelling}", pointer(Scope::App));
-            properties.insert(spelling, json!({ "$ref": target }));
+            properties.insert(spelling, if of_one_app(key) { value } else { json!({ "$ref": target }) });
         }
     }
     let about = "its name, in the list form; in [apps.NAME] the header has it";

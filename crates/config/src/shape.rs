@@ -132,6 +132,8 @@ pub enum Names {
     Headers,
     /// Labels.
     Labels,
+    /// Names of profiles.
+    Profiles,
 }
 
 /// Shapes that stand with several keys.
@@ -170,7 +172,7 @@ pub(crate) mod common {
     pub const HTTP: Shape = Shape::Text(Text::Http);
     pub const REGEX: Shape = Shape::Text(Text::Regex);
     pub const TCP: Shape = Shape::Either(&[Shape::Text(Text::Address), Shape::Int { least: 1, most: 65535 }]);
-    pub const PROFILES: Shape = Shape::Map { names: Names::Apps, of: &Shape::Table(crate::keys::Scope::App) };
+    pub const PROFILES: Shape = Shape::Map { names: Names::Profiles, of: &Shape::Table(crate::keys::Scope::App) };
     pub const HEADERS: Shape = Shape::Map { names: Names::Headers, of: &WORD };
     pub const COMPRESS: Shape = Shape::Choice(&["gzip", "none"]);
     /// One more than the most means "none" to the system.

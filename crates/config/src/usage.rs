@@ -25,10 +25,14 @@ fn memory(t: &mut Texts<'_, '_>, entry: &Entry) -> Option<u64> {
     }
     let help = match bytes {
         0 => "write \"none\" for no limit".to_owned(),
-        _ if !matches!(entry.item.value, Value::Int(_)) => "it is at least \"64K\"".to_owned(),
+        _ if has_unit(&entry.item.value) => "it is at least \"64K\"".to_owned(),
         _ => format!("a bare number is bytes; write \"{bytes}M\" for mebibytes"),
     };
     t.refuse(entry, format!("no program runs in {bytes} bytes"), Some(help))
+}
+
+fn has_unit(value: &Value) -> bool {
+    matches!(value, Value::Text(text) | Value::Verbatim(text) if text.contains(|c: char| c.is_ascii_alphabetic()))
 }
 
 /// A number, with or without `%` behind it.

@@ -42,3 +42,22 @@ fn until() -> impl TypedValueParser<Value = Until> {
     PossibleValuesParser::new(ALL.map(Until::word))
         .map(|word| ALL.into_iter().find(|until| until.word() == word).expect("only these words are possible"))
 }
+
+/// `send`.
+#[derive(Debug, Args)]
+pub struct Send {
+    /// Which app or slot
+    #[arg(value_name = "SELECTOR")]
+    pub app: String,
+    /// What, line by line; - for standard input
+    #[arg(required = true, value_name = "LINE", allow_hyphen_values = true)]
+    pub lines: Vec<String>,
+}
+
+/// `attach`.
+#[derive(Debug, Args)]
+pub struct Attach {
+    /// Which app or slot
+    #[arg(value_name = "SELECTOR")]
+    pub app: String,
+}

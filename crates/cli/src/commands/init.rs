@@ -28,7 +28,8 @@ struct Report {
 pub fn init(screen: &Screen, args: &Init) -> Result<(), Failure> {
     let named = args.folder.as_deref().unwrap_or(Path::new("."));
     let folder = look(named)?;
-    let there = config::FILE_NAMES.iter().map(|name| named.join(name)).find(|path| path.symlink_metadata().is_ok());
+    let place = |name: &str| if named == Path::new(".") { PathBuf::from(name) } else { named.join(name) };
+    let there = config::FILE_NAMES.into_iter().map(place).find(|path| path.symlink_metadata().is_ok());
     if let (Some(path), false, false) = (&there, args.force, args.stdout) {
         let text = format!("{} is there already", shown_path(path));
         return Err(Failure::new(Exit::No, text).next(
@@ -43,7 +44,7 @@ pub fn init(screen: &Screen, args: &Init) -> Result<(), Failure> {
     if args.stdout {
         return screen.print(&text);
     }
-    let path = if named == Path::new(".") { config::FILE_NAMES[0].into() } else { named.join(config::FILE_NAMES[0]) };
+    let path = place(config::FILE_NAMES[0]);
     write(&path, &text, args.force).map_err(|error| {
         Failure::new(Exit::No, format!("failed to write {}: {error}", shown_path(&path)))
             .next("`abide init --stdout` prints it instead")
@@ -105,7 +106,7 @@ fn report(screen: &Screen, folder: &Path, path: &Path, found: &Found) -> Result<
     let file = shown_path(path);
     let up = if folder == Path::new(".") { "abide up".to_owned() } else { format!("abide up {}", shown_path(folder)) };
     // Nothing else would say so before `up` does.
-    if let Err(invalid) = files::load(path) {
+    if let Err(invalid) = files::load(path, &config::ProfileChoice::Own, None) {
         invalid.errors.iter().for_each(|error| screen.err(&error.text));
         screen.say(&format!("wrote {file}; it needs a change before it can be used"));
         return Ok(());

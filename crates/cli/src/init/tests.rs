@@ -18,7 +18,8 @@ fn loaded(found: &Found) -> Vec<model::AppSpec> {
     let path: PathBuf = dir.path().join("abide.toml");
     let text = file(found);
     std::fs::write(&path, &text).expect("written");
-    let project = crate::files::load(&path).unwrap_or_else(|wrong| panic!("{text}\n{wrong:#?}"));
+    let project =
+        crate::files::load(&path, &config::ProfileChoice::Own, None).unwrap_or_else(|wrong| panic!("{text}\n{wrong:#?}"));
     project.apps
 }
 

@@ -123,6 +123,8 @@ fn keys(names: Names) -> String {
     match names {
         Names::Apps => format!("^{APP}$"),
         Names::Variables => "^[^=]+$".to_owned(),
+        Names::Labels => "^[A-Za-z0-9][A-Za-z0-9._/-]{0,63}$".to_owned(),
+        Names::Profiles => "^(?!none$)[A-Za-z0-9][A-Za-z0-9._-]{0,63}$".to_owned(),
         Names::Headers => r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$".to_owned(),
     }
 }

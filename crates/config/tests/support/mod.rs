@@ -1,6 +1,7 @@
 //! A small world of maps.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub mod samples;
 pub mod schema;
 
 use config::{Diagnostics, Loaded, Surroundings};
@@ -51,7 +52,12 @@ impl World {
 
     /// The same with another name, which says the format.
     pub fn load_as(&self, name: &str, text: &str) -> std::result::Result<Loaded, Diagnostics> {
-        config::load(&Path::new("/srv/shop").join(name), text, &config::Options::default(), self)
+        let loaded = config::load(&Path::new("/srv/shop").join(name), text, &config::Options::default(), self);
+        if let (true, Ok(file)) = (loaded.is_ok(), serde_json::from_str(text)) {
+            let refused = schema::refusals(&file);
+            assert!(refused.is_empty(), "{text}\nloads, and the schema refuses it: {refused:#?}");
+        }
+        loaded
     }
 
     /// What is said of a bad file of that name.

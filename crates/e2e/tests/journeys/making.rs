@@ -9,6 +9,7 @@ const PROCFILE: &str = "web: sleep 1001\nworker: PORT=$PORT exec sleep 1002\n";
 #[test]
 fn a_first_file_is_written_and_runs() {
     let house = House::new();
+    fs::create_dir(house.file("shop")).expect("a folder");
     house.write("shop/Procfile", PROCFILE);
     let made = house.abide(["init", "shop"]).ok();
     assert_eq!(made.out, "", "standard output is for data");
