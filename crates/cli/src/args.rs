@@ -8,7 +8,7 @@ mod show;
 mod tell;
 
 pub use app::AppFlags;
-pub use change::{Change, Delete, Wait};
+pub use change::{Change, Delete, Restart, Wait};
 pub use file::{Apply, FileArgs, History, PartArgs, Plan, Rollback, Up, Validate};
 pub use make::{Completions, Init, Schema};
 pub use show::{Config, ConfigFile, ConfigShow, Env};
@@ -106,8 +106,8 @@ pub enum Command {
     #[command(after_help = "Examples:\n  abide stop web\n  abide stop web-1 'api-*'\n  abide stop all")]
     Stop(Change),
     /// Give apps or slots a new life: stop, then start
-    #[command(after_help = "Example:\n  abide restart web")]
-    Restart(Change),
+    #[command(after_help = "Examples:\n  abide restart web\n  abide restart web --update-env")]
+    Restart(Restart),
     /// Forget failures and counters of apps or slots
     ///
     /// What was given up (errored), or waits for its next try, is tried again at once, and the command waits for it as `start` does. What

@@ -126,10 +126,12 @@ fn write_file(house: &House, block: &Block, at: &str) {
         assert!(!is_config, "{at}: say `# file: NAME` in the first line, so that it can be tried");
         return;
     };
-    let path = house.write(file.trim(), &block.text);
+    let file = file.trim();
+    fs::create_dir_all(house.file(file).parent().expect("it is in the work folder")).expect("a folder for it");
+    let path = house.write(file, &block.text);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("chmod");
     if is_config {
-        let done = house.abide(["validate", file.trim()]);
+        let done = house.abide(["validate", file]);
         assert_eq!(done.code, Some(0), "{at}: {}{}", done.out, done.err);
     }
 }

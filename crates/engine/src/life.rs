@@ -169,6 +169,7 @@ impl Life {
     pub(crate) fn is_ending(&self) -> bool {
         match &self.phase {
             Phase::Sought { wish } => wish.is_some() || self.record.stopping.is_some(),
+            Phase::Passing { wish, .. } => wish.is_some(),
             Phase::Begun | Phase::Running | Phase::Foreign { .. } => false,
             Phase::Stopping | Phase::Leaving { .. } | Phase::Killing { .. } | Phase::Over => true,
         }

@@ -4,12 +4,26 @@ use super::span;
 use clap::Args;
 use std::time::Duration;
 
-/// `stop`, `restart`, `reset`.
+/// `stop`, `reset`.
 #[derive(Debug, Args)]
 pub struct Change {
     /// Which apps or slots
     #[arg(required = true, value_name = "SELECTOR")]
     pub selectors: Vec<String>,
+    /// How to wait.
+    #[command(flatten)]
+    pub wait: Wait,
+}
+
+/// `restart`.
+#[derive(Debug, Args)]
+pub struct Restart {
+    /// Which apps or slots
+    #[arg(required = true, value_name = "SELECTOR")]
+    pub selectors: Vec<String>,
+    /// Take this session's variables, for whole apps
+    #[arg(long)]
+    pub update_env: bool,
     /// How to wait.
     #[command(flatten)]
     pub wait: Wait,

@@ -44,7 +44,12 @@ pub fn apply(house: &House, screen: &Screen, args: &Apply) -> Result<(), Failure
     project::not_empty(&request)?;
     let reply = plan_of(house, &request, &part.only)?;
     if args.dry_run || reply.plan.is_empty() {
-        return show_only(screen, &reply.plan);
+        show_only(screen, &reply.plan)?;
+        // A profile that changes nothing is remembered all the same.
+        if !args.dry_run && !request.profiles.is_empty() {
+            carry_out(house, screen, path().segment("apply"), Request::post, Some(&request), Waiting::Not)?;
+        }
+        return Ok(());
     }
     let agreed = agree(screen, &reply.plan, args.yes, args.prune)?;
     request.plan = Some(reply.id);

@@ -1,12 +1,14 @@
 //! `stop`, `restart`, `reset`, `delete`: wishes about apps that are there.
 
-use crate::args::{Change, Delete, Wait};
+use crate::args::{Change, Delete, Restart, Wait};
 use crate::failure::{Exit, Failure};
 use crate::follow::{Waiting, carry_out, explain, failed};
 use crate::house::House;
 use crate::screen::Screen;
+use crate::session::Session;
 use api::client::{PathBuilder, Request, path};
-use api::{Operation, OperationKind, OperationState};
+use api::{Operation, OperationKind, OperationState, RestartRequest};
+use model::InheritEnv;
 use std::io::{BufRead, IsTerminal, stdin};
 
 /// `stop`.
@@ -22,9 +24,20 @@ pub fn stop(house: &House, screen: &Screen, args: &Change) -> Result<(), Failure
 ///
 /// # Errors
 /// [`Failure`].
-pub fn restart(house: &House, screen: &Screen, args: &Change) -> Result<(), Failure> {
+pub fn restart(house: &House, screen: &Screen, args: &Restart) -> Result<(), Failure> {
     let target = path().segment("apps").segment(&super::join_selectors(&args.selectors)?).segment("restart");
-    change(house, screen, target, Request::post, args.wait)
+    if !args.update_env {
+        return change(house, screen, target, Request::post, args.wait);
+    }
+    let session = Session::capture(house.home.own);
+    session.warn(screen);
+    let body = RestartRequest {
+        session_env: session.taken(&InheritEnv::Session),
+        nameable_env: session.taken(&InheritEnv::Named(vec!["*".to_owned()])),
+        umask: session.umask,
+    };
+    let waiting = Waiting::from_flags(args.wait.no_wait, args.wait.timeout);
+    report(screen, &carry_out(house, screen, target, Request::post, Some(&body), waiting)?)
 }
 
 /// `reset`.

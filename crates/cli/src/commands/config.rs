@@ -172,7 +172,7 @@ fn json(literal: &Literal) -> Value {
 /// # Errors
 /// [`Failure`].
 pub fn env(house: &House, screen: &Screen, args: &Env) -> Result<(), Failure> {
-    let app = super::join_selectors(&[args.app.clone()])?;
+    let app = super::join_selectors(std::slice::from_ref(&args.app))?;
     let target = path().segment("apps").segment(&app).segment("environment");
     let view: EnvironmentView = house.ask(&Request::get(if args.reveal { target.query("reveal", "true") } else { target }))?;
     if screen.json { screen.print_json(&view) } else { screen.print(&environment_text(&view, screen.out_colour)) }

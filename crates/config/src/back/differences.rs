@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 /// difference although both are shown as `•••`. Where a value came from does not count.
 pub fn differences(old: &AppSpec, new: &AppSpec) -> Vec<Difference> {
     let (shown_old, shown_new) = (old.masked(), new.masked());
-    let sides = [&shown_old, &shown_new].map(|spec| effective(spec));
+    let sides = [&shown_old, &shown_new].map(effective);
     let mut found = apart([effective(old), effective(new)], sides);
     order(old, new, &mut found);
     found

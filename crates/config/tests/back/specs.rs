@@ -350,7 +350,9 @@ fn plain() -> BoxedStrategy<AppSpec> {
 }
 
 /// Description, labels, what it gets of the session, and the profile that shaped it.
-fn words() -> BoxedStrategy<(Option<String>, BTreeMap<String, String>, InheritEnv, Option<String>)> {
+type Words = (Option<String>, BTreeMap<String, String>, InheritEnv, Option<String>);
+
+fn words() -> BoxedStrategy<Words> {
     let line = || some_text().prop_filter("one line", |text| !text.contains(char::is_control));
     let inherited = prop_oneof![
         Just(InheritEnv::Session),

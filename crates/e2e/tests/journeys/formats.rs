@@ -2,7 +2,7 @@
 
 use crate::SOON;
 use e2e::{House, run, wait_until};
-use std::fs::{self, File};
+use std::fs;
 use std::time::Duration;
 
 fn apps(house: &House) -> Vec<String> {
@@ -60,10 +60,11 @@ fn standard_input_is_what_it_looks_like_or_what_is_said() {
     let house = House::new();
     let puppet = house.puppet();
     let piped = |args: &[&str], text: &str| {
-        let path = house.write("piped", text);
-        let mut command = house.command(args);
-        command.stdin(File::open(path).expect("written"));
-        run(command, Duration::from_secs(60))
+        house.write("piped", text);
+        let mut shell = house.plain("sh");
+        shell.args(["-c", "exec \"$@\" < piped", "sh"]).arg(house.bins().path("abide")).arg("--home").arg(house.home());
+        shell.args(args);
+        run(shell, Duration::from_secs(60))
     };
     piped(&["up", "-"], &format!("apps:\n  a:\n    cmd: {puppet} hang\n")).ok();
     piped(&["start", "-"], &format!("{{\"apps\": {{\"b\": {{\"cmd\": \"{puppet} hang\"}}}}}}")).ok();

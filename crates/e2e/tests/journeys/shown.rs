@@ -50,7 +50,8 @@ fn of_a_file_without_a_manager() {
     assert_eq!(row(&shown.out, "env.FROM_FILE"), ["env.FROM_FILE", "•••", "web.env:1"]);
     assert_eq!(row(&shown.out, "restart"), ["restart", "\"on-failure\"", "default"]);
     assert!(!format!("{}{}", shown.out, shown.err).contains(SECRET));
-    let fast = house.abide(["config", "show", "./abide.toml", "--only", "web", "--profile", "fast", "--changed", "--reveal"]).ok();
+    let fast =
+        house.abide(["config", "show", "./abide.toml", "--only", "web", "--profile", "fast", "--changed", "--reveal"]).ok();
     assert_eq!(row(&fast.out, "stop_timeout"), ["stop_timeout", "\"1s\"", "abide.toml:13", "(profile", "fast)"]);
     assert_eq!(row(&fast.out, "env.KEY")[1], format!("\"{SECRET}-{{{{slot}}}}\""));
     assert!(!fast.out.contains("restart ") && !fast.out.contains("other"), "{}", fast.out);
@@ -85,11 +86,11 @@ fn of_an_app_as_the_manager_has_it() {
 fn the_environment_of_a_slot() {
     let house = house();
     let mut up = house.command(["up"]);
-    up.env("SESSION_TOKEN", SECRET);
+    up.env("LC_PLANT", SECRET);
     e2e::run(up, crate::SOON).ok();
     let shown = house.abide(["env", "web-1"]).ok();
     assert_eq!(row(&shown.out, "INSTANCE_ID"), ["INSTANCE_ID", "1", "manager"]);
-    assert_eq!(row(&shown.out, "SESSION_TOKEN"), ["SESSION_TOKEN", "•••", "session"]);
+    assert_eq!(row(&shown.out, "LC_PLANT"), ["LC_PLANT", "•••", "session"]);
     assert_eq!(row(&shown.out, "FROM_FILE"), ["FROM_FILE", "•••", "web.env:1"]);
     let open = house.abide(["env", "web-1", "--reveal"]).ok();
     assert_eq!(row(&open.out, "KEY")[..2], ["KEY", &format!("{SECRET}-1")]);
@@ -97,7 +98,8 @@ fn the_environment_of_a_slot() {
     let slots: Vec<Value> = house.abide(["list", "--json"]).ok().json();
     let pid = slots.iter().find(|slot| slot["slot"] == "web-1").and_then(|slot| slot["pid"].as_u64()).expect("it runs");
     let real = std::fs::read(format!("/proc/{pid}/environ")).expect("our own process");
-    let real: Vec<String> = real.split(|b| *b == 0).filter(|v| !v.is_empty()).map(|v| String::from_utf8_lossy(v).into_owned()).collect();
+    let real: Vec<String> =
+        real.split(|b| *b == 0).filter(|v| !v.is_empty()).map(|v| String::from_utf8_lossy(v).into_owned()).collect();
     let told: Value = house.abide(["env", "web-1", "--reveal", "--json"]).ok().json();
     let told = told["variables"].as_array().expect("a list");
     let names = |one: &str| one.split('=').next().unwrap_or_default().to_owned();
@@ -116,7 +118,7 @@ fn the_environment_of_a_slot() {
 fn no_secret_without_being_asked_for() {
     let house = house();
     let mut up = house.command(["up"]);
-    up.env("SESSION_TOKEN", SECRET);
+    up.env("LC_PLANT", SECRET);
     e2e::run(up, crate::SOON).ok();
     for args in [
         &["config", "show"][..],

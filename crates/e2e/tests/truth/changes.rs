@@ -121,15 +121,9 @@ fn a_restart_takes_the_variables_of_today_if_that_is_asked_for() {
         e2e::wait_until(SOON, "it has begun", || (house.notes("seen").len() == count).then(|| house.notes("seen")))
     };
     assert_eq!(seen(1), ["red"], "an apply never restarts for captured variables");
-    let body = |colour: &str| {
-        let path = std::env::var("PATH").expect("PATH");
-        let env = serde_json::json!({ "COLOUR": colour, "PATH": path, "OTHER": "x" });
-        serde_json::json!({ "session_env": {}, "nameable_env": env, "umask": 18 }).to_string()
-    };
-    let answer = post(&house, "/api/v1/apps/web/restart", &body("blue"));
-    assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
+    up("blue", &["restart", "web", "--update-env"]);
     assert_eq!(seen(2), ["red", "blue"]);
-    house.until_status("web-0", "running", SOON);
+    house.abide(["restart", "web-0", "--update-env"]).code(2).says(&["whole apps"]);
     up("black", &["restart", "web"]);
     assert_eq!(seen(3), ["red", "blue", "blue"]);
     up("white", &["apply", "--update-env"]);

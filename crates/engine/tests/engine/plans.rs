@@ -146,6 +146,7 @@ fn arbitrary_edit() -> impl Strategy<Value = Edit> {
         1 => (0usize..20).prop_map(Edit::Crash),
         1 => (0usize..20).prop_map(Edit::End),
         1 => (0usize..5).prop_map(Edit::Restart),
+        2 => (0usize..20).prop_map(Edit::Back),
     ]
 }
 

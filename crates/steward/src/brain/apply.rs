@@ -10,7 +10,9 @@ use crate::store::{Act, Defined, Goal, StoredTarget, Told};
 use crate::track::floor_of_start;
 use api::{ApplyReply, ApplyRequest, OperationKind, PlanReply, Problem, RememberedProfile};
 use engine::{Ask, Decision, KnownApp, Scope, Start, WishedApp, decide, is_proven, same_spec};
-use model::{AppName, Change, DaemonSettings, Definition, Generation, InstanceId, Plan, Project, SlotId, SlotRef, StepAct};
+use model::{
+    AppName, Change, DaemonSettings, Definition, Difference, Generation, InstanceId, Plan, Project, SlotId, SlotRef, StepAct,
+};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -144,13 +146,15 @@ impl Brain {
         self.check_names(&definitions, &gone)
     }
 
+    fn settings_of(&self, proposal: &Proposal) -> Vec<Difference> {
+        let known = &self.store.state().daemon;
+        config::setting_differences(known, &proposal.daemon.over(known))
+    }
+
     /// A plan and its name.
     pub(super) fn reply_of(&self, proposal: &Proposal, decisions: &[Decision]) -> PlanReply {
-        let known = &self.store.state().daemon;
-        let plan = Plan {
-            apps: decisions.iter().map(|decision| decision.planned.clone()).collect(),
-            settings: config::setting_differences(known, &proposal.daemon.over(known)),
-        };
+        let apps = decisions.iter().map(|decision| decision.planned.clone()).collect();
+        let plan = Plan { apps, settings: self.settings_of(proposal) };
         // Values of secrets are not in the plan; that they are the same is seen in the definitions.
         let definitions: Vec<&Definition> = proposal.wished.iter().map(|app| &app.definition).collect();
         let whole = serde_json::to_vec(&(&plan, definitions, &proposal.daemon, &proposal.profiles)).unwrap_or_default();
@@ -174,7 +178,7 @@ impl Brain {
     pub(super) fn intend(&self, proposal: Proposal) -> Result<Intent, Problem> {
         let decisions = self.decide(&proposal);
         self.check(&proposal, &decisions)?;
-        let settings = self.reply_of(&proposal, &[]).plan.settings;
+        let settings = self.settings_of(&proposal);
         let mut told = self.told_of(&decisions);
         told.back_to = proposal.back_to;
         let mut made = Made { next_id: self.store.state().next_slot_id, ..Made::default() };

@@ -108,12 +108,12 @@ fn cut_and_flipped_anywhere_nothing_else_is_lost() {
         Store::open(home.path(), 1000).expect("readable")
     };
     let step = |wide: usize| if cfg!(miri) { 997 } else { wide };
-    for cut in (0..=bytes.len()).step_by(step(7)) {
+    for cut in (0..=bytes.len()).step_by(step(31)) {
         let store = reopen(&bytes[..cut]);
         let got = versions(store.state());
         assert_eq!(got, whole[..got.len()], "cut at {cut}");
     }
-    for at in (0..bytes.len()).step_by(step(23)) {
+    for at in (0..bytes.len()).step_by(step(101)) {
         let mut hurt = bytes.clone();
         hurt[at] ^= 0x04;
         let store = reopen(&hurt);

@@ -17,6 +17,8 @@ pub(super) struct Town {
     pub(super) next_id: u32,
     pub(super) alive: BTreeMap<InstanceId, SlotRef>,
     pub(super) ending: BTreeSet<InstanceId>,
+    /// What there was before each edit.
+    before: Vec<BTreeMap<AppName, (Definition, Generation, bool)>>,
 }
 
 pub(super) fn name(text: &str) -> AppName {
@@ -45,7 +47,8 @@ pub(super) fn wish(definition: &Definition) -> WishedApp<'_> {
 impl Town {
     pub(super) fn new() -> Town {
         let (apps, alive, ending) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
-        let mut town = Town { engine: Engine::new(1), now: Tick(1_000_000_000), apps, next_id: 0, alive, ending };
+        let mut town =
+            Town { engine: Engine::new(1), now: Tick(1_000_000_000), apps, next_id: 0, alive, ending, before: Vec::new() };
         town.tell(Event::Recalled(Box::new(Recalled { next_instance: 1, ..Recalled::default() })));
         town.tell(Event::Dumped(Vec::new()));
         town
@@ -122,6 +125,27 @@ impl Town {
         let projects = [shop()];
         let scope = Scope { prune: if prune { &projects } else { &[] }, ..Scope::default() };
         let decisions = self.decide(&wished.iter().map(wish).collect::<Vec<_>>(), scope);
+        self.carry_out(wished, decisions)
+    }
+
+    /// Everything goes back to how it was: what was not there goes, what is not there any more comes as it was wished then.
+    pub(super) fn go_back(&mut self, then: &BTreeMap<AppName, (Definition, Generation, bool)>) {
+        let definitions: Vec<Definition> = then.values().map(|(definition, ..)| definition.clone()).collect();
+        let start = |app: &AppName| Start::As { run: then[app].2, slots: BTreeMap::new() };
+        let wished: Vec<WishedApp<'_>> = definitions
+            .iter()
+            .map(|definition| WishedApp { definition, start: start(&definition.spec.name), takes_session: true })
+            .collect();
+        let remove: Vec<AppName> = self.apps.keys().filter(|app| !then.contains_key(*app)).cloned().collect();
+        let decisions = self.decide(&wished, Scope { remove: &remove, ..Scope::default() });
+        self.carry_out(&definitions, decisions);
+        let specs = |apps: &BTreeMap<AppName, (Definition, Generation, bool)>| -> Vec<AppSpec> {
+            apps.values().map(|(definition, ..)| definition.spec.clone()).collect()
+        };
+        assert_eq!(specs(&self.apps), specs(then));
+    }
+
+    fn carry_out(&mut self, wished: &[Definition], decisions: Vec<Decision>) -> Plan {
         let (mut borne, mut stopped) = (BTreeSet::new(), BTreeSet::new());
         let waiting = |town: &Town| {
             let waits = |view: &SlotView<'_>| view.status == Status::Waiting;
@@ -188,11 +212,18 @@ pub(super) enum Edit {
     Crash(usize),
     End(usize),
     Restart(usize),
+    /// To how it was after so many of the edits.
+    Back(usize),
 }
 
 impl Town {
     pub(super) fn edit(&mut self, edit: &Edit) {
+        self.before.push(self.apps.clone());
         match edit {
+            Edit::Back(at) => {
+                let then = self.before[at % self.before.len()].clone();
+                self.go_back(&then);
+            }
             Edit::Apply(file, prune) => _ = self.apply(file, *prune),
             Edit::Stop(app) if self.apps.contains_key(&name(&format!("app{app}"))) => self.stop(&format!("app{app}")),
             Edit::Crash(at) | Edit::End(at) if !self.alive.is_empty() => {
