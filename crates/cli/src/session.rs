@@ -2,7 +2,7 @@
 
 use crate::failure::{Exit, Failure};
 use crate::screen::Screen;
-use model::InheritEnv;
+use model::{InheritEnv, fits};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
@@ -112,29 +112,14 @@ impl Session {
         let is_taken = |key: &str| match inherit {
             InheritEnv::Session => !self.root || is_one_of(key, &ROOT),
             InheritEnv::None => false,
-            InheritEnv::Named(names) => names.iter().any(|name| matches(name, key)),
+            InheritEnv::Named(names) => names.iter().any(|name| fits(name, key)),
         };
         self.vars.iter().filter(|(key, _)| is_taken(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
     }
 }
 
-/// Whether a name fits a pattern in which `*` stands for any characters.
-fn matches(pattern: &str, name: &str) -> bool {
-    let Some((first, rest)) = pattern.split_once('*') else { return pattern == name };
-    let Some(mut left) = name.strip_prefix(first) else { return false };
-    let mut parts: Vec<&str> = rest.split('*').collect();
-    let last = parts.pop().unwrap_or_default();
-    for part in parts {
-        match left.find(part) {
-            Some(at) => left = &left[at + part.len()..],
-            None => return false,
-        }
-    }
-    left.ends_with(last)
-}
-
 fn is_one_of(key: &str, rules: &[&str]) -> bool {
-    rules.iter().any(|rule| matches(rule, key))
+    rules.iter().any(|rule| fits(rule, key))
 }
 
 #[cfg(test)]

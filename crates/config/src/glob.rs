@@ -42,7 +42,7 @@ pub(crate) fn matching(
                 Err(error) if is_absent(error.kind()) => continue,
                 Err(error) => return Err((folder, error)),
             };
-            names.retain(|name| (part.starts_with('.') || !name.starts_with('.')) && fits(part, name));
+            names.retain(|name| (part.starts_with('.') || !name.starts_with('.')) && model::fits(part, name));
             names.sort();
             next.extend(names.into_iter().take(most + 1 - next.len().min(most)).map(|name| folder.join(name)));
         }
@@ -51,37 +51,10 @@ pub(crate) fn matching(
     Ok(found)
 }
 
-/// Whether a name fits a pattern. Of several `*` only the last one is ever tried again, so the time is the product of both lengths at most.
-fn fits(pattern: &str, name: &str) -> bool {
-    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
-    let (mut at, mut to) = (0, 0);
-    let mut star = None;
-    while to < name.len() {
-        match pattern.get(at) {
-            Some('*') => {
-                star = Some((at, to));
-                at += 1;
-            }
-            Some(c) if *c == '?' || *c == name[to] => {
-                at += 1;
-                to += 1;
-            }
-            _ => match star {
-                Some((back, from)) => {
-                    star = Some((back, from + 1));
-                    at = back + 1;
-                    to = from + 1;
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern[at..].iter().all(|c| *c == '*')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use model::fits;
 
     #[test]
     fn table() {

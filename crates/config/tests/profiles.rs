@@ -39,11 +39,14 @@ fn apps(world: &World, profile: ProfileChoice) -> Vec<AppSpec> {
     load(Path::new("/srv/shop/abide.toml"), SHOP, &options, world).unwrap_or_else(|wrong| panic!("{wrong}")).apps
 }
 
+/// Profile, instances and level of an app.
+type Wanted = (Option<&'static str>, u32, &'static str);
+
 #[test]
 fn the_layers_in_their_order() {
     let prod = || ProfileChoice::Named("prod".to_owned());
     let plain = World::default();
-    let rows: Vec<(Vec<AppSpec>, [(Option<&str>, u32, &str); 2])> = vec![
+    let rows: Vec<(Vec<AppSpec>, [Wanted; 2])> = vec![
         (apps(&plain, ProfileChoice::Own), [(Some("dev"), 2, "dev"), (None, 1, "defaults")]),
         (apps(&World::default().var("STAGE", "prod"), ProfileChoice::Own), [(Some("prod"), 4, "prod"), (None, 1, "defaults")]),
         (apps(&plain, prod()), [(Some("prod"), 4, "prod"), (Some("prod"), 3, "prod")]),

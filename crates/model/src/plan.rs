@@ -62,7 +62,8 @@ pub struct Difference {
 /// What is done to one slot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
-    /// Where.
+    /// Where; `web-0` when it is written down.
+    #[serde(with = "by_name")]
     pub slot: SlotRef,
     /// What.
     #[serde(rename = "do")]
@@ -79,6 +80,24 @@ pub enum StepAct {
     Restart,
     /// Its life is stopped; the slot goes with it where it is beyond `instances` or its app is removed.
     Stop,
+}
+
+/// Slots by the name that everybody knows them by.
+mod by_name {
+    use crate::{AppName, SlotRef};
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(slot: &SlotRef, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(slot)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<SlotRef, D::Error> {
+        let text = String::deserialize(from)?;
+        let slot =
+            text.rsplit_once('-').and_then(|(app, index)| Some(SlotRef::new(&AppName::new(app).ok()?, index.parse().ok()?)));
+        slot.ok_or_else(|| D::Error::custom(format!("`{text}` is no slot")))
+    }
 }
 
 impl Plan {

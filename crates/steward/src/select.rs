@@ -2,7 +2,7 @@
 
 use crate::store::StoredTarget;
 use api::{Problem, RestartRequest};
-use model::{AppName, InheritEnv, SlotId, SlotRef, Status};
+use model::{AppName, InheritEnv, SlotId, SlotRef, Status, fits};
 use std::collections::BTreeMap;
 
 /// So many nearest names are offered for an unknown one.
@@ -106,8 +106,8 @@ fn matches(word: &str, known: &[Known]) -> Meant {
         return slots(&|_, _, _, status| status.word() == wanted);
     }
     if word.contains(['*', '?']) {
-        let whole = apps(&|app| glob(word, app.app.as_str()));
-        return if whole.is_empty() { slots(&|app, index, _, _| glob(word, &format!("{}-{index}", app.app))) } else { whole };
+        let whole = apps(&|app| fits(word, app.app.as_str()));
+        return if whole.is_empty() { slots(&|app, index, _, _| fits(word, &format!("{}-{index}", app.app))) } else { whole };
     }
     Vec::new()
 }
@@ -118,7 +118,7 @@ pub(crate) fn inherited(which: &InheritEnv, session: &RestartRequest) -> BTreeMa
         InheritEnv::Session => session.session_env.clone(),
         InheritEnv::None => BTreeMap::new(),
         InheritEnv::Named(names) => {
-            let means = |name: &str| names.iter().any(|pattern| glob(pattern, name));
+            let means = |name: &str| names.iter().any(|pattern| fits(pattern, name));
             let named = session.nameable_env.iter().filter(|(name, _)| means(name));
             named.map(|(name, value)| (name.clone(), value.clone())).collect()
         }
@@ -128,38 +128,13 @@ pub(crate) fn inherited(which: &InheritEnv, session: &RestartRequest) -> BTreeMa
 /// Whether a word means this app, or this slot of it, by its name alone. So also what was deleted can still be meant.
 pub(crate) fn names(word: &str, app: &str, slot: Option<&str>) -> bool {
     let globs = word.contains(['*', '?']);
-    let is = |name: &str| name == word || (globs && glob(word, name));
+    let is = |name: &str| name == word || (globs && fits(word, name));
     word == "all" || is(app) || slot.is_some_and(is)
 }
 
 /// Whether more than names is needed to know what a word means: it is a number, or has a prefix.
 pub(crate) fn needs_list(word: &str) -> bool {
     word.bytes().all(|b| b.is_ascii_digit()) || ["ns:", "label:", "status:"].iter().any(|prefix| word.starts_with(prefix))
-}
-
-/// `*` is any number of characters, `?` exactly one.
-fn glob(pattern: &str, text: &str) -> bool {
-    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
-    let (mut p, mut t) = (0, 0);
-    let mut star: Option<(usize, usize)> = None;
-    while t < text.len() {
-        match pattern.get(p) {
-            Some(b'*') => {
-                star = Some((p, t));
-                p += 1;
-            }
-            Some(b) if *b == b'?' || *b == text[t] => (p, t) = (p + 1, t + 1),
-            _ => match star {
-                // The last star takes one character more.
-                Some((at, taken)) => {
-                    star = Some((at, taken + 1));
-                    (p, t) = (at + 1, taken + 1);
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern[p..].iter().all(|b| *b == b'*')
 }
 
 fn unknown(word: &str, known: &[Known]) -> Problem {

@@ -54,7 +54,7 @@ pub fn apply(house: &House, screen: &Screen, args: &Apply) -> Result<(), Failure
     let agreed = agree(screen, &reply.plan, args.yes, args.prune)?;
     request.plan = Some(reply.id);
     let waiting = Waiting::from_flags(args.no_wait, args.wait_timeout);
-    finish(house, screen, path().segment("apply"), &request, &agreed, waiting)
+    finish(house, screen, path().segment("apply"), &request, agreed, waiting)
 }
 
 /// `plan`.

@@ -21,7 +21,8 @@ fn row_48_root_believes_no_file_that_others_can_write() {
     let folder = house.root().join("shop");
     fs::create_dir(&folder).expect("a folder of ours");
     let (file, more) = (folder.join("abide.toml"), folder.join("more.toml"));
-    fs::write(&file, "include = [\"more.toml\"]\n").expect("written");
+    // The whole path: a relative one is taken from the folder of the name by which the file is called.
+    fs::write(&file, format!("include = [{}]\n", e2e::toml_string(text(&more)))).expect("written");
     let env = folder.join("app.env");
     fs::write(&env, "A=1\n").expect("written");
     fs::write(&more, app_file(&[App::puppet("web", &house.puppet(), "hang").with("env_file = \"app.env\"")])).expect("written");

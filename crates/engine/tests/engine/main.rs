@@ -11,4 +11,5 @@ mod recall;
 mod screenplay;
 mod settings;
 mod stage;
+mod successors;
 mod walk;
