@@ -102,14 +102,29 @@ fn bad_log(file: &str) -> Option<String> {
     if file.chars().any(char::is_control) || file.len() > LONGEST {
         return Some(format!("a log file of {} bytes, or with control characters in its name", file.len()));
     }
-    match fs::symlink_metadata(file) {
-        Ok(there) if there.is_symlink() => Some(format!("log file {file} is a symbolic link, which is not followed (ELOOP)")),
-        Ok(there) if !there.is_file() => Some(format!("log file {file} is no regular file (ENOTREG)")),
-        Err(error) if error.raw_os_error() == Some(Errno::NOTDIR.raw_os_error()) => {
-            Some(format!("log file {file}: {}", words(&error)))
+    let path = Path::new(file);
+    let why = match sys::place::examine(path) {
+        Ok(()) => return None,
+        Err("ELOOP") if fs::symlink_metadata(path).is_ok_and(|there| there.is_symlink()) => {
+            "is a symbolic link, which is not followed (ELOOP)".to_owned()
         }
-        _ => None,
-    }
+        Err("ELOOP") => {
+            "is reached by a symbolic link in a folder of somebody else, who could lead what root writes anywhere (ELOOP); \
+                         name the folder itself"
+                .to_owned()
+        }
+        Err("ENOTREG") => "is no regular file (ENOTREG)".to_owned(),
+        Err("ENOTOURS") => {
+            "belongs to another user, in a folder where others can put files (ENOTOURS); remove it, or name another".to_owned()
+        }
+        Err("EMLINK") => {
+            "has another name elsewhere, and others can put files into its folder (EMLINK); remove it, or name another".to_owned()
+        }
+        Err(word @ ("ENOTDIR" | "ENAMETOOLONG")) => format!("cannot be made: {word}"),
+        // Who may not look yet may write later: it is tried then, and told.
+        Err(_) => return None,
+    };
+    Some(format!("log file {file} {why}"))
 }
 
 /// As `execvp` does: the first in PATH that can be executed.

@@ -42,6 +42,8 @@ pub mod mounts;
 pub mod own_log;
 /// The other end of a local socket, and long socket paths.
 pub mod peer;
+/// The folder in which a file of ours stands, reached so that nobody else decides where it is.
+pub mod place;
 /// Waiting for the kernel: readiness, exits, signals, deadlines.
 pub mod poll;
 /// Processes by descriptor: signal, identity, how they ended.

@@ -3,6 +3,7 @@
 //! Errors are words (`ENOSPC`), because that is all that anybody does with them: they are shown.
 
 use crate::errno;
+use crate::place::open_file;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, fstat, mknodat, open, statat};
 use rustix::io::{Errno, read, retry_on_intr};
@@ -11,7 +12,7 @@ use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_getpipe_size, fcntl_setpipe_siz
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::{DirBuilderExt, FileExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 /// The name of an error: `ENOSPC`, or `ENOTREG` and `ENOTFIFO` for a path that names something else than it should.
@@ -157,13 +158,9 @@ fn is_same(one: impl AsFd, other: impl AsFd) -> Result<bool, Word> {
 /// Empties a file; not one that is no regular file, and none is made.
 ///
 /// # Errors
-/// `ENOENT`, `ENOTREG`, `ELOOP` for a symbolic link, or what the system says.
+/// `ENOENT`, those of [`crate::place::examine`], or what the system says.
 pub fn truncate(path: &Path) -> Result<(), Word> {
-    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NOCTTY;
-    let file = File::from(retry_on_intr(|| open(path, flags, Mode::empty())).map_err(word)?);
-    if FileType::from_raw_mode(fstat(&file).map_err(word)?.st_mode) != FileType::RegularFile {
-        return Err("ENOTREG");
-    }
+    let (file, _) = open_file(path, OFlags::WRONLY)?.ok_or("ENOENT")?;
     file.set_len(0).map_err(|error| word_of(&error))
 }
 
@@ -264,29 +261,14 @@ pub struct LogHandle {
 
 impl LogHandle {
     /// Opens a log file for reading and writing (0600, missing folders 0700), together with its size; `None` when it is missing and not
-    /// to be made. Nothing by that name can keep the caller waiting.
+    /// to be made. Nothing by that name can keep the caller waiting, and for root nobody else decides where the file is (see [`crate::place`]).
     ///
     /// # Errors
-    /// `ENOTREG`, `ELOOP` for a symbolic link, or what the system says.
+    /// Those of [`crate::place::examine`], or what the system says.
     pub fn open(path: &Path, create: bool) -> Result<Option<(LogHandle, u64)>, Word> {
-        let mut flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NOCTTY;
+        let mut flags = OFlags::RDWR;
         flags.set(OFlags::CREATE, create);
-        let attempt = || retry_on_intr(|| open(path, flags, Mode::RUSR | Mode::WUSR));
-        let made = match attempt() {
-            Err(Errno::NOENT) if !create => return Ok(None),
-            Err(Errno::NOENT) => {
-                let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).ok_or("ENOENT")?;
-                let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
-                made.map_err(|error| word_of(&error))?;
-                attempt()
-            }
-            other => other,
-        };
-        let file = File::from(made.map_err(|error| if error == Errno::ISDIR { "ENOTREG" } else { word(error) })?);
-        let seen = fstat(&file).map_err(word)?;
-        if FileType::from_raw_mode(seen.st_mode) != FileType::RegularFile {
-            return Err("ENOTREG");
-        }
+        let Some((file, seen)) = open_file(path, flags)? else { return Ok(None) };
         let (size, device, inode) = identity(&seen);
         Ok(Some((LogHandle { file, path: path.to_owned(), device, inode }, size)))
     }

@@ -5,7 +5,9 @@ mod boot;
 mod children;
 mod files;
 mod input;
+mod logfiles;
 mod starting;
+mod state;
 
 use std::time::Duration;
 

@@ -120,15 +120,15 @@ impl Log {
 
 /// What rotated files stand beside a log.
 pub(super) fn siblings(path: &str) -> Vec<Sibling> {
-    crate::core::siblings(|n| place(path, n).0)
+    crate::core::siblings(|n| look(path, n).0)
 }
 
 /// What stands at the n-th place beside a log, and the bytes of the file that counts.
-pub(super) fn place(path: &str, n: usize) -> (Sibling, u64) {
+pub(super) fn look(path: &str, n: usize) -> (Sibling, u64) {
     let rotated = rotated_path(path, n);
-    let look = |path: &str| std::fs::symlink_metadata(path).ok();
-    let (plain, zipped) = (look(&rotated), look(&zipped_path(&rotated)));
-    let (log, zip, index) = (plain.is_some(), zipped.is_some(), look(&index_path(&rotated)).is_some());
+    let seen = |path: &str| std::fs::symlink_metadata(path).ok();
+    let (plain, zipped) = (seen(&rotated), seen(&zipped_path(&rotated)));
+    let (log, zip, index) = (plain.is_some(), zipped.is_some(), seen(&index_path(&rotated)).is_some());
     let facts = plain.or(zipped).map(|seen| (seen.ino(), Wall(seen.mtime() * 1000 + seen.mtime_nsec() / 1_000_000), seen.len()));
     let (inode, written, size) = facts.unwrap_or_default();
     (Sibling { log, zip, index, inode, written }, size)

@@ -11,6 +11,7 @@ use std::io::{self, ErrorKind, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use sys::lock::RoleLock;
+use sys::place;
 use sys::poll::{self, Poller};
 use sys::stream::{self, Flow, LogHandle, Scratch};
 
@@ -139,11 +140,8 @@ impl Hands {
                 None
             }
             Effect::Siblings { path } => Some(Answer::Siblings(siblings(&path))),
-            Effect::Rename { from, to } => Some(done(std::fs::rename(from, to).map_err(|error| cause(&error)))),
-            Effect::Remove { path } => Some(match std::fs::remove_file(path) {
-                Err(error) if error.kind() != ErrorKind::NotFound => Answer::Failed(cause(&error)),
-                _ => Answer::Done,
-            }),
+            Effect::Rename { from, to } => Some(done(place::rename(Path::new(&from), Path::new(&to)).map_err(Cause))),
+            Effect::Remove { path } => Some(done(place::remove(Path::new(&path)).map_err(Cause))),
             Effect::Beside { path } => Some(match beside(&path) {
                 Ok(paths) => Answer::Beside(paths),
                 Err(error) => Answer::Failed(cause(&error)),

@@ -1,7 +1,7 @@
 //! The background: one thread that gives way to everything else, and does what would keep streams waiting. It decides nothing and
 //! renames nothing; it reads, counts, and writes one file that nobody else touches.
 
-use super::logs::{cause, place};
+use super::logs::{cause, look};
 use crate::core::{Cause, Happening, Piece, Sibling, Tally};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -13,6 +13,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use sys::place;
 use sys::stream::LogHandle;
 
 /// Bytes read at once.
@@ -80,7 +81,7 @@ fn work(todo: &Receiver<Task>, done: &SyncSender<Happening>, rings: &OwnedFd) {
                 let temp = unfinished_path(&log);
                 let result = compress(&from, &temp, inode);
                 if result.is_err() {
-                    let _ = std::fs::remove_file(&temp);
+                    let _ = place::remove(Path::new(&temp));
                 }
                 last = Some(temp);
                 Happening::Compressed { log, inode, result }
@@ -172,7 +173,7 @@ fn tally(log: String) -> Tally {
     let bytes = |path: &str| std::fs::symlink_metadata(path).map_or(0, |seen| seen.len());
     let mut sizes = Vec::new();
     let places = crate::core::siblings(|n| {
-        let (sibling, size) = place(&log, n);
+        let (sibling, size) = look(&log, n);
         sizes.push(size);
         sibling
     });
