@@ -179,10 +179,10 @@ pub(crate) fn open_file(path: &Path, flags: OFlags) -> Result<Option<(File, Stat
     Ok(Some((file, seen)))
 }
 
-/// What [`open_file`] would say of a path as it stands, without opening or making anything. A missing file or folder is no fault.
+/// What `open_file` would say of a path as it stands, without opening or making anything. A missing file or folder is no fault.
 ///
 /// # Errors
-/// As for [`open_file`].
+/// As for `open_file`.
 pub fn examine(path: &Path) -> Result<(), Word> {
     let looked = Place::of(path, false).and_then(|place| {
         let seen = statat(place.at(), &place.name, AtFlags::SYMLINK_NOFOLLOW)?;
