@@ -5,7 +5,6 @@ use crate::failure::{Exit, Failure};
 use crate::files::{self, Finding, shown_path};
 use crate::screen::Screen;
 use config::ProfileChoice;
-use std::io::{self, BufRead, IsTerminal};
 use std::path::Path;
 use std::process::{Command, ExitStatus};
 
@@ -69,12 +68,10 @@ fn ended(status: ExitStatus) -> String {
 
 /// Asks whether to go on, where there is somebody to be asked.
 fn again(screen: &Screen, errors: &[Finding]) -> bool {
-    if !(io::stdin().is_terminal() && screen.err_tty) {
+    if !screen.can_ask() {
         return false;
     }
     errors.iter().for_each(|error| screen.err(&error.text));
-    screen.err("The file is not valid. Edit it again? [Y/n]");
-    let mut answer = String::new();
-    let read = io::stdin().lock().read_line(&mut answer);
-    read.is_ok_and(|bytes| bytes > 0) && !matches!(answer.trim().to_ascii_lowercase().as_str(), "n" | "no")
+    let answer = screen.ask("The file is not valid. Edit it again? [Y/n]");
+    answer.is_some_and(|answer| !matches!(answer.to_ascii_lowercase().as_str(), "n" | "no"))
 }

@@ -4,7 +4,7 @@ use crate::args::Global;
 use crate::failure::Failure;
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufRead, IsTerminal, Write};
 
 /// The two outputs of a command and what they are.
 #[derive(Debug, Clone, Copy)]
@@ -96,6 +96,24 @@ impl Screen {
         let mut text = if self.out_tty { serde_json::to_string_pretty(value)? } else { serde_json::to_string(value)? };
         text.push('\n');
         self.print(&crate::escape::json(&text))
+    }
+
+    /// Whether somebody sits at a terminal and can be asked.
+    pub fn can_ask(&self) -> bool {
+        io::stdin().is_terminal() && self.err_tty
+    }
+
+    /// Asks, and gives back the answer without the blanks around it; `None` = the input has ended.
+    pub fn ask(&self, question: &str) -> Option<String> {
+        self.err(question);
+        let mut answer = String::new();
+        let read = io::stdin().lock().read_line(&mut answer);
+        read.is_ok_and(|bytes| bytes > 0).then(|| answer.trim().to_owned())
+    }
+
+    /// Asks a question that only a yes answers with yes.
+    pub fn agrees(&self, question: &str) -> bool {
+        self.ask(question).is_some_and(|answer| matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes"))
     }
 
     /// A remark to people on standard error, unless `-q`.

@@ -13,7 +13,6 @@ use api::client::{PathBuilder, Request, path};
 use api::{ApplyRequest, Operation, OperationState, PlanReply};
 use model::{Change, Plan, Step};
 use serde::Serialize;
-use std::io::{BufRead, IsTerminal, stdin};
 
 /// What `apply --json`, `plan --json` and `rollback --json` print.
 #[derive(Debug, Serialize)]
@@ -98,17 +97,14 @@ pub fn agree<'p>(screen: &Screen, plan: &'p Plan, yes: bool, prune: bool) -> Res
     if yes || !plan.stops_something() {
         return Ok(plan);
     }
-    if !(stdin().is_terminal() && screen.err_tty) {
+    if !screen.can_ask() {
         return match prune && removes > 0 {
             true => Err(Failure::new(Exit::Usage, format!("{} removed, and there is no terminal to ask on", is_or_are(removes)))
                 .next("the same with --yes; nothing was changed")),
             false => Ok(plan),
         };
     }
-    screen.err("Carry this out? [y/N]");
-    let mut answer = String::new();
-    let read = stdin().lock().read_line(&mut answer);
-    if read.is_ok() && matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
+    if screen.agrees("Carry this out? [y/N]") {
         Ok(plan)
     } else {
         Err(Failure::new(Exit::No, "nothing was changed").next("answer y, or use --yes"))

@@ -9,7 +9,6 @@ use crate::session::Session;
 use api::client::{PathBuilder, Request, path};
 use api::{Operation, OperationKind, OperationState, RestartRequest};
 use model::InheritEnv;
-use std::io::{BufRead, IsTerminal, stdin};
 
 /// `stop`.
 ///
@@ -63,14 +62,11 @@ pub fn delete(house: &House, screen: &Screen, args: &Delete) -> Result<(), Failu
 
 /// Asks on a terminal whether all is meant.
 fn agree(screen: &Screen) -> Result<(), Failure> {
-    if !(stdin().is_terminal() && screen.err_tty) {
+    if !screen.can_ask() {
         return Err(Failure::new(Exit::Usage, "`delete all` stops and forgets every app, and there is no terminal to ask on")
             .next("abide delete all --yes"));
     }
-    screen.err("This stops and forgets every app. Delete all? [y/N]");
-    let mut answer = String::new();
-    let read = stdin().lock().read_line(&mut answer);
-    if read.is_ok() && matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
+    if screen.agrees("This stops and forgets every app. Delete all? [y/N]") {
         Ok(())
     } else {
         Err(Failure::new(Exit::No, "nothing deleted").next("name the apps to delete, or answer y"))

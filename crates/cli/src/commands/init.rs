@@ -7,7 +7,7 @@ use crate::init::{self, Draft, Folder, Found, LOOKED_AT};
 use crate::screen::Screen;
 use serde::Serialize;
 use std::fs;
-use std::io::{self, BufRead, IsTerminal, Read, Write, stdin};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 /// Files of projects are small; what is longer is something else.
@@ -81,14 +81,11 @@ fn read(path: &Path) -> Option<String> {
 
 /// Asks on a terminal what to run. Off a terminal nothing is asked.
 fn ask(screen: &Screen, name: &str) -> Option<Draft> {
-    if screen.quiet || !(stdin().is_terminal() && screen.err_tty) {
+    if screen.quiet || !screen.can_ask() {
         return None;
     }
-    screen.err("Nothing here says what to run. Command to run (empty: leave it open):");
-    let mut answer = String::new();
-    stdin().lock().read_line(&mut answer).ok()?;
-    let cmd = answer.trim();
-    (!cmd.is_empty()).then(|| Draft::new(name, cmd, "your answer"))
+    let cmd = screen.ask("Nothing here says what to run. Command to run (empty: leave it open):")?;
+    (!cmd.is_empty()).then(|| Draft::new(name, &cmd, "your answer"))
 }
 
 fn write(path: &Path, text: &str, force: bool) -> io::Result<()> {

@@ -101,14 +101,14 @@ impl Brain {
 
     /// What a proposal comes to, if it is still what was agreed to.
     pub(super) fn intend_agreed(&self, proposal: Proposal, agreed: Option<&str>) -> Result<Intent, Problem> {
-        if let Some(agreed) = agreed {
-            let now = self.reply_of(&proposal, &self.decide(&proposal));
-            if now.id != agreed {
-                let detail = format!("what would be done is not what plan {agreed} said any more");
-                return Err(Problem::new(409, "plan_changed", detail).hint("nothing was changed; look at the plan again"));
-            }
+        let decisions = self.decide(&proposal);
+        if let Some(agreed) = agreed
+            && self.reply_of(&proposal, &decisions).id != agreed
+        {
+            let detail = format!("what would be done is not what plan {agreed} said any more");
+            return Err(Problem::new(409, "plan_changed", detail).hint("nothing was changed; look at the plan again"));
         }
-        self.intend(proposal)
+        self.intend_decided(proposal, &decisions)
     }
 
     /// The apps that there are, as plans see them.
@@ -177,16 +177,20 @@ impl Brain {
     /// What a proposal comes to.
     pub(super) fn intend(&self, proposal: Proposal) -> Result<Intent, Problem> {
         let decisions = self.decide(&proposal);
-        self.check(&proposal, &decisions)?;
+        self.intend_decided(proposal, &decisions)
+    }
+
+    fn intend_decided(&self, proposal: Proposal, decisions: &[Decision]) -> Result<Intent, Problem> {
+        self.check(&proposal, decisions)?;
         let settings = self.settings_of(&proposal);
-        let mut told = self.told_of(&decisions);
+        let mut told = self.told_of(decisions);
         told.back_to = proposal.back_to;
         let mut made = Made { next_id: self.store.state().next_slot_id, ..Made::default() };
         made.reply.daemon = !settings.is_empty();
         told.plan.settings = settings;
         let removed = decisions.iter().skip(proposal.wished.len()).map(|decision| decision.planned.app.clone());
         self.remove(removed.collect(), &mut made);
-        for (wished, decision) in proposal.wished.into_iter().zip(&decisions) {
+        for (wished, decision) in proposal.wished.into_iter().zip(decisions) {
             self.goals_of(&wished, decision, &mut made.goals);
             self.make(wished, decision, &mut made);
         }

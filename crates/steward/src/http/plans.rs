@@ -1,7 +1,7 @@
 //! Plans, history, and the way back.
 
 use super::reply::{Answer, invalid, json, read, read_maybe};
-use super::routes::{APPLY_BODY, Asking, BODY, House, asked, check, wish};
+use super::routes::{APPLY_BODY, Asking, BODY, House, Write, asked, check, wish};
 use super::server::Client;
 use crate::call::{Back, Call, Wish};
 use api::{ApplyRequest, RollbackRequest};
@@ -28,24 +28,13 @@ pub(super) async fn history(State(house): State<House>, query: Asking) -> Answer
 }
 
 pub(super) async fn roll_apps_back(
-    State(house): State<House>,
-    Extension(client): Extension<Client>,
-    Path(selector): Path<String>,
-    headers: HeaderMap,
-    query: Asking,
+    (State(house), Extension(client), Path(selector), headers, query): Write,
     body: Body,
 ) -> Answer {
     roll(&house, client, Back::Apps(selector), &headers, query, body).await
 }
 
-pub(super) async fn roll_back(
-    State(house): State<House>,
-    Extension(client): Extension<Client>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    query: Asking,
-    body: Body,
-) -> Answer {
+pub(super) async fn roll_back((State(house), Extension(client), Path(id), headers, query): Write, body: Body) -> Answer {
     let id = id.parse().map_err(|_| invalid(400, "an operation has a number"))?;
     roll(&house, client, Back::Operation(id), &headers, query, body).await
 }

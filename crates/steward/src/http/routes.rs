@@ -184,14 +184,7 @@ async fn stop(parts: Write) -> Answer {
 }
 
 /// With a body, the session of which the variables are taken.
-async fn restart(
-    State(house): State<House>,
-    Extension(client): Extension<Client>,
-    Path(selector): Path<String>,
-    headers: HeaderMap,
-    query: Asking,
-    body: Body,
-) -> Answer {
+async fn restart((State(house), Extension(client), Path(selector), headers, query): Write, body: Body) -> Answer {
     let follow = asked(query)?.follow;
     let wanted = match read_maybe::<RestartRequest>(&headers, body, BODY).await? {
         Some(request) => Wish::Renew(request, selector),
