@@ -82,6 +82,10 @@ pub enum OperationKind {
     Stop,
     /// `restart`.
     Restart,
+    /// `reload`.
+    Reload,
+    /// `scale`.
+    Scale,
     /// `delete`.
     Delete,
     /// `reset`.

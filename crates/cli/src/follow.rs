@@ -173,6 +173,8 @@ pub fn failed(operation: &Operation) -> Failure {
         OperationKind::Rollback => "rolled back, but failed to start",
         OperationKind::Stop => "failed to stop",
         OperationKind::Restart => "failed to restart",
+        OperationKind::Reload => "failed to reload",
+        OperationKind::Scale => "failed to scale",
         OperationKind::Reset => "reset, but failed to start",
         OperationKind::Wait => "cannot get there any more",
         OperationKind::Delete => "failed to delete",

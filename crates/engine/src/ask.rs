@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::engine::{Engine, Stage, note};
 use crate::life::{Life, Phase};
 use crate::{Effect, LifeNote, Target, What};
-use model::{AppName, ByUser, Definition, Generation, InstanceId, Rest, SlotId, SlotMemo, SlotRef, Tick};
+use model::{AppName, ByUser, Definition, Generation, InstanceId, Rest, Rolling, SlotId, SlotMemo, SlotRef, Tick};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -15,6 +15,7 @@ pub(crate) struct Anew {
     pub run: bool,
     pub slot_ids: BTreeMap<u32, SlotId>,
     pub slot_wishes: BTreeMap<u32, bool>,
+    pub rolling: Option<Box<Rolling>>,
 }
 
 impl Engine {
@@ -150,7 +151,7 @@ impl Engine {
     }
 
     pub(crate) fn define(&mut self, anew: Anew, now: Tick, out: &mut Vec<Effect>) {
-        let Anew { definition, generation, run, slot_ids, slot_wishes } = anew;
+        let Anew { definition, generation, run, slot_ids, slot_wishes, rolling: _ } = anew;
         let name = definition.spec.name.clone();
         let order = self.next_order;
         let app = self.apps.entry(name.clone()).or_insert_with(|| App {

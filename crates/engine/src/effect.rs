@@ -1,8 +1,8 @@
 //! What the brain wants done.
 
 use model::{
-    AppName, AppSpec, Check, Definition, End, Fault, Generation, InstanceId, LifeRecord, Overlap, Readiness, Run, Signal, SlotId,
-    SlotMemo, SlotRef, Stream, Tick,
+    AppName, AppSpec, Check, Definition, End, Fault, Generation, InstanceId, LifeRecord, Overlap, Readiness, Reload, Rolling,
+    Run, Signal, SlotId, SlotMemo, SlotRef, Stream, Tick,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -92,6 +92,18 @@ pub enum Effect {
         /// The life.
         instance: InstanceId,
     },
+    /// A new generation, on ports of its own, is ready: the hook `on_switch` says whether it takes over. Answer: [`crate::Event::Switched`],
+    /// at once where there is no hook.
+    Switch {
+        /// The app.
+        app: AppName,
+        /// The new generation.
+        generation: Generation,
+        /// The ports of the old lives, by slot.
+        from: Vec<u16>,
+        /// Those of the new ones.
+        to: Vec<u16>,
+    },
     /// The house is empty after [`crate::Ask::Shutdown`].
     Farewell,
 }
@@ -128,7 +140,7 @@ pub enum LifeNote {
 }
 
 /// What must survive a power cut besides the wishes themselves.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum StoreNote {
     /// The slot was given up; cleared by the next wish about it.
     Errored {
@@ -151,6 +163,33 @@ pub enum StoreNote {
     Stopped {
         /// Which.
         apps: Vec<AppName>,
+    },
+    /// A reload begins that nobody asked for (by the clock, because of an edit): the app has this generation now.
+    Roll {
+        /// The app.
+        app: AppName,
+        /// The new generation.
+        generation: Generation,
+        /// How the old one is replaced.
+        rolling: Box<Rolling>,
+    },
+    /// The reload to this generation is over, and there is no way back from it any more.
+    Rolled {
+        /// The app.
+        app: AppName,
+        /// The generation.
+        generation: Generation,
+    },
+    /// The reload to this generation has failed: the app is again what it was before. Its next generation has a higher number all the same.
+    RolledBack {
+        /// The app.
+        app: AppName,
+        /// The generation that failed.
+        generation: Generation,
+        /// The life that failed, where it was one.
+        instance: Option<InstanceId>,
+        /// Why, in words.
+        why: String,
     },
 }
 
@@ -302,6 +341,37 @@ pub enum What {
     Stopped,
     /// The app was forgotten.
     Deleted,
+    /// A reload begins.
+    RollBegun {
+        /// How.
+        how: Reload,
+        /// To which generation.
+        generation: Generation,
+        /// It is the way back from one that failed.
+        back: bool,
+    },
+    /// A life was told to take its configuration anew.
+    Told {
+        /// By what.
+        signal: Signal,
+    },
+    /// Another life has taken the place of this one, which is stopped after `drain`.
+    Retired {
+        /// In milliseconds.
+        drain_ms: u64,
+    },
+    /// A reload is over.
+    RolledOver {
+        /// The generation that runs.
+        generation: Generation,
+    },
+    /// A reload has failed; what was before goes on.
+    RolledBack {
+        /// The generation that failed.
+        generation: Generation,
+        /// In words.
+        why: String,
+    },
 }
 
 /// One slot, as `list` shows it. Everything that is not known is `None`.
@@ -357,6 +427,40 @@ pub struct SlotView<'a> {
     pub runs: &'a [Run],
     /// Another process that the life named as its main one (`MAINPID=`): pid and start time.
     pub main: Option<(u32, u64)>,
+    /// The port that its life was given.
+    pub port: Option<u16>,
+    /// The life that is to take the place of the one that fills it.
+    pub next: Option<NextView<'a>>,
+    /// Lives that were taken out and are not gone yet.
+    pub leaving: Vec<InstanceId>,
+}
+
+/// A life that is to take the place of another.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NextView<'a> {
+    /// Which.
+    pub instance: InstanceId,
+    /// Its process.
+    pub pid: Option<u32>,
+    /// Its status.
+    pub status: model::Status,
+    /// More about it, for people.
+    pub why: Option<String>,
+    /// The last bad answer of a probe to it.
+    pub bad_answer: Option<&'a str>,
+    /// The port that it was given.
+    pub port: Option<u16>,
+}
+
+/// A reload that is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RollView {
+    /// How.
+    pub how: Reload,
+    /// To which generation.
+    pub generation: Generation,
+    /// It is the way back from one that failed.
+    pub back: bool,
 }
 
 /// The health of a life.

@@ -87,6 +87,8 @@ impl Engine {
             (Event::Due { app, late, .. }, _) => self.due(&app, late, now, out),
             (Event::RestartDue { app }, _) => self.restart_due(&app, now, out),
             (Event::Changed { app, paths }, _) => self.changed(&app, paths, now, out),
+            (Event::Leased { instance, port }, _) => self.leased(instance, port, out),
+            (Event::Switched { app, generation, refused }, _) => self.switched(&app, generation, refused, now, out),
             (Event::TimePassed, _) => self.time_passed(now, out),
         }
         self.follow_moves(now, out);
@@ -281,14 +283,15 @@ impl Engine {
     fn asked(&mut self, ask: Ask, stage: Stage, now: Tick, out: &mut Vec<Effect>) {
         match ask {
             Ask::Shutdown => self.shut_down(now, out),
-            Ask::Define { definition, generation, run, slot_ids, slot_wishes } => {
-                let anew = Anew { definition, generation, run, slot_ids, slot_wishes };
+            Ask::Define { definition, generation, run, slot_ids, slot_wishes, rolling } => {
+                let anew = Anew { definition, generation, run, slot_ids, slot_wishes, rolling };
                 self.define(anew, now, out);
             }
             Ask::Start(target) if stage == Stage::Open => self.start(&target, now, out),
             Ask::Restart(target) if stage == Stage::Open => self.restart(&target, now, out),
             // While the house closes, wishes are still remembered (the store has them), but nothing is begun.
             Ask::Start(target) | Ask::Restart(target) => self.wish(&target, true),
+            Ask::Reload { app, generation, rolling } => self.reload(&app, generation, rolling, now, out),
             Ask::Stop(targets) => self.stop(&targets, now, out),
             Ask::Delete(apps) => self.delete(&apps, now, out),
             Ask::Reset(target) => self.reset(&target, now, out),

@@ -1,6 +1,8 @@
 //! What the brain is told.
 
-use model::{AppName, Definition, End, Generation, InstanceId, LifeRecord, SlotId, SlotMemo, SlotRef, Stream, Tick, Wall};
+use model::{
+    AppName, Definition, End, Generation, InstanceId, LifeRecord, Rolling, SlotId, SlotMemo, SlotRef, Stream, Tick, Wall,
+};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -112,6 +114,22 @@ pub enum Event {
         /// Some of them, at most three.
         paths: Vec<String>,
     },
+    /// The life has been given this port.
+    Leased {
+        /// Which life.
+        instance: InstanceId,
+        /// The port.
+        port: u16,
+    },
+    /// Answer to [`crate::Effect::Switch`].
+    Switched {
+        /// The app.
+        app: AppName,
+        /// The generation that was to take over.
+        generation: Generation,
+        /// Why it must not, in words; `None` = it may.
+        refused: Option<String>,
+    },
     /// [`crate::Engine::deadline`] may have passed.
     TimePassed,
 }
@@ -181,8 +199,10 @@ pub struct RecalledApp {
     pub running: bool,
     /// Wishes for single slots that differ from the app's (`stop web-1`).
     pub slot_wishes: BTreeMap<u32, bool>,
-    /// The ids of its slots, by index.
+    /// The ids of its slots, by index; while a reload is under way also those of slots that only the old definition has.
     pub slot_ids: BTreeMap<u32, SlotId>,
+    /// The reload that is under way.
+    pub rolling: Option<Box<Rolling>>,
 }
 
 /// A service that the keeper has.
@@ -253,6 +273,17 @@ pub enum Ask {
         slot_ids: BTreeMap<u32, SlotId>,
         /// Wishes for single slots that differ from the app's.
         slot_wishes: BTreeMap<u32, bool>,
+        /// How lives of the old definition are replaced; `None` = all of another generation are stopped at once and born anew.
+        rolling: Option<Box<Rolling>>,
+    },
+    /// Replace the lives of an app, whose definition stays, by such of this generation.
+    Reload {
+        /// The app.
+        app: AppName,
+        /// The new generation, as stored.
+        generation: Generation,
+        /// How.
+        rolling: Box<Rolling>,
     },
     /// Run these; leaves `errored`, `completed` and backoff behind.
     Start(Target),

@@ -66,6 +66,9 @@ impl Engine {
             fault: slot.memo.fault.as_ref(),
             runs: &slot.memo.runs,
             main: life.and_then(|life| life.record.told.main),
+            port: life.and_then(|life| life.record.port),
+            next: None,
+            leaving: Vec::new(),
         }
     }
 

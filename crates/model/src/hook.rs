@@ -22,6 +22,8 @@ pub enum HookPoint {
     OnStop,
     /// A life has ended, whatever the reason.
     PostStop,
+    /// A new generation on other ports is ready and takes over; a failure keeps the old one.
+    OnSwitch,
 }
 
 /// One receiver.
@@ -47,7 +49,7 @@ pub type Hooks = BTreeMap<HookPoint, Hook>;
 
 impl HookPoint {
     /// Every point.
-    pub const ALL: [HookPoint; 7] = [
+    pub const ALL: [HookPoint; 8] = [
         HookPoint::PreStart,
         HookPoint::OnReady,
         HookPoint::OnCrash,
@@ -55,6 +57,7 @@ impl HookPoint {
         HookPoint::OnUnhealthy,
         HookPoint::OnStop,
         HookPoint::PostStop,
+        HookPoint::OnSwitch,
     ];
 
     /// The key in `hooks`.
@@ -67,6 +70,7 @@ impl HookPoint {
             HookPoint::OnUnhealthy => "on_unhealthy",
             HookPoint::OnStop => "on_stop",
             HookPoint::PostStop => "post_stop",
+            HookPoint::OnSwitch => "on_switch",
         }
     }
 }

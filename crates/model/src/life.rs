@@ -57,6 +57,15 @@ pub struct LifeRecord {
     /// signal the wrong process.
     #[serde(default, skip_serializing_if = "Told::is_empty")]
     pub told: Told,
+    /// The life beside which it was born, in the same slot: a declared overlap. It takes the place of that one once it is ready.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub beside: Option<InstanceId>,
+    /// When it was taken out: another fills its slot, and it is stopped after `drain`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub retired: Option<Tick>,
+    /// The port that it was given.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub port: Option<u16>,
     /// How it ended, once it and its descendants are gone.
     pub ended: Option<End>,
     /// What asks it to end (kept here because its app may be deleted meanwhile).
@@ -190,6 +199,9 @@ impl LifeRecord {
             ready: None,
             fault: None,
             told: Told::default(),
+            beside: None,
+            retired: None,
+            port: None,
             ended: None,
             stop_signal: spec.stop_signal,
             stop_timeout: spec.stop_timeout,

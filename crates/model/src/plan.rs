@@ -78,6 +78,10 @@ pub enum StepAct {
     Start,
     /// Its life is stopped and another is born.
     Restart,
+    /// Another life is born beside its life, which goes once that is ready.
+    Replace,
+    /// Its life gets `reload_signal`.
+    Signal,
     /// Its life is stopped; the slot goes with it where it is beyond `instances` or its app is removed.
     Stop,
 }
@@ -118,6 +122,7 @@ impl Plan {
 
     /// Whether something that runs is stopped by it, for good or for a moment. Whoever sits at a terminal is asked first.
     pub fn stops_something(&self) -> bool {
-        self.apps.iter().any(|app| app.change == Change::Remove) || self.steps().any(|step| step.act != StepAct::Start)
+        self.apps.iter().any(|app| app.change == Change::Remove)
+            || self.steps().any(|step| matches!(step.act, StepAct::Restart | StepAct::Stop))
     }
 }

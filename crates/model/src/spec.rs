@@ -1,8 +1,8 @@
 //! What the user wrote, with no option left open.
 
 use crate::{
-    AppName, CgroupUse, Check, Dependency, Group, Health, Hooks, Identity, LogSpec, OnExit, Readiness, Schedule, Signal, Stream,
-    Usage, Watch,
+    AppName, CgroupUse, Check, Dependency, Group, Health, Hooks, Identity, Listen, LogSpec, OnExit, Port, Readiness, Renewal,
+    Schedule, Signal, Sticky, Stream, Usage, Watch,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -100,6 +100,21 @@ pub struct AppSpec {
     /// Whether its standard input is a pipe that `abide send` writes into; else it is `/dev/null`.
     #[serde(default)]
     pub stdin: bool,
+    /// How it is reloaded.
+    #[serde(skip_serializing_if = "is_default", default)]
+    pub renewal: Renewal,
+    /// Which port each slot gets.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub port: Option<Port>,
+    /// Sockets that the keeper binds before anything starts, and that every life gets.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub listen: Vec<Listen>,
+    /// How connections are spread over slots with a socket each.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub sticky: Option<Sticky>,
+    /// The variable that tells the number of the slot; `None` = `INSTANCE_ID`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub instance_var: Option<String>,
     /// What it is, for people.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub description: Option<String>,
@@ -267,6 +282,11 @@ impl AppSpec {
             watch: None,
             hooks: Hooks::new(),
             stdin: false,
+            renewal: Renewal::default(),
+            port: None,
+            listen: Vec::new(),
+            sticky: None,
+            instance_var: None,
             description: None,
             labels: BTreeMap::new(),
             inherit_env: InheritEnv::default(),
@@ -281,7 +301,11 @@ impl AppSpec {
     pub fn same_process(&self, other: &AppSpec) -> bool {
         let same = self.argv == other.argv && self.cwd == other.cwd && self.env == other.env;
         let born_with = |spec: &AppSpec| (spec.channel().cloned(), spec.watchdog, spec.stdin, spec.usage.cgroup);
-        same && self.log.kept() == other.log.kept() && self.identity == other.identity && born_with(self) == born_with(other)
+        let reached_by = |spec: &AppSpec| (spec.port, spec.listen.clone(), spec.sticky, spec.instance_var.clone());
+        same && self.log.kept() == other.log.kept()
+            && self.identity == other.identity
+            && born_with(self) == born_with(other)
+            && reached_by(self) == reached_by(other)
     }
 
     /// The readiness that needs a channel of its own from the birth on.
@@ -318,8 +342,16 @@ impl AppSpec {
             hash.write_u8(3);
             hash.write(format!("{born_with:?}").as_bytes());
         }
+        if (self.port, self.sticky, &self.instance_var) != (None, None, &None) || !self.listen.is_empty() {
+            hash.write_u8(4);
+            hash.write(format!("{:?}", (self.port, self.sticky, &self.instance_var, &self.listen)).as_bytes());
+        }
         hash.finish()
     }
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 fn a_minute() -> Duration {

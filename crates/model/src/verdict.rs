@@ -29,6 +29,8 @@ pub enum Stage {
     Prepare,
     /// The hook `pre_start`.
     Hook,
+    /// The port or listening socket that it needs; the error says who has it, in words.
+    Port,
     /// `clone3` or `fork`.
     Fork,
     /// `setsid`.
@@ -75,7 +77,8 @@ pub enum End {
     NotBorn {
         /// Where it failed.
         stage: Stage,
-        /// The symbolic name of the error, `ENOENT`; with [`Stage::Hook`] the hook's own end, `exit code 3`.
+        /// The symbolic name of the error, `ENOENT`; with [`Stage::Hook`] the hook's own end, `exit code 3`; with
+        /// [`Stage::Port`] what is in the way, `port 80 is held by nginx (pid 12)`.
         errno: String,
     },
 }
@@ -86,7 +89,7 @@ impl End {
     pub fn is_shortage(&self) -> bool {
         match self {
             // Descriptors are ours to have: one that could not be opened is missing when they are placed. So is room for the lock.
-            End::NotBorn { stage: Stage::Prepare | Stage::Fork | Stage::Fds | Stage::Lock, .. } => true,
+            End::NotBorn { stage: Stage::Prepare | Stage::Port | Stage::Fork | Stage::Fds | Stage::Lock, .. } => true,
             End::NotBorn { errno, .. } => matches!(errno.as_str(), "ENOMEM" | "EMFILE" | "ENFILE" | "EAGAIN"),
             End::Exited(_) => false,
         }
@@ -95,9 +98,10 @@ impl End {
 
 impl Stage {
     /// Every stage, in order.
-    pub const ALL: [Stage; 19] = [
+    pub const ALL: [Stage; 20] = [
         Stage::Prepare,
         Stage::Hook,
+        Stage::Port,
         Stage::Fork,
         Stage::Session,
         Stage::Group,
@@ -122,6 +126,7 @@ impl Stage {
         match self {
             Stage::Prepare => "prepare",
             Stage::Hook => "hook",
+            Stage::Port => "port",
             Stage::Fork => "fork",
             Stage::Session => "session",
             Stage::Group => "group",
@@ -164,6 +169,7 @@ impl fmt::Display for End {
         match self {
             End::Exited(verdict) => verdict.fmt(f),
             End::NotBorn { stage: Stage::Hook, errno } => write!(f, "failed to start (hook pre_start: {errno})"),
+            End::NotBorn { stage: Stage::Port, errno } => write!(f, "failed to start ({errno})"),
             End::NotBorn { stage, errno } => write!(f, "failed to start ({}: {errno})", stage.word()),
         }
     }

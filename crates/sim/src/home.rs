@@ -191,7 +191,8 @@ impl Home {
             self.errored.retain(|slot, _| slot.app != name);
         }
         let (generation, slot_wishes) = (app.generation, app.slot_wishes.clone());
-        let ask = Ask::Define { definition: app.definition.clone(), generation, run, slot_ids: live(&app), slot_wishes };
+        let ask =
+            Ask::Define { definition: app.definition.clone(), generation, run, slot_ids: live(&app), slot_wishes, rolling: None };
         match at {
             Some(at) => self.apps[at] = app,
             None => self.apps.push(app),
@@ -210,6 +211,7 @@ impl Home {
                     self.wish(&Target { app, slots: None }, false);
                 }
             }
+            StoreNote::Roll { .. } | StoreNote::Rolled { .. } | StoreNote::RolledBack { .. } => {}
             StoreNote::Gone { app } => self.apps.retain(|known| known.definition.spec.name != app || !known.deleting),
         }
     }
@@ -250,6 +252,7 @@ impl Home {
             running: app.running,
             slot_wishes: app.slot_wishes.clone(),
             slot_ids: live(app),
+            rolling: None,
         };
         Recalled {
             apps: self.apps.iter().map(app).collect(),

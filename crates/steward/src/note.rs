@@ -98,5 +98,17 @@ fn what(what: &What, now: Tick, wall: i64) -> (&'static str, Option<String>, Val
         What::Errored { why } => ("errored", Some(why.clone()), Value::Null),
         What::Stopped => ("stopped", None, Value::Null),
         What::Deleted => ("deleted", None, Value::Null),
+        What::RollBegun { how, generation, back } => {
+            let why = if *back { format!("back to what was before, by {how}") } else { format!("by {how}") };
+            ("reload.begun", Some(why), json!({ "strategy": how, "generation": generation, "back": back }))
+        }
+        What::Told { signal } => {
+            ("reload.told", Some(format!("to take its configuration anew ({signal})")), json!({ "signal": signal.to_string() }))
+        }
+        What::Retired { drain_ms } => {
+            ("retired", Some("another life has taken its place".to_owned()), json!({ "drain_ms": drain_ms }))
+        }
+        What::RolledOver { generation } => ("reload.done", None, json!({ "generation": generation })),
+        What::RolledBack { generation, why } => ("reload.rolled_back", Some(why.clone()), json!({ "generation": generation })),
     }
 }

@@ -107,6 +107,8 @@ pub fn report(screen: &Screen, operation: &Operation) -> Result<(), Failure> {
                     | OperationKind::Wait
                     | OperationKind::Stop
                     | OperationKind::Restart
+                    | OperationKind::Reload
+                    | OperationKind::Scale
                     | OperationKind::Shutdown
                     | OperationKind::Upgrade => "nothing to do",
                 });

@@ -80,7 +80,13 @@ fn acts(app: &Planned) -> String {
         let names: Vec<&str> = slots.iter().map(String::as_str).take(SLOTS).collect();
         (!slots.is_empty()).then(|| format!("; {word} {}{more}", names.join(", ")))
     };
-    let parts = [of(StepAct::Stop, "stops"), of(StepAct::Restart, "restarts"), of(StepAct::Start, "starts")];
+    let parts = [
+        of(StepAct::Stop, "stops"),
+        of(StepAct::Restart, "restarts"),
+        of(StepAct::Replace, "replaces"),
+        of(StepAct::Signal, "signals"),
+        of(StepAct::Start, "starts"),
+    ];
     let text: String = parts.into_iter().flatten().collect();
     if text.is_empty() && app.change == Change::Change { "; applied to what runs".to_owned() } else { text }
 }
@@ -133,6 +139,8 @@ fn kind(kind: OperationKind) -> &'static str {
         OperationKind::Start => "start",
         OperationKind::Stop => "stop",
         OperationKind::Restart => "restart",
+        OperationKind::Reload => "reload",
+        OperationKind::Scale => "scale",
         OperationKind::Delete => "delete",
         OperationKind::Reset => "reset",
         OperationKind::Wait => "wait",

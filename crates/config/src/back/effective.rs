@@ -77,6 +77,11 @@ fn app<'s>(spec: &'s AppSpec, rows: &mut Rows<'s>) {
         labels,
         inherit_env,
         profile,
+        renewal: _,
+        port: _,
+        listen: _,
+        sticky: _,
+        instance_var: _,
         origins: _,
     } = spec;
     let base = AppSpec::new(name.clone(), Vec::new(), cwd.clone());

@@ -190,9 +190,17 @@ impl World {
             running: true,
             slot_wishes: BTreeMap::new(),
             slot_ids: live.clone(),
+            rolling: None,
         };
         self.apps.insert(name.clone(), app);
-        self.tell(Event::Asked(Ask::Define { definition, generation, run: true, slot_ids: live, slot_wishes: BTreeMap::new() }));
+        self.tell(Event::Asked(Ask::Define {
+            definition,
+            generation,
+            run: true,
+            slot_ids: live,
+            slot_wishes: BTreeMap::new(),
+            rolling: None,
+        }));
     }
 
     fn pass(&mut self) {

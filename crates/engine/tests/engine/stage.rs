@@ -83,6 +83,7 @@ impl Play {
             running,
             slot_wishes: BTreeMap::new(),
             slot_ids: (0..spec.instances).map(|index| (index, SlotId(index))).collect(),
+            rolling: None,
         });
         let next_instance = self.lives.keys().next_back().map_or(1, |last| last.0 + 1);
         Recalled { apps: apps.collect(), lives: self.lives.values().cloned().collect(), next_instance, ..Recalled::default() }
@@ -211,6 +212,7 @@ impl Play {
             run,
             slot_ids,
             slot_wishes: BTreeMap::new(),
+            rolling: None,
         }
     }
 }

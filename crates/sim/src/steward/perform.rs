@@ -128,6 +128,7 @@ impl Steward {
             }
             Effect::Listen { .. } if kernel.checks.has(Sabotage::Deaf) => {}
             Effect::Listen { instance, ready } => self.listen(instance, *ready, kernel),
+            Effect::Switch { .. } => {}
             Effect::Farewell => {
                 kernel.checks.reach("a farewell");
                 self.say(&Request::new("service.keep").field("scribe").field("-"));

@@ -222,6 +222,7 @@ impl Brain {
                         run: true,
                         slot_ids: known.live_slot_ids(),
                         slot_wishes: BTreeMap::new(),
+                        rolling: known.rolling.clone(),
                     });
                 }
                 made.reply.changed.push(name.to_string());
@@ -282,7 +283,16 @@ impl Brain {
             Start::As { slots, .. } if known.is_none() => slots,
             _ => BTreeMap::new(),
         };
-        Defined { definition: Arc::new(definition), generation, run: decision.run, slot_ids, slot_wishes, first }
+        Defined {
+            definition: Arc::new(definition),
+            generation,
+            run: decision.run,
+            slot_ids,
+            slot_wishes,
+            first,
+            rolling: None,
+            failed: None,
+        }
     }
 }
 
@@ -306,5 +316,6 @@ fn ask_define(defined: &Defined) -> Ask {
         run: defined.run,
         slot_ids: defined.slot_ids.iter().filter(|(index, _)| **index < instances).map(|(index, id)| (*index, *id)).collect(),
         slot_wishes: defined.slot_wishes.clone(),
+        rolling: defined.rolling.clone(),
     }
 }

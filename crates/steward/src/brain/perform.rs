@@ -7,7 +7,7 @@ use crate::fill::{combined, log_files};
 use crate::log::say;
 use crate::note::entry;
 use crate::scribe_link::Wished;
-use crate::store::{Act, StoredTarget};
+use crate::store::{Act, FailedRoll, StoredRoll, StoredTarget};
 use crate::time::now;
 use engine::{Bear, Effect, Event, LifeNote, StoreNote, What};
 use model::{End, InstanceId, LifeRecord, LogForm, Signal, Stream, StreamId};
@@ -67,6 +67,9 @@ impl Brain {
             }
             Effect::Probe { instance, number, check, timeout } => self.probe(instance, number, *check, timeout),
             Effect::Listen { instance, ready } => self.listen(instance, &ready),
+            Effect::Switch { app, generation, .. } => {
+                self.happenings.push_back(Event::Switched { app, generation, refused: None });
+            }
             Effect::Farewell => {
                 if !self.await_hooks() {
                     self.farewell();
@@ -93,6 +96,14 @@ impl Brain {
             StoreNote::Errored { slot, why } => Act::Errored { slot, why },
             StoreNote::Reserve { until } => Act::Reserve { until },
             StoreNote::Gone { app } => Act::Gone { app },
+            StoreNote::Roll { app, generation, rolling } => {
+                let first = self.engine.next_instance();
+                Act::Roll { apps: vec![StoredRoll { app, generation, first, rolling }] }
+            }
+            StoreNote::Rolled { app, generation } => Act::Rolled { app, generation },
+            StoreNote::RolledBack { app, generation, instance, why } => {
+                Act::RolledBack { app, failed: FailedRoll { generation, instance, why } }
+            }
             StoreNote::Stopped { apps } => {
                 let targets = apps.into_iter().map(|app| StoredTarget { app, slots: None }).collect();
                 Act::Wish { targets, run: false }

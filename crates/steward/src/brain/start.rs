@@ -186,6 +186,7 @@ impl Brain {
             running: stored.running && !stopped,
             slot_wishes: if stopped { BTreeMap::new() } else { stored.slot_wishes.clone() },
             slot_ids: stored.live_slot_ids(),
+            rolling: stored.rolling.clone(),
         };
         let recalled = Recalled {
             apps: state.apps.iter().map(app).collect(),

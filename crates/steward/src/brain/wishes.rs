@@ -167,6 +167,7 @@ fn apps_of(ask: &Ask) -> Vec<&AppName> {
     match ask {
         Ask::Define { definition, .. } => vec![&definition.spec.name],
         Ask::Start(target) | Ask::Restart(target) | Ask::Reset(target) => vec![&target.app],
+        Ask::Reload { app, .. } => vec![app],
         Ask::Stop(targets) => targets.iter().map(|target| &target.app).collect(),
         Ask::Delete(apps) => apps.iter().collect(),
         Ask::Shutdown => Vec::new(),

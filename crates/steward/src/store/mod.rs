@@ -18,7 +18,7 @@ pub(crate) use book::{recall_times, remember_times};
 pub(crate) use disk::{SaveError, Store};
 pub(crate) use lives::{LivesJournal, Remembered};
 pub(crate) use past::{Past, Was};
-pub(crate) use record::{Act, Defined, Goal, StoredTarget, Told, Track};
+pub(crate) use record::{Act, Defined, FailedRoll, Goal, StoredRoll, StoredTarget, Told, Track};
 pub(crate) use state::StoredApp;
 pub(crate) use writers::Writers;
 

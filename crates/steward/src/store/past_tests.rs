@@ -23,7 +23,7 @@ fn defined(app: &str, version: u64) -> Defined {
     let definition = Arc::new(Definition { spec, session_env, umask: 0o22, source, project });
     let slot_ids = BTreeMap::from([(0, SlotId(0))]);
     let (generation, slot_wishes, first) = (Generation(version), BTreeMap::new(), Some(InstanceId(version)));
-    Defined { definition, generation, run: true, slot_ids, slot_wishes, first }
+    Defined { definition, generation, run: true, slot_ids, slot_wishes, first, rolling: None, failed: None }
 }
 
 fn told(change: Change, apps: &[&str]) -> Told {

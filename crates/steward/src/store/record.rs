@@ -2,7 +2,7 @@
 
 use super::past::Done;
 use api::RememberedProfile;
-use model::{AppName, DaemonSettings, Definition, Generation, InstanceId, Plan, SlotId, SlotRef};
+use model::{AppName, DaemonSettings, Definition, Generation, InstanceId, Plan, Rolling, SlotId, SlotRef};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -112,6 +112,25 @@ pub(crate) enum Act {
         /// The first free one.
         until: u64,
     },
+    /// The lives of these apps, whose definitions stay, are replaced.
+    Roll {
+        /// Which.
+        apps: Vec<StoredRoll>,
+    },
+    /// A reload is over.
+    Rolled {
+        /// The app.
+        app: AppName,
+        /// The generation that runs.
+        generation: Generation,
+    },
+    /// A reload has failed: the app is what it was before.
+    RolledBack {
+        /// The app.
+        app: AppName,
+        /// How.
+        failed: FailedRoll,
+    },
     /// In a snapshot: what an operation did and what it replaced.
     Past(Box<Done>),
     /// Nothing changes: in a snapshot, an operation that clients may still ask about.
@@ -135,6 +154,37 @@ pub(crate) struct Defined {
     /// The first life that can have been born by this generation of it; older stewards did not say.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) first: Option<InstanceId>,
+    /// How lives of the definition before are replaced, until that is over.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) rolling: Option<Box<Rolling>>,
+    /// The last reload of it that failed, until one succeeds.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) failed: Option<FailedRoll>,
+}
+
+/// A reload of an app whose definition stays.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct StoredRoll {
+    /// The app.
+    pub(crate) app: AppName,
+    /// Its new generation.
+    pub(crate) generation: Generation,
+    /// The first life that can have been born by it.
+    pub(crate) first: InstanceId,
+    /// How the old lives are replaced.
+    pub(crate) rolling: Box<Rolling>,
+}
+
+/// A reload that failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FailedRoll {
+    /// The generation that was to be; it is never used again.
+    pub(crate) generation: Generation,
+    /// The life that failed, where it was one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) instance: Option<InstanceId>,
+    /// Why, in words.
+    pub(crate) why: String,
 }
 
 /// What is told of an operation that defines or removes apps.

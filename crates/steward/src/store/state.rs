@@ -1,9 +1,9 @@
 //! What the records come to.
 
 use super::past::{Done, Past, PastOps, before};
-use super::record::{Act, Defined, Record, StoredTarget, Track, VERSION};
+use super::record::{Act, Defined, FailedRoll, Record, StoredRoll, StoredTarget, Track, VERSION};
 use api::{OperationKind, RememberedProfile};
-use model::{AppName, DaemonSettings, Definition, Generation, InstanceId, Project, Rest, SlotId, SlotMemo, SlotRef};
+use model::{AppName, DaemonSettings, Definition, Generation, InstanceId, Project, Rest, Rolling, SlotId, SlotMemo, SlotRef};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -45,6 +45,10 @@ pub(crate) struct StoredApp {
     pub(crate) slot_ids: BTreeMap<u32, SlotId>,
     /// The first life that can have been born by this generation of it, where it is known.
     pub(crate) first: Option<InstanceId>,
+    /// How lives of the definition before are replaced, until that is over.
+    pub(crate) rolling: Option<Box<Rolling>>,
+    /// The last reload of it that failed, until one succeeds.
+    pub(crate) failed: Option<FailedRoll>,
     /// It is to go, and something of it may still be there.
     pub(crate) deleting: bool,
 }
@@ -65,6 +69,12 @@ impl StoredApp {
         &self.definition.spec.name
     }
 
+    /// The number that its next generation gets: one that no life of it ever had.
+    pub(crate) fn next_generation(&self) -> Generation {
+        let failed = self.failed.as_ref().map_or(0, |failed| failed.generation.0);
+        Generation(self.generation.0.max(failed) + 1)
+    }
+
     /// Whether any slot of it is wished to run.
     pub(crate) fn is_wanted(&self) -> bool {
         let wished = |index: u32| self.slot_wishes.get(&index).copied().unwrap_or(self.running);
@@ -73,7 +83,8 @@ impl StoredApp {
 
     /// Ids of the slots that it has now.
     pub(crate) fn live_slot_ids(&self) -> BTreeMap<u32, SlotId> {
-        let instances = self.definition.spec.instances;
+        let old = self.rolling.as_ref().map_or(0, |rolling| rolling.before.spec.instances);
+        let instances = self.definition.spec.instances.max(old);
         self.slot_ids.iter().filter(|(index, _)| **index < instances).map(|(index, id)| (*index, *id)).collect()
     }
 }
@@ -164,7 +175,33 @@ impl State {
                 let (op, at, actor, done) = (record.op, record.at, record.actor.clone(), (**done).clone());
                 self.past.push(Past { op, at, actor, done });
             }
+            Act::Roll { apps } => apps.iter().for_each(|roll| self.roll(roll)),
+            Act::Rolled { app, generation } => {
+                if let Some(app) = self.app_mut(app).filter(|app| app.generation == *generation) {
+                    (app.rolling, app.failed) = (None, None);
+                }
+            }
+            Act::RolledBack { app, failed } => self.roll_back(app, failed),
             Act::Nothing => {}
+        }
+    }
+
+    fn roll(&mut self, roll: &StoredRoll) {
+        let Some(app) = self.app_mut(&roll.app) else { return };
+        app.generation = roll.generation;
+        app.first = Some(roll.first);
+        app.rolling = Some(roll.rolling.clone());
+    }
+
+    /// An app is again what it was before its reload.
+    fn roll_back(&mut self, name: &AppName, failed: &FailedRoll) {
+        let Some(app) = self.app_mut(name).filter(|app| app.generation == failed.generation) else { return };
+        app.failed = Some(failed.clone());
+        if let Some(rolling) = app.rolling.take() {
+            (app.definition, app.generation) = (rolling.before, rolling.generation);
+            app.first = None;
+            let instances = app.definition.spec.instances;
+            app.slot_wishes.retain(|index, _| *index < instances);
         }
     }
 
@@ -260,6 +297,8 @@ impl State {
                 slot_ids: app.slot_ids.clone(),
                 slot_wishes: app.slot_wishes.clone(),
                 first: app.first,
+                rolling: app.rolling.clone(),
+                failed: app.failed.clone(),
             };
             all.push(record(Act::define(vec![defined])));
             if app.deleting {
@@ -302,6 +341,8 @@ fn stored(defined: &Defined, slot_wishes: BTreeMap<u32, bool>) -> StoredApp {
         slot_wishes,
         slot_ids: defined.slot_ids.clone(),
         first: defined.first,
+        rolling: defined.rolling.clone(),
+        failed: defined.failed.clone(),
         deleting: false,
     }
 }

@@ -23,7 +23,16 @@ fn define(app: &str, id: u32, run: bool) -> Act {
     let definition = Definition { spec, session_env: BTreeMap::new(), umask: 0o22, source: None, project: None };
     let slot_ids = BTreeMap::from([(0, SlotId(id))]);
     let (definition, generation) = (Arc::new(definition), Generation(1));
-    Act::define(vec![Defined { definition, generation, run, slot_ids, slot_wishes: BTreeMap::new(), first: None }])
+    Act::define(vec![Defined {
+        definition,
+        generation,
+        run,
+        slot_ids,
+        slot_wishes: BTreeMap::new(),
+        first: None,
+        rolling: None,
+        failed: None,
+    }])
 }
 
 fn wish(app: &str, slots: Option<Vec<u32>>, run: bool) -> Act {

@@ -187,7 +187,7 @@ impl Town {
                 self.next_id += instances;
                 let slot_ids = (0..instances).map(|index| (index, SlotId(self.next_id + index))).collect();
                 let (definition, generation, run) = (Arc::new(definition), decision.generation, decision.run);
-                Some(Ask::Define { definition, generation, run, slot_ids, slot_wishes: BTreeMap::new() })
+                Some(Ask::Define { definition, generation, run, slot_ids, slot_wishes: BTreeMap::new(), rolling: None })
             }
         }
     }
