@@ -73,6 +73,9 @@ impl World for Scene {
             fault: self.fault.as_ref(),
             runs: &[],
             main: None,
+            port: None,
+            next: None,
+            leaving: Vec::new(),
         })
     }
 
