@@ -280,6 +280,10 @@ pub fn short(effect: &Effect) -> Option<String> {
         Effect::Persist(StoreNote::Stopped { apps }) => {
             format!("no more: {}", apps.iter().map(|app| app.as_str()).collect::<Vec<_>>().join(" "))
         }
+        Effect::Switch { app, from, to, .. } => format!("switch {app} {from:?} {to:?}"),
+        Effect::Persist(StoreNote::Roll { app, generation, rolling }) => format!("roll {app} {} to {generation}", rolling.how),
+        Effect::Persist(StoreNote::Rolled { app, generation }) => format!("rolled {app} to {generation}"),
+        Effect::Persist(StoreNote::RolledBack { app, generation, .. }) => format!("rolled back {app} from {generation}"),
         Effect::Persist(StoreNote::Reserve { .. })
         | Effect::Record(_)
         | Effect::Journal(_)
