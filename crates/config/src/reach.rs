@@ -301,12 +301,14 @@ fn room(port: Port, spec: &AppSpec, entry: &Entry, t: &mut Texts<'_, '_>) {
         Port::Auto(..) => say(entry, &format!("auto:{first}-{end}")),
         Port::Fixed(_) | Port::Range(..) => say(entry, &format!("{first}-{end}")),
     });
-    let auto = (!matches!(port, Port::Auto(..))).then(|| say(entry, "auto"));
-    // There is no flag for sockets.
-    let shared = (!matches!(entry.place, Place::Flag(_)))
-        .then(|| format!("`listen = [\"tcp://127.0.0.1:{first}\"]` instead, for a socket that they share"));
-    let ways = crate::shape::one_of(range.into_iter().chain(auto).chain(shared));
-    t.refuse::<()>(entry, message, Some(format!("write {ways}")));
+    let ways = crate::shape::one_of(range.into_iter().chain([say(entry, "auto")]));
+    let shared = format!("`listen = [\"tcp://127.0.0.1:{first}\"]` instead of `port`, for a socket that they share");
+    let help = match &entry.place {
+        // There is no flag for sockets.
+        Place::Flag(_) => format!("write {ways}"),
+        _ => format!("write {ways}; or {shared}"),
+    };
+    t.refuse::<()>(entry, message, Some(help));
 }
 
 /// Whether `sticky` has anything to spread.

@@ -43,6 +43,7 @@ fn names_that_are_filled() {
         "[apps.a]\ncmd = 'x ${PORT}'\nport = 3000\n",
         "[apps.a]\ncmd = 'x'\nport = '{{slot}}'\nlisten = 'unix:{{slot}}.sock'\n",
         "[apps.a]\ncmd = 'x {{port}}'\nport = 'many'\n",
+        "[apps.a]\ncmd = 'x'\nport = 'auto'\nout_file = '{{port}}.log'\n",
     ]));
 }
 
