@@ -98,11 +98,13 @@ impl Brain {
             StoreNote::Gone { app } => Act::Gone { app },
             StoreNote::Roll { app, generation, rolling } => {
                 let first = self.engine.next_instance();
-                Act::Roll { apps: vec![StoredRoll { app, generation, first, rolling }] }
+                Act::Roll { apps: vec![StoredRoll { app, generation, first, rolling }], start: Vec::new() }
             }
             StoreNote::Rolled { app, generation } => Act::Rolled { app, generation },
             StoreNote::RolledBack { app, generation, instance, why } => {
-                Act::RolledBack { app, failed: FailedRoll { generation, instance, why } }
+                let life = instance.and_then(|instance| self.lives.remembered().lives.get(&instance));
+                let slot = life.map(|life| life.slot.clone());
+                Act::RolledBack { app, failed: FailedRoll { generation, instance, slot, why } }
             }
             StoreNote::Stopped { apps } => {
                 let targets = apps.into_iter().map(|app| StoredTarget { app, slots: None }).collect();

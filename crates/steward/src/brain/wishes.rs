@@ -9,7 +9,7 @@ use crate::logfile::last_words;
 use crate::scribe_link::ScribeLink;
 use crate::select::Known;
 use crate::store::{Act, Goal, SaveError, Store, StoredApp, Told, Track};
-use crate::track::World;
+use crate::track::{Course, World};
 use api::{ApplyReply, OperationKind, Problem};
 use engine::{Ask, Engine, Event, SlotView};
 use model::{AppName, InstanceId, SlotId, SlotRef, Status};
@@ -34,18 +34,21 @@ impl World for Here<'_> {
         self.engine.slot(slot)
     }
 
-    fn is_draining(&self, slot: &SlotRef) -> bool {
-        self.last_ended.get(slot).is_some_and(|instance| self.scribe.is_draining(*instance))
+    fn course(&self, app: &AppName) -> Option<Course<'_>> {
+        let app = self.store.state().app(app).filter(|app| !app.deleting)?;
+        Some(Course { generation: app.generation, rolling: app.rolling.as_deref(), failed: app.failed.as_ref() })
     }
 
-    fn log_tail(&self, slot: &SlotRef) -> Vec<String> {
-        match self.last_ended.get(slot) {
-            Some(instance) => {
-                let sources = super::ask::logs_of(self.store, slot, self.home);
-                last_words(sources, *instance, TAIL_LINES)
-            }
-            None => Vec::new(),
-        }
+    fn last_life(&self, slot: &SlotRef) -> Option<InstanceId> {
+        self.last_ended.get(slot).copied()
+    }
+
+    fn is_draining(&self, instance: InstanceId) -> bool {
+        self.scribe.is_draining(instance)
+    }
+
+    fn log_tail(&self, slot: &SlotRef, instance: InstanceId) -> Vec<String> {
+        last_words(super::ask::logs_of(self.store, slot, self.home), instance, TAIL_LINES)
     }
 }
 

@@ -175,12 +175,11 @@ impl State {
                 let (op, at, actor, done) = (record.op, record.at, record.actor.clone(), (**done).clone());
                 self.past.push(Past { op, at, actor, done });
             }
-            Act::Roll { apps } => apps.iter().for_each(|roll| self.roll(roll)),
-            Act::Rolled { app, generation } => {
-                if let Some(app) = self.app_mut(app).filter(|app| app.generation == *generation) {
-                    (app.rolling, app.failed) = (None, None);
-                }
+            Act::Roll { apps, start } => {
+                apps.iter().for_each(|roll| self.roll(roll));
+                start.iter().for_each(|target| self.wish(target, true));
             }
+            Act::Rolled { app, generation } => self.rolled(app, *generation),
             Act::RolledBack { app, failed } => self.roll_back(app, failed),
             Act::Nothing => {}
         }
@@ -191,6 +190,14 @@ impl State {
         app.generation = roll.generation;
         app.first = Some(roll.first);
         app.rolling = Some(roll.rolling.clone());
+    }
+
+    fn rolled(&mut self, name: &AppName, generation: Generation) {
+        let Some(app) = self.app_mut(name).filter(|app| app.generation == generation) else { return };
+        // The way back is no reload that has succeeded: why it was taken is still worth knowing.
+        if !app.rolling.take().is_some_and(|rolling| rolling.back) {
+            app.failed = None;
+        }
     }
 
     /// An app is again what it was before its reload.
