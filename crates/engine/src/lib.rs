@@ -25,4 +25,5 @@ mod view;
 pub use effect::{Bear, Effect, HealthView, LifeNote, NextView, Note, RollView, SlotView, StoreNote, What};
 pub use engine::Engine;
 pub use event::{Ask, Event, FactState, Finding, KeeperFact, Outcome, Recalled, RecalledApp, Target, Word};
+pub use roll::{Strategy, strategy};
 pub use plan::{Decision, Differ, KnownApp, Scope, Start, WishedApp, begins_at_once, decide, is_proven, same_spec};

@@ -1,11 +1,12 @@
 //! A life between its birth and its end.
 
 use crate::engine::{Engine, note};
-use crate::life::Phase;
+use crate::life::{Life, Phase};
+use crate::roll::Place;
 use crate::restart;
 use crate::timer::Owner;
 use crate::{Effect, LifeNote, What};
-use model::{ByUser, End, Fault, InstanceId, Rest, Run, Signal, SlotRef, Tick, Verdict};
+use model::{ByUser, End, Fault, InstanceId, LifeRecord, Rest, Run, Signal, SlotRef, Stage, Tick, Verdict};
 use std::time::Duration;
 
 /// First and longest pause between two looks at descendants that were asked to leave.
@@ -26,7 +27,7 @@ impl Engine {
         life.since = life.since.filter(|_| handed).or(Some(at.min(now)));
         life.kept = true;
         let slot = life.record.slot.clone();
-        let plain = self.apps.get(&slot.app).is_some_and(|app| app.is_ready_at_once());
+        let plain = self.apps.get(&slot.app).is_some_and(|app| app.is_ready_at_once(&life.record));
         if plain && life.phase == Phase::Begun {
             life.record.ready = Some(now);
         }
@@ -73,14 +74,24 @@ impl Engine {
             life.phase = Phase::Stopping;
             let kill_at = life.kill_at(now);
             self.timers.arm(&mut life.alarm, Owner::Life(instance), kill_at);
+        } else if let Some(since) = life.record.retired {
+            life.phase = Phase::Draining;
+            let drain = self.apps.get(&slot.app).map_or(Duration::ZERO, |app| app.definition.spec.renewal.drain);
+            self.timers.arm(&mut life.alarm, Owner::Life(instance), (since + drain).max(now));
         } else {
             life.phase = Phase::Running;
             self.ran(&slot, instance, out);
             let unwanted = self.unwanted(instance);
             match wish.or(unwanted) {
                 Some(ByUser::Stop) => self.end_in_turn(instance, now, out),
+                Some(_) if self.is_superseded(instance) => self.retire(instance, false, now, out),
                 Some(by) => self.ask_to_stop(instance, by, now, out),
-                None => self.begin_care(instance, now, out),
+                None => {
+                    self.begin_care(instance, now, out);
+                    if self.was_told(&slot.app, instance) {
+                        self.prove_again(instance, now, out);
+                    }
+                }
             }
         }
     }
@@ -90,19 +101,37 @@ impl Engine {
         let life = self.lives.get(&instance)?;
         let slot = &life.record.slot;
         let Some(app) = self.apps.get(&slot.app) else { return Some(ByUser::Stop) };
-        let fills = app.slots.get(&slot.index).is_some_and(|kept| kept.life == Some(instance));
-        if !fills || !app.wants(slot.index) {
-            Some(ByUser::Stop)
-        } else if life.record.generation != app.generation {
+        let place = self.place_of(life);
+        let old = life.record.generation != app.generation;
+        if !app.wants(slot.index) {
+            return Some(ByUser::Stop);
+        }
+        match place {
+            Place::Leaves | Place::Nothing if self.is_superseded(instance) => return Some(ByUser::Restart),
+            Place::Leaves | Place::Nothing => return Some(ByUser::Stop),
+            Place::Next if old => return Some(ByUser::Stop),
+            Place::Next | Place::Fills => {}
+        }
+        if old && app.rolling.is_none() {
             Some(ByUser::Restart)
         } else {
             None
         }
     }
 
+    /// Whether a life of another generation has one that fills its slot and is right: its place was taken by a steward that did not live to say so.
+    fn is_superseded(&self, instance: InstanceId) -> bool {
+        let Some(life) = self.lives.get(&instance) else { return false };
+        let Some(app) = self.apps.get(&life.record.slot.app) else { return false };
+        let filler = app.slots.get(&life.record.slot.index).and_then(|kept| kept.life).and_then(|filler| self.lives.get(&filler));
+        let right = |filler: &Life| filler.id() > instance && filler.record.generation == app.generation;
+        life.record.generation != app.generation && life.record.beside.is_none() && filler.is_some_and(right)
+    }
+
     fn ran(&mut self, slot: &SlotRef, instance: InstanceId, out: &mut Vec<Effect>) {
         let ready = self.lives.get(&instance).is_some_and(|life| life.record.ready.is_some());
-        if let Some(kept) = self.slot_mut(slot).filter(|kept| kept.memo.ran != Some(instance)) {
+        // One that stands beside another is told of when it takes its place.
+        if let Some(kept) = self.slot_mut(slot).filter(|kept| kept.life == Some(instance) && kept.memo.ran != Some(instance)) {
             kept.memo.ran = Some(instance);
             if ready {
                 kept.memo.was_ready = Some(instance);
@@ -141,6 +170,7 @@ impl Engine {
             }
             Phase::Begun
             | Phase::Running
+            | Phase::Draining
             | Phase::Stopping
             | Phase::Sought { .. }
             | Phase::Passing { .. }
@@ -231,6 +261,7 @@ impl Engine {
             | Phase::Passing { .. }
             | Phase::Begun
             | Phase::Running
+            | Phase::Draining
             | Phase::Stopping
             | Phase::Foreign { .. }
             | Phase::Over => {}
@@ -255,6 +286,7 @@ impl Engine {
         let Some(life) = self.lives.get_mut(&instance) else { return };
         match &mut life.phase {
             Phase::Stopping => self.kill(instance, out),
+            Phase::Draining => self.ask_to_stop(instance, ByUser::Restart, now, out),
             Phase::Leaving { kill_at, .. } => {
                 if kill_at.is_some_and(|at| now >= at) {
                     self.kill(instance, out);
@@ -292,38 +324,17 @@ impl Engine {
         let (record, lived, kept) = (life.record.clone(), life.lived(now), life.kept);
         let slot = record.slot.clone();
         let asked = record.stopping.is_some() && record.fault.is_none();
-        let spread = self.spread.next();
-        let failed = match self.apps.get_mut(&slot.app) {
-            Some(app) => {
-                let spec = &app.definition.spec;
-                let fills = app.slots.get_mut(&slot.index).filter(|kept| kept.life == Some(instance));
-                let failed = !asked && (record.fault.is_some() || restart::is_failed(spec, &end));
-                if let Some(kept) = fills {
-                    kept.life = None;
-                    kept.held = false;
-                    kept.memo.fault = record.fault.clone();
-                    if spec.schedule.is_some() && record.pid.is_some() {
-                        let at = record.begun;
-                        kept.remember_run(Run { instance, at, took: lived, end: end.clone() });
-                    }
-                    if asked {
-                        kept.memo.last_end = Some(end.clone());
-                        kept.memo.rest = Rest::None;
-                    } else if end.is_shortage() {
-                        Engine::hold(kept, now, &end);
-                    } else {
-                        let ending = restart::Ending { end: &end, fault: record.fault.as_ref(), lived };
-                        restart::take_end(spec, &mut kept.memo, &ending, now, spread);
-                    }
-                    kept.next_run();
-                }
-                failed
-            }
+        let on_trial = self.is_on_trial(instance);
+        let told = life_told(self.lives.get(&instance));
+        let lost = self.take_end(&record, lived, &end, on_trial, asked, now);
+        let fills = !matches!(lost, Lost::Other | Lost::Next(_));
+        let failed = match self.apps.get(&slot.app) {
+            Some(app) => !asked && (record.fault.is_some() || restart::is_failed(app.spec_of(&record), &end)),
             None => false,
         };
         let recorded_at = out.len();
         out.push(Effect::Record(LifeNote::Life(Box::new(record))));
-        if let Some(kept) = self.slot_mut(&slot) {
+        if let Some(kept) = self.slot_mut(&slot).filter(|_| fills) {
             out.push(Effect::Record(LifeNote::Memo { slot: slot.clone(), memo: kept.memo.clone() }));
         }
         let lived_ms = u64::try_from(lived.as_millis()).unwrap_or(u64::MAX);
@@ -332,23 +343,79 @@ impl Engine {
         if kept {
             out.push(Effect::Forget { instance });
         }
+        match lost {
+            Lost::Trial(why) => self.fall_back(&slot.app, Some(instance), format!("{slot}: {why}"), now, out),
+            Lost::Next(Some(why)) if on_trial => self.fall_back(&slot.app, Some(instance), format!("{slot}: {why}"), now, out),
+            Lost::Next(Some(_)) => self.give_up_replacement(&slot, now, out),
+            Lost::Filler if told && !asked => {
+                let why = format!("{slot}: it ended");
+                self.fall_back(&slot.app, Some(instance), why, now, out);
+            }
+            Lost::Filler | Lost::Next(None) | Lost::Other => {}
+        }
         self.say_rest(&slot, asked, out);
         self.settle(&slot, now, out);
         self.maybe_close(instance, out);
         self.moved(&slot.app);
-        if failed {
+        if failed && fills {
             self.others_follow(&slot, now, out);
         }
-        if !asked {
+        if !asked && fills {
             self.maybe_stop_group(&slot, now, out);
             wish_first(recorded_at, out);
         }
     }
 
+    /// Takes an end into the slot's memory; says what was lost by it.
+    fn take_end(&mut self, record: &LifeRecord, lived: Duration, end: &End, on_trial: bool, asked: bool, now: Tick) -> Lost {
+        let spread = self.spread.next();
+        let why = restart::Ending { end, fault: record.fault.as_ref(), lived }.to_string();
+        // A port that is taken is no shortage of the machine.
+        let passes = end.is_shortage() && !matches!(end, End::NotBorn { stage: Stage::Port, .. });
+        let Some(app) = self.apps.get_mut(&record.slot.app) else { return Lost::Other };
+        let spec = app.definition_of(record).clone();
+        // What an app was before it went back to something else is not counted.
+        let counts = app.rolling.is_some() || record.generation == app.generation;
+        let Some(kept) = app.slots.get_mut(&record.slot.index) else { return Lost::Other };
+        if kept.next == Some(record.instance) {
+            kept.next = None;
+            if passes && !asked {
+                self.try_later(&record.slot, end, now);
+            }
+            return Lost::Next((!asked && !passes).then_some(why));
+        }
+        if kept.life != Some(record.instance) {
+            return Lost::Other;
+        }
+        kept.life = None;
+        kept.held = false;
+        kept.memo.fault = record.fault.clone();
+        if spec.spec.schedule.is_some() && record.pid.is_some() {
+            kept.remember_run(Run { instance: record.instance, at: record.begun, took: lived, end: end.clone() });
+        }
+        let mut lost = Lost::Filler;
+        if asked || !counts {
+            kept.memo.last_end = Some(end.clone());
+            kept.memo.rest = Rest::None;
+        } else if end.is_shortage() && !(on_trial && !passes) {
+            Engine::hold(kept, now, end);
+        } else if on_trial {
+            kept.memo.last_end = Some(end.clone());
+            kept.memo.rest = Rest::None;
+            lost = Lost::Trial(why);
+        } else {
+            let ending = restart::Ending { end, fault: record.fault.as_ref(), lived };
+            restart::take_end(&spec.spec, &mut kept.memo, &ending, now, spread);
+        }
+        kept.next_run();
+        lost
+    }
+
     /// Says in the journal (and, for what must survive a power cut, in the store) what the slot does next.
     fn say_rest(&mut self, slot: &SlotRef, asked: bool, out: &mut Vec<Effect>) {
         let wants = self.apps.get(&slot.app).is_some_and(|app| app.wants(slot.index));
-        let Some(kept) = self.slot_mut(slot) else { return };
+        let is_alone = self.others_in(slot).next().is_none();
+        let Some(kept) = self.slot_mut(slot).filter(|kept| kept.life.is_none()) else { return };
         match &kept.memo.rest {
             Rest::Backoff { at } => {
                 let what = What::Backoff { at: *at, restart: kept.memo.streak + u32::from(!kept.waiting) };
@@ -360,10 +427,27 @@ impl Engine {
                 out.push(Effect::Persist(crate::StoreNote::Errored { slot: slot.clone(), why: why.clone() }));
                 out.push(note(slot, None, What::Errored { why }));
             }
-            Rest::None if asked && !wants => out.push(note(slot, None, What::Stopped)),
+            Rest::None if asked && !wants && is_alone => out.push(note(slot, None, What::Stopped)),
             Rest::None => {}
         }
     }
+}
+
+/// What was lost by the end of a life.
+enum Lost {
+    /// The life that filled a slot.
+    Filler,
+    /// One on trial, and with it the reload.
+    Trial(String),
+    /// One that was to be the next; why it is a failure, if it is one.
+    Next(Option<String>),
+    /// None that a slot waited for.
+    Other,
+}
+
+/// Whether a life was told to take its configuration anew and has not shown since that it is well.
+fn life_told(life: Option<&Life>) -> bool {
+    life.is_some_and(|life| life.care.told)
 }
 
 /// What an end means for the wishes of others is stored before the end is on record: an end on record is never looked at again, so a steward
