@@ -84,6 +84,8 @@ impl Brain {
             Wish::Rollback(back, plan) => self.intend_rollback(&back, plan.as_deref())?,
             Wish::About(verb, selector) => self.intend_verb(verb, &selector)?,
             Wish::Renew(request, selector) => self.intend_renewal(request, &selector)?,
+            Wish::Reload(session, selector) => self.intend_reload(&selector, session.as_ref())?,
+            Wish::Scale(request, selector) => self.intend_scale(request, &selector)?,
             Wish::Shutdown | Wish::Upgrade => unreachable!("answered above"),
         };
         self.carry_out(intent, actor, key)
