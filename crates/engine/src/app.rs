@@ -1,7 +1,7 @@
 //! Apps and their slots.
 
-use crate::timer::Alarm;
 use crate::roll::Roll;
+use crate::timer::Alarm;
 use model::{AppSpec, Definition, Generation, InstanceId, LifeRecord, Rest, Rolling, Run, SlotId, SlotMemo, SlotRef, Tick};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -132,7 +132,8 @@ impl App {
 
     /// The definition that a life was born by, as far as it is known.
     pub(crate) fn definition_of(&self, life: &LifeRecord) -> &Arc<Definition> {
-        let old = self.rolling.as_ref().filter(|rolling| rolling.generation == life.generation && life.generation != self.generation);
+        let old =
+            self.rolling.as_ref().filter(|rolling| rolling.generation == life.generation && life.generation != self.generation);
         old.map_or(&self.definition, |rolling| &rolling.before)
     }
 

@@ -41,7 +41,10 @@ impl Engine {
             let app = App {
                 definition: remembered.definition.clone(),
                 generation: remembered.generation,
-                highest: remembered.rolling.as_ref().map_or(remembered.generation, |rolling| remembered.generation.max(rolling.generation)),
+                highest: remembered
+                    .rolling
+                    .as_ref()
+                    .map_or(remembered.generation, |rolling| remembered.generation.max(rolling.generation)),
                 roll: Roll::default(),
                 running: remembered.running,
                 order: self.next_order,

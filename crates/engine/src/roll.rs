@@ -115,13 +115,16 @@ pub(crate) fn next(seen: &Seen, now: Tick) -> Move {
         Move::Wait(times.chain(seen.held.flatten()).filter(|at| *at > now).min())
     };
     let is_proven = |stand: &Stand| matches!(stand, Stand::Coming { proven: Some(at), .. } if *at <= now);
-    let first = |is: &dyn Fn(&Stand) -> bool| seen.slots.iter().find(|(_, stand)| is(stand)).map(|(index, stand)| (*index, *stand));
+    let first =
+        |is: &dyn Fn(&Stand) -> bool| seen.slots.iter().find(|(_, stand)| is(stand)).map(|(index, stand)| (*index, *stand));
     let unbegun = first(&|stand| matches!(stand, Stand::Old | Stand::Empty));
     match seen.how {
         Reload::Hup => match unbegun {
             Some((index, Stand::Old)) => Move::Tell(index),
             Some((index, _)) if seen.held.is_none() => Move::Bear(index),
-            None if seen.slots.iter().all(|(_, stand)| is_proven(stand) || !matches!(stand, Stand::Coming { .. })) => Move::Finish,
+            None if seen.slots.iter().all(|(_, stand)| is_proven(stand) || !matches!(stand, Stand::Coming { .. })) => {
+                Move::Finish
+            }
             _ => waits(),
         },
         Reload::Restart | Reload::Rolling => {
@@ -180,7 +183,7 @@ mod tests {
 
     #[test]
     fn one_move_after_the_other() {
-        use Move::{Bear, Beside, Finish, Stop, Switch, TakeOver, Tell, Wait};
+        use Move::{Bear, Beside, Finish, Switch, TakeOver, Tell, Wait};
         use Reload::{Bluegreen, Hup, Restart, Rolling, Socket};
         let cases = [
             (Rolling, "old old", Beside(0)),

@@ -157,7 +157,8 @@ impl Engine {
             Move::Switch => {
                 let Some(app) = self.apps.get(name) else { return };
                 let stops = app.rolling.as_ref().is_some_and(|rolling| rolling.how == Reload::Socket);
-                let coming: Vec<u32> = app.slots.iter().filter(|(_, kept)| kept.next.is_some()).map(|(index, _)| *index).collect();
+                let coming: Vec<u32> =
+                    app.slots.iter().filter(|(_, kept)| kept.next.is_some()).map(|(index, _)| *index).collect();
                 // First on record that there is no way back: a steward that comes after us then goes on with the switch.
                 self.finish_roll(name, now, out);
                 coming.into_iter().for_each(|index| self.take_over(&slot(index), stops, now, out));
@@ -266,11 +267,8 @@ impl Engine {
         app.roll.switch = Switch::Asked;
         let app = &self.apps[name];
         let ports = |of: &dyn Fn(&crate::app::Slot) -> Option<InstanceId>| -> Vec<u16> {
-            let ports: BTreeMap<u32, u16> = app
-                .slots
-                .iter()
-                .filter_map(|(index, slot)| Some((*index, self.lives.get(&of(slot)?)?.record.port?)))
-                .collect();
+            let ports: BTreeMap<u32, u16> =
+                app.slots.iter().filter_map(|(index, slot)| Some((*index, self.lives.get(&of(slot)?)?.record.port?))).collect();
             ports.into_values().collect()
         };
         let (from, to) = (ports(&|slot| slot.life), ports(&|slot| slot.next));

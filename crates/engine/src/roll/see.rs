@@ -2,10 +2,10 @@
 
 use super::{Seen, Stand, Switch, strategy::overlaps};
 use crate::HealthView;
+use crate::RollView;
 use crate::app::{App, Slot};
 use crate::engine::Engine;
 use crate::life::{Life, Phase};
-use crate::RollView;
 use model::{AppName, HookPoint, InstanceId, Reload, Rest, SlotRef, Tick};
 
 /// What a life is to its slot.
@@ -43,7 +43,9 @@ impl Engine {
     /// The lives of a slot besides the one that fills it which are not over.
     pub(crate) fn others_in(&self, slot: &SlotRef) -> impl Iterator<Item = &Life> {
         let filler = self.apps.get(&slot.app).and_then(|app| app.slots.get(&slot.index)).and_then(|kept| kept.life);
-        self.lives.values().filter(move |life| life.record.slot == *slot && Some(life.id()) != filler && life.phase != Phase::Over)
+        self.lives
+            .values()
+            .filter(move |life| life.record.slot == *slot && Some(life.id()) != filler && life.phase != Phase::Over)
     }
 
     /// Those of them that were taken out.

@@ -32,7 +32,10 @@ pub fn strategy(before: &AppSpec, after: &AppSpec, another: bool, slots: &[SlotV
         Reload::Restart => plain(running > 1, notes),
         Reload::Hup if another => {
             let signal = after.renewal.signal;
-            plain(running > 1, vec![format!("{signal} cannot change the command or the environment of a process: it is restarted")])
+            plain(
+                running > 1,
+                vec![format!("{signal} cannot change the command or the environment of a process: it is restarted")],
+            )
         }
         Reload::Hup => Strategy { how: wanted, overlaps: false, rolls: true, notes, refused: None },
         Reload::Rolling | Reload::Bluegreen | Reload::Socket => {

@@ -3,17 +3,17 @@
 //! What is decided is decided in [`engine::decide`]; here it is turned into what is stored, told and waited for, without a choice of its own.
 
 use super::Brain;
-use super::roll::rolling;
 use super::scale::say_undone;
 use super::verbs::must_be_ready;
 use super::wishes::Intent;
 use crate::call::Verb;
-use crate::store::{Act, Defined, Goal, StoredTarget, Told};
+use crate::store::{Act, Defined, Goal, StoredApp, StoredTarget, Told};
 use crate::track::floor_of_start;
 use api::{ApplyReply, ApplyRequest, OperationKind, PlanReply, Problem, RememberedProfile};
 use engine::{Ask, Decision, KnownApp, Scope, Start, WishedApp, decide, is_proven, same_spec};
 use model::{
-    AppName, Change, DaemonSettings, Definition, Difference, Generation, InstanceId, Plan, Project, SlotId, SlotRef, StepAct,
+    AppName, Change, DaemonSettings, Definition, Difference, Generation, InstanceId, Plan, Project, Reload, Rolling, SlotId,
+    SlotRef, StepAct,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -119,7 +119,8 @@ impl Brain {
         let mut there: BTreeMap<AppName, KnownApp<'_>> = apps
             .map(|app| {
                 let (definition, generation, running) = (&*app.definition, app.generation, app.running);
-                (app.name().clone(), KnownApp { definition, generation, running, slots: Vec::new() })
+                let next = app.next_generation();
+                (app.name().clone(), KnownApp { definition, generation, next, running, slots: Vec::new() })
             })
             .collect();
         for view in self.engine.slots() {
@@ -145,6 +146,10 @@ impl Brain {
     }
 
     fn check(&self, proposal: &Proposal, decisions: &[Decision]) -> Result<(), Problem> {
+        if let Some((app, why)) = decisions.iter().find_map(|decision| Some((&decision.planned.app, decision.refused.as_ref()?)))
+        {
+            return Err(cannot_reload(app, why));
+        }
         let definitions: Vec<&Definition> = proposal.wished.iter().map(|app| &app.definition).collect();
         let gone = decisions.iter().filter(|decision| decision.planned.change == Change::Remove);
         let gone: Vec<&AppName> = gone.map(|decision| &decision.planned.app).collect();
@@ -291,33 +296,39 @@ impl Brain {
         }
         let same = known.filter(|known| known.generation == decision.generation);
         let first = same.map_or(Some(self.engine.next_instance()), |known| known.first);
-        let generation = match (known, same, was) {
-            (_, Some(same), _) => same.generation,
-            (Some(known), None, _) => known.next_generation(),
-            // A life of then that is still found is not one of now.
-            (None, None, Some(was)) => Generation(was.0 + 1),
-            (None, None, None) => decision.generation,
+        let rolling = match (known, decision.rolling) {
+            (Some(known), Some(how)) => Some(rolling_from(known, how)),
+            // One that is under way goes on where nothing is replaced.
+            (Some(known), None) if known.generation == decision.generation => known.rolling.clone(),
+            _ => None,
         };
-        let begun = known.and_then(|known| Some(rolling(known, decision.rolling?)));
-        // A reload that is under way goes on where no life has to be another.
-        let rolling = begun.or_else(|| same.and_then(|known| known.rolling.clone()));
         // The number of one that failed is remembered until a higher one is there for good.
-        let failed = known.and_then(|known| known.failed.clone()).filter(|_| same.is_some() || rolling.is_some());
+        let same_or_rolling = same.is_some() || rolling.is_some();
+        let failed = known.and_then(|known| known.failed.clone()).filter(|_| same_or_rolling);
+        // A life of then that is still found is not one of now.
+        let generation = was.filter(|_| known.is_none()).map_or(decision.generation, |was| Generation(was.0 + 1));
         let slot_wishes = match start {
             Start::As { slots, .. } if known.is_none() => slots,
             _ => BTreeMap::new(),
         };
-        Defined {
-            definition: Arc::new(definition),
-            generation,
-            run: decision.run,
-            slot_ids,
-            slot_wishes,
-            first,
-            rolling,
-            failed,
-        }
+        Defined { definition: Arc::new(definition), generation, run: decision.run, slot_ids, slot_wishes, first, rolling, failed }
     }
+}
+
+/// What there is to go back to when the lives of an app are replaced: what it was before a reload that is still under way, else what it is.
+pub(super) fn rolling_from(known: &StoredApp, how: Reload) -> Box<Rolling> {
+    let under_way = known.rolling.as_ref().filter(|rolling| rolling.how.goes_back() && !rolling.back);
+    let (before, generation) = match under_way {
+        Some(rolling) => (rolling.before.clone(), rolling.generation),
+        None => (known.definition.clone(), known.generation),
+    };
+    Box::new(Rolling { how, before, generation, back: false })
+}
+
+/// The strategy of an app cannot be carried out.
+pub(super) fn cannot_reload(app: &AppName, why: &str) -> Problem {
+    let hint = "give it more ports, `listen`, or another `reload`; nothing was changed";
+    Problem::new(409, "cannot_reload", format!("`{app}` cannot be reloaded: {why}")).hint(hint)
 }
 
 /// What has been made of decisions so far.

@@ -25,6 +25,7 @@ mod scale;
 mod show;
 mod signals;
 mod start;
+mod switch;
 mod upgrade;
 mod verbs;
 mod watch;

@@ -28,6 +28,8 @@ impl Brain {
                     (What::Deleted, ..) => self.last_ended.retain(|slot, _| slot.app != note.app),
                     _ => {}
                 }
+                self.end_switch(&note);
+                self.follow_way_back(&note);
                 if matches!(note.what, What::Stopped | What::Deleted) {
                     self.clear_shelf();
                 }
@@ -67,9 +69,7 @@ impl Brain {
             }
             Effect::Probe { instance, number, check, timeout } => self.probe(instance, number, *check, timeout),
             Effect::Listen { instance, ready } => self.listen(instance, &ready),
-            Effect::Switch { app, generation, .. } => {
-                self.happenings.push_back(Event::Switched { app, generation, refused: None });
-            }
+            Effect::Switch { app, generation, from, to } => self.ask_to_switch(app, generation, &from, &to),
             Effect::Farewell => {
                 if !self.await_hooks() {
                     self.farewell();

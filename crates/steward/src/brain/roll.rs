@@ -4,15 +4,15 @@
 //! to run from then on, who says `reload all` does not mean what was stopped.
 
 use super::Brain;
-use super::apply::{Proposal, Wished, plan_id};
+use super::apply::{Proposal, Wished, cannot_reload, plan_id, rolling_from};
 use super::verbs::must_be_ready;
 use super::wishes::Intent;
 use crate::select::{inherited, names_itself, resolve};
 use crate::store::{Act, Goal, StoredApp, StoredRoll, StoredTarget};
 use crate::track::floor_of_start;
 use api::{OperationKind, PlanReply, Problem, RestartRequest};
-use engine::{Ask, SlotView, Start, Strategy, Target, strategy};
-use model::{Change, Plan, Planned, Reload, Renewal, Rolling, SlotRef, Step, StepAct, format_span};
+use engine::{Ask, Note, SlotView, Start, Strategy, Target, What, strategy};
+use model::{Change, Plan, Planned, Reload, Renewal, SlotRef, Step, StepAct, format_span};
 use std::collections::BTreeMap;
 
 /// What becomes of one app.
@@ -70,7 +70,7 @@ impl Brain {
                 }
                 Does::Roll(strategy) => {
                     let generation = app.next_generation();
-                    let rolling = rolling(app, strategy.how);
+                    let rolling = rolling_from(app, strategy.how);
                     let name = app.name().clone();
                     asks.push(Ask::Reload { app: name.clone(), generation, rolling: rolling.clone() });
                     apps.push(StoredRoll { app: name, generation, first, rolling });
@@ -101,7 +101,8 @@ impl Brain {
         }
         let mut renewed = self.intend(proposal)?;
         let Act::Define { apps, start, .. } = &mut renewed.act else { return Ok(renewed) };
-        let other = |reloading: &&Reloading<'_>| !apps.iter().any(|defined| defined.definition.spec.name == *reloading.app.name());
+        let other =
+            |reloading: &&Reloading<'_>| !apps.iter().any(|defined| defined.definition.spec.name == *reloading.app.name());
         let others: Vec<Reloading<'_>> = reloads.iter().filter(other).map(Reloading::again).collect();
         for Reloading { app, .. } in reloads.iter().filter(|reloading| !matches!(reloading.does, Does::Start(_))) {
             self.keep_wishes(app, apps, &mut renewed.asks);
@@ -121,6 +122,16 @@ impl Brain {
         renewed.asks.extend(as_they_are.asks);
         renewed.apply = None;
         Ok(renewed)
+    }
+
+    /// A way back that fails has no other: the reload is not over, but nothing comes of it any more. A steward that comes after us tries it once again.
+    pub(super) fn follow_way_back(&mut self, note: &Note) {
+        let backs = || self.store.state().app(&note.app)?.rolling.as_ref().map(|rolling| rolling.back);
+        match note.what {
+            What::RolledBack { .. } if backs() == Some(true) => _ = self.given_up.insert(note.app.clone()),
+            What::RollBegun { .. } | What::RolledOver { .. } | What::Deleted => _ = self.given_up.remove(&note.app),
+            _ => {}
+        }
     }
 
     fn reloads(&self, selector: &str) -> Result<Vec<Reloading<'_>>, Problem> {
@@ -146,7 +157,7 @@ impl Brain {
         let runs = |view: &SlotView<'_>| view.instance.is_some() && !view.ending;
         let found = strategy(spec, spec, false, &all);
         if let Some(why) = found.refused {
-            return Err(Problem::new(409, "not_startable", format!("`{}` cannot be reloaded: {why}", app.name())));
+            return Err(cannot_reload(app.name(), &why));
         }
         let does = if spec.schedule.is_some() {
             Does::Nothing("is a job: each of its runs is a new life")
@@ -174,16 +185,6 @@ impl<'a> Reloading<'a> {
         };
         Reloading { app: self.app, slots: self.slots.clone(), does }
     }
-}
-
-/// What is replaced. While a reload that has a way back is under way, what was before it is what can be gone back to.
-pub(super) fn rolling(app: &StoredApp, how: Reload) -> Box<Rolling> {
-    let good = app.rolling.as_ref().filter(|rolling| rolling.how.goes_back() && !rolling.back);
-    let (before, generation) = match good {
-        Some(rolling) => (rolling.before.clone(), rolling.generation),
-        None => (app.definition.clone(), app.generation),
-    };
-    Box::new(Rolling { how, before, generation, back: false })
 }
 
 fn planned(reloading: &Reloading<'_>) -> Planned {
@@ -217,23 +218,32 @@ fn said(renewal: &Renewal, strategy: &Strategy) -> String {
         1 => "one slot at a time".to_owned(),
         more => format!("{more} slots at a time"),
     };
-    let soak = if renewal.soak.is_zero() { String::new() } else { format!(" and has stayed so for {}", format_span(renewal.soak)) };
+    let soak =
+        if renewal.soak.is_zero() { String::new() } else { format!(" and has stayed so for {}", format_span(renewal.soak)) };
     let drain = if renewal.drain.is_zero() { String::new() } else { format!(" {} later", format_span(renewal.drain)) };
     match strategy.how {
         Reload::Restart => format!("restart, {at_a_time}: the old life is stopped, then a new one is born"),
         Reload::Hup => format!("hup: each life gets {} and has to be ready again", renewal.signal),
         Reload::Rolling if !strategy.overlaps => {
-            format!("rolling, {at_a_time}: the old life is stopped, then a new one is born; the next follows once that is ready{soak}")
+            format!(
+                "rolling, {at_a_time}: the old life is stopped, then a new one is born; the next follows once that is ready{soak}"
+            )
         }
         Reload::Rolling => {
-            format!("rolling, {at_a_time}: a new life beside the old one, which is stopped{drain} once the new one is ready{soak}")
+            format!(
+                "rolling, {at_a_time}: a new life beside the old one, which is stopped{drain} once the new one is ready{soak}"
+            )
         }
         Reload::Bluegreen => {
             format!("bluegreen: all new lives beside the old ones, which are stopped{drain} once every new one is ready{soak}")
         }
         Reload::Socket => format!(
             "socket: all new lives on the same sockets; the old ones get the stop signal once every new one is ready{soak}{}",
-            if renewal.drain.is_zero() { String::new() } else { format!(", and have {} more to end", format_span(renewal.drain)) }
+            if renewal.drain.is_zero() {
+                String::new()
+            } else {
+                format!(", and have {} more to end", format_span(renewal.drain))
+            }
         ),
     }
 }
@@ -247,8 +257,7 @@ mod tests {
     fn the_moves_in_words() {
         let strategy = |how, overlaps| Strategy { how, overlaps, rolls: true, notes: Vec::new(), refused: None };
         let plain = Renewal::default();
-        let slow =
-            Renewal { drain: Duration::from_secs(5), soak: Duration::from_secs(2), max_parallel: 3, ..Renewal::default() };
+        let slow = Renewal { drain: Duration::from_secs(5), soak: Duration::from_secs(2), max_parallel: 3, ..Renewal::default() };
         for (renewal, how, overlaps, want) in [
             (&plain, Reload::Restart, false, "restart, one slot at a time: the old life is stopped, then a new one is born"),
             (&plain, Reload::Hup, false, "hup: each life gets SIGHUP and has to be ready again"),

@@ -53,11 +53,9 @@ impl Brain {
     fn scaled_app(&self, selector: &str) -> Result<&StoredApp, Problem> {
         let targets = resolve(selector, &self.known())?;
         match targets.as_slice() {
-            [one] if one.slots.is_none() => self
-                .store
-                .state()
-                .app(&one.app)
-                .ok_or_else(|| Problem::new(404, "unknown_app", format!("no app `{}`", one.app))),
+            [one] if one.slots.is_none() => {
+                self.store.state().app(&one.app).ok_or_else(|| Problem::new(404, "unknown_app", format!("no app `{}`", one.app)))
+            }
             [one] => {
                 let detail = format!("only whole apps are scaled, and `{selector}` is a part of `{}`", one.app);
                 Err(Problem::new(422, "invalid_request", detail)
@@ -125,7 +123,9 @@ fn wanted(spec: &AppSpec, request: ScaleRequest) -> Result<u32, Problem> {
             Some(Port::Fixed(_)) => format!("`{app}` has the one port {port}, and {after} instances cannot share it"),
             _ => format!("`{app}` has the ports {port}, and that is too few for {after} instances"),
         };
-        return Err(problem(detail).hint("set `port` to a larger range or to \"auto\", or let the instances share a socket by `listen`"));
+        return Err(
+            problem(detail).hint("set `port` to a larger range or to \"auto\", or let the instances share a socket by `listen`")
+        );
     }
     Ok(after)
 }
@@ -151,10 +151,7 @@ mod tests {
             check(Some(Port::Range(8000, 8002)), "+2"),
             Err("`web` has the ports 8000-8002, and that is too few for 4 instances".into())
         );
-        assert_eq!(
-            check(Some(Port::Fixed(80)), "3"),
-            Err("`web` has the one port 80, and 3 instances cannot share it".into())
-        );
+        assert_eq!(check(Some(Port::Fixed(80)), "3"), Err("`web` has the one port 80, and 3 instances cannot share it".into()));
         assert_eq!(check(Some(Port::Fixed(80)), "1"), Ok(1), "fewer is always possible");
     }
 }

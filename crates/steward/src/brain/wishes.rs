@@ -27,6 +27,7 @@ pub(super) struct Here<'a> {
     pub(super) store: &'a Store,
     pub(super) home: &'a str,
     pub(super) last_ended: &'a BTreeMap<SlotRef, InstanceId>,
+    pub(super) given_up: &'a BTreeSet<AppName>,
 }
 
 impl World for Here<'_> {
@@ -36,7 +37,8 @@ impl World for Here<'_> {
 
     fn course(&self, app: &AppName) -> Option<Course<'_>> {
         let app = self.store.state().app(app).filter(|app| !app.deleting)?;
-        Some(Course { generation: app.generation, rolling: app.rolling.as_deref(), failed: app.failed.as_ref() })
+        let rolling = app.rolling.as_deref().filter(|_| !self.given_up.contains(app.name()));
+        Some(Course { generation: app.generation, rolling, failed: app.failed.as_ref() })
     }
 
     fn last_life(&self, slot: &SlotRef) -> Option<InstanceId> {

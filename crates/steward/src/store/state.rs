@@ -3,7 +3,9 @@
 use super::past::{Done, Past, PastOps, before};
 use super::record::{Act, Defined, FailedRoll, Record, StoredRoll, StoredTarget, Track, VERSION};
 use api::{OperationKind, RememberedProfile};
-use model::{AppName, DaemonSettings, Definition, Generation, InstanceId, Project, Reload, Rest, Rolling, SlotId, SlotMemo, SlotRef};
+use model::{
+    AppName, DaemonSettings, Definition, Generation, InstanceId, Project, Reload, Rest, Rolling, SlotId, SlotMemo, SlotRef,
+};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -202,6 +204,7 @@ impl State {
     fn roll(&mut self, roll: &StoredRoll) {
         let Some(app) = self.app_mut(&roll.app) else { return };
         app.generation = roll.generation;
+        app.failed = app.failed.take().filter(|failed| failed.generation != roll.generation);
         app.first = Some(roll.first);
         app.rolling = Some(roll.rolling.clone());
     }
@@ -256,7 +259,8 @@ impl State {
         self.next_slot_id = self.next_slot_id.max(highest);
         let name = &definition.spec.name;
         let mut wishes = slot_wishes.clone();
-        let instances = definition.spec.instances;
+        let before = defined.rolling.as_ref().map_or(0, |rolling| rolling.before.spec.instances);
+        let instances = definition.spec.instances.max(before);
         match self.apps.iter().position(|app| app.name() == name) {
             Some(at) => {
                 if !run {

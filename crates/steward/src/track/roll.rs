@@ -51,6 +51,7 @@ pub(super) fn judge(
     if let Some(failed) = failed.filter(|failed| failed.generation == wanted.generation) {
         return match rolling.filter(|rolling| rolling.back) {
             Some(_) => Judgement::pending(format!("rolling back: {}", progress(view, generation))),
+            None if generation == wanted.generation => told_in_vain(failed, wanted, slot, view, bad),
             None => rolled_back(failed, slot),
         };
     }
@@ -61,11 +62,30 @@ pub(super) fn judge(
     }
 }
 
+/// Why, without the name of the slot that is said anyway.
+fn why<'a>(failed: &'a FailedRoll, slot: &SlotRef) -> &'a str {
+    failed.why.strip_prefix(&format!("{slot}: ")).unwrap_or(&failed.why)
+}
+
+/// A life that got a signal is not well since: it stays, and so do the others.
+fn told_in_vain(
+    failed: &FailedRoll,
+    wanted: Wanted,
+    slot: &SlotRef,
+    view: Option<&SlotView<'_>>,
+    bad: Option<&str>,
+) -> Judgement {
+    match failed.slot.as_ref() == Some(slot) {
+        true => Judgement::failed(why(failed, slot).to_owned(), Words::Now),
+        false => over(wanted, view, bad),
+    }
+}
+
 /// The slot whose life failed says why; of the others there is nothing to say but that.
 fn rolled_back(failed: &FailedRoll, slot: &SlotRef) -> Judgement {
     match (&failed.slot, failed.instance) {
         (Some(of), Some(instance)) if of == slot => {
-            Judgement::failed(format!("{}; rolled back", failed.why), Words::Of(instance))
+            Judgement::failed(format!("{}; rolled back", why(failed, slot)), Words::Of(instance))
         }
         (Some(_), _) => Judgement::failed("rolled back".to_owned(), Words::Nobodys),
         (None, _) => Judgement::failed(format!("{}; rolled back", failed.why), Words::Nobodys),
