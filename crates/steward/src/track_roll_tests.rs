@@ -54,7 +54,7 @@ fn a_reload_says_how_far_each_slot_is_and_is_done_when_all_of_it_is() {
             "new life i12 is starting (last answer: status 503)",
             "new life i12 is ready",
             "draining i5",
-            "new life i12 is ready",
+            "replaced by i12",
         ]
     );
     assert_eq!(state(&heard), Running, "another slot may still fail");

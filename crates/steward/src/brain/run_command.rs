@@ -13,7 +13,7 @@ use crate::runner::{Act, Aim, Ended, Output, Pipes, Runner};
 use crate::sweep::Subject;
 use crate::time::now;
 use engine::{Event, Outcome};
-use model::{Definition, End, InstanceId, SlotRef, Stage, Tick, Verdict};
+use model::{Definition, End, InstanceId, LifeRecord, SlotRef, Stage, Tick, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -69,7 +69,7 @@ impl Brain {
             return self.happenings.push_back(answer(busy));
         }
         let life = self.lives.remembered().lives.get(&instance);
-        let known = life.and_then(|life| Some((life.slot.clone(), life.pid, self.definition_of(&life.slot)?)));
+        let known = life.and_then(|life| Some((life.slot.clone(), life.pid, self.definition_of_life(life)?)));
         let Some((slot, pid, definition)) = known else {
             return self.happenings.push_back(answer(Outcome::Bad("the app is gone".to_owned())));
         };
@@ -80,6 +80,13 @@ impl Brain {
     /// The app that a slot is of, as it is now.
     pub(super) fn definition_of(&self, slot: &SlotRef) -> Option<Arc<Definition>> {
         self.store.state().app(&slot.app).map(|app| app.definition.clone())
+    }
+
+    /// The app as it was when this life was born: while it is reloaded there are two of it.
+    fn definition_of_life(&self, life: &LifeRecord) -> Option<Arc<Definition>> {
+        let app = self.store.state().app(&life.slot.app)?;
+        let before = app.rolling.as_ref().filter(|old| old.generation == life.generation && app.generation != life.generation);
+        Some(before.map_or(&app.definition, |old| &old.before).clone())
     }
 
     /// The life has ended: nobody wants to know any more how it is.
