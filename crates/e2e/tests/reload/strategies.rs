@@ -41,9 +41,13 @@ fn every_life_is_another_and_the_app_is_what_it_was() {
 fn rolling_is_one_after_the_other_and_the_new_is_ready_before_the_old_goes() {
     let house = stage();
     house.up(&web(&house, "1", "reload = \"rolling\""));
+    let before = lives(&house, 2);
     let done = house.abide(["reload", "web"]).ok();
     assert!(done.err.contains("web-0 new life i3 is starting") && done.err.contains("ok web-1 ready"), "{}", done.err);
-    house.until("web-1", SOON, "the old one is gone", |row| row.exit.is_some());
+    wait_until(SOON, "the old ones are gone", || {
+        let gone = house.events(Some("web")).into_iter().filter(|line| line.event == "exited").count() == 2;
+        (gone && before.iter().all(|life| !life.alive())).then_some(())
+    });
     let events = house.events(Some("web"));
     for slot in ["web-0", "web-1"] {
         let order = ["starting", "ready", "retired", "exited"].map(|event| last(&events, slot, event));

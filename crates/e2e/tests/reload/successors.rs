@@ -62,7 +62,7 @@ fn a_later_wish_ends_a_reload() {
     assert!(shown.out.contains("under way, by rolling") && shown.out.contains("next life:"), "{}", shown.out);
     // Another reload: the newest wish counts, and the first command is told.
     let second = beside(&house, &["reload", "web"]);
-    first.join().expect("no panic").code(1).says(&["superseded by operation"]);
+    first.join().expect("no panic").code(1).says(&["superseded by a later reload"]);
     until_begun(&house);
     assert!(before.iter().all(|life| life.alive()));
     house.abide(["stop", "web"]).ok();
