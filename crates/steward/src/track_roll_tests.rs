@@ -147,3 +147,21 @@ fn what_has_no_way_back_is_judged_by_what_there_is_afterwards() {
         assert_eq!((state(&heard), detail(&heard).as_str()), (want, said), "{status:?}");
     }
 }
+
+#[test]
+fn a_life_that_got_its_signal_in_vain_stays_and_the_others_are_what_they_are() {
+    let other = SlotRef::new(&AppName::new("web").expect("name"), 7);
+    for (of, status, want, said) in [
+        (None, Status::Unhealthy, Failed, "not ready again"),
+        (Some(other.clone()), Status::Ready, Done, "ready"),
+        (Some(other), Status::Unhealthy, Failed, "unhealthy"),
+    ] {
+        let (mut tracker, mut scene, heard) = begun();
+        let slot = of.unwrap_or_else(|| scene.slot());
+        (scene.rolling, scene.status, scene.ready) = (None, Some(status), Some(12));
+        let why = format!("{slot}: not ready again");
+        scene.failed = Some(FailedRoll { why, ..failed(Some(slot)) });
+        tracker.update(&scene, Tick(1));
+        assert_eq!((state(&heard), detail(&heard).as_str()), (want, said), "{status:?}");
+    }
+}
