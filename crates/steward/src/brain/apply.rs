@@ -3,6 +3,7 @@
 //! What is decided is decided in [`engine::decide`]; here it is turned into what is stored, told and waited for, without a choice of its own.
 
 use super::Brain;
+use super::ports::note_port;
 use super::verbs::must_be_ready;
 use super::wishes::Intent;
 use crate::call::Verb;
@@ -68,6 +69,7 @@ impl Brain {
         let proposal = Proposal::of(request);
         let decisions = self.decide(&proposal);
         self.check(&proposal, &decisions)?;
+        self.check_planned_ports(proposal.wished.iter().map(|app| &app.definition), &decisions)?;
         Ok(self.reply_of(&proposal, &decisions))
     }
 
@@ -136,7 +138,11 @@ impl Brain {
             .map(|app| WishedApp { definition: &app.definition, start: app.start.clone(), takes_session: app.takes_session })
             .collect();
         let scope = Scope { prune: &proposal.prune, only: &proposal.prune_only, remove: &proposal.remove };
-        decide(&self.there(), &wished, scope, &config::differences)
+        let mut decisions = decide(&self.there(), &wished, scope, &config::differences);
+        for (app, decision) in proposal.wished.iter().zip(&mut decisions) {
+            note_port(&app.definition.spec, &mut decision.planned);
+        }
+        decisions
     }
 
     fn check(&self, proposal: &Proposal, decisions: &[Decision]) -> Result<(), Problem> {
