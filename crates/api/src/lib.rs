@@ -8,6 +8,7 @@ mod log;
 mod logs;
 mod operation;
 mod plan;
+mod port;
 mod problem;
 mod slot;
 mod when;
@@ -22,6 +23,7 @@ pub use operation::{
     Signalled, SlotOutcome, StartRequest, Until,
 };
 pub use plan::{HistoryEntry, PlanReply, ProjectView, RememberedProfile, RollbackRequest};
+pub use port::{PortKind, PortRow, PortState};
 pub use problem::Problem;
 pub use slot::{AppDetail, DependencyView, ExitView, RunView, SlotDetail, SlotRow};
 pub use when::{BadTime, TIMES, when};

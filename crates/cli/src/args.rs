@@ -141,6 +141,11 @@ pub enum Command {
     /// Show every slot: status, process, uptime, restarts, use
     #[command(visible_aliases = ["ls", "ps"])]
     List,
+    /// Show every port that an app has, wants or listens on
+    ///
+    /// STATE is leased (its app does not listen there yet), listening, taken (somebody else listens there), waiting (a slot waits until it is free)
+    /// or unused (nothing runs that needs it). For a socket of `listen` PID is the keeper, which holds it.
+    Ports,
     /// Show everything known of one app
     #[command(visible_aliases = ["show", "describe", "info"], after_help = "Example:\n  abide status web")]
     Status(Status),

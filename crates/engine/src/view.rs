@@ -4,7 +4,7 @@ use crate::app::{App, Slot};
 use crate::engine::{self, Engine};
 use crate::life::{Life, Phase};
 use crate::order::Blocked;
-use crate::{HealthView, SlotView};
+use crate::{HealthView, NextView, SlotView};
 use model::{AppName, AppSpec, End, Rest, SlotRef, Stage, Status};
 
 impl Engine {
@@ -32,7 +32,10 @@ impl Engine {
         let blocked = if life.is_none() { self.blocked_now(app, index, slot) } else { None };
         let (status, why) = match life {
             Some(life) if slot.held => self.of_held(life),
-            Some(life) => of_life(life, &app.definition.spec),
+            Some(life) => of_life(life, app.spec_of(&life.record)),
+            None if !app.wants(index) && self.others_in(&SlotRef::new(name, index)).next().is_some() => {
+                (Status::Stopping, Some("lives that were replaced are still ending".to_owned()))
+            }
             None => self.of_empty(app, index, slot, blocked.as_ref()),
         };
         let care = life.filter(|life| life.phase != Phase::Over).map(|life| &life.care);
@@ -67,8 +70,8 @@ impl Engine {
             runs: &slot.memo.runs,
             main: life.and_then(|life| life.record.told.main),
             port: life.and_then(|life| life.record.port),
-            next: None,
-            leaving: Vec::new(),
+            next: slot.next.and_then(|next| self.lives.get(&next)).map(|next| next_view(next, app)),
+            leaving: self.leaving(&SlotRef::new(name, index)),
         }
     }
 
@@ -111,12 +114,19 @@ fn of_shortage(end: Option<&End>) -> String {
     }
 }
 
+fn next_view<'a>(life: &'a Life, app: &App) -> NextView<'a> {
+    let (status, why) = of_life(life, app.spec_of(&life.record));
+    let bad_answer = life.care.bad_answer.as_deref();
+    NextView { instance: life.id(), pid: life.record.pid, status, why, bad_answer, port: life.record.port }
+}
+
 fn of_life(life: &Life, spec: &AppSpec) -> (Status, Option<String>) {
     let stuck = life.stuck.map(|left| format!("stopping (stuck): {left} of its processes cannot be killed"));
     match &life.phase {
         Phase::Sought { .. } => (Status::Starting, Some("looking for the life that an earlier manager left".to_owned())),
         Phase::Begun => (Status::Starting, None),
         Phase::Running | Phase::Passing { .. } => of_running(life, spec),
+        Phase::Draining => (Status::Stopping, Some("another has taken its place; it is stopped after `drain`".to_owned())),
         Phase::Stopping | Phase::Killing { .. } => (Status::Stopping, stuck),
         Phase::Leaving { .. } => (Status::Stopping, Some("its process has ended; descendants are still there".to_owned())),
         Phase::Foreign { .. } => {

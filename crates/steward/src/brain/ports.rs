@@ -2,10 +2,10 @@
 
 use super::Brain;
 use crate::birth::port_told;
-use crate::ports::{Claims, Demand, Look, beforehand, choose, held_by};
+use crate::ports::{Claims, Demand, Look, Shown, beforehand, choose, held_by, rows_of};
 use crate::time::now;
 use api::Problem;
-use engine::{Ask, Bear, Decision, Event, Target};
+use engine::{Ask, Bear, Decision, Event, SlotView, Target};
 use model::{AppName, AppSpec, Change, Definition, End, InstanceId, LifeRecord, Planned, Port, Stage};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -52,6 +52,24 @@ impl Brain {
                 false
             }
         }
+    }
+
+    /// `GET /ports`.
+    pub(super) fn ports(&self) -> Vec<Shown> {
+        let mut slots: BTreeMap<AppName, Vec<SlotView<'_>>> = BTreeMap::new();
+        for view in self.engine.slots() {
+            slots.entry(view.slot.app.clone()).or_default().push(view);
+        }
+        let mut leases: BTreeMap<&AppName, Vec<(&LifeRecord, u16)>> = BTreeMap::new();
+        for (life, port) in self.leases() {
+            leases.entry(&life.slot.app).or_default().push((life, port));
+        }
+        let apps = self.store.state().apps.iter().map(|app| &app.definition.spec);
+        let rows = |spec: &AppSpec| {
+            let slots = slots.get(&spec.name).map_or(&[][..], Vec::as_slice);
+            rows_of(spec, slots, leases.get(&spec.name).map_or(&[][..], Vec::as_slice))
+        };
+        apps.flat_map(rows).collect()
     }
 
     /// Who has ports, seen by a life that is to be born.
