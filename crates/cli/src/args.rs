@@ -106,7 +106,10 @@ pub enum Command {
     #[command(after_help = "Examples:\n  abide stop web\n  abide stop web-1 'api-*'\n  abide stop all")]
     Stop(Change),
     /// Give apps or slots a new life: stop, then start
-    #[command(after_help = "Examples:\n  abide restart web\n  abide restart web --update-env")]
+    #[command(
+        after_help = "Examples:\n  abide restart web\n  abide restart web --update-env\n  abide restart web --port 3001     it has \
+                            that port from now on, until a file is applied that says otherwise"
+    )]
     Restart(Restart),
     /// Forget failures and counters of apps or slots
     ///

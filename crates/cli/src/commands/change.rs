@@ -25,16 +25,17 @@ pub fn stop(house: &House, screen: &Screen, args: &Change) -> Result<(), Failure
 /// [`Failure`].
 pub fn restart(house: &House, screen: &Screen, args: &Restart) -> Result<(), Failure> {
     let target = path().segment("apps").segment(&super::join_selectors(&args.selectors)?).segment("restart");
-    if !args.update_env {
+    if !args.update_env && args.port.is_none() {
         return change(house, screen, target, Request::post, args.wait);
     }
-    let session = Session::capture(house.home.own);
-    session.warn(screen);
-    let body = RestartRequest {
-        session_env: session.taken(&InheritEnv::Session),
-        nameable_env: session.taken(&InheritEnv::Named(vec!["*".to_owned()])),
-        umask: session.umask,
-    };
+    let mut body = RestartRequest { port: args.port, keep_env: !args.update_env, ..RestartRequest::default() };
+    if args.update_env {
+        let session = Session::capture(house.home.own);
+        session.warn(screen);
+        body.session_env = session.taken(&InheritEnv::Session);
+        body.nameable_env = session.taken(&InheritEnv::Named(vec!["*".to_owned()]));
+        body.umask = session.umask;
+    }
     let waiting = Waiting::from_flags(args.wait.no_wait, args.wait.timeout);
     report(screen, &carry_out(house, screen, target, Request::post, Some(&body), waiting)?)
 }

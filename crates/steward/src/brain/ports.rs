@@ -203,7 +203,9 @@ impl Look for Machine<'_> {
         let Some(Holder { pid, .. }) = &found else { return Some(held_by(None)) };
         let lives = self.brain.lives.remembered().lives.values().filter(|life| life.ended.is_none());
         let has = |traces: &Traces| matches!(belongs(*pid, traces), Belongs::Yes(_));
-        let Some(life) = lives.into_iter().find(|life| has(&self.brain.traces(life))) else { return Some(held_by(found.as_ref())) };
+        let Some(life) = lives.into_iter().find(|life| has(&self.brain.traces(life))) else {
+            return Some(held_by(found.as_ref()));
+        };
         // Lives that were begun before their app had a port have no lease.
         let leaves = life.stopping.is_some() || !self.after.running.contains_key(&life.slot.app);
         if life.slot.app == *app || leaves { None } else { Some(format!("held by {} (pid {pid})", life.slot)) }

@@ -138,7 +138,8 @@ impl Brain {
 
     fn birth_of(&self, name: &str, wanted: &Wanted, owner: Option<&Owner>) -> Birth {
         let spec = &wanted.definition.spec;
-        let Filled { mut env, .. } = filled(&wanted.definition, For { slot: &wanted.slot, port: wanted.port, home: &self.me.home });
+        let Filled { mut env, .. } =
+            filled(&wanted.definition, For { slot: &wanted.slot, port: wanted.port, home: &self.me.home });
         if let Some(owner) = owner {
             owner.dress(&mut env, &spec.env);
         }

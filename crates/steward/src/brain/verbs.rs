@@ -71,7 +71,9 @@ impl Brain {
         let targets = resolve(selector, &self.known())?;
         if let Some(part) = targets.iter().find(|target| target.slots.is_some()) {
             let detail = format!("variables and ports belong to whole apps, and that is a part of `{}`", part.app);
-            return Err(Problem::new(422, "invalid_request", detail).hint(format!("name the app: `abide restart {} …`", part.app)));
+            return Err(
+                Problem::new(422, "invalid_request", detail).hint(format!("name the app: `abide restart {} …`", part.app))
+            );
         }
         if let (Some(_), [_, other, ..]) = (request.port, targets.as_slice()) {
             let detail = format!("a port is for one app, and that means {} of them, `{}` too", targets.len(), other.app);
@@ -107,7 +109,7 @@ fn give_port(spec: &mut AppSpec, port: u16) -> Result<(), Problem> {
     if port == 0 {
         return refused("port 0 is none".to_owned());
     }
-    if !spec.listen.is_empty() {
+    if !spec.listen.is_empty() && spec.port.is_none() {
         return refused(format!("`{}` gets its sockets by `listen`, and binds no port itself", spec.name));
     }
     // The same number again is no other definition.

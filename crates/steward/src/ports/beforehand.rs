@@ -45,7 +45,8 @@ pub(crate) fn beforehand(demands: &[Demand<'_>], claims: &Claims, look: &mut imp
     let Some(first) = faults.first() else { return Ok(()) };
     let code = first.code;
     let detail = faults.iter().map(|fault| fault.text.as_str()).collect::<Vec<_>>().join("\n");
-    Err(Problem::new(409, code, detail).hint("nothing was changed; free the port, or choose another (`port = \"auto\"` finds one)"))
+    Err(Problem::new(409, code, detail)
+        .hint("nothing was changed; free the port, or choose another (`port = \"auto\"` finds one)"))
 }
 
 fn fault(demand: &Demand<'_>, claims: &Claims, look: &mut impl Look) -> Option<Fault> {
@@ -55,7 +56,8 @@ fn fault(demand: &Demand<'_>, claims: &Claims, look: &mut impl Look) -> Option<F
         Port::Fixed(port) if slots > 1 => {
             let last = u32::from(port) + slots - 1;
             let range = if last <= u32::from(u16::MAX) { format!("a range (port = \"{port}-{last}\"), ") } else { String::new() };
-            let text = format!("{app}: {slots} slots and one port, {port}: give it {range}`auto`, or `listen`, which all slots share");
+            let text =
+                format!("{app}: {slots} instances and one port, {port}: give it {range}`auto`, or `listen`, which they share");
             Some(Fault { code: TOO_FEW, text })
         }
         Port::Fixed(number) => {
@@ -77,9 +79,10 @@ fn fault(demand: &Demand<'_>, claims: &Claims, look: &mut impl Look) -> Option<F
                     return None;
                 }
             }
-            let words = |number: u16| holders.iter().find(|(at, _)| *at == number).map(|(_, words)| words.clone()).unwrap_or_default();
+            let words =
+                |number: u16| holders.iter().find(|(at, _)| *at == number).map(|(_, words)| words.clone()).unwrap_or_default();
             let many = u32::from(last - first) + 1;
-            let (need, why) = (count(slots, "slot"), refused.why(words));
+            let (need, why) = (count(slots, "instance"), refused.why(words));
             let text = match (free, many < slots) {
                 (_, true) => format!("{app}: {need}, and {} has {}", span_of(port), count(many, "port")),
                 (0, _) => format!("{app}: no port of {} is free: {why}", span_of(port)),
@@ -151,6 +154,7 @@ fn crowded(claims: &Claims) -> Option<Fault> {
         }
     }
     let (first, last, slots, app) = open.into_iter().find(|(_, _, slots, _)| *slots > 0)?;
-    let text = format!("{app}: its range {first}-{last} overlaps with ports of other apps, and is {} short", count(slots, "port"));
+    let text =
+        format!("{app}: its range {first}-{last} overlaps with ports of other apps, and is {} short", count(slots, "port"));
     Some(Fault { code: TOO_FEW, text })
 }

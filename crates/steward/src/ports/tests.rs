@@ -90,7 +90,8 @@ fn a_range_gives_each_slot_its_own_if_that_is_free() {
     claims.keep(&spec("api", Some(Port::Fixed(3000)), 1));
     claims.keep(&listens("db", "127.0.0.1:3002"));
     let mut held = Machine::holding(&[(3003, "nginx")]);
-    let why = "no port of 3000-3003 is free: 3001 is leased to web-1, 3000 is kept for api, 3002 is kept for db, and so on (1 more)";
+    let why =
+        "no port of 3000-3003 is free: 3001 is leased to web-1, 3000 is kept for api, 3002 is kept for db, and so on (1 more)";
     assert_eq!(chosen(wish, 1, None, &claims, &mut held), Err(why.into()));
     let other = Port::Range(3000, 3003);
     claims.keep(&spec("twin", Some(other), 1));
@@ -120,9 +121,8 @@ fn asked(all: &[AppSpec], start: &[&str], leases: &[(u16, &str, bool)], machine:
     all.iter().for_each(|spec| claims.keep(spec));
     leases.iter().for_each(|(port, name, leaves)| claims.lease(*port, slot(name, 0), *leaves));
     let begins = all.iter().filter(|spec| start.contains(&spec.name.as_str()));
-    let demands: Vec<Demand<'_>> = begins
-        .filter_map(|spec| Some(Demand { app: &spec.name, port: spec.port?, slots: spec.instances }))
-        .collect();
+    let demands: Vec<Demand<'_>> =
+        begins.filter_map(|spec| Some(Demand { app: &spec.name, port: spec.port?, slots: spec.instances })).collect();
     beforehand(&demands, &claims, machine).map_err(|problem| format!("{} {}", problem.code, problem.detail))
 }
 
@@ -147,7 +147,10 @@ fn a_fixed_port_that_is_not_to_be_had_is_named_beforehand() {
     assert_eq!(go(&[one.clone(), listens("db", "[::1]:3000")], &[], &[]), "port_taken web: port 3000 is in `listen` of db too");
     assert_eq!(go(&[one, spec("off", Some(Port::Fixed(3000)), 0)], &[], &[]), "", "no slot, no port");
     let many = go(&[spec("web", Some(Port::Fixed(3000)), 3)], &[], &[]);
-    assert!(many.starts_with("too_few_ports web: 3 slots and one port, 3000: give it a range (port = \"3000-3002\")"), "{many}");
+    assert!(
+        many.starts_with("too_few_ports web: 3 instances and one port, 3000: give it a range (port = \"3000-3002\")"),
+        "{many}"
+    );
     assert!(!go(&[spec("web", Some(Port::Fixed(65535)), 3)], &[], &[]).contains("range"), "there is none");
     assert_eq!(go(&[spec("web", Some(Port::Fixed(3000)), 0)], &[], &[(3000, "nginx")]), "");
 }
@@ -163,9 +166,9 @@ fn too_few_ports_are_counted_beforehand() {
     let two = go(std::slice::from_ref(&web), &[(3001, "nginx"), (3003, "squid")]);
     assert_eq!(
         two,
-        "too_few_ports web: 3 slots, and of 3000-3003 only 2 are free: 3001 is held by nginx (pid 12), 3003 is held by squid (pid 12)"
+        "too_few_ports web: 3 instances, and of 3000-3003 only 2 are free: 3001 is held by nginx (pid 12), 3003 is held by squid (pid 12)"
     );
-    assert_eq!(go(&[range("web", 3000, 3003, 5)], &[]), "too_few_ports web: 5 slots, and 3000-3003 has 4 ports");
+    assert_eq!(go(&[range("web", 3000, 3003, 5)], &[]), "too_few_ports web: 5 instances, and 3000-3003 has 4 ports");
     // Overlapping ranges: what is enough for each may be too little for both.
     assert_eq!(go(&[web.clone(), range("api", 3002, 3004, 2)], &[]), "");
     assert_eq!(
@@ -181,5 +184,8 @@ fn too_few_ports_are_counted_beforehand() {
     assert_eq!(asked(&[auto], &["web"], &[], &mut machine), Ok(()));
     assert_eq!(machine.tries, 3);
     let narrow = spec("web", Some(Port::Auto(5000, 5000)), 1);
-    assert_eq!(go(&[narrow], &[(5000, "nginx")]), "too_few_ports web: no port of 5000-5000 is free: 5000 is held by nginx (pid 12)");
+    assert_eq!(
+        go(&[narrow], &[(5000, "nginx")]),
+        "too_few_ports web: no port of 5000-5000 is free: 5000 is held by nginx (pid 12)"
+    );
 }
