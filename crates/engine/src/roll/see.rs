@@ -66,7 +66,7 @@ impl Engine {
         Some(Seen {
             how: rolling.how,
             parallel: spec.renewal.max_parallel.max(1) as usize,
-            overlaps: overlaps(spec, rolling.how),
+            overlaps: rolling.how != Reload::Restart && overlaps(spec, rolling.how),
             held: if blocked { Some(None) } else { pause.map(Some) },
             asks: asks.then_some(app.roll.switch),
             slots: wanted.map(stand).collect(),

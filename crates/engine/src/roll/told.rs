@@ -42,9 +42,11 @@ impl Engine {
         let answer = life.care.bad_answer.as_ref().map(|answer| format!(": {answer}")).unwrap_or_default();
         let why = format!("not ready again within start_timeout{answer}");
         life.care.is_well();
-        life.care.health = Some(HealthView::Unhealthy);
         out.push(note(&slot, Some(instance), What::Unhealthy { why: why.clone() }));
         self.begin_care(instance, now, out);
+        if let Some(life) = self.lives.get_mut(&instance) {
+            life.care.health = Some(HealthView::Unhealthy);
+        }
         self.fall_back(&slot.app, Some(instance), format!("{slot}: {why}"), now, out);
     }
 

@@ -7,12 +7,13 @@ use super::ports::note_port;
 use super::verbs::must_be_ready;
 use super::wishes::Intent;
 use crate::call::Verb;
-use crate::store::{Act, Defined, Goal, StoredTarget, Told};
+use crate::store::{Act, Defined, Goal, StoredApp, StoredTarget, Told};
 use crate::track::floor_of_start;
 use api::{ApplyReply, ApplyRequest, OperationKind, PlanReply, Problem, RememberedProfile};
 use engine::{Ask, Decision, KnownApp, Scope, Start, WishedApp, decide, is_proven, same_spec};
 use model::{
-    AppName, Change, DaemonSettings, Definition, Difference, Generation, InstanceId, Plan, Project, SlotId, SlotRef, StepAct,
+    AppName, Change, DaemonSettings, Definition, Difference, Generation, InstanceId, Plan, Project, Reload, Rolling, SlotId,
+    SlotRef, StepAct,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -119,7 +120,8 @@ impl Brain {
         let mut there: BTreeMap<AppName, KnownApp<'_>> = apps
             .map(|app| {
                 let (definition, generation, running) = (&*app.definition, app.generation, app.running);
-                (app.name().clone(), KnownApp { definition, generation, running, slots: Vec::new() })
+                let next = app.next_generation();
+                (app.name().clone(), KnownApp { definition, generation, next, running, slots: Vec::new() })
             })
             .collect();
         for view in self.engine.slots() {
@@ -146,6 +148,10 @@ impl Brain {
     }
 
     fn check(&self, proposal: &Proposal, decisions: &[Decision]) -> Result<(), Problem> {
+        if let Some((app, why)) = decisions.iter().find_map(|decision| Some((&decision.planned.app, decision.refused.as_ref()?)))
+        {
+            return Err(cannot_reload(app, why));
+        }
         let definitions: Vec<&Definition> = proposal.wished.iter().map(|app| &app.definition).collect();
         let gone = decisions.iter().filter(|decision| decision.planned.change == Change::Remove);
         let gone: Vec<&AppName> = gone.map(|decision| &decision.planned.app).collect();
@@ -283,23 +289,37 @@ impl Brain {
         }
         let same = known.filter(|known| known.generation == decision.generation);
         let first = same.map_or(Some(self.engine.next_instance()), |known| known.first);
+        let rolling = match (known, decision.rolling) {
+            (Some(known), Some(how)) => Some(rolling_from(known, how)),
+            // One that is under way goes on where nothing is replaced.
+            (Some(known), None) if known.generation == decision.generation => known.rolling.clone(),
+            _ => None,
+        };
+        let failed = known.and_then(|known| known.failed.clone());
         // A life of then that is still found is not one of now.
         let generation = was.filter(|_| known.is_none()).map_or(decision.generation, |was| Generation(was.0 + 1));
         let slot_wishes = match start {
             Start::As { slots, .. } if known.is_none() => slots,
             _ => BTreeMap::new(),
         };
-        Defined {
-            definition: Arc::new(definition),
-            generation,
-            run: decision.run,
-            slot_ids,
-            slot_wishes,
-            first,
-            rolling: None,
-            failed: None,
-        }
+        Defined { definition: Arc::new(definition), generation, run: decision.run, slot_ids, slot_wishes, first, rolling, failed }
     }
+}
+
+/// What there is to go back to when the lives of an app are replaced: what it was before a reload that is still under way, else what it is.
+pub(super) fn rolling_from(known: &StoredApp, how: Reload) -> Box<Rolling> {
+    let under_way = known.rolling.as_ref().filter(|rolling| rolling.how.goes_back() && !rolling.back);
+    let (before, generation) = match under_way {
+        Some(rolling) => (rolling.before.clone(), rolling.generation),
+        None => (known.definition.clone(), known.generation),
+    };
+    Box::new(Rolling { how, before, generation, back: false })
+}
+
+/// The strategy of an app cannot be carried out.
+pub(super) fn cannot_reload(app: &AppName, why: &str) -> Problem {
+    let hint = "give it more ports, `listen`, or another `reload`; nothing was changed";
+    Problem::new(409, "cannot_reload", format!("`{app}` cannot be reloaded: {why}")).hint(hint)
 }
 
 /// What has been made of decisions so far.
@@ -315,7 +335,8 @@ struct Made {
 }
 
 fn ask_define(defined: &Defined) -> Ask {
-    let instances = defined.definition.spec.instances;
+    let before = defined.rolling.as_ref().map_or(0, |rolling| rolling.before.spec.instances);
+    let instances = defined.definition.spec.instances.max(before);
     Ask::Define {
         definition: defined.definition.clone(),
         generation: defined.generation,

@@ -189,6 +189,7 @@ impl State {
     fn roll(&mut self, roll: &StoredRoll) {
         let Some(app) = self.app_mut(&roll.app) else { return };
         app.generation = roll.generation;
+        app.failed = app.failed.take().filter(|failed| failed.generation != roll.generation);
         app.first = Some(roll.first);
         app.rolling = Some(roll.rolling.clone());
     }
@@ -233,7 +234,8 @@ impl State {
         self.next_slot_id = self.next_slot_id.max(highest);
         let name = &definition.spec.name;
         let mut wishes = slot_wishes.clone();
-        let instances = definition.spec.instances;
+        let before = defined.rolling.as_ref().map_or(0, |rolling| rolling.before.spec.instances);
+        let instances = definition.spec.instances.max(before);
         match self.apps.iter().position(|app| app.name() == name) {
             Some(at) => {
                 if !run {
