@@ -10,6 +10,7 @@ mod operation;
 mod plan;
 mod port;
 mod problem;
+mod reload;
 mod slot;
 mod when;
 
@@ -25,5 +26,6 @@ pub use operation::{
 pub use plan::{HistoryEntry, PlanReply, ProjectView, RememberedProfile, RollbackRequest};
 pub use port::{PortKind, PortRow, PortState};
 pub use problem::Problem;
+pub use reload::{BadScale, FailedReloadView, MOST_INSTANCES, NextLife, ReloadView, ScaleRequest, ScaleTo};
 pub use slot::{AppDetail, DependencyView, ExitView, RunView, SlotDetail, SlotRow};
 pub use when::{BadTime, TIMES, when};

@@ -5,7 +5,7 @@ use crate::ports::Shown;
 use crate::store::Writers;
 use api::{
     AppDetail, ApplyRequest, DaemonStatus, EventLine, HistoryEntry, LogsDone, Operation, PlanReply, Problem, ProjectView,
-    RestartRequest, Sent, SignalDone, SlotRow, StartRequest, Until,
+    RestartRequest, ScaleRequest, Sent, SignalDone, SlotRow, StartRequest, Until,
 };
 use logs::Source;
 use model::{Definition, InstanceId, Signal, Stream};
@@ -81,6 +81,13 @@ pub(crate) enum Call {
     PlanRollback {
         /// Where to.
         back: Back,
+        /// The answer.
+        reply: Reply<PlanReply>,
+    },
+    /// What a reload would do.
+    PlanReload {
+        /// The selector.
+        select: String,
         /// The answer.
         reply: Reply<PlanReply>,
     },
@@ -198,6 +205,10 @@ pub(crate) enum Wish {
     About(Verb, String),
     /// A restart with the variables of another session, or with another port.
     Renew(RestartRequest, String),
+    /// `POST /apps/{selector}/reload`, with or without the variables of another session.
+    Reload(Option<RestartRequest>, String),
+    /// `POST /apps/{app}/scale`.
+    Scale(ScaleRequest, String),
     /// `POST /daemon/stop`.
     Shutdown,
     /// `POST /daemon/upgrade`.

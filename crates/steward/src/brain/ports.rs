@@ -119,7 +119,7 @@ impl Brain {
             match decision.planned.change {
                 Change::Add | Change::Change => after.define(&definition.spec, decision.run),
                 Change::Start => after.define(&definition.spec, true),
-                Change::Keep | Change::Remove => {}
+                Change::Keep | Change::Remove | Change::Reload => {}
             }
         }
         for gone in decisions.iter().filter(|decision| decision.planned.change == Change::Remove) {
@@ -141,7 +141,8 @@ impl Brain {
 
     fn look_beforehand(&self, after: &After<'_>) -> Result<(), Problem> {
         let demand = |app: &&AppName| {
-            let spec = after.running.get(*app)?;
+            // A job is begun by the clock, not now.
+            let spec = after.running.get(*app).filter(|spec| spec.schedule.is_none())?;
             Some(Demand { app: &spec.name, port: spec.port?, slots: spec.instances })
         };
         let demands: Vec<Demand<'_>> = after.starts.iter().filter_map(demand).collect();
