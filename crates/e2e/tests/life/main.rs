@@ -9,6 +9,7 @@ mod hooks;
 mod limits;
 mod notify;
 mod order;
+mod ports;
 mod probes;
 mod real;
 mod successors;

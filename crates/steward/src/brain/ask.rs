@@ -65,6 +65,7 @@ impl Brain {
             Call::Signal { select, signal, actor, key, reply } => {
                 _ = reply.send(self.signal_slots(&select, signal, &actor, key));
             }
+            Call::Ports { reply } => _ = reply.send(Ok(self.ports())),
             Call::Daemon { reply } => _ = reply.send(Ok(self.status())),
             Call::Logs { select, stream, follow, reply } => {
                 let sources = self.sources(&select, stream);

@@ -16,6 +16,7 @@ mod lookups;
 mod measuring;
 mod names;
 mod perform;
+mod ports;
 mod probe;
 mod roll;
 mod rollback;

@@ -187,10 +187,10 @@ impl Brain {
         self.lives.remembered().lives.get(&instance).map_or([true; 2], |life| life.log.kept())
     }
 
-    /// Whether a life has ended at its `pre_start`: the keeper holds nothing of it.
+    /// Whether a life has ended before the keeper heard of it, for want of a port or at its `pre_start`.
     fn was_shut_out(&self, instance: InstanceId) -> bool {
         let life = self.lives.remembered().lives.get(&instance);
-        life.is_some_and(|life| matches!(life.ended, Some(End::NotBorn { stage: model::Stage::Hook, .. })))
+        life.is_some_and(|life| matches!(life.ended, Some(End::NotBorn { stage: model::Stage::Port | model::Stage::Hook, .. })))
     }
 
     fn signal(&mut self, instance: InstanceId, signal: Signal) {

@@ -99,6 +99,7 @@ impl Brain {
     }
 
     fn carry_out(&mut self, intent: Intent, actor: &str, key: Option<String>) -> Result<Followed, Problem> {
+        self.check_ports(&intent.asks)?;
         let Intent { kind, act, told, asks, goals, apply } = intent;
         let settings = apply.as_ref().is_some_and(|apply| apply.daemon);
         let track = Track { kind, slots: goals, apply };
