@@ -22,6 +22,7 @@ mod run;
 mod run_command;
 mod show;
 mod signals;
+mod sockets;
 mod start;
 mod upgrade;
 mod verbs;
