@@ -1,7 +1,7 @@
 //! Questions of the API, answered from memory.
 
 use super::Brain;
-use super::sockets::Wishing;
+use super::parked::Wishing;
 use super::wishes::Here;
 use crate::call::{Call, Followed, Logs};
 use crate::fill::{combined, log_files, readable};

@@ -15,6 +15,7 @@ mod listen_log;
 mod lookups;
 mod measuring;
 mod names;
+mod parked;
 mod perform;
 mod probe;
 mod rollback;

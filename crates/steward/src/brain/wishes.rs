@@ -1,7 +1,7 @@
 //! From wishes to operations: what is stored, what the engine is told, what is waited for. Intent first: a wish counts once it is written.
 
+use super::parked::Heard;
 use super::run::{Brain, KEYS};
-use super::sockets::Heard;
 use crate::call::{Followed, Wish};
 use crate::home::mark_stopped;
 use crate::journal::Entry;
