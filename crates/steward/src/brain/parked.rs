@@ -64,8 +64,13 @@ impl Brain {
             self.sockets.untidy = true;
             if parked.faults.is_empty() {
                 self.hear_wish(parked.wishing);
+                // Only for as long as it waited.
+                if self.sockets.parked.is_none() {
+                    self.sockets.excused.clear();
+                }
             } else {
                 let words: BTreeSet<String> = parked.faults.into_values().collect();
+                self.sockets.excused.clear();
                 let _ = parked.wishing.reply.send(Err(cannot_listen(words)));
             }
         }
@@ -87,6 +92,9 @@ impl Brain {
         let (mut faults, mut bind, mut waits) = (BTreeSet::new(), Vec::new(), BTreeSet::new());
         for (at, (app, socket)) in begun.iter().enumerate() {
             let Socket { handle, listen, own, .. } = socket;
+            if self.sockets.excused.contains(handle) {
+                continue;
+            }
             if let Some(place) = self.sockets.there.get(handle) {
                 waits.extend((!place.held).then(|| handle.clone()));
                 continue;
@@ -115,6 +123,16 @@ impl Brain {
             self.bind_socket(socket);
         }
         Ok(waits)
+    }
+
+    /// Whether a process that is in the way of a socket is a life of the very app whose socket it is: it has bound the address itself, or has it
+    /// from a keeper that is gone, and makes room for its successor.
+    pub(super) fn goes_with_the_wish(&self, handle: &str, pid: u32) -> bool {
+        let Some(slot) = Socket::slot_of(handle) else { return false };
+        let mut apps = self.store.state().apps.iter();
+        let Some(app) = apps.find(|app| app.slot_ids.values().any(|id| *id == slot)) else { return false };
+        let lives = self.lives.remembered().lives.values().filter(|life| life.slot.app == *app.name() && life.ended.is_none());
+        lives.filter_map(|life| life.pid).any(|leader| leader == pid || sys::lives::descends_from(pid, leader))
     }
 
     /// The sockets of what an ask starts.

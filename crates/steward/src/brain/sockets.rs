@@ -9,7 +9,7 @@ use super::hear::errno_in;
 use super::parked::{Parked, Wishing};
 use crate::channel::Errand;
 use crate::log::say;
-use crate::sockets::{Refused, Socket, explain, of_life, regain};
+use crate::sockets::{Obstacle, Refused, Socket, explain, of_life, regain};
 use crate::store::StoredApp;
 use crate::time::now;
 use engine::{Bear, Event, SlotView};
@@ -30,8 +30,10 @@ pub(super) struct Sockets {
     pub(super) parked: Option<Parked>,
     /// Wishes behind it.
     pub(super) queue: VecDeque<Wishing>,
-    /// Who is in the way, being found out: the keeper's name, then words.
-    inquiries: JoinSet<(String, String)>,
+    /// Who is in the way, being found out, by the keeper's names.
+    inquiries: JoinSet<(String, Obstacle)>,
+    /// Those that a wish need not wait for, since what is in the way goes with it.
+    pub(super) excused: BTreeSet<String>,
     /// Somebody may have stopped wanting some.
     pub(super) untidy: bool,
 }
@@ -72,7 +74,7 @@ impl Sockets {
     }
 
     /// The next that has been found out.
-    pub(super) async fn explained(&mut self) -> (String, String) {
+    pub(super) async fn explained(&mut self) -> (String, Obstacle) {
         loop {
             match self.inquiries.join_next().await {
                 Some(Ok(found)) => return found,
@@ -150,7 +152,8 @@ impl Brain {
         let (handle, address) = (handle.to_owned(), place.address.clone());
         let Some(address) = address else { return false };
         if let Some((app, _)) = self.others_at(&address, &handle) {
-            self.socket_refused(&handle, format!("{address} is held for the app `{app}`, which listens there too"));
+            let why = format!("{address} is held for the app `{app}`, which listens there too");
+            self.socket_refused(&handle, Obstacle { why, pid: None });
         } else {
             let refused = Refused { address, errno: errno_in(text), uid: rustix::process::geteuid().as_raw() };
             self.sockets.inquiries.spawn_blocking(move || (handle, explain(&refused)));
@@ -163,7 +166,7 @@ impl Brain {
         if good {
             self.socket_held(handle);
         } else {
-            self.socket_refused(handle, "the keeper did not take its socket".to_owned());
+            self.socket_refused(handle, Obstacle { why: "the keeper did not take its socket".to_owned(), pid: None });
         }
     }
 
@@ -185,12 +188,18 @@ impl Brain {
         self.sockets.untidy = true;
     }
 
-    pub(super) fn socket_refused(&mut self, handle: &str, why: String) {
+    pub(super) fn socket_refused(&mut self, handle: &str, obstacle: Obstacle) {
         self.sockets.there.remove(handle);
+        let goes = obstacle.pid.is_some_and(|pid| self.goes_with_the_wish(handle, pid));
+        let Obstacle { why, .. } = obstacle;
         if let Some(parked) = &mut self.sockets.parked
             && parked.waits.remove(handle)
         {
-            parked.faults.insert(handle.to_owned(), why.clone());
+            if goes {
+                self.sockets.excused.insert(handle.to_owned());
+            } else {
+                parked.faults.insert(handle.to_owned(), why.clone());
+            }
         }
         let failed = self.sockets.births.extract_if(.., |waiting| waiting.waits.contains(handle));
         for instance in failed.map(|waiting| waiting.bear.life.instance) {
@@ -235,7 +244,8 @@ impl Brain {
 
     /// Lets go of those that nobody may come to want.
     pub(super) fn tidy_sockets(&mut self) {
-        if !std::mem::take(&mut self.sockets.untidy) || self.sockets.there.is_empty() {
+        // What a wish has asked for is wanted once it is carried out.
+        if self.sockets.parked.is_some() || !std::mem::take(&mut self.sockets.untidy) || self.sockets.there.is_empty() {
             return;
         }
         let wanted: BTreeSet<String> = self.wanted_sockets().into_iter().map(|(_, socket)| socket.handle).collect();
