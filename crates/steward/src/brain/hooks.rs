@@ -179,7 +179,8 @@ impl Brain {
     }
 
     /// A life is to be born: at once, or after its `pre_start`.
-    pub(super) fn begin_birth(&mut self, mut bear: Box<Bear>) {
+    pub(super) fn begin_birth(&mut self, bear: Box<Bear>) {
+        let Some(mut bear) = self.through_sockets(bear) else { return };
         if !self.lease(&mut bear) {
             return;
         }
@@ -243,7 +244,7 @@ impl Brain {
 
     /// Somebody wants this life to end. `true`: it waits to be known as whom it runs, or for its `pre_start`, which is ended; no birth follows.
     pub(super) fn close_gate(&mut self, instance: InstanceId) -> bool {
-        if self.bounds.lookups.give_up(instance) {
+        if self.bounds.lookups.give_up(instance) || self.sockets.give_up(instance) {
             self.not_born(instance, "EINTR", now());
             return true;
         }

@@ -66,6 +66,7 @@ impl Brain {
                 birth::remove_files(&wire::handles(&name));
                 self.unbind(instance);
                 self.close_channels(instance);
+                self.sockets.untidy = true;
             }
             Effect::Probe { instance, number, check, timeout } => self.probe(instance, number, *check, timeout),
             Effect::Listen { instance, ready } => self.listen(instance, &ready),
@@ -90,6 +91,7 @@ impl Brain {
     }
 
     fn persist(&mut self, note: StoreNote) {
+        self.sockets.untidy = true;
         let gone = matches!(note, StoreNote::Gone { .. });
         let stopped = matches!(note, StoreNote::Stopped { .. });
         let act = match note {
@@ -274,6 +276,7 @@ impl Brain {
 
     /// The house is empty: the scribe moves what is left and is not started again.
     pub(super) fn farewell(&mut self) {
+        self.drop_sockets();
         self.keeper.say(&Request::new("service.keep").field("scribe").field("-"));
         self.scribe.finish();
         let up = matches!(self.services.get("scribe"), Some(ServiceState::Up { .. }));
