@@ -75,6 +75,7 @@ fn exit_of(problem: &Problem) -> Exit {
     match problem.code.as_str() {
         "unknown_app" | "name_taken" | "not_startable" | "not_running" | "no_input" | "read_only" => Exit::No,
         "plan_changed" | "no_rollback" | "unknown_operation" => Exit::No,
+        "settings_differ" => Exit::Config,
         "invalid_request" => Exit::Usage,
         "forbidden" => Exit::Refused,
         "starting_up" | "stopping" => Exit::Unreachable,

@@ -40,7 +40,7 @@ const APP: &[&str] = &[
 ];
 
 const DAEMON: &[&str] =
-    &["http", "tls_cert", "tls_key", "metrics", "otel_endpoint", "history", "log_format", "log_overflow", "log_rotate_every"];
+    &["http", "tls_cert", "tls_key", "metrics", "otel_endpoint", "log_format", "log_overflow", "log_rotate_every"];
 
 const HOOKS: &[&str] = &["on_switch"];
 

@@ -20,6 +20,7 @@ mod probe;
 mod rollback;
 mod run;
 mod run_command;
+mod settings;
 mod show;
 mod signals;
 mod start;
