@@ -188,10 +188,19 @@ pub fn load(path: &Path, profile: &ProfileChoice, format: Option<Format>) -> Res
     let absolute =
         std::path::absolute(path).map_err(|error| Invalid::whole(path, &format!("failed to find the file: {error}")))?;
     if is_of_manager(path) {
-        let loaded = load_manager(&absolute, &text).map_err(|found| Invalid { errors: found.0.iter().map(Finding::from).collect() })?;
+        let loaded =
+            load_manager(&absolute, &text).map_err(|found| Invalid { errors: found.0.iter().map(Finding::from).collect() })?;
         let project = model::Project { name: String::new(), folder: None };
         let (daemon, daemon_origins, warnings) = (loaded.settings, loaded.origins, system.odd.take());
-        return Ok(Project { path: Some(absolute), project, apps: Vec::new(), daemon, daemon_origins, of_manager: true, warnings });
+        return Ok(Project {
+            path: Some(absolute),
+            project,
+            apps: Vec::new(),
+            daemon,
+            daemon_origins,
+            of_manager: true,
+            warnings,
+        });
     }
     let apps = load_text(&absolute, &text, Options { profile: profile.clone(), format }, &system)?;
     Ok(Project { path: Some(absolute), ..apps })

@@ -63,7 +63,8 @@ fn own_files(house: &House, projects: &[Project]) -> Result<bool, Failure> {
     for project in projects.iter().filter(|project| project.of_manager) {
         if project.path.as_deref().and_then(real) != real(&own) {
             let text = format!("{} is not read by this manager", project.place());
-            let next = format!("its own settings stand in {}; those of a project in [daemon] of abide.toml", files::shown_path(&own));
+            let next =
+                format!("its own settings stand in {}; those of a project in [daemon] of abide.toml", files::shown_path(&own));
             return Err(Failure::new(Exit::Config, text).next(next));
         }
         found = true;

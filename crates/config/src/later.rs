@@ -17,9 +17,7 @@ const APP: &[&str] = &[
     "listen",
     "sticky",
     // stop and reload
-    "stop_command",
     "stop_message",
-    "kill_tree",
     "reload",
     "reload_signal",
     "drain",

@@ -59,12 +59,14 @@ mod usage;
 mod when;
 mod words;
 
-pub use back::{Detail, Literal, Shown, differences, effective, effective_settings, effective_settings_of, setting_differences, to_toml};
+pub use back::{
+    Detail, Literal, Shown, differences, effective, effective_settings, effective_settings_of, setting_differences, to_toml,
+};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use flags::{FlagError, StartFlags, from_flags};
 pub use keys::{KeyDoc, Scope, Unit, known_keys};
-pub use manager::{MANAGER_FILE, MAX_MANAGER_FILE, ManagerFile, load_manager};
 pub use load::{FILE_NAMES, Format, Loaded, Options, ProfileChoice, load};
+pub use manager::{MANAGER_FILE, MAX_MANAGER_FILE, ManagerFile, load_manager};
 pub use schema::schema;
 pub use script::default_name;
 pub use shape::{Bare, Names, Shape, Text};

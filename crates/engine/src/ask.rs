@@ -228,6 +228,8 @@ impl Engine {
             Some(life) => {
                 // How a life is stopped may change while it runs.
                 life.record.stop_signal = spec.stop_signal;
+                life.record.stop_command.clone_from(&spec.stop_command);
+                life.record.kill_tree = spec.kill_tree;
                 life.record.stop_timeout = spec.stop_timeout;
                 let old = life.record.generation != generation;
                 let instance = life.id();

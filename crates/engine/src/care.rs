@@ -357,7 +357,7 @@ impl Engine {
             OnLimit::Restart => self.fault(instance, Fault::Limit(what), now, out),
             OnLimit::Kill => {
                 self.note_fault(instance, Fault::Limit(what), now, out);
-                self.kill(instance, out);
+                self.kill(instance, now, out);
             }
         }
     }

@@ -58,7 +58,14 @@ impl Journal {
     /// Goes on after the last entry.
     pub(crate) fn open(folder: &Path) -> Journal {
         let seq = read(folder, &Wanted { lines: 1, ..Wanted::default() }).last().map_or(0, |line| line.seq);
-        Journal { folder: folder.to_owned(), seq, open: None, failing: false, kept: None, followers: broadcast::channel(FOLLOW_LIMIT).0 }
+        Journal {
+            folder: folder.to_owned(),
+            seq,
+            open: None,
+            failing: false,
+            kept: None,
+            followers: broadcast::channel(FOLLOW_LIMIT).0,
+        }
     }
 
     /// From now on, every entry; a slow follower loses the oldest and is told how many.
@@ -233,7 +240,11 @@ mod tests {
         (0..40).for_each(|n| _ = journal.write(entry("a"), n * day));
         assert_eq!(there(), 40, "for ever");
         journal.keep(days(30), 39 * day);
-        assert_eq!((there(), files(folder.path())[0].ends_with("1970-01-10.jsonl")), (31, true), "that day has ended 29 days ago");
+        assert_eq!(
+            (there(), files(folder.path())[0].ends_with("1970-01-10.jsonl")),
+            (31, true),
+            "that day has ended 29 days ago"
+        );
         journal.write(entry("a"), 40 * day);
         assert_eq!(there(), 31, "a new day comes, the oldest goes");
         journal.keep(days(2), 40 * day + 1);

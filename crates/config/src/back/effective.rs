@@ -64,6 +64,8 @@ fn app<'s>(spec: &'s AppSpec, rows: &mut Rows<'s>) {
         max_restarts,
         backoff: pauses,
         stop_signal,
+        stop_command,
+        kill_tree,
         stop_timeout,
         start_delay,
         success_exit_codes,
@@ -109,6 +111,8 @@ fn app<'s>(spec: &'s AppSpec, rows: &mut Rows<'s>) {
     rows.key(&["max_restarts"], or_none(*max_restarts, int), or_none(base.max_restarts, int));
     backoff(pauses, &base.backoff, max_restarts.is_some(), rows);
     rows.key(&["stop_signal"], word(&stop_signal.to_string()), word(&base.stop_signal.to_string()));
+    rows.maybe(&["stop_command"], stop_command.as_ref().map(|argv| list(argv, |word| filled(word))));
+    rows.key(&["kill_tree"], Literal::Bool(*kill_tree), Literal::Bool(base.kill_tree));
     rows.key(&["stop_timeout"], span(*stop_timeout), span(base.stop_timeout));
     rows.key(&["start_delay"], span(*start_delay), span(base.start_delay));
     rows.key(&["success_exit_codes"], codes(success_exit_codes), codes(&base.success_exit_codes));

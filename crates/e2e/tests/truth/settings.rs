@@ -191,7 +191,7 @@ fn config_show_tells_where_a_setting_stands() {
     assert!(has(["daemon.history", &at]) && has(["daemon.log_max_files", "abide.toml:2"]), "{shown}");
     let rows: Vec<Value> = house.abide(["config", "show", "--json"]).ok().json();
     let row = rows.iter().find(|row| row["key"] == "daemon.history").expect("it is there");
-    assert_eq!((row["app"].is_null(), row["origin"]["at"].as_str()), (true, Some(at.as_str())), "{row}");
+    assert_eq!((row["app"].is_null(), row["origin"]["app"]["at"].as_str()), (true, Some(at.as_str())), "{row}");
     house.write("abide.toml", "[daemon]\nhistory = '3d'\n");
     house.abide(["config", "show"]).code(3).says(&["history", "daemon.toml", "abide.toml"]);
     house.abide(["validate"]).code(3).says(&["history", "daemon.toml", "abide.toml"]);

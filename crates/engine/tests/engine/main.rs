@@ -11,5 +11,6 @@ mod recall;
 mod screenplay;
 mod settings;
 mod stage;
+mod stops;
 mod successors;
 mod walk;

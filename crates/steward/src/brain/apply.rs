@@ -11,7 +11,8 @@ use crate::track::floor_of_start;
 use api::{ApplyReply, ApplyRequest, OperationKind, PlanReply, Problem, RememberedProfile};
 use engine::{Ask, Decision, KnownApp, Scope, Start, WishedApp, decide, is_proven, same_spec};
 use model::{
-    AppName, Change, DaemonSettings, Definition, Difference, Generation, InstanceId, Plan, Project, SettingsOf, SlotId, SlotRef, StepAct,
+    AppName, Change, DaemonSettings, Definition, Difference, Generation, InstanceId, Plan, Project, SettingsOf, SlotId, SlotRef,
+    StepAct,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -60,7 +61,8 @@ impl Proposal {
     }
 
     fn of(request: ApplyRequest) -> Proposal {
-        let ApplyRequest { definitions, daemon, settings, prune, prune_only, profiles, update_env: takes_session, plan: _ } = request;
+        let ApplyRequest { definitions, daemon, settings, prune, prune_only, profiles, update_env: takes_session, plan: _ } =
+            request;
         let wished = |definition| Wished { definition, start: Start::IfAutostart, takes_session, was: None };
         let wished = definitions.into_iter().map(wished).collect();
         Proposal { wished, prune, prune_only, daemon, settings, profiles, ..Proposal::new(OperationKind::Apply) }

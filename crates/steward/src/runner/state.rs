@@ -22,6 +22,8 @@ pub(crate) enum Aim {
     },
     /// The hook `pre_start` of a life that waits for it.
     Gate(InstanceId),
+    /// The stop command of a life.
+    Stop(InstanceId),
     /// Any other hook of an app.
     Hook(AppName),
 }
@@ -104,7 +106,7 @@ impl Runner {
         self.last += 1;
         let probes = match aim {
             Aim::Probe { instance, .. } => Some(instance),
-            Aim::Gate(_) | Aim::Hook(_) => None,
+            Aim::Gate(_) | Aim::Stop(_) | Aim::Hook(_) => None,
         };
         let (phase, due) = (Phase::Asked, now + timeout);
         let command = Command { aim: Some(aim), probes, phase, timeout, due, ended: None, begun: now, process: None };

@@ -263,6 +263,13 @@ impl From<&StoredTarget> for engine::Target {
 impl Act {
     /// These apps are defined, and nothing else.
     pub(crate) fn define(apps: Vec<Defined>) -> Act {
-        Act::Define { apps, start: Vec::new(), daemon: DaemonSettings::default(), settings: Vec::new(), remove: Vec::new(), profiles: Vec::new() }
+        Act::Define {
+            apps,
+            start: Vec::new(),
+            daemon: DaemonSettings::default(),
+            settings: Vec::new(),
+            remove: Vec::new(),
+            profiles: Vec::new(),
+        }
     }
 }

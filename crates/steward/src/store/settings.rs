@@ -51,7 +51,8 @@ impl Settings {
 
     /// Every source.
     pub(crate) fn sources(&self) -> Vec<SettingsOf> {
-        let one = |(source, settings): (&String, &DaemonSettings)| SettingsOf { source: source.clone(), settings: settings.clone() };
+        let one =
+            |(source, settings): (&String, &DaemonSettings)| SettingsOf { source: source.clone(), settings: settings.clone() };
         self.sources.iter().map(one).collect()
     }
 
@@ -91,7 +92,11 @@ mod tests {
         let from: Vec<_> = settings.origins().into_iter().map(|(key, from)| format!("{key} {from}")).collect();
         assert_eq!(from, ["log_max_files /b", "log_max_size /a"]);
         settings.set(&of("/b", None, None));
-        assert_eq!((settings.all().log_max_files, settings.sources().len()), (Some(1), 1), "what nobody is known to have set stays");
+        assert_eq!(
+            (settings.all().log_max_files, settings.sources().len()),
+            (Some(1), 1),
+            "what nobody is known to have set stays"
+        );
     }
 
     #[test]

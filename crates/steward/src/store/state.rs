@@ -4,7 +4,9 @@ use super::past::{Before, Done, Past, PastOps, before, settings_before};
 use super::record::{Act, Defined, FailedRoll, Record, StoredRoll, StoredTarget, Track, VERSION};
 use super::settings::Settings;
 use api::{OperationKind, RememberedProfile};
-use model::{AppName, DaemonSettings, Definition, Generation, InstanceId, Project, Rest, Rolling, SettingsOf, SlotId, SlotMemo, SlotRef};
+use model::{
+    AppName, DaemonSettings, Definition, Generation, InstanceId, Project, Rest, Rolling, SettingsOf, SlotId, SlotMemo, SlotRef,
+};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 

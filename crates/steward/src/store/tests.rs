@@ -270,6 +270,8 @@ fn life(instance: u64) -> LifeNote {
         port: None,
         ended: None,
         stop_signal: Signal::TERM,
+        stop_command: None,
+        kill_tree: true,
         stop_timeout: std::time::Duration::from_secs(1),
         log: LogSpec::default(),
     }))
@@ -354,8 +356,13 @@ fn the_managers_settings_outlive_compaction_and_older_records_name_nobody() {
     let want = model::DaemonSettings { log_max_files: Some(3), ..total(9) };
     assert_eq!(store.state().daemon(), want);
     assert_eq!(store.state().settings.origins()["log_max_files"], "an earlier apply");
-    let before: Vec<_> = store.state().past.iter().filter(|past| past.op > second).flat_map(|past| past.done.settings.clone()).collect();
-    assert_eq!(before.iter().map(|of| of.settings.log_max_files).collect::<Vec<_>>(), [Some(4), Some(5)], "what a rollback goes back to");
+    let before: Vec<_> =
+        store.state().past.iter().filter(|past| past.op > second).flat_map(|past| past.done.settings.clone()).collect();
+    assert_eq!(
+        before.iter().map(|of| of.settings.log_max_files).collect::<Vec<_>>(),
+        [Some(4), Some(5)],
+        "what a rollback goes back to"
+    );
     let mut again = State::default();
     again.restore(&store.state().records(0));
     assert_eq!(&again, store.state());
@@ -367,4 +374,3 @@ fn the_managers_settings_outlive_compaction_and_older_records_name_nobody() {
     state.apply(&record);
     assert!(state.daemon().is_empty());
 }
-
