@@ -11,6 +11,7 @@ mod notify;
 mod order;
 mod probes;
 mod real;
+mod stops;
 mod successors;
 mod verbs;
 mod voices;
