@@ -15,7 +15,7 @@ fn a_command_asks_the_app_to_end() {
     house.up(&app_file(&[web]));
     let pid = house.process("web-0").pid;
     house.abide(["stop", "web"]).ok();
-    assert_eq!(house.read("asked").trim(), format!("web 0 {pid} x"));
+    assert_eq!(house.read("asked").trim(), format!("web web-0 {pid} x"));
     let told = told(&house);
     assert!(told.iter().any(|(event, why)| event == "stopping" && why == "told by its stop_command"), "{told:?}");
     assert!(told.iter().any(|(event, why)| event == "exited" && why.contains("SIGINT")), "no SIGTERM was sent: {told:?}");
@@ -45,7 +45,7 @@ fn a_command_that_fails_is_followed_by_the_signal() {
 #[test]
 fn a_command_that_does_not_help_ends_with_the_deadline_and_is_not_run_again_by_a_new_steward() {
     let house = House::new();
-    let command = "stop_command = [\"sh\", \"-c\", \"echo $$ >> asked; exec sleep 600\"]";
+    let command = "stop_command = [\"sh\", \"-c\", \"echo $$$$ >> asked; exec sleep 600\"]";
     let web = App::puppet("web", &house.puppet(), "ignore hang").with(command).with("stop_timeout = \"3s\"");
     house.up(&app_file(&[web]));
     let app = house.process("web-0");
@@ -69,7 +69,9 @@ fn descendants_are_left_alone_where_that_is_asked_for() {
     let web = App::puppet("web", &house.puppet(), &script).with("kill_tree = false\nstop_timeout = \"500ms\"");
     house.up(&app_file(&[web]));
     let first = house.process("web-0");
-    let left: Vec<String> = wait_until(SOON, "the child is there", || Some(house.file("child").exists().then(|| house.notes("child"))?).filter(|notes| !notes.is_empty()));
+    let left: Vec<String> = wait_until(SOON, "the child is there", || {
+        Some(house.file("child").exists().then(|| house.notes("child"))?).filter(|notes| !notes.is_empty())
+    });
     house.abide(["stop", "web"]).ok();
     assert!(!first.alive());
     let pid: u32 = left[0].split_whitespace().nth(1).and_then(|word| word.parse().ok()).expect("a pid");
