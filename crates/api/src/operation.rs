@@ -2,7 +2,7 @@
 
 use crate::ExitView;
 use crate::plan::RememberedProfile;
-use model::{AppName, DaemonSettings, Definition, Project, Signal};
+use model::{AppName, DaemonSettings, Definition, Project, SettingsOf, Signal};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -21,9 +21,13 @@ pub struct StartRequest {
 pub struct ApplyRequest {
     /// The apps in the order of the file.
     pub definitions: Vec<Definition>,
-    /// The manager's own settings; what is not set stays as it is.
+    /// The manager's own settings from who has no file; what is not set stays as it is.
     #[serde(skip_serializing_if = "DaemonSettings::is_empty", default)]
     pub daemon: DaemonSettings,
+    /// The manager's own settings of each file that is applied: all that it sets, so that what it set before and does not set now goes. Two
+    /// sources that want different things are refused (409 `settings_differ`).
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub settings: Vec<SettingsOf>,
     /// Apps of these projects that are not named are removed.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub prune: Vec<Project>,
@@ -72,6 +76,9 @@ pub struct ApplyReply {
     /// Whether the manager's own settings have changed.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub daemon: bool,
+    /// Why `daemon.toml` of the home does not count as it is.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub settings_trouble: Option<String>,
 }
 
 /// What was asked for.

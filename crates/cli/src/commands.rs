@@ -58,11 +58,11 @@ pub fn run(cli: Cli, screen: &Screen) -> Result<(), Failure> {
         Command::Events(args) => stream::events(&house(Stopped::Leave)?, screen, &args),
         Command::Daemon(args) => daemon::daemon(home()?, screen, &args),
         Command::Keeper(args) => Err(keeper::keeper(&cli.global, &args)),
-        Command::Validate(args) => validate::validate(screen, &args),
+        Command::Validate(args) => validate::validate(home().ok(), screen, &args),
         Command::Init(args) => init::init(screen, &args),
         Command::Schema(args) => make::schema(screen, &args),
         Command::Completions(args) => make::completions(screen, &args),
-        Command::Config(args) => config::config(|| house(Stopped::Leave), screen, &args),
+        Command::Config(args) => config::config(home, screen, &args),
         Command::Env(args) => config::env(&house(Stopped::Leave)?, screen, &args),
         Command::Version => version(screen),
     }

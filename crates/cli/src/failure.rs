@@ -76,6 +76,7 @@ fn exit_of(problem: &Problem) -> Exit {
         "unknown_app" | "name_taken" | "not_startable" | "not_running" | "no_input" | "read_only" => Exit::No,
         "port_taken" | "too_few_ports" | "cannot_reload" | "out_of_range" | "reloading" | "cannot_listen" => Exit::No,
         "plan_changed" | "no_rollback" | "unknown_operation" => Exit::No,
+        "settings_differ" => Exit::Config,
         "invalid_request" => Exit::Usage,
         "forbidden" => Exit::Refused,
         "starting_up" | "stopping" => Exit::Unreachable,

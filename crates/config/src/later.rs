@@ -12,9 +12,7 @@ const APP: &[&str] = &[
     "fds",
     "node_ipc",
     // stop and reload
-    "stop_command",
     "stop_message",
-    "kill_tree",
     // sandbox
     "no_new_privs",
     "capabilities",
@@ -30,7 +28,7 @@ const APP: &[&str] = &[
 ];
 
 const DAEMON: &[&str] =
-    &["http", "tls_cert", "tls_key", "metrics", "otel_endpoint", "history", "log_format", "log_overflow", "log_rotate_every"];
+    &["http", "tls_cert", "tls_key", "metrics", "otel_endpoint", "log_format", "log_overflow", "log_rotate_every"];
 
 /// The names of later keys in a scope.
 pub(crate) fn names(scope: Scope) -> impl Iterator<Item = &'static str> {

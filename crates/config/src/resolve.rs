@@ -15,7 +15,7 @@ use crate::layer::{Entry, Item, Layer, Member, Value, is_whole, set, top, top_in
 use crate::logs;
 use crate::order;
 use crate::paths;
-use crate::probe::Ground;
+use crate::probe::{self, Ground};
 use crate::reach;
 use crate::renew;
 use crate::template;
@@ -84,6 +84,8 @@ pub(crate) fn settings(spec: &mut AppSpec, ground: Ground<'_>, t: &mut Texts<'_,
     set(key("restart_delay"), &mut spec.restart_delay, |e| t.span(e));
     set(key("max_restarts"), &mut spec.max_restarts, |e| t.or_none(e, |t, e| t.int(e)));
     set(key("stop_signal"), &mut spec.stop_signal, |e| t.signal(e));
+    set(key("stop_command"), &mut spec.stop_command, |e| probe::exec(e, ground, t).map(Some));
+    set(key("kill_tree"), &mut spec.kill_tree, |e| t.boolean(e));
     set(key("stop_timeout"), &mut spec.stop_timeout, |e| t.span(e));
     set(key("start_delay"), &mut spec.start_delay, |e| t.span(e));
     set(key("success_exit_codes"), &mut spec.success_exit_codes, |e| t.codes(e));

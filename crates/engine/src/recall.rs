@@ -219,6 +219,11 @@ impl Engine {
             out.push(Effect::Record(LifeNote::Life(Box::new(life.record.clone()))));
             return out.push(Effect::Inspect { life: Box::new(life.record.clone()) });
         }
+        // Where descendants are none of ours, a life is gone with its main process.
+        let finding = match finding {
+            Finding::Foreign if !life.record.kill_tree => Finding::Gone,
+            other => other,
+        };
         match finding {
             Finding::Alive { pid, ident } => {
                 if (life.record.pid, life.record.ident) != (Some(pid), Some(ident)) {

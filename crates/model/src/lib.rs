@@ -37,7 +37,7 @@ pub use index::{INDEX_RECORD_BYTES, IndexFlags, IndexRecord};
 pub use life::{ByUser, Fault, LifeRecord, Rest, Run, SlotMemo, Stream, Told};
 pub use link::{FromScribe, LINK_MESSAGE_LIMIT, LogForm, StreamId, ToScribe};
 pub use log::{LogFormat, LogOverflow, LogPolicy, LogSpec, LogTarget};
-pub use manager::DaemonSettings;
+pub use manager::{DaemonSettings, SettingsOf};
 pub use name::{AppName, NameError, SlotRef};
 pub use order::{Condition, Dependency, Group, OnExit, Strategy, cycle};
 pub use pattern::fits;

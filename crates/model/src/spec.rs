@@ -39,6 +39,12 @@ pub struct AppSpec {
     pub backoff: Backoff,
     /// What asks it to end.
     pub stop_signal: Signal,
+    /// A command that asks it to end, run instead of that; names in braces are filled when it is run.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub stop_command: Option<Vec<String>>,
+    /// Whether its descendants end with it; else only its main process is looked after.
+    #[serde(skip_serializing_if = "is_true", default = "yes")]
+    pub kill_tree: bool,
     /// How long it may take to end before SIGKILL to its tree.
     #[serde(with = "millis")]
     pub stop_timeout: Duration,
@@ -261,6 +267,8 @@ impl AppSpec {
             max_restarts: None,
             backoff: Backoff::default(),
             stop_signal: Signal::TERM,
+            stop_command: None,
+            kill_tree: true,
             stop_timeout: Duration::from_secs(10),
             start_delay: Duration::ZERO,
             success_exit_codes: vec![0],
@@ -348,6 +356,15 @@ impl AppSpec {
         }
         hash.finish()
     }
+}
+
+/// What older records do not say.
+pub(crate) fn yes() -> bool {
+    true
+}
+
+pub(crate) fn is_true(value: &bool) -> bool {
+    *value
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {

@@ -26,6 +26,7 @@ mod limits;
 mod log;
 mod logfile;
 mod note;
+mod own_file;
 mod ports;
 mod preflight;
 mod previous;

@@ -69,7 +69,8 @@ fn fault(definition: &Definition, home: &str) -> Option<String> {
     }
     let files = || log_files(&spec.log, &slot, home).into_iter().flatten().chain(combined(&spec.log, &slot, home));
     let logs = || files().find_map(|file| bad_log(&file));
-    why.err().or_else(logs).or_else(hooks).or_else(probes).map(|why| format!("{name}: {why}"))
+    let stop = || spec.stop_command.as_deref().and_then(|argv| can_run(argv).err()).map(|why| format!("stop_command: {why}"));
+    why.err().or_else(logs).or_else(hooks).or_else(probes).or_else(stop).map(|why| format!("{name}: {why}"))
 }
 
 /// Why a command that asks how the app is could never answer.

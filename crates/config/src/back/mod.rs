@@ -12,7 +12,7 @@ mod reach;
 mod rows;
 
 pub use differences::{differences, setting_differences};
-pub use effective::{effective, effective_settings};
+pub use effective::{effective, effective_settings, effective_settings_of};
 pub use file::{Detail, to_toml};
 pub use literal::Literal;
 pub use rows::Shown;

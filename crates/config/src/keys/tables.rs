@@ -58,6 +58,7 @@ pub(super) const NUMBERS: &[KeyDoc] = {
         key(Daemon, "log_max_age", &[], SPAN_OR_NONE, "\"14d\"", "age at which a rotated file of it is removed"),
         key(Daemon, "log_compress", &[], COMPRESS, "\"gzip\"", "how rotated files of it are compressed"),
         key(Daemon, "log_total_max", &[], SIZE, "\"5G\"", "what all log files of the home may have together; 0 = no limit"),
+        key(Daemon, "history", &[], SPAN_OR_NONE, "\"30d\"", "how long events are kept; a day of them goes as a whole"),
         key(Limits, "nofile", &[], LIMIT, "65536, or the hard limit if less", "open files of one process"),
         key(Limits, "nproc", &[], LIMIT, "the manager's", "processes and threads of the user"),
         key(Limits, "core", &[], SIZE_LIMIT, "0", "size of a core file; 0 = none is written"),

@@ -13,6 +13,7 @@ mod order;
 mod ports;
 mod probes;
 mod real;
+mod stops;
 mod successors;
 mod verbs;
 mod voices;

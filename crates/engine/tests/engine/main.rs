@@ -12,5 +12,6 @@ mod reload;
 mod screenplay;
 mod settings;
 mod stage;
+mod stops;
 mod successors;
 mod walk;

@@ -102,6 +102,8 @@ impl Seen {
                 | Effect::StreamsBorn { .. }
                 | Effect::StreamsEnded { .. }
                 | Effect::Sweep { .. }
+                | Effect::StopBy { .. }
+                | Effect::Switch { .. }
                 | Effect::Adopt { .. }
                 | Effect::Probe { .. }
                 | Effect::Listen { .. }

@@ -13,8 +13,8 @@ use crate::track::floor_of_start;
 use api::{ApplyReply, ApplyRequest, OperationKind, PlanReply, Problem, RememberedProfile};
 use engine::{Ask, Decision, KnownApp, Scope, Start, WishedApp, decide, is_proven, same_spec};
 use model::{
-    AppName, Change, DaemonSettings, Definition, Difference, Generation, InstanceId, Plan, Project, Reload, Rolling, SlotId,
-    SlotRef, StepAct,
+    AppName, Change, DaemonSettings, Definition, Difference, Generation, InstanceId, Plan, Project, Reload, Rolling, SettingsOf,
+    SlotId, SlotRef, StepAct,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,6 +28,9 @@ pub(super) struct Proposal {
     pub(super) prune_only: Vec<AppName>,
     pub(super) remove: Vec<AppName>,
     pub(super) daemon: DaemonSettings,
+    pub(super) settings: Vec<SettingsOf>,
+    /// Why `daemon.toml` is left out.
+    pub(super) trouble: Option<String>,
     pub(super) profiles: Vec<RememberedProfile>,
     pub(super) back_to: Option<u64>,
 }
@@ -52,23 +55,26 @@ impl Proposal {
             prune_only: Vec::new(),
             remove: Vec::new(),
             daemon: DaemonSettings::default(),
+            settings: Vec::new(),
+            trouble: None,
             profiles: Vec::new(),
             back_to: None,
         }
     }
 
     fn of(request: ApplyRequest) -> Proposal {
-        let ApplyRequest { definitions, daemon, prune, prune_only, profiles, update_env: takes_session, plan: _ } = request;
+        let ApplyRequest { definitions, daemon, settings, prune, prune_only, profiles, update_env: takes_session, plan: _ } =
+            request;
         let wished = |definition| Wished { definition, start: Start::IfAutostart, takes_session, was: None };
         let wished = definitions.into_iter().map(wished).collect();
-        Proposal { wished, prune, prune_only, daemon, profiles, ..Proposal::new(OperationKind::Apply) }
+        Proposal { wished, prune, prune_only, daemon, settings, profiles, ..Proposal::new(OperationKind::Apply) }
     }
 }
 
 impl Brain {
     /// `POST /plan`.
     pub(super) fn plan(&self, request: ApplyRequest) -> Result<PlanReply, Problem> {
-        let proposal = Proposal::of(request);
+        let proposal = self.with_settings(Proposal::of(request))?;
         let decisions = self.decide(&proposal);
         self.check(&proposal, &decisions)?;
         self.check_planned_ports(proposal.wished.iter().map(|app| &app.definition), &decisions)?;
@@ -105,6 +111,7 @@ impl Brain {
 
     /// What a proposal comes to, if it is still what was agreed to.
     pub(super) fn intend_agreed(&self, proposal: Proposal, agreed: Option<&str>) -> Result<Intent, Problem> {
+        let proposal = self.with_settings(proposal)?;
         let decisions = self.decide(&proposal);
         if let Some(agreed) = agreed
             && self.reply_of(&proposal, &decisions).id != agreed
@@ -165,8 +172,10 @@ impl Brain {
     }
 
     fn settings_of(&self, proposal: &Proposal) -> Vec<Difference> {
-        let known = &self.store.state().daemon;
-        config::setting_differences(known, &proposal.daemon.over(known))
+        let known = &self.store.state().settings;
+        let mut after = known.clone();
+        proposal.settings.iter().for_each(|of| after.set(of));
+        config::setting_differences(&known.all(), &after.all())
     }
 
     /// A plan and its name.
@@ -175,8 +184,9 @@ impl Brain {
         let plan = Plan { apps, settings: self.settings_of(proposal) };
         // Values of secrets are not in the plan; that they are the same is seen in the definitions.
         let definitions: Vec<&Definition> = proposal.wished.iter().map(|app| &app.definition).collect();
-        let id = plan_id(&(&plan, definitions, &proposal.daemon, &proposal.profiles));
-        PlanReply { id, plan }
+        let id = plan_id(&(&plan, definitions, &proposal.settings, &proposal.profiles));
+        let remembers = plan.is_empty() && !proposal.settings.is_empty();
+        PlanReply { id, plan, remembers, settings_trouble: proposal.trouble.clone() }
     }
 
     /// What is told of decisions, for the history.
@@ -203,6 +213,7 @@ impl Brain {
         told.back_to = proposal.back_to;
         let mut made = Made { next_id: self.store.state().next_slot_id, ..Made::default() };
         made.reply.daemon = !settings.is_empty();
+        made.reply.settings_trouble = proposal.trouble.clone();
         told.plan.settings = settings;
         let removed = decisions.iter().skip(proposal.wished.len()).map(|decision| decision.planned.app.clone());
         self.remove(removed.collect(), &mut made);
@@ -211,7 +222,8 @@ impl Brain {
             self.make(wished, decision, &mut made);
         }
         let Made { apps, start, remove, asks, goals, reply, .. } = made;
-        let act = Act::Define { apps, start, daemon: proposal.daemon, remove, profiles: proposal.profiles };
+        let (daemon, settings) = (DaemonSettings::default(), proposal.settings);
+        let act = Act::Define { apps, start, daemon, settings, remove, profiles: proposal.profiles };
         Ok(Intent { kind: proposal.kind, act, told: Some(told), asks, goals, apply: Some(reply) })
     }
 

@@ -52,8 +52,18 @@ impl Brain {
             Call::Detail { app, reveal, reply } => _ = reply.send(self.detail(&app, reveal)),
             Call::Given { select, reply } => _ = reply.send(self.given(&select)),
             Call::Wish { wish, actor, key, reply } => self.hear_wish(Wishing { wish, actor, key, reply }),
-            Call::Plan { request, reply } => _ = reply.send(self.plan(*request)),
-            Call::PlanRollback { back, reply } => _ = reply.send(self.plan_rollback(&back)),
+            Call::Plan { request, reply } => {
+                _ = reply.send({
+                    self.look_at_own_file();
+                    self.plan(*request)
+                })
+            }
+            Call::PlanRollback { back, reply } => {
+                _ = reply.send({
+                    self.look_at_own_file();
+                    self.plan_rollback(&back)
+                })
+            }
             Call::PlanReload { select, reply } => _ = reply.send(self.plan_reload(&select)),
             Call::Definitions { back, reply } => _ = reply.send(self.definitions_of(&back)),
             Call::History { select, lines, reply } => _ = reply.send(self.history(select.as_deref(), lines)),

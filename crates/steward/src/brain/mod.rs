@@ -24,6 +24,7 @@ mod rollback;
 mod run;
 mod run_command;
 mod scale;
+mod settings;
 mod show;
 mod signals;
 mod sockets;

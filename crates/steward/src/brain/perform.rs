@@ -48,6 +48,7 @@ impl Brain {
                 self.scribe.ended(instance);
             }
             Effect::Signal { instance, signal } => self.signal(instance, signal),
+            Effect::StopBy { instance } => self.stop_by_command(instance),
             Effect::Sweep { instance, signal } => self.sweep(instance, signal),
             Effect::Adopt { instance, pid, ident } => self.adopt(instance, pid, ident),
             // One that waited for its `pre_start` the keeper has never heard of.
@@ -196,6 +197,9 @@ impl Brain {
     }
 
     fn signal(&mut self, instance: InstanceId, signal: Signal) {
+        if signal == Signal::KILL {
+            self.end_stop(instance);
+        }
         if self.close_gate(instance) {
             return;
         }
@@ -208,6 +212,9 @@ impl Brain {
     }
 
     fn sweep(&mut self, instance: InstanceId, signal: Option<Signal>) {
+        if signal == Some(Signal::KILL) {
+            self.end_stop(instance);
+        }
         if signal.is_some() {
             self.close_gate(instance);
         }

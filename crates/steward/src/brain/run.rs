@@ -70,6 +70,7 @@ pub(crate) struct Brain {
     pub(super) store: Store,
     pub(super) lives: LivesJournal,
     pub(super) journal: Journal,
+    pub(super) own: super::settings::OwnSettings,
     pub(super) keeper: KeeperLink,
     pub(super) scribe: ScribeLink,
     /// What the keeper says of its services.

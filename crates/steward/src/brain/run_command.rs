@@ -5,7 +5,7 @@
 //! Whatever is left when a command has ended, or took too long, is killed. A steward that comes after us ends the commands that it finds.
 
 use super::Brain;
-use crate::birth::{Filled, For, filled};
+use crate::birth::{Filled, For, filled, filled_with};
 use crate::home::{IO, LIVES};
 use crate::identity::{self, Owner};
 use crate::log::say;
@@ -20,6 +20,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use sys::lives::{Traces, only_known_children};
 use wire::{Birth, Request, ServiceState};
+
+/// A stop command may take so much longer than the stop timeout, which ends it as a rule.
+const STOP_MORE: Duration = Duration::from_secs(60);
 
 /// Commands under way.
 #[derive(Debug, Default)]
@@ -79,6 +82,27 @@ impl Brain {
         self.run_command(Wanted { aim, definition, slot, argv, env: Vec::new(), pid, port, input: None, timeout });
     }
 
+    /// Asks a life to end by its stop command. If it is of no use, that is answered by [`Event::StopRefused`].
+    pub(super) fn stop_by_command(&mut self, instance: InstanceId) {
+        let life = self.lives.remembered().lives.get(&instance);
+        let known = life.and_then(|life| Some((life, life.stop_command.as_ref()?, self.definition_of_life(life)?)));
+        let Some((life, argv, definition)) = known else {
+            let why = "the app is gone".to_owned();
+            return self.happenings.push_back(Event::StopRefused { instance, why });
+        };
+        let whose = For { slot: &life.slot, port: life.port, home: &self.me.home };
+        let argv = filled_with(&definition, argv, whose).argv;
+        // It is ended with the life, and at the latest when that is killed; only a life that asks for more time can have it outlive this.
+        let timeout = life.stop_timeout + STOP_MORE;
+        let (slot, pid, port, aim) = (life.slot.clone(), life.pid, life.port, Aim::Stop(instance));
+        self.run_command(Wanted { aim, definition, slot, argv, env: Vec::new(), pid, port, input: None, timeout });
+    }
+
+    /// The life is over, or is killed: whatever asks it to end is of no use any more.
+    pub(super) fn end_stop(&mut self, of: InstanceId) {
+        self.call_off(|aim| *aim == Aim::Stop(of));
+    }
+
     /// The app that a slot is of, as it is now.
     pub(super) fn definition_of(&self, slot: &SlotRef) -> Option<Arc<Definition>> {
         self.store.state().app(&slot.app).map(|app| app.definition.clone())
@@ -93,7 +117,7 @@ impl Brain {
 
     /// The life has ended: nobody wants to know any more how it is.
     pub(super) fn end_probes(&mut self, of: InstanceId) {
-        self.call_off(|aim| matches!(aim, Aim::Probe { instance, .. } if *instance == of));
+        self.call_off(|aim| matches!(aim, Aim::Probe { instance, .. } | Aim::Stop(instance) if *instance == of));
     }
 
     /// Ends the commands that `which` says. Their ends are told.
@@ -158,6 +182,7 @@ impl Brain {
         let purpose = match wanted.aim {
             Aim::Probe { .. } => "probe",
             Aim::Gate(_) | Aim::Switch(..) | Aim::Hook(_) => "hook",
+            Aim::Stop(_) => "stop",
         };
         Birth {
             service: name.to_owned(),
@@ -322,6 +347,11 @@ impl Brain {
                     Outcome::Bad(with_line(&ended.to_string(), &line))
                 };
                 self.happenings.push_back(Event::Probed { instance, number, outcome });
+            }
+            Aim::Stop(_) if ended.is_good() || *ended == Ended::CalledOff => {}
+            Aim::Stop(instance) => {
+                let why = with_line(&ended.to_string(), &line);
+                self.happenings.push_back(Event::StopRefused { instance, why });
             }
             Aim::Gate(instance) => self.gate_ended(instance, ended, &line),
             Aim::Switch(app, generation) => self.switch_ended(app, generation, ended, &line),

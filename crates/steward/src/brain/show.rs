@@ -122,7 +122,16 @@ impl Brain {
             scribe,
             keeper: ProcessRef { pid: self.me.keeper_pid, version: self.keeper_version.clone() },
             recovered: crate::previous::is_at_work(self.me.keeper_pid),
-            settings: self.store.state().daemon.effective(),
+            settings: self.store.state().daemon().effective(),
+            settings_from: self
+                .store
+                .state()
+                .settings
+                .origins()
+                .into_iter()
+                .map(|(key, by)| (key, self.shown_source(&by)))
+                .collect(),
+            settings_trouble: self.own.trouble.clone(),
             read_only: self.store.read_only().or(damaged),
         }
     }

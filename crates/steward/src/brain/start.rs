@@ -68,6 +68,7 @@ impl Brain {
             store,
             lives,
             journal,
+            own: Default::default(),
             keeper,
             scribe,
             services: BTreeMap::new(),
@@ -108,8 +109,8 @@ impl Brain {
             adopting: 0,
             reconciling: Some(now() + RECONCILE),
         };
-        brain.open_own_log();
-        brain.say_budget();
+        brain.begin_settings();
+        brain.follow_settings();
         let Some((tags, later)) = brain.await_dump(&barrier).await? else { return Ok(None) };
         log::attended(matches!(brain.services.get("scribe"), Some(ServiceState::Up { .. })));
         brain.recall_boxes();

@@ -81,6 +81,9 @@ impl Brain {
             return self.begin_upgrade(actor).map(Heard::Accepted);
         }
         self.refuse_during_upgrade()?;
+        if matches!(wish, Wish::Apply(_) | Wish::Rollback(..)) {
+            self.look_at_own_file();
+        }
         let intent = match wish {
             Wish::Define(request) => self.intend_define(request.definition)?,
             Wish::Apply(request) => self.intend_apply(request)?,
@@ -106,7 +109,7 @@ impl Brain {
     fn carry_out(&mut self, intent: Intent, actor: &str, key: Option<String>) -> Result<Followed, Problem> {
         self.check_ports(&intent.asks)?;
         let Intent { kind, act, told, asks, goals, apply } = intent;
-        let settings = apply.as_ref().is_some_and(|apply| apply.daemon);
+        let settings = matches!(&act, Act::Define { settings, .. } if !settings.is_empty());
         let track = Track { kind, slots: goals, apply };
         let wall = wall_ms();
         let entry = entry_of(kind, &act, told.as_ref(), &asks);
@@ -122,11 +125,12 @@ impl Brain {
                 self.keys.pop_front();
             }
         }
-        self.say_budget();
-        self.follow_wishes();
         if settings {
-            self.open_own_log();
+            self.follow_settings();
+        } else {
+            self.say_budget();
         }
+        self.follow_wishes();
         // Told before it is followed, so that the operation is judged by what comes of it and not by what was.
         self.happenings.extend(asks.into_iter().map(Event::Asked));
         self.settle();

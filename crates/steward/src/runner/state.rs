@@ -24,6 +24,8 @@ pub(crate) enum Aim {
     Gate(InstanceId),
     /// The hook `on_switch` of an app that is reloaded to this generation.
     Switch(AppName, Generation),
+    /// The stop command of a life.
+    Stop(InstanceId),
     /// Any other hook of an app.
     Hook(AppName),
 }
@@ -106,7 +108,7 @@ impl Runner {
         self.last += 1;
         let probes = match aim {
             Aim::Probe { instance, .. } => Some(instance),
-            Aim::Gate(_) | Aim::Switch(..) | Aim::Hook(_) => None,
+            Aim::Gate(_) | Aim::Switch(..) | Aim::Stop(_) | Aim::Hook(_) => None,
         };
         let (phase, due) = (Phase::Asked, now + timeout);
         let command = Command { aim: Some(aim), probes, phase, timeout, due, ended: None, begun: now, process: None };

@@ -1,10 +1,12 @@
 //! What the records come to.
 
-use super::past::{Done, Past, PastOps, before};
+use super::past::{Before, Done, Past, PastOps, before, settings_before};
 use super::record::{Act, Defined, FailedRoll, Record, StoredRoll, StoredTarget, Track, VERSION};
+use super::settings::Settings;
 use api::{OperationKind, RememberedProfile};
 use model::{
-    AppName, DaemonSettings, Definition, Generation, InstanceId, Project, Reload, Rest, Rolling, SlotId, SlotMemo, SlotRef,
+    AppName, DaemonSettings, Definition, Generation, InstanceId, Project, Reload, Rest, Rolling, SettingsOf, SlotId, SlotMemo,
+    SlotRef,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -28,7 +30,7 @@ pub(crate) struct State {
     /// Instance numbers below this may have been used.
     pub(crate) reserve: u64,
     /// The manager's own settings.
-    pub(crate) daemon: DaemonSettings,
+    pub(crate) settings: Settings,
     /// The newest operations.
     pub(crate) recent: VecDeque<Recent>,
     /// What can be undone.
@@ -106,6 +108,11 @@ impl StoredApp {
 }
 
 impl State {
+    /// The manager's own settings, as far as they are set.
+    pub(crate) fn daemon(&self) -> DaemonSettings {
+        self.settings.all()
+    }
+
     /// The app of this name.
     pub(crate) fn app(&self, name: &AppName) -> Option<&StoredApp> {
         self.apps.iter().find(|app| app.name() == name)
@@ -128,14 +135,15 @@ impl State {
     /// Takes the record of an operation.
     pub(super) fn apply(&mut self, record: &Record) {
         match (&record.act, &record.told) {
-            (Act::Define { apps, remove, .. }, Some(told)) => {
+            (Act::Define { apps, remove, settings, .. }, Some(told)) => {
                 let defined = apps.iter().map(|defined| &defined.definition.spec.name);
                 let before = before(defined.chain(remove), |name| self.app(name), told);
-                self.remember(record, before);
+                let settings = settings_before(settings, &self.settings);
+                self.remember(record, before, settings);
             }
             (Act::Delete { apps }, Some(told)) => {
                 let before = before(apps.iter(), |name| self.app(name), told);
-                self.remember(record, before);
+                self.remember(record, before, Vec::new());
             }
             (Act::Define { .. } | Act::Delete { .. }, None) => self.past.forget(record.op),
             _ => {}
@@ -143,14 +151,14 @@ impl State {
         self.take(record);
     }
 
-    fn remember(&mut self, record: &Record, before: Vec<super::past::Before>) {
+    fn remember(&mut self, record: &Record, before: Vec<Before>, settings: Vec<SettingsOf>) {
         let Some(told) = record.told.clone() else { return };
         // One that defines nothing is no reason to forget another.
-        if before.is_empty() && told.plan.settings.is_empty() {
+        if before.is_empty() && settings.is_empty() && told.plan.settings.is_empty() {
             return;
         }
         let kind = record.track.as_ref().map_or(OperationKind::Apply, |track| track.kind);
-        let done = Done { kind, plan: told.plan, back_to: told.back_to, before };
+        let done = Done { kind, plan: told.plan, back_to: told.back_to, before, settings };
         self.past.push(Past { op: record.op, at: record.at, actor: record.actor.clone(), done });
     }
 
@@ -164,20 +172,23 @@ impl State {
             }
         }
         match &record.act {
-            Act::Base { next_slot_id, reserve, daemon, profiles, forgotten } => {
-                self.daemon = daemon.over(&self.daemon);
+            Act::Base { next_slot_id, reserve, daemon, settings, profiles, forgotten } => {
+                self.settings.set_nameless(daemon);
+                settings.iter().for_each(|of| self.settings.set(of));
                 self.next_slot_id = self.next_slot_id.max(*next_slot_id);
                 self.reserve = self.reserve.max(*reserve);
                 self.profile(profiles);
                 self.past.forget(forgotten.unwrap_or(0));
             }
-            Act::Define { apps, start, daemon, remove, profiles } => {
-                self.daemon = daemon.over(&self.daemon);
+            Act::Define { apps, start, daemon, settings, remove, profiles } => {
+                self.settings.set_nameless(daemon);
+                settings.iter().for_each(|of| self.settings.set(of));
                 apps.iter().for_each(|defined| self.define(defined));
                 start.iter().for_each(|target| self.wish(target, true));
                 self.delete(remove);
                 self.profile(profiles);
             }
+            Act::Settings { of } => self.settings.set(of),
             Act::Wish { targets, run } => targets.iter().for_each(|target| self.wish(target, *run)),
             Act::Reset { targets } => targets.iter().for_each(|target| self.forgive(target)),
             Act::Delete { apps } => self.delete(apps),
@@ -312,7 +323,8 @@ impl State {
         let mut all = vec![record(Act::Base {
             next_slot_id: self.next_slot_id,
             reserve: self.reserve,
-            daemon: self.daemon.clone(),
+            daemon: self.settings.nameless().clone(),
+            settings: self.settings.sources(),
             profiles: self.profiles.iter().map(profile).collect(),
             forgotten: Some(self.past.earliest()),
         })];
