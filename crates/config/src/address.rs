@@ -2,8 +2,8 @@
 
 use crate::diagnostic::clip;
 use crate::url;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use model::ListenAddress;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// What an address is, for "expected …".
 pub(crate) const WANTED: &str = "an address such as \"tcp://127.0.0.1:3000\" or \"unix:web.sock\"";

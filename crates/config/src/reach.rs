@@ -10,9 +10,9 @@ use crate::layer::{self, Entries, Entry, Item, Layer, Value, set, top, whole};
 use crate::order;
 use crate::paths;
 use crate::texts::{Scalar, Texts};
+use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use model::{AUTO_PORTS, AppName, AppSpec, BACKLOG, Listen, ListenAddress, Port, Readiness, Sticky};
 use std::collections::HashMap;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// The most sockets of one app: their descriptors begin at 3, and from 100 on there are others.
 const MAX_SOCKETS: usize = 64;

@@ -13,6 +13,7 @@ mod life;
 mod link;
 mod log;
 mod manager;
+mod millis;
 mod name;
 mod order;
 mod pattern;

@@ -107,7 +107,6 @@ impl Seen {
                 | Effect::Adopt { .. }
                 | Effect::Probe { .. }
                 | Effect::Listen { .. }
-                | Effect::Switch { .. }
                 | Effect::Inspect { .. } => {}
             }
         }
