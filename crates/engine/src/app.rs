@@ -1,7 +1,8 @@
 //! Apps and their slots.
 
+use crate::roll::Roll;
 use crate::timer::Alarm;
-use model::{Definition, Generation, InstanceId, LifeRecord, Rest, Run, SlotId, SlotMemo, SlotRef, Tick};
+use model::{AppSpec, Definition, Generation, InstanceId, LifeRecord, Rest, Rolling, Run, SlotId, SlotMemo, SlotRef, Tick};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -10,6 +11,12 @@ use std::sync::Arc;
 pub(crate) struct App {
     pub definition: Arc<Definition>,
     pub generation: Generation,
+    /// No life of it has a higher one.
+    pub highest: Generation,
+    /// The reload that is under way, as the store has it.
+    pub rolling: Option<Box<Rolling>>,
+    /// What else is known of it.
+    pub roll: Roll,
     /// Whether it is wished to run, where no slot says otherwise.
     pub running: bool,
     /// Place in the order of definition.
@@ -28,6 +35,10 @@ pub(crate) struct Slot {
     pub memo: SlotMemo,
     /// The life that fills it: at most one, by construction.
     pub life: Option<InstanceId>,
+    /// The life that stands beside it and is to take its place.
+    pub next: Option<InstanceId>,
+    /// In a reload its turn has come: what is born in it now is new.
+    pub turn: bool,
     /// Its armed deadline: the end of a pause.
     pub alarm: Option<Alarm>,
     /// It waits out `start_delay` or a shortage: the next birth is no restart.
@@ -56,6 +67,8 @@ impl Slot {
             wish: None,
             memo,
             life: None,
+            next: None,
+            turn: false,
             alarm: None,
             waiting: false,
             shortages: 0,
@@ -94,10 +107,39 @@ impl Slot {
 }
 
 impl App {
-    /// The record of a life that fills `slot` by the present specification.
-    pub(crate) fn record(&self, instance: InstanceId, slot: &SlotRef, begun: Tick) -> LifeRecord {
+    /// The record of a life of `slot` by one of its definitions.
+    pub(crate) fn record(
+        &self,
+        instance: InstanceId,
+        slot: &SlotRef,
+        begun: Tick,
+        definition: &Definition,
+        generation: Generation,
+    ) -> LifeRecord {
         let id = self.slots.get(&slot.index).map(|kept| kept.id).unwrap_or_default();
-        LifeRecord::intent(instance, slot.clone(), id, self.generation, &self.definition.spec, begun)
+        LifeRecord::intent(instance, slot.clone(), id, generation, &definition.spec, begun)
+    }
+
+    /// By which definition a slot is filled now: while a reload may have to go back, by the old one until its turn has come.
+    pub(crate) fn fills_by(&self, index: u32) -> (Arc<Definition>, Generation) {
+        let waits = self.slots.get(&index).is_some_and(|slot| !slot.turn);
+        let old = self.rolling.as_ref().filter(|rolling| waits && rolling.how.goes_back());
+        match old.filter(|rolling| index < rolling.before.spec.instances) {
+            Some(rolling) => (rolling.before.clone(), rolling.generation),
+            None => (self.definition.clone(), self.generation),
+        }
+    }
+
+    /// The definition that a life was born by, as far as it is known.
+    pub(crate) fn definition_of(&self, life: &LifeRecord) -> &Arc<Definition> {
+        let old =
+            self.rolling.as_ref().filter(|rolling| rolling.generation == life.generation && life.generation != self.generation);
+        old.map_or(&self.definition, |rolling| &rolling.before)
+    }
+
+    /// The specification that a life was born by.
+    pub(crate) fn spec_of(&self, life: &LifeRecord) -> &AppSpec {
+        &self.definition_of(life).spec
     }
 
     /// Whether the slot `index` should have a life at all, whatever its memory says.
@@ -107,13 +149,16 @@ impl App {
     }
 
     /// Whether a life of it counts as ready as soon as it runs.
-    pub(crate) fn is_ready_at_once(&self) -> bool {
-        let spec = &self.definition.spec;
+    pub(crate) fn is_ready_at_once(&self, life: &LifeRecord) -> bool {
+        let spec = self.spec_of(life);
         !spec.has_readiness() && spec.min_uptime.is_zero()
     }
 
     /// Whether the slot is to vanish once it is empty.
     pub(crate) fn is_retiring(&self, index: u32) -> bool {
-        self.deleting || index >= self.definition.spec.instances
+        // While there is a way back, no slot of before goes.
+        let before = self.rolling.as_ref().filter(|rolling| rolling.how.goes_back() && !rolling.back);
+        let kept = before.map_or(0, |rolling| rolling.before.spec.instances).max(self.definition.spec.instances);
+        self.deleting || index >= kept
     }
 }

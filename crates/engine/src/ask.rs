@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::engine::{Engine, Stage, note};
 use crate::life::{Life, Phase};
+use crate::roll::Roll;
 use crate::{Effect, LifeNote, Target, What};
 use model::{AppName, ByUser, Definition, Generation, InstanceId, Rest, Rolling, SlotId, SlotMemo, SlotRef, Tick};
 use std::collections::BTreeMap;
@@ -125,13 +126,17 @@ impl Engine {
     }
 
     /// Ends what a slot has, and what it waits for.
-    fn empty(&mut self, slot: &SlotRef, now: Tick, out: &mut Vec<Effect>) {
+    pub(crate) fn empty(&mut self, slot: &SlotRef, now: Tick, out: &mut Vec<Effect>) {
         self.forgive(slot, out);
+        self.drop_next(slot, now, out);
+        for leaving in self.leaving(slot) {
+            self.end_life(leaving, ByUser::Stop, now, out);
+        }
         match self.slot_mut(slot).and_then(|kept| kept.life) {
             Some(instance) => self.end_in_turn(instance, now, out),
             None => {
                 let retiring = self.apps.get(&slot.app).is_some_and(|app| app.is_retiring(slot.index));
-                if !retiring {
+                if !retiring && self.others_in(slot).next().is_none() {
                     out.push(note(slot, None, What::Stopped));
                 }
                 self.settle(slot, now, out);
@@ -151,12 +156,15 @@ impl Engine {
     }
 
     pub(crate) fn define(&mut self, anew: Anew, now: Tick, out: &mut Vec<Effect>) {
-        let Anew { definition, generation, run, slot_ids, slot_wishes, rolling: _ } = anew;
+        let Anew { definition, generation, run, slot_ids, slot_wishes, rolling } = anew;
         let name = definition.spec.name.clone();
         let order = self.next_order;
         let app = self.apps.entry(name.clone()).or_insert_with(|| App {
             definition: definition.clone(),
             generation,
+            highest: generation,
+            rolling: None,
+            roll: Roll::default(),
             running: run,
             order,
             deleting: false,
@@ -166,14 +174,19 @@ impl Engine {
         // What makes a job of it, or no job any more, makes it another as well.
         let was_job = app.definition.spec.schedule.is_some();
         let renewed = app.generation != generation || app.deleting || was_job != definition.spec.schedule.is_some();
+        let another = app.generation != generation;
         app.definition = definition;
-        app.generation = generation;
         app.deleting = false;
         app.running = run;
+        if another || rolling.is_none() != app.rolling.is_none() {
+            self.begin_roll(&name, generation, rolling, out);
+        }
+        let Some(app) = self.apps.get_mut(&name) else { return };
         self.moved.insert(name.clone());
         let begins = run && app.definition.spec.schedule.as_ref().is_some_and(|job| job.run_at_start);
         let mut fresh = Vec::new();
-        for index in 0..app.definition.spec.instances {
+        let count = app.rolling.as_ref().map_or(0, |rolling| rolling.before.spec.instances).max(app.definition.spec.instances);
+        for index in 0..count {
             let Some(id) = slot_ids.get(&index) else { continue };
             let is_new = !app.slots.contains_key(&index);
             let slot = Engine::make_slot(app, index, *id, SlotMemo::default());
@@ -210,7 +223,7 @@ impl Engine {
     /// A slot after its app was defined again: starts, is replaced, or goes.
     fn redefined(&mut self, slot: &SlotRef, renewed: bool, run: bool, now: Tick, out: &mut Vec<Effect>) {
         let Some(app) = self.apps.get_mut(&slot.app) else { return };
-        let (generation, retiring) = (app.generation, app.is_retiring(slot.index));
+        let (generation, retiring, rolls) = (app.generation, app.is_retiring(slot.index), app.rolling.is_some());
         let definition = app.definition.clone();
         let spec = &definition.spec;
         let Some(kept) = app.slots.get_mut(&slot.index) else { return };
@@ -226,10 +239,12 @@ impl Engine {
         let life = self.slot_mut(slot).and_then(|kept| kept.life);
         match life.and_then(|instance| self.lives.get_mut(&instance)) {
             Some(life) => {
-                // How a life is stopped may change while it runs.
-                life.record.stop_signal = spec.stop_signal;
-                life.record.stop_timeout = spec.stop_timeout;
                 let old = life.record.generation != generation;
+                // How a life is stopped may change while it runs.
+                if !(old && rolls) {
+                    life.record.stop_signal = spec.stop_signal;
+                    life.record.stop_timeout = spec.stop_timeout;
+                }
                 let instance = life.id();
                 // So may what becomes of its output; a life of another generation keeps what it was born with.
                 if !old && life.record.log != spec.log {
@@ -244,6 +259,8 @@ impl Engine {
                 if !wanted {
                     // Defined not to run: what a new steward would stop is stopped now.
                     self.end_in_turn(instance, now, out);
+                } else if old && rolls {
+                    // Its turn comes.
                 } else if old {
                     // A run of a job that is cut short by this is done again.
                     let again = spec.schedule.is_some();
@@ -287,7 +304,7 @@ impl Engine {
         let Some(life) = self.lives.get_mut(&instance) else { return };
         match &mut life.phase {
             Phase::Sought { wish } | Phase::Passing { wish, .. } => *wish = Some(by),
-            Phase::Begun | Phase::Running => self.ask_to_stop(instance, by, now, out),
+            Phase::Begun | Phase::Running | Phase::Draining => self.ask_to_stop(instance, by, now, out),
             Phase::Foreign { .. } => {
                 life.record.stopping = Some((now, by));
                 life.no_more_time();

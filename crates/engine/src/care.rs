@@ -4,10 +4,12 @@
 //! has a number, and only the answer with the number of the open question counts: what a dead life, or an earlier question, is answered with
 //! can change nothing.
 
+mod words;
+
 use crate::engine::{Engine, note};
 use crate::life::Phase;
 use crate::timer::Owner;
-use crate::{Effect, HealthView, LifeNote, Outcome, What, Word};
+use crate::{Effect, HealthView, LifeNote, Outcome, What};
 use model::{AppSpec, ByUser, Check, Fault, HealthAction, InstanceId, OnLimit, Readiness, Tick};
 use std::time::Duration;
 
@@ -40,6 +42,10 @@ pub(crate) struct Care {
     pub health: Option<HealthView>,
     /// It said `RELOADING=1` and not yet `READY=1`.
     pub reloading: bool,
+    /// It was told to take its configuration anew and has not shown since that it is well.
+    pub told: bool,
+    /// Until when it has time for that.
+    told_by: Option<Tick>,
     /// It said `STOPPING=1`: it is not asked any more.
     leaving: bool,
     /// What it last said of itself.
@@ -49,6 +55,20 @@ pub(crate) struct Care {
 }
 
 impl Care {
+    /// It has to show that it is well, until then; it is asked from `ask` on.
+    pub(crate) fn be_told(&mut self, by: Option<Tick>, ask: Option<Tick>) {
+        (self.told, self.told_by, self.asked, self.bad_answer) = (true, by, None, None);
+        self.probe_at = ask;
+        self.health = self.health.map(|_| HealthView::Starting);
+    }
+
+    /// It need not show anything any more.
+    pub(crate) fn is_well(&mut self) {
+        (self.told, self.told_by, self.asked, self.reloading) = (false, None, None, false);
+        (self.bad, self.good) = (0, 0);
+        self.health = self.health.map(|_| HealthView::Healthy);
+    }
+
     /// The open question will not be answered.
     pub(crate) fn give_up_question(&mut self) {
         self.asked = None;
@@ -57,12 +77,12 @@ impl Care {
     fn next(&self) -> Option<Tick> {
         // The next question waits for the answer to the last.
         let probe_at = self.probe_at.filter(|_| self.asked.is_none());
-        [probe_at, self.ready_at, self.ready_by, self.alive_by, self.run_by].into_iter().flatten().min()
+        [probe_at, self.ready_at, self.ready_by, self.alive_by, self.run_by, self.told_by].into_iter().flatten().min()
     }
 }
 
 /// What gates readiness by being asked: `ready`, else the health check.
-fn gate(spec: &AppSpec) -> Option<Check> {
+pub(crate) fn gate(spec: &AppSpec) -> Option<Check> {
     match (&spec.ready, &spec.health) {
         (Some(Readiness::Probe(probe)), _) => Some(Check::Probe(probe.clone())),
         (None, Some(health)) => Some(health.check.clone()).filter(|check| matches!(check, Check::Probe(_))),
@@ -75,7 +95,7 @@ impl Engine {
     pub(crate) fn begin_care(&mut self, instance: InstanceId, now: Tick, out: &mut Vec<Effect>) {
         let Some(life) = self.lives.get_mut(&instance).filter(|life| life.phase == Phase::Running) else { return };
         let Some(app) = self.apps.get(&life.record.slot.app) else { return };
-        let spec = &app.definition.spec;
+        let spec = app.spec_of(&life.record);
         let since = life.since.unwrap_or(now);
         let (care, told) = (&mut life.care, &life.record.told);
         // The time that it has asked for holds also when another steward looks after it, or it is looked after otherwise.
@@ -120,6 +140,9 @@ impl Engine {
         if due(care.alive_by) {
             return self.fault(instance, Fault::Watchdog, now, out);
         }
+        if due(care.told_by) {
+            return self.not_well_again(instance, now, out);
+        }
         if due(care.ready_at) {
             self.become_ready(instance, now, out);
         } else if due(care.ready_by) {
@@ -140,15 +163,15 @@ impl Engine {
     fn maybe_ask(&mut self, instance: InstanceId, now: Tick, out: &mut Vec<Effect>) {
         let Some(life) = self.lives.get_mut(&instance) else { return };
         let Some(app) = self.apps.get(&life.record.slot.app) else { return };
-        let (spec, care) = (&app.definition.spec, &mut life.care);
+        let (spec, care) = (app.spec_of(&life.record), &mut life.care);
         if care.asked.is_some() || care.probe_at.is_none_or(|at| at > now) {
             return;
         }
         care.probe_at = None;
         let health = spec.health.as_ref();
-        let (check, timeout) = match (life.record.ready.is_some(), gate(spec), health) {
+        let (check, timeout) = match (life.record.ready.is_some() && !care.told, gate(spec), health) {
             (false, Some(check), _) => (check, health.map_or(READY_ANSWER, |health| health.timeout)),
-            (true, _, Some(health)) => (health.check.clone(), health.timeout),
+            (_, _, Some(health)) => (health.check.clone(), health.timeout),
             _ => return,
         };
         self.next_question += 1;
@@ -162,13 +185,20 @@ impl Engine {
         life.care.asked = None;
         let slot = life.record.slot.clone();
         let Some(app) = self.apps.get(&slot.app) else { return };
-        let definition = app.definition.clone();
+        let definition = app.definition_of(&life.record).clone();
         let spec = &definition.spec;
         let interval = spec.health.as_ref().map_or(ASK_WHILE_STARTING, |health| health.interval);
         if life.record.ready.is_none() {
             life.care.probe_at = Some(now + interval.min(ASK_WHILE_STARTING));
             match outcome {
                 Outcome::Good => self.become_ready(instance, now, out),
+                Outcome::Bad(why) => life.care.bad_answer = Some(why),
+                Outcome::Elsewhere => {}
+            }
+        } else if life.care.told {
+            life.care.probe_at = Some(now + interval.min(ASK_WHILE_STARTING));
+            match outcome {
+                Outcome::Good => self.well_again(instance, now, out),
                 Outcome::Bad(why) => life.care.bad_answer = Some(why),
                 Outcome::Elsewhere => {}
             }
@@ -195,7 +225,7 @@ impl Engine {
     fn well(&mut self, instance: InstanceId, out: &mut Vec<Effect>) {
         let Some(life) = self.lives.get_mut(&instance) else { return };
         let Some(app) = self.apps.get(&life.record.slot.app) else { return };
-        let successes = app.definition.spec.health.as_ref().map_or(1, |health| health.successes);
+        let successes = app.spec_of(&life.record).health.as_ref().map_or(1, |health| health.successes);
         let care = &mut life.care;
         care.bad = 0;
         care.good = care.good.saturating_add(1);
@@ -211,7 +241,7 @@ impl Engine {
 
     fn unwell(&mut self, instance: InstanceId, why: String, now: Tick, out: &mut Vec<Effect>) {
         let Some(life) = self.lives.get_mut(&instance) else { return };
-        let Some(health) = self.apps.get(&life.record.slot.app).and_then(|app| app.definition.spec.health.as_ref()) else {
+        let Some(health) = self.apps.get(&life.record.slot.app).and_then(|app| app.spec_of(&life.record).health.as_ref()) else {
             return;
         };
         let (failures, action) = (health.failures, health.action);
@@ -230,8 +260,10 @@ impl Engine {
             out.push(note(&life.record.slot, Some(instance), What::Unhealthy { why: why.clone() }));
         }
         // Also of one that was unhealthy before: what follows from it may be another thing now.
-        if action != HealthAction::None {
-            self.fault(instance, Fault::Unhealthy(why), now, out);
+        match action {
+            HealthAction::None => self.lost(instance, &format!("unhealthy: {why}"), now, out),
+            HealthAction::Replace if self.replaces(instance, now, out) => {}
+            HealthAction::Restart | HealthAction::Replace => self.fault(instance, Fault::Unhealthy(why), now, out),
         }
     }
 
@@ -240,7 +272,7 @@ impl Engine {
         let Some(life) = self.lives.get_mut(&instance) else { return };
         let slot = life.record.slot.clone();
         let Some(app) = self.apps.get(&slot.app) else { return };
-        let spec = &app.definition.spec;
+        let spec = app.spec_of(&life.record);
         let said = spec.has_readiness();
         let care = &mut life.care;
         (care.ready_at, care.ready_by) = (None, None);
@@ -262,102 +294,25 @@ impl Engine {
         life.record.ready = Some(now);
         life.no_more_time();
         out.push(Effect::Record(LifeNote::Life(Box::new(life.record.clone()))));
-        if let Some(kept) = self.slot_mut(&slot) {
+        if let Some(kept) = self.slot_mut(&slot).filter(|kept| kept.life == Some(instance)) {
             kept.memo.was_ready = Some(instance);
             out.push(Effect::Record(LifeNote::Memo { slot: slot.clone(), memo: kept.memo.clone() }));
         }
         self.moved(&slot.app);
     }
 
-    pub(crate) fn said(&mut self, instance: InstanceId, word: Word, now: Tick, out: &mut Vec<Effect>) {
-        let Some(life) = self.lives.get_mut(&instance) else { return };
-        // What it says of itself is shown also while it ends.
-        match word {
-            Word::Status(text) => return life.care.said = Some(text),
-            Word::MainPid { pid, ident } => return self.take_main(instance, (pid, ident), out),
-            Word::Extend(more) if life.phase == Phase::Stopping => {
-                life.extend(now + more, out);
-                let kill_at = life.kill_at(now);
-                return self.timers.arm(&mut life.alarm, Owner::Life(instance), kill_at);
-            }
-            Word::Stuck if life.phase != Phase::Running => return,
-            _ if !life.runs() => return,
-            Word::Ready => self.told_ready(instance, now, out),
-            Word::Reloading => self.reloading(instance, now, out),
-            Word::Stopping => {
-                let care = &mut life.care;
-                care.leaving = true;
-                (care.probe_at, care.ready_at, care.ready_by, care.alive_by) = (None, None, None, None);
-            }
-            Word::Alive => self.alive(instance, now),
-            Word::AliveEvery(every) => {
-                let every = Some(every).filter(|every| !every.is_zero());
-                if std::mem::replace(&mut life.record.told.alive_every, every) != every {
-                    out.push(Effect::Record(LifeNote::Life(Box::new(life.record.clone()))));
-                }
-                self.alive(instance, now);
-            }
-            Word::Stuck => return self.fault(instance, Fault::Trigger, now, out),
-            Word::Extend(more) => {
-                life.extend(now + more, out);
-                let care = &mut life.care;
-                for by in [&mut care.ready_by, &mut care.alive_by] {
-                    *by = by.map(|at| at.max(now + more));
-                }
-            }
-        }
-        self.care_due(instance, now, out);
-    }
-
-    /// What it names is written down: the life goes on with it, whoever is the steward when its first process ends.
-    fn take_main(&mut self, instance: InstanceId, main: (u32, u64), out: &mut Vec<Effect>) {
-        let Some(life) = self.lives.get_mut(&instance) else { return };
-        let main = Some(main).filter(|(pid, _)| life.record.pid != Some(*pid));
-        if life.record.told.main != main && life.record.ended.is_none() {
-            life.record.told.main = main;
-            out.push(Effect::Record(LifeNote::Life(Box::new(life.record.clone()))));
-        }
-    }
-
-    /// It says that it is ready. How it is found out may have been changed meanwhile: then it is asked, and what it says counts not.
-    fn told_ready(&mut self, instance: InstanceId, now: Tick, out: &mut Vec<Effect>) {
-        let Some(life) = self.lives.get(&instance) else { return };
-        let Some(app) = self.apps.get(&life.record.slot.app) else { return };
-        let asked = matches!(app.definition.spec.ready, None | Some(Readiness::Probe(_) | Readiness::After(_)));
-        if !asked || life.care.reloading {
-            self.become_ready(instance, now, out);
-        }
-    }
-
-    fn reloading(&mut self, instance: InstanceId, now: Tick, out: &mut Vec<Effect>) {
-        let Some(life) = self.lives.get_mut(&instance) else { return };
-        let Some(app) = self.apps.get(&life.record.slot.app) else { return };
-        if life.record.ready.is_none() || std::mem::replace(&mut life.care.reloading, true) {
-            return;
-        }
-        let timeout = app.definition.spec.start_timeout;
-        life.care.ready_by = Some(now + timeout).filter(|_| !timeout.is_zero());
-        out.push(note(&life.record.slot, Some(instance), What::Reloading));
-    }
-
-    /// A sign of life. Those that come before it is ready begin nothing: the watchdog watches what has started.
-    fn alive(&mut self, instance: InstanceId, now: Tick) {
-        let Some(life) = self.lives.get_mut(&instance) else { return };
-        let Some(app) = self.apps.get(&life.record.slot.app) else { return };
-        let every = life.record.told.alive_every.or(app.definition.spec.watchdog);
-        life.care.alive_by = every.filter(|_| life.record.ready.is_some() && !life.care.leaving).map(|every| now + every);
-    }
-
     pub(crate) fn exceeded(&mut self, instance: InstanceId, what: String, now: Tick, out: &mut Vec<Effect>) {
         let Some(life) = self.lives.get(&instance).filter(|life| life.phase == Phase::Running) else { return };
         let slot = life.record.slot.clone();
-        let Some(on_limit) = self.apps.get(&slot.app).map(|app| app.definition.spec.usage.on_limit) else { return };
+        let Some(on_limit) = self.apps.get(&slot.app).map(|app| app.spec_of(&life.record).usage.on_limit) else { return };
         match on_limit {
             OnLimit::None => out.push(note(&slot, Some(instance), What::Exceeded { what })),
             OnLimit::Restart => self.fault(instance, Fault::Limit(what), now, out),
             OnLimit::Kill => {
+                let why = what.clone();
                 self.note_fault(instance, Fault::Limit(what), now, out);
                 self.kill(instance, out);
+                self.lost(instance, &why, now, out);
             }
         }
     }
@@ -370,8 +325,10 @@ impl Engine {
 
     /// Ends a running life although nobody asked: the stop ladder, and a failed life.
     fn fault(&mut self, instance: InstanceId, fault: Fault, now: Tick, out: &mut Vec<Effect>) {
+        let why = fault.to_string();
         self.note_fault(instance, fault, now, out);
         self.ask_to_stop(instance, ByUser::Restart, now, out);
+        self.lost(instance, &why, now, out);
     }
 
     fn note_fault(&mut self, instance: InstanceId, fault: Fault, now: Tick, out: &mut Vec<Effect>) {

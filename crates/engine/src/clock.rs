@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::engine::{Engine, note};
 use crate::{Effect, Note, What};
-use model::{AppName, ByUser, Overlap, SlotRef, Tick};
+use model::{AppName, ByUser, Overlap, SlotRef, Tick, WatchAction};
 
 impl Engine {
     /// A run of a job is due in each of its slots.
@@ -45,6 +45,9 @@ impl Engine {
 
     /// Restarts what runs of an app.
     pub(crate) fn restart_due(&mut self, name: &AppName, now: Tick, out: &mut Vec<Effect>) {
+        if self.renew(name, out) {
+            return out.push(about(name, What::CronRestart));
+        }
         for slot in self.apps.get(name).map(|app| wanted_slots(name, app)).unwrap_or_default() {
             if let Some(instance) = self.slot_mut(&slot).and_then(|kept| kept.life) {
                 out.push(note(&slot, Some(instance), What::CronRestart));
@@ -57,9 +60,13 @@ impl Engine {
     pub(crate) fn changed(&mut self, name: &AppName, paths: Vec<String>, now: Tick, out: &mut Vec<Effect>) {
         let Some(app) = self.apps.get(name).filter(|app| !app.deleting) else { return };
         let Some(cascade) = app.definition.spec.watch.as_ref().map(|watch| watch.cascade) else { return };
+        let reloads = app.definition.spec.watch.as_ref().is_some_and(|watch| watch.action == WatchAction::Reload);
         let wanted = wanted_slots(name, app);
         let Some(leader) = wanted.first().cloned() else { return };
         out.push(about(name, What::Changed { paths }));
+        if reloads && self.renew(name, out) {
+            return self.cascade(name, cascade, &leader, now, out);
+        }
         for slot in wanted {
             self.forgive(&slot, out);
             match self.slot_mut(&slot).and_then(|kept| kept.life) {
@@ -67,10 +74,15 @@ impl Engine {
                 None => self.settle(&slot, now, out),
             }
         }
-        if cascade {
+        self.cascade(name, cascade, &leader, now, out);
+    }
+
+    /// Apps that depend on one that was changed follow it.
+    fn cascade(&mut self, name: &AppName, follows: bool, leader: &SlotRef, now: Tick, out: &mut Vec<Effect>) {
+        if follows {
             let mut seen = vec![name.clone()];
             while let Some(next) = self.next_dependent(&seen) {
-                self.follow(&next, &leader, now, out);
+                self.follow(&next, leader, now, out);
                 seen.push(next);
             }
         }

@@ -31,6 +31,8 @@ pub struct Engine {
     pub(crate) next_question: u64,
     /// Apps that others may have waited for.
     pub(crate) moved: BTreeSet<AppName>,
+    /// Apps of which lives are being replaced beside others.
+    pub(crate) rolls: BTreeSet<AppName>,
 }
 
 /// How far the steward's own life is.
@@ -63,6 +65,7 @@ impl Engine {
             house_alarm: None,
             next_question: 0,
             moved: BTreeSet::new(),
+            rolls: BTreeSet::new(),
         }
     }
 
@@ -92,6 +95,10 @@ impl Engine {
             (Event::TimePassed, _) => self.time_passed(now, out),
         }
         self.follow_moves(now, out);
+        if !self.rolls.is_empty() {
+            self.rolls_go_on(now, out);
+            self.follow_moves(now, out);
+        }
         self.maybe_farewell(now, out);
     }
 
@@ -122,6 +129,12 @@ impl Engine {
                         self.settle(&slot, now, out);
                     }
                 }
+                // What is due for it is found when the step ends.
+                Owner::App(app) => {
+                    if let Some(app) = self.apps.get_mut(&app).filter(|app| app.roll.alarm == Some(alarm)) {
+                        app.roll.alarm = None;
+                    }
+                }
                 Owner::House => {
                     self.house_alarm = None;
                     self.farewell(out);
@@ -143,7 +156,14 @@ impl Engine {
         if kept.life.is_some() {
             return;
         }
+        let is_alone = self.others_in(slot).next().is_none();
+        let Some(app) = self.apps.get_mut(&slot.app) else { return };
+        let Some(kept) = app.slots.get_mut(&slot.index) else { return };
         if retiring {
+            // The last one that leaves comes here again.
+            if !is_alone {
+                return;
+            }
             app.slots.remove(&slot.index);
             out.push(Effect::Record(LifeNote::Forgotten { slot: slot.clone() }));
             self.maybe_gone(&slot.app, out);
@@ -174,13 +194,9 @@ impl Engine {
 
     /// Begins a life: the intent is in the journal before anything else happens.
     fn bear(&mut self, slot: &SlotRef, now: Tick, out: &mut Vec<Effect>) {
-        let instance = InstanceId(self.next_instance);
-        self.next_instance += 1;
-        if self.next_instance > self.reserved {
-            self.reserved = self.next_instance + RESERVE;
-            out.push(Effect::Persist(StoreNote::Reserve { until: self.reserved }));
-        }
+        let instance = self.number(out);
         let app = self.apps.get_mut(&slot.app).expect("settle found the app");
+        let (definition, generation) = app.fills_by(slot.index);
         let kept = app.slots.get_mut(&slot.index).expect("settle found the slot");
         let is_restart = matches!(kept.memo.rest, Rest::Backoff { .. }) && !kept.waiting;
         if is_restart {
@@ -192,14 +208,30 @@ impl Engine {
         kept.memo.rest = Rest::None;
         kept.life = Some(instance);
         let memo = kept.memo.clone();
-        let record = app.record(instance, slot, now);
+        let record = app.record(instance, slot, now, &definition, generation);
         // The memory after the intent: a crash between the two only costs a count, never a second life.
         out.push(Effect::Record(LifeNote::Life(Box::new(record.clone()))));
         out.push(Effect::Record(LifeNote::Memo { slot: slot.clone(), memo }));
         out.push(note(slot, Some(instance), What::Starting));
-        let bear = crate::Bear { life: record.clone(), definition: app.definition.clone() };
+        let bear = crate::Bear { life: record.clone(), definition };
         out.push(Effect::Bear(Box::new(bear)));
         self.lives.insert(instance, Life::begun(record));
+    }
+
+    /// A number that no life ever had.
+    pub(crate) fn number(&mut self, out: &mut Vec<Effect>) -> InstanceId {
+        let instance = InstanceId(self.next_instance);
+        self.next_instance += 1;
+        if self.next_instance > self.reserved {
+            self.reserved = self.next_instance + RESERVE;
+            out.push(Effect::Persist(StoreNote::Reserve { until: self.reserved }));
+        }
+        instance
+    }
+
+    /// Whether it decides.
+    pub(crate) fn is_open(&self) -> bool {
+        self.stage == Stage::Open
     }
 
     /// Forgets an app that is being deleted once its last slot is gone.
@@ -291,7 +323,7 @@ impl Engine {
             Ask::Restart(target) if stage == Stage::Open => self.restart(&target, now, out),
             // While the house closes, wishes are still remembered (the store has them), but nothing is begun.
             Ask::Start(target) | Ask::Restart(target) => self.wish(&target, true),
-            Ask::Reload { app, generation, rolling } => self.reload(&app, generation, rolling, now, out),
+            Ask::Reload { app, generation, rolling } => self.reload(&app, generation, rolling, out),
             Ask::Stop(targets) => self.stop(&targets, now, out),
             Ask::Delete(apps) => self.delete(&apps, now, out),
             Ask::Reset(target) => self.reset(&target, now, out),

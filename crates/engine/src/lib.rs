@@ -10,6 +10,7 @@ mod ask;
 mod care;
 mod clock;
 mod effect;
+mod ending;
 mod engine;
 mod event;
 mod life;
@@ -19,10 +20,15 @@ mod plan;
 mod recall;
 mod restart;
 mod roll;
+mod shown;
 mod timer;
 mod view;
 
-pub use effect::{Bear, Effect, HealthView, LifeNote, NextView, Note, RollView, SlotView, StoreNote, What};
+pub use effect::{Bear, Effect, LifeNote, Note, StoreNote, What};
 pub use engine::Engine;
 pub use event::{Ask, Event, FactState, Finding, KeeperFact, Outcome, Recalled, RecalledApp, Target, Word};
-pub use plan::{Decision, Differ, KnownApp, Scope, Start, WishedApp, begins_at_once, decide, is_proven, same_spec};
+pub use plan::{
+    Decision, Differ, KnownApp, Scope, Start, WishedApp, begins_at_once, decide, decide_reload, is_proven, same_spec,
+};
+pub use roll::{Strategy, strategy};
+pub use shown::{HealthView, NextView, RollView, SlotView};

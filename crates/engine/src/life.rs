@@ -46,6 +46,7 @@ pub(crate) struct Life {
 ///     └─► Over (never born)
 ///   Sought ──► Running | Foreign ──► Over
 ///   Running | Sought ──► Passing ──► Running | Leaving
+///   Running | Sought ──► Draining ──► Stopping | Leaving
 /// ```
 ///
 /// *Who decides first:* the keeper's word that the process ended always wins over anything asked. *What may interrupt:* a wish
@@ -70,6 +71,8 @@ pub(crate) enum Phase {
     Begun,
     /// Its program runs.
     Running,
+    /// Another has taken its place; at the deadline it is asked to end. Nobody looks after it any more.
+    Draining,
     /// It was asked to end; at the deadline its tree is killed.
     Stopping,
     /// Its process has ended; descendants are given the rest of the stop timeout. `asked_them`: they have got the stop signal, once.
@@ -171,7 +174,7 @@ impl Life {
             Phase::Sought { wish } => wish.is_some() || self.record.stopping.is_some(),
             Phase::Passing { wish, .. } => wish.is_some(),
             Phase::Begun | Phase::Running | Phase::Foreign { .. } => false,
-            Phase::Stopping | Phase::Leaving { .. } | Phase::Killing { .. } | Phase::Over => true,
+            Phase::Draining | Phase::Stopping | Phase::Leaving { .. } | Phase::Killing { .. } | Phase::Over => true,
         }
     }
 

@@ -1,11 +1,11 @@
 //! A life between its birth and its end.
 
 use crate::engine::{Engine, note};
-use crate::life::Phase;
-use crate::restart;
+use crate::life::{Life, Phase};
+use crate::roll::Place;
 use crate::timer::Owner;
 use crate::{Effect, LifeNote, What};
-use model::{ByUser, End, Fault, InstanceId, Rest, Run, Signal, SlotRef, Tick, Verdict};
+use model::{ByUser, End, InstanceId, Signal, SlotRef, Tick, Verdict};
 use std::time::Duration;
 
 /// First and longest pause between two looks at descendants that were asked to leave.
@@ -26,7 +26,7 @@ impl Engine {
         life.since = life.since.filter(|_| handed).or(Some(at.min(now)));
         life.kept = true;
         let slot = life.record.slot.clone();
-        let plain = self.apps.get(&slot.app).is_some_and(|app| app.is_ready_at_once());
+        let plain = self.apps.get(&slot.app).is_some_and(|app| app.is_ready_at_once(&life.record));
         if plain && life.phase == Phase::Begun {
             life.record.ready = Some(now);
         }
@@ -73,14 +73,24 @@ impl Engine {
             life.phase = Phase::Stopping;
             let kill_at = life.kill_at(now);
             self.timers.arm(&mut life.alarm, Owner::Life(instance), kill_at);
+        } else if let Some(since) = life.record.retired {
+            life.phase = Phase::Draining;
+            let drain = self.apps.get(&slot.app).map_or(Duration::ZERO, |app| app.definition.spec.renewal.drain);
+            self.timers.arm(&mut life.alarm, Owner::Life(instance), (since + drain).max(now));
         } else {
             life.phase = Phase::Running;
             self.ran(&slot, instance, out);
             let unwanted = self.unwanted(instance);
             match wish.or(unwanted) {
                 Some(ByUser::Stop) => self.end_in_turn(instance, now, out),
+                Some(_) if self.is_superseded(instance) => self.retire(instance, false, now, out),
                 Some(by) => self.ask_to_stop(instance, by, now, out),
-                None => self.begin_care(instance, now, out),
+                None => {
+                    self.begin_care(instance, now, out);
+                    if self.was_told(&slot.app, instance) {
+                        self.prove_again(instance, now, out);
+                    }
+                }
             }
         }
     }
@@ -90,19 +100,33 @@ impl Engine {
         let life = self.lives.get(&instance)?;
         let slot = &life.record.slot;
         let Some(app) = self.apps.get(&slot.app) else { return Some(ByUser::Stop) };
-        let fills = app.slots.get(&slot.index).is_some_and(|kept| kept.life == Some(instance));
-        if !fills || !app.wants(slot.index) {
-            Some(ByUser::Stop)
-        } else if life.record.generation != app.generation {
-            Some(ByUser::Restart)
-        } else {
-            None
+        let place = self.place_of(life);
+        let old = life.record.generation != app.generation;
+        if !app.wants(slot.index) {
+            return Some(ByUser::Stop);
         }
+        match place {
+            Place::Nothing if self.is_superseded(instance) => return Some(ByUser::Restart),
+            Place::Leaves | Place::Nothing => return Some(ByUser::Stop),
+            Place::Next if old => return Some(ByUser::Stop),
+            Place::Next | Place::Fills => {}
+        }
+        if old && app.rolling.is_none() { Some(ByUser::Restart) } else { None }
+    }
+
+    /// Whether a life of another generation has one that fills its slot and is right: its place was taken by a steward that did not live to say so.
+    fn is_superseded(&self, instance: InstanceId) -> bool {
+        let Some(life) = self.lives.get(&instance) else { return false };
+        let Some(app) = self.apps.get(&life.record.slot.app) else { return false };
+        let filler = app.slots.get(&life.record.slot.index).and_then(|kept| kept.life).and_then(|filler| self.lives.get(&filler));
+        let right = |filler: &Life| filler.id() > instance && filler.record.generation == app.generation;
+        life.record.generation != app.generation && life.record.beside.is_none() && filler.is_some_and(right)
     }
 
     fn ran(&mut self, slot: &SlotRef, instance: InstanceId, out: &mut Vec<Effect>) {
         let ready = self.lives.get(&instance).is_some_and(|life| life.record.ready.is_some());
-        if let Some(kept) = self.slot_mut(slot).filter(|kept| kept.memo.ran != Some(instance)) {
+        // One that stands beside another is told of when it takes its place.
+        if let Some(kept) = self.slot_mut(slot).filter(|kept| kept.life == Some(instance) && kept.memo.ran != Some(instance)) {
             kept.memo.ran = Some(instance);
             if ready {
                 kept.memo.was_ready = Some(instance);
@@ -141,6 +165,7 @@ impl Engine {
             }
             Phase::Begun
             | Phase::Running
+            | Phase::Draining
             | Phase::Stopping
             | Phase::Sought { .. }
             | Phase::Passing { .. }
@@ -231,6 +256,7 @@ impl Engine {
             | Phase::Passing { .. }
             | Phase::Begun
             | Phase::Running
+            | Phase::Draining
             | Phase::Stopping
             | Phase::Foreign { .. }
             | Phase::Over => {}
@@ -255,6 +281,7 @@ impl Engine {
         let Some(life) = self.lives.get_mut(&instance) else { return };
         match &mut life.phase {
             Phase::Stopping => self.kill(instance, out),
+            Phase::Draining => self.ask_to_stop(instance, ByUser::Restart, now, out),
             Phase::Leaving { kill_at, .. } => {
                 if kill_at.is_some_and(|at| now >= at) {
                     self.kill(instance, out);
@@ -271,106 +298,5 @@ impl Engine {
             Phase::Running => self.care_due(instance, now, out),
             Phase::Begun | Phase::Passing { .. } | Phase::Over => {}
         }
-    }
-
-    /// The life and everything of it is gone: its end is recorded once, and the slot goes on.
-    pub(crate) fn finish(&mut self, instance: InstanceId, now: Tick, out: &mut Vec<Effect>) {
-        let Some(life) = self.lives.get_mut(&instance) else { return };
-        let (Phase::Leaving { end, .. } | Phase::Killing { end: Some(end), .. }) = &life.phase else { return };
-        let end = end.clone();
-        self.timers.disarm(&mut life.alarm);
-        life.phase = Phase::Over;
-        life.stuck = None;
-        life.record.ended = Some(end.clone());
-        if matches!(end, End::NotBorn { .. }) && !life.drains {
-            // Nobody has written into its streams.
-            life.sealed = [true; 2];
-        }
-        if life.record.stopping.is_none() && life.is_out_of_memory(&end, now) {
-            life.record.fault = Some(Fault::OutOfMemory);
-        }
-        let (record, lived, kept) = (life.record.clone(), life.lived(now), life.kept);
-        let slot = record.slot.clone();
-        let asked = record.stopping.is_some() && record.fault.is_none();
-        let spread = self.spread.next();
-        let failed = match self.apps.get_mut(&slot.app) {
-            Some(app) => {
-                let spec = &app.definition.spec;
-                let fills = app.slots.get_mut(&slot.index).filter(|kept| kept.life == Some(instance));
-                let failed = !asked && (record.fault.is_some() || restart::is_failed(spec, &end));
-                if let Some(kept) = fills {
-                    kept.life = None;
-                    kept.held = false;
-                    kept.memo.fault = record.fault.clone();
-                    if spec.schedule.is_some() && record.pid.is_some() {
-                        let at = record.begun;
-                        kept.remember_run(Run { instance, at, took: lived, end: end.clone() });
-                    }
-                    if asked {
-                        kept.memo.last_end = Some(end.clone());
-                        kept.memo.rest = Rest::None;
-                    } else if end.is_shortage() {
-                        Engine::hold(kept, now, &end);
-                    } else {
-                        let ending = restart::Ending { end: &end, fault: record.fault.as_ref(), lived };
-                        restart::take_end(spec, &mut kept.memo, &ending, now, spread);
-                    }
-                    kept.next_run();
-                }
-                failed
-            }
-            None => false,
-        };
-        let recorded_at = out.len();
-        out.push(Effect::Record(LifeNote::Life(Box::new(record))));
-        if let Some(kept) = self.slot_mut(&slot) {
-            out.push(Effect::Record(LifeNote::Memo { slot: slot.clone(), memo: kept.memo.clone() }));
-        }
-        let lived_ms = u64::try_from(lived.as_millis()).unwrap_or(u64::MAX);
-        out.push(note(&slot, Some(instance), What::Exited { end, asked, failed, lived_ms }));
-        out.push(Effect::StreamsEnded { instance });
-        if kept {
-            out.push(Effect::Forget { instance });
-        }
-        self.say_rest(&slot, asked, out);
-        self.settle(&slot, now, out);
-        self.maybe_close(instance, out);
-        self.moved(&slot.app);
-        if failed {
-            self.others_follow(&slot, now, out);
-        }
-        if !asked {
-            self.maybe_stop_group(&slot, now, out);
-            wish_first(recorded_at, out);
-        }
-    }
-
-    /// Says in the journal (and, for what must survive a power cut, in the store) what the slot does next.
-    fn say_rest(&mut self, slot: &SlotRef, asked: bool, out: &mut Vec<Effect>) {
-        let wants = self.apps.get(&slot.app).is_some_and(|app| app.wants(slot.index));
-        let Some(kept) = self.slot_mut(slot) else { return };
-        match &kept.memo.rest {
-            Rest::Backoff { at } => {
-                let what = What::Backoff { at: *at, restart: kept.memo.streak + u32::from(!kept.waiting) };
-                out.push(note(slot, None, what));
-            }
-            Rest::Completed => out.push(note(slot, None, What::Completed)),
-            Rest::Errored { why } => {
-                let why = why.clone();
-                out.push(Effect::Persist(crate::StoreNote::Errored { slot: slot.clone(), why: why.clone() }));
-                out.push(note(slot, None, What::Errored { why }));
-            }
-            Rest::None if asked && !wants => out.push(note(slot, None, What::Stopped)),
-            Rest::None => {}
-        }
-    }
-}
-
-/// What an end means for the wishes of others is stored before the end is on record: an end on record is never looked at again, so a steward
-/// that died between the two would leave the others running for ever.
-fn wish_first(recorded_at: usize, out: &mut [Effect]) {
-    let is_wish = |effect: &Effect| matches!(effect, Effect::Persist(crate::StoreNote::Stopped { .. }));
-    if let Some(at) = out[recorded_at..].iter().position(is_wish) {
-        out[recorded_at..=recorded_at + at].rotate_right(1);
     }
 }

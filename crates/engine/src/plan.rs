@@ -5,9 +5,10 @@
 //! it what the steps say. That both agree is a test (`tests/engine/plans.rs`), for the brain has to come to the same end after a crash in the
 //! middle, when no plan is left but only wishes.
 
-use crate::{HealthView, SlotView};
+use crate::{HealthView, SlotView, Strategy, strategy};
 use model::{
-    AppName, AppSpec, Change, Definition, Difference, Generation, InstanceId, Planned, Project, SlotRef, Status, Step, StepAct,
+    AppName, AppSpec, Change, Definition, Difference, Generation, InstanceId, Planned, Project, Reload, SlotRef, Status, Step,
+    StepAct,
 };
 use std::collections::BTreeMap;
 
@@ -21,6 +22,8 @@ pub struct KnownApp<'a> {
     pub definition: &'a Definition,
     /// Its generation.
     pub generation: Generation,
+    /// The generation that it gets if its lives are replaced: a number that none of them ever had.
+    pub next: Generation,
     /// Whether it is wished to run, where no slot says otherwise.
     pub running: bool,
     /// Its slots.
@@ -76,6 +79,10 @@ pub struct Decision {
     pub generation: Generation,
     /// Whether the captured session is that of the new definition.
     pub takes_session: bool,
+    /// How lives are replaced, where that is a reload in several moves.
+    pub rolling: Option<Reload>,
+    /// Why it cannot be done.
+    pub refused: Option<String>,
 }
 
 /// Says which keys differ, as a file would name them.
@@ -151,7 +158,7 @@ fn add(app: &WishedApp<'_>) -> Decision {
     };
     let steps = steps::of_new(spec, run, slots);
     let planned = Planned { app: spec.name.clone(), change: Change::Add, differences: Vec::new(), steps, notes: Vec::new() };
-    Decision { planned, run, generation: Generation(1), takes_session: true }
+    Decision { takes_session: true, ..Decision::of(planned, run, Generation(1)) }
 }
 
 fn keep(old: &KnownApp<'_>, app: &WishedApp<'_>) -> Decision {
@@ -159,7 +166,7 @@ fn keep(old: &KnownApp<'_>, app: &WishedApp<'_>) -> Decision {
     let starts = app.start == Start::IfAutostart && spec.autostart && steps::is_at_rest(spec, &old.slots);
     let (change, steps) = if starts { (Change::Start, steps::of_start(spec, &old.slots)) } else { (Change::Keep, Vec::new()) };
     let planned = Planned { app: spec.name.clone(), change, differences: Vec::new(), steps, notes: Vec::new() };
-    Decision { planned, run: old.running || starts, generation: old.generation, takes_session: false }
+    Decision::of(planned, old.running || starts, old.generation)
 }
 
 fn change(old: &KnownApp<'_>, app: &WishedApp<'_>, differ: Differ<'_>) -> Decision {
@@ -175,12 +182,51 @@ fn change(old: &KnownApp<'_>, app: &WishedApp<'_>, differ: Differ<'_>) -> Decisi
     let takes_session = app.takes_session || before.spec.inherit_env != spec.inherit_env;
     let other = takes_session && other_session(before, after);
     let renewed = other || !before.spec.same_process(spec);
-    let steps = steps::of_change(&before.spec, spec, &old.slots, run, renewed);
+    let found = renewed.then(|| strategy(&before.spec, spec, true, &old.slots));
+    let act = found.as_ref().map(act_of);
+    let steps = steps::of_change(&before.spec, spec, &old.slots, run, act);
     let mut said = notes::of_origin(before, after);
     said.extend(other.then(|| notes::of_session(before, after)));
+    // Only who is replaced wants to know how.
+    let found = found.filter(|_| steps.iter().any(|step| matches!(step.act, StepAct::Restart | StepAct::Replace)));
+    said.extend(found.iter().flat_map(|found| found.notes.iter().cloned()));
     let differences = if same_spec(&before.spec, spec) { Vec::new() } else { differ(&before.spec, spec) };
     let planned = Planned { app: spec.name.clone(), change: Change::Change, differences, steps, notes: said };
-    Decision { planned, run, generation: Generation(old.generation.0 + u64::from(renewed)), takes_session }
+    let generation = if renewed { old.next } else { old.generation };
+    let rolling = found.as_ref().filter(|found| found.rolls).map(|found| found.how);
+    let refused = found.and_then(|found| found.refused);
+    Decision { takes_session, rolling, refused, ..Decision::of(planned, run, generation) }
+}
+
+/// What a reload comes to: the lives of an app are replaced although its definition stays. Nothing to do where nothing runs.
+pub fn decide_reload(old: &KnownApp<'_>) -> Decision {
+    let spec = &old.definition.spec;
+    let found = strategy(spec, spec, false, &old.slots);
+    let act = act_of(&found);
+    let lives = old.slots.iter().filter(|view| steps::lives(view));
+    let steps: Vec<Step> = lives.map(|view| step(&spec.name, view.slot.index, act)).collect();
+    let change = if steps.is_empty() { Change::Keep } else { Change::Change };
+    let planned = Planned { app: spec.name.clone(), change, differences: Vec::new(), steps, notes: found.notes };
+    let rolling = found.rolls.then_some(found.how);
+    let generation = if rolling.is_some() { old.next } else { old.generation };
+    Decision { rolling, refused: found.refused, ..Decision::of(planned, old.running, generation) }
+}
+
+/// What is done to a life that cannot stay.
+fn act_of(found: &Strategy) -> StepAct {
+    match found.how {
+        Reload::Hup => StepAct::Signal,
+        Reload::Restart => StepAct::Restart,
+        Reload::Rolling | Reload::Bluegreen | Reload::Socket if found.overlaps => StepAct::Replace,
+        Reload::Rolling | Reload::Bluegreen | Reload::Socket => StepAct::Restart,
+    }
+}
+
+impl Decision {
+    /// Nothing special.
+    fn of(planned: Planned, run: bool, generation: Generation) -> Decision {
+        Decision { planned, run, generation, takes_session: false, rolling: None, refused: None }
+    }
 }
 
 fn remove(old: &KnownApp<'_>, notes: Vec<String>) -> Decision {
@@ -188,7 +234,7 @@ fn remove(old: &KnownApp<'_>, notes: Vec<String>) -> Decision {
     let lives = old.slots.iter().filter(|view| steps::lives(view));
     let steps = lives.map(|view| step(&app, view.slot.index, StepAct::Stop)).collect();
     let planned = Planned { app, change: Change::Remove, differences: Vec::new(), steps, notes };
-    Decision { planned, run: false, generation: old.generation, takes_session: false }
+    Decision::of(planned, false, old.generation)
 }
 
 fn step(app: &AppName, index: u32, act: StepAct) -> Step {

@@ -4,6 +4,7 @@
 use crate::app::{App, Slot};
 use crate::engine::{Engine, Stage, note};
 use crate::life::{Life, Phase};
+use crate::roll::{Place, Roll};
 use crate::timer::Owner;
 use crate::{Effect, FactState, Finding, KeeperFact, LifeNote, Recalled, What};
 use model::{AppName, ByUser, End, Generation, InstanceId, LifeRecord, SlotMemo, SlotRef, Stage as Step, Tick, Verdict};
@@ -40,11 +41,20 @@ impl Engine {
             let app = App {
                 definition: remembered.definition.clone(),
                 generation: remembered.generation,
+                highest: remembered
+                    .rolling
+                    .as_ref()
+                    .map_or(remembered.generation, |rolling| remembered.generation.max(rolling.generation)),
+                roll: Roll::default(),
                 running: remembered.running,
                 order: self.next_order,
                 deleting: false,
                 slots,
+                rolling: remembered.rolling,
             };
+            if app.rolling.is_some() {
+                self.rolls.insert(name.clone());
+            }
             self.next_order += 1;
             self.apps.insert(name, app);
         }
@@ -67,12 +77,23 @@ impl Engine {
         let instance = record.instance;
         let slot = record.slot.clone();
         let life = Life::recalled(record);
-        if life.phase != Phase::Over
-            && let Some(kept) = self.slot_mut(&slot)
-        {
-            kept.life = kept.life.max(Some(instance));
-            // Its run at the start goes on already.
-            kept.due = false;
+        let (generation, retired, beside) = (life.record.generation, life.record.retired.is_some(), life.record.beside.is_some());
+        if let Some(app) = self.apps.get_mut(&slot.app).filter(|_| life.phase != Phase::Over && !retired) {
+            let (rolls, new) = (app.rolling.is_some(), generation == app.generation);
+            if let Some(kept) = app.slots.get_mut(&slot.index) {
+                match beside {
+                    // A reload that has no way back any more, or a sick one that was to be replaced.
+                    true if !rolls && new => kept.life = kept.life.max(Some(instance)),
+                    true if new => kept.next = kept.next.max(Some(instance)),
+                    // It was to be replaced no more, or by another.
+                    true => {}
+                    false => kept.life = kept.life.max(Some(instance)),
+                }
+                // What is new in it came in its turn.
+                kept.turn |= rolls && new && !beside;
+                // Its run at the start goes on already.
+                kept.due = false;
+            }
         }
         self.lives.insert(instance, life);
     }
@@ -104,7 +125,7 @@ impl Engine {
             return;
         };
         // Of which specification it was born nobody knows any more; it is taken for the present one.
-        let record = app.record(fact.instance, slot, now);
+        let record = app.record(fact.instance, slot, now, &app.definition, app.generation);
         out.push(Effect::Record(LifeNote::Life(Box::new(record.clone()))));
         self.remember(record);
     }
@@ -155,6 +176,9 @@ impl Engine {
             return self.timers.arm(&mut life.alarm, Owner::Life(instance), kill_at);
         }
         life.phase = Phase::Begun;
+        if life.record.retired.is_some() {
+            return self.ask_to_stop(instance, ByUser::Restart, now, out);
+        }
         match self.unwanted(instance) {
             Some(ByUser::Stop) => self.end_in_turn(instance, now, out),
             Some(by) => self.ask_to_stop(instance, by, now, out),
@@ -232,7 +256,9 @@ impl Engine {
                 life.phase = Phase::Foreign { pause: (pause * 2).min(FOREIGN.1) };
                 self.timers.arm(&mut life.alarm, Owner::Life(instance), now + pause);
                 let stopping = self.lives[&instance].record.stopping.map(|(_, by)| by);
-                let nobody = self.unwanted(instance).filter(|by| *by == ByUser::Stop);
+                // One of an older generation that fills its slot is left to the reload, or to the user.
+                let fills = self.lives.get(&instance).is_some_and(|life| self.place_of(life) == Place::Fills);
+                let nobody = self.unwanted(instance).filter(|by| *by == ByUser::Stop || !fills);
                 if let Some(by) = wish.or(stopping).or(nobody) {
                     self.end_life(instance, by, now, out);
                 }

@@ -1,6 +1,6 @@
 //! Deadlines that cannot hit a renewed owner.
 
-use model::{InstanceId, SlotRef, Tick};
+use model::{AppName, InstanceId, SlotRef, Tick};
 use std::collections::BTreeMap;
 
 /// Whom a deadline belongs to.
@@ -10,6 +10,8 @@ pub(crate) enum Owner {
     Life(InstanceId),
     /// One slot.
     Slot(SlotRef),
+    /// One app: its reload.
+    App(AppName),
     /// The house as a whole.
     House,
 }

@@ -1,11 +1,11 @@
 //! What users see: a total projection of many fine states to a few.
 
 use crate::app::{App, Slot};
-use crate::engine::{Engine, Stage};
+use crate::engine::{self, Engine};
 use crate::life::{Life, Phase};
 use crate::order::Blocked;
-use crate::{HealthView, SlotView};
-use model::{AppName, AppSpec, Rest, SlotRef, Status};
+use crate::{HealthView, NextView, SlotView};
+use model::{AppName, AppSpec, End, Rest, SlotRef, Stage, Status};
 
 impl Engine {
     /// Every slot, by order of definition, then index.
@@ -32,7 +32,10 @@ impl Engine {
         let blocked = if life.is_none() { self.blocked_now(app, index, slot) } else { None };
         let (status, why) = match life {
             Some(life) if slot.held => self.of_held(life),
-            Some(life) => of_life(life, &app.definition.spec),
+            Some(life) => of_life(life, app.spec_of(&life.record)),
+            None if !app.wants(index) && self.others_in(&SlotRef::new(name, index)).next().is_some() => {
+                (Status::Stopping, Some("lives that were replaced are still ending".to_owned()))
+            }
             None => self.of_empty(app, index, slot, blocked.as_ref()),
         };
         let care = life.filter(|life| life.phase != Phase::Over).map(|life| &life.care);
@@ -67,8 +70,8 @@ impl Engine {
             runs: &slot.memo.runs,
             main: life.and_then(|life| life.record.told.main),
             port: life.and_then(|life| life.record.port),
-            next: None,
-            leaving: Vec::new(),
+            next: slot.next.and_then(|next| self.lives.get(&next)).map(|next| next_view(next, app)),
+            leaving: self.leaving(&SlotRef::new(name, index)),
         }
     }
 
@@ -77,7 +80,7 @@ impl Engine {
         let rests = matches!(slot.memo.rest, Rest::Completed | Rest::Errored { .. });
         let retries = matches!(slot.memo.rest, Rest::Backoff { .. });
         let sleeps = app.definition.spec.schedule.is_some() && !slot.due && !retries;
-        let open = app.wants(index) && !rests && !sleeps && self.stage == Stage::Open;
+        let open = app.wants(index) && !rests && !sleeps && self.stage == engine::Stage::Open;
         if open { self.blocked(app) } else { None }
     }
 
@@ -92,16 +95,29 @@ impl Engine {
             Rest::Errored { why } => (Status::Errored, Some(why.clone())),
             _ if !app.wants(index) => (Status::Stopped, None),
             Rest::Completed if !job => (Status::Completed, None),
-            _ if self.stage != Stage::Open => (Status::Stopped, None),
+            _ if self.stage != engine::Stage::Open => (Status::Stopped, None),
             Rest::Backoff { .. } if !slot.waiting && blocked.is_none() => (Status::Backoff, None),
-            Rest::Backoff { .. } if slot.shortages > 0 => {
-                (Status::Waiting, Some("the machine is short of something; it is tried again".to_owned()))
-            }
+            Rest::Backoff { .. } if slot.shortages > 0 => (Status::Waiting, Some(of_shortage(slot.memo.last_end.as_ref()))),
             Rest::Completed | Rest::None if job && !slot.due => (Status::Waiting, Some("its schedule".to_owned())),
             Rest::Backoff { .. } if slot.waiting => (Status::Waiting, Some("start_delay".to_owned())),
             _ => (Status::Waiting, blocked.map(|blocked| blocked.why.clone())),
         }
     }
+}
+
+/// What a slot waits for that we could not give it.
+fn of_shortage(end: Option<&End>) -> String {
+    match end {
+        // Says itself who has what it needs.
+        Some(End::NotBorn { stage: Stage::Port, errno }) => errno.clone(),
+        _ => "the machine is short of something; it is tried again".to_owned(),
+    }
+}
+
+fn next_view<'a>(life: &'a Life, app: &App) -> NextView<'a> {
+    let (status, why) = of_life(life, app.spec_of(&life.record));
+    let bad_answer = life.care.bad_answer.as_deref();
+    NextView { instance: life.id(), pid: life.record.pid, status, why, bad_answer, port: life.record.port }
 }
 
 fn of_life(life: &Life, spec: &AppSpec) -> (Status, Option<String>) {
@@ -110,6 +126,7 @@ fn of_life(life: &Life, spec: &AppSpec) -> (Status, Option<String>) {
         Phase::Sought { .. } => (Status::Starting, Some("looking for the life that an earlier manager left".to_owned())),
         Phase::Begun => (Status::Starting, None),
         Phase::Running | Phase::Passing { .. } => of_running(life, spec),
+        Phase::Draining => (Status::Stopping, Some("another has taken its place; it is stopped after `drain`".to_owned())),
         Phase::Stopping | Phase::Killing { .. } => (Status::Stopping, stuck),
         Phase::Leaving { .. } => (Status::Stopping, Some("its process has ended; descendants are still there".to_owned())),
         Phase::Foreign { .. } => {

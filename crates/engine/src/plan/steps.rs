@@ -51,8 +51,10 @@ pub(super) fn of_start(spec: &AppSpec, slots: &[SlotView<'_>]) -> Vec<Step> {
 }
 
 /// An app that is defined anew: what has no place any more goes, what cannot go on as it is is replaced, what rested begins.
-pub(super) fn of_change(old: &AppSpec, new: &AppSpec, slots: &[SlotView<'_>], run: bool, renewed: bool) -> Vec<Step> {
-    let another = renewed || old.schedule.is_some() != new.schedule.is_some();
+/// `act`: what is done to those that cannot go on as they are; `None`: all can.
+pub(super) fn of_change(old: &AppSpec, new: &AppSpec, slots: &[SlotView<'_>], run: bool, act: Option<StepAct>) -> Vec<Step> {
+    let renewed = act;
+    let another = act.is_some() || old.schedule.is_some() != new.schedule.is_some();
     let last = slots.iter().map(|view| view.slot.index + 1).max().unwrap_or(0);
     let act = |index: u32| match find(slots, index) {
         Some(view) if index >= new.instances => lives(view).then_some(StepAct::Stop),
@@ -63,12 +65,12 @@ pub(super) fn of_change(old: &AppSpec, new: &AppSpec, slots: &[SlotView<'_>], ru
     (0..last.max(new.instances)).filter_map(|index| Some(step(&new.name, index, act(index)?))).collect()
 }
 
-fn of_slot(new: &AppSpec, view: &SlotView<'_>, run: bool, renewed: bool, another: bool) -> Option<StepAct> {
+fn of_slot(new: &AppSpec, view: &SlotView<'_>, run: bool, renewed: Option<StepAct>, another: bool) -> Option<StepAct> {
     if !run && !view.wished {
         return None;
     }
     if lives(view) {
-        return renewed.then_some(StepAct::Restart);
+        return renewed;
     }
     let begins = match view.status {
         _ if new.schedule.is_some() || !run => false,

@@ -8,6 +8,7 @@ mod mixed;
 mod order;
 mod plans;
 mod recall;
+mod reload;
 mod screenplay;
 mod settings;
 mod stage;

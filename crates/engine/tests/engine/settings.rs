@@ -2,8 +2,8 @@
 
 use engine::{Event, Outcome, Word};
 use model::{
-    AppName, AppSpec, Check, Condition, Dependency, Fault, Group, Health, HealthAction, OnExit, OnLimit, Overlap, Probe,
-    Readiness, Schedule, Strategy, Wall, Watch, WatchAction, When,
+    AppName, AppSpec, Check, Condition, Dependency, Fault, Group, Health, HealthAction, Hook, HookPoint, OnExit, OnLimit,
+    Overlap, Port, Probe, Readiness, Reload, Schedule, Strategy, Wall, Watch, WatchAction, When,
 };
 use std::time::Duration;
 
@@ -63,6 +63,18 @@ pub fn set(spec: &mut AppSpec, key: &str, value: &str) {
             let (debounce, cascade) = (Duration::ZERO, value == "cascade");
             spec.watch = Some(Watch { paths: Vec::new(), ignore: Vec::new(), debounce, action: WatchAction::Restart, cascade });
         }
+        "reload" => {
+            let strategy = Reload::ALL.into_iter().find(|how| how.word() == value);
+            spec.renewal.strategy = strategy.expect("strategy");
+        }
+        "drain" => spec.renewal.drain = span(value),
+        "soak" => spec.renewal.soak = span(value),
+        "parallel" => spec.renewal.max_parallel = value.parse().expect("number"),
+        "port" => spec.port = Some(Port::Fixed(value.parse().expect("port"))),
+        "auto" => spec.port = Some(Port::Auto(1, value.parse().expect("last"))),
+        "on_switch" => _ = spec.hooks.insert(HookPoint::OnSwitch, Hook::Command { argv: vec![value.into()] }),
+        "replace" => spec.health.as_mut().expect("after health").action = HealthAction::Replace,
+        "reloads" => spec.watch.as_mut().expect("after watch").action = WatchAction::Reload,
         _ => panic!("no such setting: {key}"),
     }
 }

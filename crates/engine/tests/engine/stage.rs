@@ -4,10 +4,10 @@
 //! (journal records and stream messages left out); `~ DUR` is its next deadline from now, `= SLOT STATUS` what users see,
 //! `= SLOT STATUS (why)` with the reason that they are told.
 
-use engine::{Ask, Effect, Engine, Event, FactState, Finding, KeeperFact, Recalled, RecalledApp, StoreNote, Target};
+use engine::{Ask, Effect, Engine, Event, FactState, Finding, KeeperFact, Recalled, RecalledApp, StoreNote, Target, strategy};
 use model::{
-    AppName, AppSpec, Backoff, Definition, End, Generation, InstanceId, LifeRecord, LogTarget, Restart, Signal, SlotId, SlotMemo,
-    SlotRef, Stage, Stream, Tick, Verdict,
+    AppName, AppSpec, Backoff, Definition, End, Generation, InstanceId, LifeRecord, LogTarget, Restart, Rolling, Signal, SlotId,
+    SlotMemo, SlotRef, Stage, Stream, Tick, Verdict,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,10 +17,19 @@ pub struct Play {
     pub engine: Engine,
     pub now: Tick,
     pub effects: Vec<Effect>,
-    apps: BTreeMap<String, (AppSpec, u64)>,
+    apps: BTreeMap<String, Staged>,
     next_slot: u32,
     pub lives: BTreeMap<InstanceId, LifeRecord>,
     memos: BTreeMap<SlotRef, SlotMemo>,
+}
+
+/// An app as the store has it.
+#[derive(Clone)]
+struct Staged {
+    spec: AppSpec,
+    generation: u64,
+    highest: u64,
+    rolling: Option<Box<Rolling>>,
 }
 
 pub fn check(script: &str) {
@@ -77,13 +86,15 @@ impl Play {
 
     /// What is left when the steward dies: the store and the journal, as a new brain gets them.
     pub fn recalled(&self, running: bool) -> Recalled {
-        let apps = self.apps.values().map(|(spec, generation)| RecalledApp {
-            definition: definition(spec.clone()),
-            generation: Generation(*generation),
+        let count =
+            |app: &Staged| app.rolling.as_ref().map_or(0, |rolling| rolling.before.spec.instances).max(app.spec.instances);
+        let apps = self.apps.values().map(|app| RecalledApp {
+            definition: definition(app.spec.clone()),
+            generation: Generation(app.generation),
             running,
             slot_wishes: BTreeMap::new(),
-            slot_ids: (0..spec.instances).map(|index| (index, SlotId(index))).collect(),
-            rolling: None,
+            slot_ids: (0..count(app)).map(|index| (index, SlotId(index))).collect(),
+            rolling: app.rolling.clone(),
         });
         let next_instance = self.lives.keys().next_back().map_or(1, |last| last.0 + 1);
         Recalled { apps: apps.collect(), lives: self.lives.values().cloned().collect(), next_instance, ..Recalled::default() }
@@ -97,6 +108,7 @@ impl Play {
                 Effect::Record(engine::LifeNote::Life(life)) => drop(self.lives.insert(life.instance, (**life).clone())),
                 Effect::Record(engine::LifeNote::Closed { instance }) => drop(self.lives.remove(instance)),
                 Effect::Record(engine::LifeNote::Memo { slot, memo }) => drop(self.memos.insert(slot.clone(), memo.clone())),
+                Effect::Persist(note) => persist(&mut self.apps, note),
                 _ => {}
             }
         }
@@ -130,6 +142,13 @@ impl Play {
         let target = || target_of(words[1]);
         match words[0] {
             "define" => Event::Asked(self.define(words[1], &words[2..])),
+            "reload" => Event::Asked(self.reload(words[1])),
+            "switched" => {
+                let app = AppName::new(words[1]).expect("name");
+                let generation = Generation(self.apps[words[1]].generation);
+                Event::Switched { app, generation, refused: words.get(2).map(|why| (*why).to_owned()) }
+            }
+            "leased" => Event::Leased { instance: instance(), port: words[2].parse().expect("port") },
             "start" => Event::Asked(Ask::Start(target())),
             "stop" => Event::Asked(Ask::Stop(words[1..].iter().map(|word| target_of(word)).collect())),
             "reset" => Event::Asked(Ask::Reset(target())),
@@ -173,7 +192,7 @@ impl Play {
     }
 
     pub fn define(&mut self, name: &str, settings: &[&str]) -> Ask {
-        let generation = self.apps.get(name).map_or(1, |(_, generation)| *generation);
+        let known = self.apps.get(name).cloned();
         let mut spec = AppSpec::new(AppName::new(name).expect("name"), vec!["prog".into()], "/".into());
         spec.backoff = Backoff { jitter: false, ..Backoff::default() };
         let (mut run, mut renewed) = (true, 0);
@@ -204,16 +223,69 @@ impl Play {
         let first = self.next_slot;
         self.next_slot += spec.instances;
         let slot_ids = (0..spec.instances).map(|index| (index, SlotId(first + index))).collect();
-        let generation = generation + renewed;
-        self.apps.insert(name.to_owned(), (spec.clone(), generation));
+        let (generation, highest, rolling) = match known {
+            None => (1 + renewed, 1 + renewed, None),
+            Some(known) if renewed == 0 => (known.generation, known.highest, known.rolling),
+            Some(known) => {
+                let found = strategy(&known.spec, &spec, true, &self.views(name));
+                let rolling = found.rolls.then(|| rolling(&known, found.how));
+                (known.highest + 1, known.highest + 1, rolling)
+            }
+        };
+        self.apps.insert(name.to_owned(), Staged { spec: spec.clone(), generation, highest, rolling: rolling.clone() });
         Ask::Define {
             definition: definition(spec),
             generation: Generation(generation),
             run,
             slot_ids,
             slot_wishes: BTreeMap::new(),
-            rolling: None,
+            rolling,
         }
+    }
+
+    fn views(&self, name: &str) -> Vec<engine::SlotView<'_>> {
+        self.engine.slots().into_iter().filter(|view| view.slot.app.as_str() == name).collect()
+    }
+
+    fn reload(&mut self, name: &str) -> Ask {
+        let found = strategy(&self.apps[name].spec, &self.apps[name].spec, false, &self.views(name));
+        assert!(found.rolls, "a plain restart is another act: {found:?}");
+        let known = self.apps.get_mut(name).expect("known");
+        let rolling = rolling(known, found.how);
+        known.highest += 1;
+        (known.generation, known.rolling) = (known.highest, Some(rolling.clone()));
+        Ask::Reload { app: AppName::new(name).expect("name"), generation: Generation(known.generation), rolling }
+    }
+}
+
+fn rolling(known: &Staged, how: model::Reload) -> Box<Rolling> {
+    match known.rolling.as_ref().filter(|rolling| rolling.how.goes_back() && !rolling.back) {
+        Some(under_way) => Box::new(Rolling { how, back: false, ..(**under_way).clone() }),
+        None => {
+            let (before, generation) = (definition(known.spec.clone()), Generation(known.generation));
+            Box::new(Rolling { how, before, generation, back: false })
+        }
+    }
+}
+
+/// What the store makes of a note.
+fn persist(apps: &mut BTreeMap<String, Staged>, note: &StoreNote) {
+    match note {
+        StoreNote::Roll { app, generation, rolling } => {
+            let known = apps.get_mut(app.as_str()).expect("known");
+            known.generation = generation.0;
+            known.highest = known.highest.max(generation.0);
+            known.rolling = Some(rolling.clone());
+        }
+        StoreNote::Rolled { app, .. } => apps.get_mut(app.as_str()).expect("known").rolling = None,
+        StoreNote::RolledBack { app, .. } => {
+            let known = apps.get_mut(app.as_str()).expect("known");
+            let rolling = known.rolling.take().expect("it was under way");
+            if rolling.how != model::Reload::Hup {
+                (known.spec, known.generation) = (rolling.before.spec.clone(), rolling.generation.0);
+            }
+        }
+        _ => {}
     }
 }
 

@@ -105,6 +105,7 @@ impl Seen {
                 | Effect::Adopt { .. }
                 | Effect::Probe { .. }
                 | Effect::Listen { .. }
+                | Effect::Switch { .. }
                 | Effect::Inspect { .. } => {}
             }
         }

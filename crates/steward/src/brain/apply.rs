@@ -3,15 +3,18 @@
 //! What is decided is decided in [`engine::decide`]; here it is turned into what is stored, told and waited for, without a choice of its own.
 
 use super::Brain;
+use super::ports::note_port;
+use super::scale::say_undone;
 use super::verbs::must_be_ready;
 use super::wishes::Intent;
 use crate::call::Verb;
-use crate::store::{Act, Defined, Goal, StoredTarget, Told};
+use crate::store::{Act, Defined, Goal, StoredApp, StoredTarget, Told};
 use crate::track::floor_of_start;
 use api::{ApplyReply, ApplyRequest, OperationKind, PlanReply, Problem, RememberedProfile};
 use engine::{Ask, Decision, KnownApp, Scope, Start, WishedApp, decide, is_proven, same_spec};
 use model::{
-    AppName, Change, DaemonSettings, Definition, Difference, Generation, InstanceId, Plan, Project, SlotId, SlotRef, StepAct,
+    AppName, Change, DaemonSettings, Definition, Difference, Generation, InstanceId, Plan, Project, Reload, Rolling, SlotId,
+    SlotRef, StepAct,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -68,6 +71,7 @@ impl Brain {
         let proposal = Proposal::of(request);
         let decisions = self.decide(&proposal);
         self.check(&proposal, &decisions)?;
+        self.check_planned_ports(proposal.wished.iter().map(|app| &app.definition), &decisions)?;
         Ok(self.reply_of(&proposal, &decisions))
     }
 
@@ -117,7 +121,8 @@ impl Brain {
         let mut there: BTreeMap<AppName, KnownApp<'_>> = apps
             .map(|app| {
                 let (definition, generation, running) = (&*app.definition, app.generation, app.running);
-                (app.name().clone(), KnownApp { definition, generation, running, slots: Vec::new() })
+                let next = app.next_generation();
+                (app.name().clone(), KnownApp { definition, generation, next, running, slots: Vec::new() })
             })
             .collect();
         for view in self.engine.slots() {
@@ -136,10 +141,23 @@ impl Brain {
             .map(|app| WishedApp { definition: &app.definition, start: app.start.clone(), takes_session: app.takes_session })
             .collect();
         let scope = Scope { prune: &proposal.prune, only: &proposal.prune_only, remove: &proposal.remove };
-        decide(&self.there(), &wished, scope, &config::differences)
+        let there = self.there();
+        let mut decisions = decide(&there, &wished, scope, &config::differences);
+        say_undone(&mut decisions, &proposal.wished, &there);
+        for (app, decision) in proposal.wished.iter().zip(&mut decisions) {
+            note_port(&app.definition.spec, &mut decision.planned);
+            if proposal.kind == OperationKind::Restart {
+                restarts_plainly(decision);
+            }
+        }
+        decisions
     }
 
     fn check(&self, proposal: &Proposal, decisions: &[Decision]) -> Result<(), Problem> {
+        if let Some((app, why)) = decisions.iter().find_map(|decision| Some((&decision.planned.app, decision.refused.as_ref()?)))
+        {
+            return Err(cannot_reload(app, why));
+        }
         let definitions: Vec<&Definition> = proposal.wished.iter().map(|app| &app.definition).collect();
         let gone = decisions.iter().filter(|decision| decision.planned.change == Change::Remove);
         let gone: Vec<&AppName> = gone.map(|decision| &decision.planned.app).collect();
@@ -157,9 +175,7 @@ impl Brain {
         let plan = Plan { apps, settings: self.settings_of(proposal) };
         // Values of secrets are not in the plan; that they are the same is seen in the definitions.
         let definitions: Vec<&Definition> = proposal.wished.iter().map(|app| &app.definition).collect();
-        let whole = serde_json::to_vec(&(&plan, definitions, &proposal.daemon, &proposal.profiles)).unwrap_or_default();
-        let digest = ring::digest::digest(&ring::digest::SHA256, &whole);
-        let id = digest.as_ref()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        let id = plan_id(&(&plan, definitions, &proposal.daemon, &proposal.profiles));
         PlanReply { id, plan }
     }
 
@@ -180,7 +196,7 @@ impl Brain {
         self.intend_decided(proposal, &decisions)
     }
 
-    fn intend_decided(&self, proposal: Proposal, decisions: &[Decision]) -> Result<Intent, Problem> {
+    pub(super) fn intend_decided(&self, proposal: Proposal, decisions: &[Decision]) -> Result<Intent, Problem> {
         self.check(&proposal, decisions)?;
         let settings = self.settings_of(&proposal);
         let mut told = self.told_of(decisions);
@@ -213,7 +229,7 @@ impl Brain {
     fn make(&self, wished: Wished, decision: &Decision, made: &mut Made) {
         let name = wished.definition.spec.name.clone();
         match decision.planned.change {
-            Change::Keep | Change::Remove => made.reply.unchanged.push(name.to_string()),
+            Change::Keep | Change::Remove | Change::Reload => made.reply.unchanged.push(name.to_string()),
             Change::Start => {
                 if let Some(known) = self.store.state().app(&name) {
                     made.asks.push(Ask::Define {
@@ -246,18 +262,29 @@ impl Brain {
             && match decision.planned.change {
                 Change::Change => decision.run,
                 Change::Start | Change::Keep => wished.start == Start::IfAutostart && spec.autostart,
-                Change::Add | Change::Remove => false,
+                Change::Add | Change::Remove | Change::Reload => false,
             };
+        let rolls = self.rolls(decision);
         for index in 0..spec.instances {
             let slot = SlotRef::new(&spec.name, index);
             let begun = steps.iter().any(|step| step.slot == slot && step.act != StepAct::Stop);
             if begun || goes_on {
                 let floor = if begun { next } else { floor_of_start(self.engine.slot(&slot).as_ref(), next) };
-                goals.push((slot, Goal::Run { floor, patient: true, ready: must_be_ready(spec) }));
+                let ready = must_be_ready(spec);
+                let run = Goal::Run { floor, patient: true, ready };
+                goals.push((slot, rolls.map_or(run, |generation| Goal::Roll { generation, floor, ready })));
             }
         }
         let gone = steps.iter().filter(|step| step.act == StepAct::Stop);
-        goals.extend(gone.map(|step| (step.slot.clone(), Goal::Gone)));
+        // What is to go stays if the reload fails.
+        let goal = rolls.map_or(Goal::Gone, |generation| Goal::Roll { generation, floor: next, ready: false });
+        goals.extend(gone.map(|step| (step.slot.clone(), goal)));
+    }
+
+    /// The generation that an app gets by a reload, if it gets one.
+    fn rolls(&self, decision: &Decision) -> Option<Generation> {
+        let known = self.store.state().app(&decision.planned.app)?;
+        decision.rolling.map(|_| known.next_generation())
     }
 
     /// A definition with what the store adds.
@@ -277,23 +304,46 @@ impl Brain {
         }
         let same = known.filter(|known| known.generation == decision.generation);
         let first = same.map_or(Some(self.engine.next_instance()), |known| known.first);
+        let rolling = match (known, decision.rolling) {
+            (Some(known), Some(how)) => Some(rolling_from(known, how)),
+            // One that is under way goes on where nothing is replaced.
+            (Some(known), None) if known.generation == decision.generation => known.rolling.clone(),
+            _ => None,
+        };
+        // The number of one that failed is remembered until a higher one is there for good.
+        let same_or_rolling = same.is_some() || rolling.is_some();
+        let failed = known.and_then(|known| known.failed.clone()).filter(|_| same_or_rolling);
         // A life of then that is still found is not one of now.
         let generation = was.filter(|_| known.is_none()).map_or(decision.generation, |was| Generation(was.0 + 1));
         let slot_wishes = match start {
             Start::As { slots, .. } if known.is_none() => slots,
             _ => BTreeMap::new(),
         };
-        Defined {
-            definition: Arc::new(definition),
-            generation,
-            run: decision.run,
-            slot_ids,
-            slot_wishes,
-            first,
-            rolling: None,
-            failed: None,
-        }
+        Defined { definition: Arc::new(definition), generation, run: decision.run, slot_ids, slot_wishes, first, rolling, failed }
     }
+}
+
+/// What there is to go back to when the lives of an app are replaced: what it was before a reload that is still under way, else what it is.
+pub(super) fn rolling_from(known: &StoredApp, how: Reload) -> Box<Rolling> {
+    let under_way = known.rolling.as_ref().filter(|rolling| rolling.how.goes_back() && !rolling.back);
+    let (before, generation) = match under_way {
+        Some(rolling) => (rolling.before.clone(), rolling.generation),
+        None => (known.definition.clone(), known.generation),
+    };
+    Box::new(Rolling { how, before, generation, back: false })
+}
+
+/// A restart stops and bears, whatever the app's strategy for reloads.
+fn restarts_plainly(decision: &mut Decision) {
+    (decision.rolling, decision.refused) = (None, None);
+    let replaced = decision.planned.steps.iter_mut().filter(|step| matches!(step.act, StepAct::Replace | StepAct::Signal));
+    replaced.for_each(|step| step.act = StepAct::Restart);
+}
+
+/// The strategy of an app cannot be carried out.
+pub(super) fn cannot_reload(app: &AppName, why: &str) -> Problem {
+    let hint = "give it more ports, `listen`, or another `reload`; nothing was changed";
+    Problem::new(409, "cannot_reload", format!("`{app}` cannot be reloaded: {why}")).hint(hint)
 }
 
 /// What has been made of decisions so far.
@@ -308,8 +358,17 @@ struct Made {
     reply: ApplyReply,
 }
 
+/// A name for what is planned: as long as it is the same, the plan is.
+pub(super) fn plan_id(whole: &impl serde::Serialize) -> String {
+    let whole = serde_json::to_vec(whole).unwrap_or_default();
+    let digest = ring::digest::digest(&ring::digest::SHA256, &whole);
+    digest.as_ref()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn ask_define(defined: &Defined) -> Ask {
-    let instances = defined.definition.spec.instances;
+    // Slots that only the old definition has are there until the reload is over.
+    let old = defined.rolling.as_ref().map_or(0, |rolling| rolling.before.spec.instances);
+    let instances = defined.definition.spec.instances.max(old);
     Ask::Define {
         definition: defined.definition.clone(),
         generation: defined.generation,

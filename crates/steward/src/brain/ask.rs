@@ -54,6 +54,7 @@ impl Brain {
             Call::Wish { wish, actor, key, reply } => self.hear_wish(Wishing { wish, actor, key, reply }),
             Call::Plan { request, reply } => _ = reply.send(self.plan(*request)),
             Call::PlanRollback { back, reply } => _ = reply.send(self.plan_rollback(&back)),
+            Call::PlanReload { select, reply } => _ = reply.send(self.plan_reload(&select)),
             Call::Definitions { back, reply } => _ = reply.send(self.definitions_of(&back)),
             Call::History { select, lines, reply } => _ = reply.send(self.history(select.as_deref(), lines)),
             Call::Projects { reply } => _ = reply.send(Ok(self.projects())),
@@ -65,6 +66,7 @@ impl Brain {
             Call::Signal { select, signal, actor, key, reply } => {
                 _ = reply.send(self.signal_slots(&select, signal, &actor, key));
             }
+            Call::Ports { reply } => _ = reply.send(Ok(self.ports())),
             Call::Daemon { reply } => _ = reply.send(Ok(self.status())),
             Call::Logs { select, stream, follow, reply } => {
                 let sources = self.sources(&select, stream);
@@ -97,6 +99,7 @@ impl Brain {
             store: &self.store,
             home: &self.me.home,
             last_ended: &self.last_ended,
+            given_up: &self.given_up,
         };
         Ok(self.tracker.watch(slots, &world, now()))
     }

@@ -107,7 +107,10 @@ impl Town {
         let mut known: BTreeMap<AppName, KnownApp<'_>> = BTreeMap::new();
         for (name, (definition, generation, running)) in &self.apps {
             let slots = self.engine.slots().into_iter().filter(|view| view.slot.app == *name).collect();
-            known.insert(name.clone(), KnownApp { definition, generation: *generation, running: *running, slots });
+            known.insert(
+                name.clone(),
+                KnownApp { definition, generation: *generation, next: Generation(generation.0 + 1), running: *running, slots },
+            );
         }
         decide(&known, wished, scope, &differ)
     }

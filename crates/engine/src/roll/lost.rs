@@ -1,0 +1,118 @@
+//! Reloads that fail.
+
+use super::Roll;
+use crate::engine::{Engine, Stage};
+use crate::{Effect, Note, StoreNote, What};
+use model::{AppName, ByUser, End, InstanceId, Reload, Rolling, SlotRef, Tick};
+use std::time::Duration;
+
+/// How long a reload waits when the machine is short of something.
+const PAUSE: Duration = Duration::from_secs(1);
+
+impl Engine {
+    /// Whether the loss of this life would be the failure of a reload: it is new, and there is a way back.
+    pub(crate) fn is_on_trial(&self, instance: InstanceId) -> bool {
+        let Some(life) = self.lives.get(&instance) else { return false };
+        let Some(app) = self.apps.get(&life.record.slot.app).filter(|app| !app.deleting) else { return false };
+        let Some(kept) = app.slots.get(&life.record.slot.index) else { return false };
+        let goes_back = app.rolling.as_ref().is_some_and(|rolling| rolling.how.goes_back()) && !app.roll.given_up;
+        let new = life.record.generation == app.generation && life.record.retired.is_none();
+        goes_back && new && (kept.next == Some(instance) || kept.life == Some(instance) && kept.turn)
+    }
+
+    /// A life on trial, or one beside a sick one, is lost, or is about to be.
+    pub(crate) fn lost(&mut self, instance: InstanceId, why: &str, now: Tick, out: &mut Vec<Effect>) {
+        let Some(life) = self.lives.get(&instance) else { return };
+        let slot = life.record.slot.clone();
+        if self.is_on_trial(instance) {
+            return self.fall_back(&slot.app, Some(instance), format!("{slot}: {why}"), now, out);
+        }
+        if let Some(kept) = self.slot_mut(&slot).filter(|kept| kept.next == Some(instance)) {
+            kept.next = None;
+            self.end_life(instance, ByUser::Stop, now, out);
+            self.give_up_replacement(&slot, now, out);
+        }
+    }
+
+    /// What stood beside a sick life is lost: that one is restarted after all.
+    pub(crate) fn give_up_replacement(&mut self, slot: &SlotRef, now: Tick, out: &mut Vec<Effect>) {
+        if let Some(sick) = self.slot_mut(slot).and_then(|kept| kept.life) {
+            self.end_life(sick, ByUser::Restart, now, out);
+        }
+    }
+
+    /// A new life could not be born because the machine is short of something: it is tried again.
+    pub(crate) fn try_later(&mut self, slot: &SlotRef, end: &End, now: Tick) {
+        if let Some(app) = self.apps.get_mut(&slot.app)
+            && !matches!(end, End::Exited(_))
+        {
+            app.roll.not_before = Some(now + PAUSE);
+        }
+    }
+
+    /// The reload of an app has failed: it is again what it was.
+    pub(crate) fn fall_back(
+        &mut self,
+        name: &AppName,
+        instance: Option<InstanceId>,
+        why: String,
+        now: Tick,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(app) = self.apps.get_mut(name) else { return };
+        let Some(rolling) = app.rolling.take() else { return };
+        self.timers.disarm(&mut app.roll.alarm);
+        let failed = app.generation;
+        let said = What::RolledBack { generation: failed, why: why.clone() };
+        out.push(Effect::Journal(Note { app: name.clone(), slot: None, instance, what: said }));
+        if rolling.back {
+            // Nothing better is known than what lives.
+            app.rolling = Some(rolling);
+            app.roll = Roll { given_up: true, ..Roll::default() };
+            let nexts: Vec<SlotRef> = app.slots.keys().map(|index| SlotRef::new(name, *index)).collect();
+            return nexts.iter().for_each(|slot| self.drop_next(slot, now, out));
+        }
+        out.push(Effect::Persist(StoreNote::RolledBack { app: name.clone(), generation: failed, instance, why }));
+        app.roll = Roll::default();
+        if rolling.how == Reload::Hup {
+            // Nobody was replaced: all are of the new generation, and stay.
+            return;
+        }
+        let lost = std::mem::replace(&mut app.definition, rolling.before);
+        app.generation = rolling.generation;
+        let slots: Vec<SlotRef> = app.slots.keys().map(|index| SlotRef::new(name, *index)).collect();
+        app.slots.values_mut().for_each(|slot| slot.turn = false);
+        slots.iter().for_each(|slot| self.drop_next(slot, now, out));
+        self.roll_finished_back(name, failed, &lost, rolling.how, out);
+        for slot in slots {
+            let retires = self.apps.get(name).is_some_and(|app| app.is_retiring(slot.index));
+            if retires {
+                self.empty(&slot, now, out);
+            } else if self.stage == Stage::Open {
+                self.forgive(&slot, out);
+                self.settle(&slot, now, out);
+            }
+        }
+        self.moved(name);
+    }
+
+    /// Slots that have the new generation already give it back, as gently as they took it.
+    fn roll_finished_back(
+        &mut self,
+        name: &AppName,
+        failed: model::Generation,
+        lost: &std::sync::Arc<model::Definition>,
+        how: Reload,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(app) = self.apps.get(name) else { return };
+        let fills = |slot: &crate::app::Slot| slot.life.and_then(|life| self.lives.get(&life));
+        if !app.slots.values().filter_map(fills).any(|life| life.record.generation == failed && !life.is_ending()) {
+            return;
+        }
+        let generation = app.generation;
+        let rolling = Box::new(Rolling { how, before: lost.clone(), generation: failed, back: true });
+        out.push(Effect::Persist(StoreNote::Roll { app: name.clone(), generation, rolling: rolling.clone() }));
+        self.begin_roll(name, generation, Some(rolling), out);
+    }
+}

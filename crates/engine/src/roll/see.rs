@@ -1,0 +1,118 @@
+//! Where an app stands in its reload.
+
+use super::{Seen, Stand, Switch, strategy::overlaps};
+use crate::HealthView;
+use crate::RollView;
+use crate::app::{App, Slot};
+use crate::engine::Engine;
+use crate::life::{Life, Phase};
+use model::{AppName, HookPoint, InstanceId, Reload, Rest, SlotRef, Tick};
+
+/// What a life is to its slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// It fills it.
+    Fills,
+    /// It is to be the next that fills it.
+    Next,
+    /// Another has taken its place.
+    Leaves,
+    /// None of these: it is to be stopped.
+    Nothing,
+}
+
+impl Engine {
+    /// The reload of an app that is under way.
+    pub fn roll(&self, app: &AppName) -> Option<RollView> {
+        let app = self.apps.get(app)?;
+        let rolling = app.rolling.as_ref()?;
+        Some(RollView { how: rolling.how, generation: app.generation, back: rolling.back })
+    }
+
+    /// What a life is to its slot.
+    pub(crate) fn place_of(&self, life: &Life) -> Place {
+        let slot = self.apps.get(&life.record.slot.app).and_then(|app| app.slots.get(&life.record.slot.index));
+        match slot {
+            _ if life.record.retired.is_some() => Place::Leaves,
+            Some(slot) if slot.life == Some(life.id()) => Place::Fills,
+            Some(slot) if slot.next == Some(life.id()) => Place::Next,
+            _ => Place::Nothing,
+        }
+    }
+
+    /// The lives of a slot besides the one that fills it which are not over.
+    pub(crate) fn others_in(&self, slot: &SlotRef) -> impl Iterator<Item = &Life> {
+        let filler = self.apps.get(&slot.app).and_then(|app| app.slots.get(&slot.index)).and_then(|kept| kept.life);
+        self.lives
+            .values()
+            .filter(move |life| life.record.slot == *slot && Some(life.id()) != filler && life.phase != Phase::Over)
+    }
+
+    /// Those of them that were taken out.
+    pub(crate) fn leaving(&self, slot: &SlotRef) -> Vec<InstanceId> {
+        self.others_in(slot).filter(|life| life.record.retired.is_some()).map(Life::id).collect()
+    }
+
+    /// Everything that the next move depends on; `None`: there is nothing to move.
+    pub(crate) fn see(&self, name: &AppName, now: Tick) -> Option<Seen> {
+        let app = self.apps.get(name)?;
+        let rolling = app.rolling.as_ref().filter(|_| !app.roll.given_up && !app.deleting)?;
+        let spec = &app.definition.spec;
+        let stand = |(index, slot): (&u32, &Slot)| (*index, self.stand(app, rolling.how, &SlotRef::new(name, *index), slot));
+        let wanted = app.slots.iter().filter(|(index, _)| **index < spec.instances && app.wants(**index));
+        let asks = rolling.how == Reload::Bluegreen && spec.listen.is_empty() && spec.hooks.contains_key(&HookPoint::OnSwitch);
+        let pause = app.roll.not_before.filter(|at| *at > now);
+        let blocked = self.waits_for_another(app) || self.blocked(app).is_some();
+        Some(Seen {
+            how: rolling.how,
+            parallel: spec.renewal.max_parallel.max(1) as usize,
+            overlaps: rolling.how != Reload::Restart && overlaps(spec, rolling.how),
+            held: if blocked { Some(None) } else { pause.map(Some) },
+            asks: asks.then_some(app.roll.switch),
+            slots: wanted.map(stand).collect(),
+        })
+    }
+
+    /// Whether one of those that an app depends on is being reloaded itself: first the lower floors.
+    fn waits_for_another(&self, app: &App) -> bool {
+        let moves = |other: &App| other.rolling.is_some() && !other.roll.given_up && other.running;
+        app.definition.spec.depends_on.iter().any(|need| self.apps.get(&need.app).is_some_and(moves))
+    }
+
+    fn stand(&self, app: &App, how: Reload, slot: &SlotRef, kept: &Slot) -> Stand {
+        let life = kept.life.and_then(|instance| self.lives.get(&instance));
+        if let Some(next) = kept.next.and_then(|instance| self.lives.get(&instance)) {
+            return Stand::Coming { beside: true, proven: self.proven_at(app, next) };
+        }
+        let gives_up = matches!(kept.memo.rest, Rest::Backoff { .. } | Rest::Errored { .. } | Rest::Completed);
+        match life {
+            Some(life) if life.record.generation == app.generation => match self.proven_at(app, life) {
+                // What a restart could not bring up does not hold up the others.
+                None if how == Reload::Restart && kept.memo.streak > 0 => Stand::Done,
+                Some(_) if !self.leaving(slot).is_empty() => Stand::Leaving,
+                proven => Stand::Coming { beside: false, proven },
+            },
+            // On its way out, and another follows.
+            Some(_) if kept.turn => Stand::Coming { beside: false, proven: None },
+            Some(_) => Stand::Old,
+            None if kept.turn && how == Reload::Restart && gives_up => Stand::Done,
+            None if kept.turn => Stand::Coming { beside: false, proven: None },
+            None if how == Reload::Hup => Stand::Done,
+            None => Stand::Empty,
+        }
+    }
+
+    /// When a life has proven itself, if it stays as it is.
+    pub(crate) fn proven_at(&self, app: &App, life: &Life) -> Option<Tick> {
+        let well = life.phase == Phase::Running && !life.care.reloading && life.care.health != Some(HealthView::Unhealthy);
+        let ready = life.record.ready.filter(|_| well && !life.care.told)?;
+        Some(ready + app.definition.spec.renewal.soak)
+    }
+}
+
+impl Switch {
+    /// Whether the new generation waits for an answer.
+    pub(crate) fn is_asked(self) -> bool {
+        self == Switch::Asked
+    }
+}
