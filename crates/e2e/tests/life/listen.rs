@@ -2,7 +2,7 @@
 
 use crate::SOON;
 use e2e::{App, House, Proc, app_file, skip, wait_until};
-use std::io::{Read, Write};
+use std::io::Read;
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
@@ -253,8 +253,8 @@ fn an_app_that_binds_by_itself_is_told_of_descriptor_3() {
     let house = House::new();
     let port = free_port();
     let bind = format!("import socket; socket.socket().bind(('127.0.0.1', {port}))");
-    let app =
-        App::new("web", ["python3", "-c", &bind]).with(&format!("listen = [\"tcp://127.0.0.1:{port}\"]\nrestart = \"never\""));
+    let app = App::new("web", ["python3", "-c", &bind])
+        .with(&format!("listen = [\"tcp://127.0.0.1:{port}\"]\nrestart = \"never\"\nmin_uptime = \"10s\""));
     house.write("abide.toml", app_file(&[app]));
     house.abide(["up"]).code(1).says(&["Address already in use", "descriptor 3"]);
 }
@@ -266,8 +266,7 @@ fn a_socket_file_without_an_owner_is_replaced() {
     let path = house.file("s");
     drop(std::os::unix::net::UnixListener::bind(&path).expect("free"));
     house.up(&app_file(&[server(&house, "web", &format!("[\"unix:{}\"]", path.display()))]));
-    let mut stream = UnixStream::connect(&path).expect("it listens");
-    stream.write_all(b"x").expect("it reads");
+    let stream = UnixStream::connect(&path).expect("it listens");
     let life = house.process("web-0");
     assert_eq!(answer_of(stream).pid, life.pid);
     assert_eq!(Proc::find(life.pid), Some(life));
