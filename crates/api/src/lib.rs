@@ -9,6 +9,7 @@ mod logs;
 mod operation;
 mod plan;
 mod problem;
+mod reload;
 mod slot;
 mod when;
 
@@ -23,5 +24,6 @@ pub use operation::{
 };
 pub use plan::{HistoryEntry, PlanReply, ProjectView, RememberedProfile, RollbackRequest};
 pub use problem::Problem;
+pub use reload::{BadScale, FailedReloadView, MOST_INSTANCES, NextLife, ReloadView, ScaleRequest, ScaleTo};
 pub use slot::{AppDetail, DependencyView, ExitView, RunView, SlotDetail, SlotRow};
 pub use when::{BadTime, TIMES, when};

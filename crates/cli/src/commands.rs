@@ -42,6 +42,8 @@ pub fn run(cli: Cli, screen: &Screen) -> Result<(), Failure> {
         Command::Start(args) => start::start(home()?, screen, &args),
         Command::Stop(args) => change::stop(&house(Stopped::Leave)?, screen, &args),
         Command::Restart(args) => change::restart(&house(Stopped::Leave)?, screen, &args),
+        Command::Reload(args) => change::reload(&house(Stopped::Leave)?, screen, &args),
+        Command::Scale(args) => change::scale(&house(Stopped::Leave)?, screen, &args),
         Command::Reset(args) => change::reset(&house(Stopped::Leave)?, screen, &args),
         Command::Wait(args) => wait::wait(&house(Stopped::Leave)?, screen, &args),
         Command::Signal(args) => signal::signal(&house(Stopped::Leave)?, screen, &args),

@@ -74,6 +74,7 @@ impl Failure {
 fn exit_of(problem: &Problem) -> Exit {
     match problem.code.as_str() {
         "unknown_app" | "name_taken" | "not_startable" | "not_running" | "no_input" | "read_only" => Exit::No,
+        "cannot_reload" | "out_of_range" | "reloading" => Exit::No,
         "plan_changed" | "no_rollback" | "unknown_operation" => Exit::No,
         "invalid_request" => Exit::Usage,
         "forbidden" => Exit::Refused,
@@ -152,6 +153,9 @@ mod tests {
             (409, "plan_changed", 1),
             (409, "not_startable", 1),
             (409, "not_running", 1),
+            (409, "cannot_reload", 1),
+            (409, "out_of_range", 1),
+            (409, "reloading", 1),
             (503, "read_only", 1),
             (400, "invalid_request", 2),
             (403, "forbidden", 5),

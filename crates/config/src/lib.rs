@@ -10,10 +10,11 @@
 //! 3. `profile`, `resolve`: built-in default < `[defaults]` < `[profiles.P]` < `[apps.A]` < `[apps.A.profiles.P]`; `env`, `backoff` and a few more merge by key.
 //! 4. `template`, `env`, `texts`: `${…}` is expanded, once; `braces` guards what is filled at birth.
 //! 5. `typed`, `command`, `paths`, `url`, `cron`: text becomes durations, signals, argv, absolute paths.
-//! 6. `labels`, `logs`, `order`, `care` with `probe`, `usage`, `identity`, `when`, `hooks`: the keys of one topic each, and what they may not say together.
+//! 6. `labels`, `logs`, `order`, `care` with `probe`, `usage`, `identity`, `when`, `hooks`, `reach` with `address`, `renew`: the keys of one topic each, and what they may not say together.
 //! 7. `back`: the other way, from a specification to what a file would say.
 //! 8. `fault`, `source`, `diagnostic`: all that is wrong, by place, with what to do about it.
 
+mod address;
 mod back;
 mod base;
 mod braces;
@@ -42,7 +43,9 @@ mod order;
 mod paths;
 mod probe;
 mod profile;
+mod reach;
 mod read;
+mod renew;
 mod resolve;
 mod schema;
 mod script;

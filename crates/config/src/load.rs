@@ -9,6 +9,7 @@ use crate::layer::{Entries, Entry, Item, Layer, Member, Value};
 use crate::manager::Manager;
 use crate::order::{self, Written};
 use crate::profile::{self, Profiles};
+use crate::reach;
 use crate::read;
 use crate::resolve;
 use crate::source::{Source, Sources};
@@ -116,6 +117,7 @@ pub fn load(path: &Path, text: &str, options: &Options, around: &dyn Surrounding
     slots(&all.drafts, &apps, &mut faults);
     order::groups(all.groups, name.as_deref(), &mut apps, &written, &bases[0], &mut faults);
     order::circles(&apps, &written, &mut faults);
+    reach::between(&apps, &written, &mut faults);
     if !faults.is_empty() {
         return Err(diagnostics(&sources, faults));
     }

@@ -146,6 +146,10 @@ fn target(entry: &Entry, base: &Base<'_>, t: &mut Texts<'_, '_>) -> Option<LogTa
         "" => return t.refuse(entry, "a path is missing", Some("write \"none\" to discard the stream".to_owned())),
         _ => {}
     }
+    if braces::names(&text, "{{port}}") {
+        let help = "the port can be another one each time; write `{{instance}}` or `{{slot}}`".to_owned();
+        return t.refuse(entry, "the path of a log file cannot hold `{{port}}`", Some(help));
+    }
     if text.contains(|c: char| c.is_control()) {
         return t.refuse(entry, "the path of a log file has no control characters", None);
     }

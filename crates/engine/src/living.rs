@@ -106,7 +106,7 @@ impl Engine {
             return Some(ByUser::Stop);
         }
         match place {
-            Place::Leaves | Place::Nothing if self.is_superseded(instance) => return Some(ByUser::Restart),
+            Place::Nothing if self.is_superseded(instance) => return Some(ByUser::Restart),
             Place::Leaves | Place::Nothing => return Some(ByUser::Stop),
             Place::Next if old => return Some(ByUser::Stop),
             Place::Next | Place::Fills => {}

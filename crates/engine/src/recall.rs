@@ -4,7 +4,7 @@
 use crate::app::{App, Slot};
 use crate::engine::{Engine, Stage, note};
 use crate::life::{Life, Phase};
-use crate::roll::Roll;
+use crate::roll::{Place, Roll};
 use crate::timer::Owner;
 use crate::{Effect, FactState, Finding, KeeperFact, LifeNote, Recalled, What};
 use model::{AppName, ByUser, End, Generation, InstanceId, LifeRecord, SlotMemo, SlotRef, Stage as Step, Tick, Verdict};
@@ -89,6 +89,8 @@ impl Engine {
                     true => {}
                     false => kept.life = kept.life.max(Some(instance)),
                 }
+                // What is new in it came in its turn.
+                kept.turn |= rolls && new && !beside;
                 // Its run at the start goes on already.
                 kept.due = false;
             }
@@ -254,7 +256,9 @@ impl Engine {
                 life.phase = Phase::Foreign { pause: (pause * 2).min(FOREIGN.1) };
                 self.timers.arm(&mut life.alarm, Owner::Life(instance), now + pause);
                 let stopping = self.lives[&instance].record.stopping.map(|(_, by)| by);
-                let nobody = self.unwanted(instance).filter(|by| *by == ByUser::Stop);
+                // One of an older generation that fills its slot is left to the reload, or to the user.
+                let fills = self.lives.get(&instance).is_some_and(|life| self.place_of(life) == Place::Fills);
+                let nobody = self.unwanted(instance).filter(|by| *by == ByUser::Stop || !fills);
                 if let Some(by) = wish.or(stopping).or(nobody) {
                     self.end_life(instance, by, now, out);
                 }

@@ -4,7 +4,7 @@ use crate::environment::Given;
 use crate::store::Writers;
 use api::{
     AppDetail, ApplyRequest, DaemonStatus, EventLine, HistoryEntry, LogsDone, Operation, PlanReply, Problem, ProjectView,
-    RestartRequest, Sent, SignalDone, SlotRow, StartRequest, Until,
+    RestartRequest, ScaleRequest, Sent, SignalDone, SlotRow, StartRequest, Until,
 };
 use logs::Source;
 use model::{Definition, InstanceId, Signal, Stream};
@@ -80,6 +80,13 @@ pub(crate) enum Call {
     PlanRollback {
         /// Where to.
         back: Back,
+        /// The answer.
+        reply: Reply<PlanReply>,
+    },
+    /// What a reload would do.
+    PlanReload {
+        /// The selector.
+        select: String,
         /// The answer.
         reply: Reply<PlanReply>,
     },
@@ -192,6 +199,10 @@ pub(crate) enum Wish {
     About(Verb, String),
     /// A restart with the variables of another session.
     Renew(RestartRequest, String),
+    /// `POST /apps/{selector}/reload`, with or without the variables of another session.
+    Reload(Option<RestartRequest>, String),
+    /// `POST /apps/{app}/scale`.
+    Scale(ScaleRequest, String),
     /// `POST /daemon/stop`.
     Shutdown,
     /// `POST /daemon/upgrade`.

@@ -112,6 +112,11 @@ fn matches(word: &str, known: &[Known]) -> Meant {
     Vec::new()
 }
 
+/// Whether a selector, which means this app, names it: `all`, a prefix or a glob does not.
+pub(crate) fn names_itself(text: &str, app: &AppName) -> bool {
+    text.split(',').any(|word| word.trim() == app.as_str())
+}
+
 /// The variables of a session that an app gets.
 pub(crate) fn inherited(which: &InheritEnv, session: &RestartRequest) -> BTreeMap<String, String> {
     match which {

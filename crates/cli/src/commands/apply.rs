@@ -149,7 +149,7 @@ pub fn finish(
 fn report(screen: &Screen, plan: &Plan, operation: Option<&Operation>) -> Result<(), Failure> {
     let names = |is: fn(Change) -> bool| plan.apps.iter().filter(|app| is(app.change)).map(|app| app.app.as_str()).collect();
     screen.print_json(&PlanReport {
-        changed: names(|change| matches!(change, Change::Add | Change::Change | Change::Start)),
+        changed: names(|change| matches!(change, Change::Add | Change::Change | Change::Start | Change::Reload)),
         unchanged: names(|change| change == Change::Keep),
         removed: names(|change| change == Change::Remove),
         steps: plan.steps().collect(),

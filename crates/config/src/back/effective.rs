@@ -2,6 +2,7 @@
 
 use super::literal::{Literal, filled, int, list, number, or_none, plain, secret, size, span, word};
 use super::parts;
+use super::reach;
 use super::rows::{Rows, Shown};
 use crate::keys::{Scope, known_keys};
 use model::{
@@ -77,7 +78,8 @@ fn app<'s>(spec: &'s AppSpec, rows: &mut Rows<'s>) {
         labels,
         inherit_env,
         profile,
-        renewal: _,
+        renewal,
+        // All four by `reach::reach`.
         port: _,
         listen: _,
         sticky: _,
@@ -106,6 +108,8 @@ fn app<'s>(spec: &'s AppSpec, rows: &mut Rows<'s>) {
     labels.iter().for_each(|(name, value)| rows.set(&["labels", name], plain(value)));
     rows.key(&["inherit_env"], inherited(inherit_env), inherited(&base.inherit_env));
     rows.maybe(&["profile"], profile.as_deref().map(plain));
+    reach::reach(spec, &base, rows);
+    reach::renewal(renewal, &base.renewal, rows);
     parts::depends_on(depends_on, rows);
     rows.key(&["start_order"], int(*start_order), int(base.start_order));
     rows.key(&["on_exit"], end_of_group(*on_exit), end_of_group(base.on_exit));

@@ -3,6 +3,7 @@
 //! What is decided is decided in [`engine::decide`]; here it is turned into what is stored, told and waited for, without a choice of its own.
 
 use super::Brain;
+use super::scale::say_undone;
 use super::verbs::must_be_ready;
 use super::wishes::Intent;
 use crate::call::Verb;
@@ -138,7 +139,10 @@ impl Brain {
             .map(|app| WishedApp { definition: &app.definition, start: app.start.clone(), takes_session: app.takes_session })
             .collect();
         let scope = Scope { prune: &proposal.prune, only: &proposal.prune_only, remove: &proposal.remove };
-        decide(&self.there(), &wished, scope, &config::differences)
+        let there = self.there();
+        let mut decisions = decide(&there, &wished, scope, &config::differences);
+        say_undone(&mut decisions, &proposal.wished, &there);
+        decisions
     }
 
     fn check(&self, proposal: &Proposal, decisions: &[Decision]) -> Result<(), Problem> {
@@ -163,9 +167,7 @@ impl Brain {
         let plan = Plan { apps, settings: self.settings_of(proposal) };
         // Values of secrets are not in the plan; that they are the same is seen in the definitions.
         let definitions: Vec<&Definition> = proposal.wished.iter().map(|app| &app.definition).collect();
-        let whole = serde_json::to_vec(&(&plan, definitions, &proposal.daemon, &proposal.profiles)).unwrap_or_default();
-        let digest = ring::digest::digest(&ring::digest::SHA256, &whole);
-        let id = digest.as_ref()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        let id = plan_id(&(&plan, definitions, &proposal.daemon, &proposal.profiles));
         PlanReply { id, plan }
     }
 
@@ -186,7 +188,7 @@ impl Brain {
         self.intend_decided(proposal, &decisions)
     }
 
-    fn intend_decided(&self, proposal: Proposal, decisions: &[Decision]) -> Result<Intent, Problem> {
+    pub(super) fn intend_decided(&self, proposal: Proposal, decisions: &[Decision]) -> Result<Intent, Problem> {
         self.check(&proposal, decisions)?;
         let settings = self.settings_of(&proposal);
         let mut told = self.told_of(decisions);
@@ -219,7 +221,7 @@ impl Brain {
     fn make(&self, wished: Wished, decision: &Decision, made: &mut Made) {
         let name = wished.definition.spec.name.clone();
         match decision.planned.change {
-            Change::Keep | Change::Remove => made.reply.unchanged.push(name.to_string()),
+            Change::Keep | Change::Remove | Change::Reload => made.reply.unchanged.push(name.to_string()),
             Change::Start => {
                 if let Some(known) = self.store.state().app(&name) {
                     made.asks.push(Ask::Define {
@@ -252,18 +254,29 @@ impl Brain {
             && match decision.planned.change {
                 Change::Change => decision.run,
                 Change::Start | Change::Keep => wished.start == Start::IfAutostart && spec.autostart,
-                Change::Add | Change::Remove => false,
+                Change::Add | Change::Remove | Change::Reload => false,
             };
+        let rolls = self.rolls(decision);
         for index in 0..spec.instances {
             let slot = SlotRef::new(&spec.name, index);
             let begun = steps.iter().any(|step| step.slot == slot && step.act != StepAct::Stop);
             if begun || goes_on {
                 let floor = if begun { next } else { floor_of_start(self.engine.slot(&slot).as_ref(), next) };
-                goals.push((slot, Goal::Run { floor, patient: true, ready: must_be_ready(spec) }));
+                let ready = must_be_ready(spec);
+                let run = Goal::Run { floor, patient: true, ready };
+                goals.push((slot, rolls.map_or(run, |generation| Goal::Roll { generation, floor, ready })));
             }
         }
         let gone = steps.iter().filter(|step| step.act == StepAct::Stop);
-        goals.extend(gone.map(|step| (step.slot.clone(), Goal::Gone)));
+        // What is to go stays if the reload fails.
+        let goal = rolls.map_or(Goal::Gone, |generation| Goal::Roll { generation, floor: next, ready: false });
+        goals.extend(gone.map(|step| (step.slot.clone(), goal)));
+    }
+
+    /// The generation that an app gets by a reload, if it gets one.
+    fn rolls(&self, decision: &Decision) -> Option<Generation> {
+        let known = self.store.state().app(&decision.planned.app)?;
+        decision.rolling.map(|_| known.next_generation())
     }
 
     /// A definition with what the store adds.
@@ -289,7 +302,9 @@ impl Brain {
             (Some(known), None) if known.generation == decision.generation => known.rolling.clone(),
             _ => None,
         };
-        let failed = known.and_then(|known| known.failed.clone());
+        // The number of one that failed is remembered until a higher one is there for good.
+        let same_or_rolling = same.is_some() || rolling.is_some();
+        let failed = known.and_then(|known| known.failed.clone()).filter(|_| same_or_rolling);
         // A life of then that is still found is not one of now.
         let generation = was.filter(|_| known.is_none()).map_or(decision.generation, |was| Generation(was.0 + 1));
         let slot_wishes = match start {
@@ -328,9 +343,17 @@ struct Made {
     reply: ApplyReply,
 }
 
+/// A name for what is planned: as long as it is the same, the plan is.
+pub(super) fn plan_id(whole: &impl serde::Serialize) -> String {
+    let whole = serde_json::to_vec(whole).unwrap_or_default();
+    let digest = ring::digest::digest(&ring::digest::SHA256, &whole);
+    digest.as_ref()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn ask_define(defined: &Defined) -> Ask {
-    let before = defined.rolling.as_ref().map_or(0, |rolling| rolling.before.spec.instances);
-    let instances = defined.definition.spec.instances.max(before);
+    // Slots that only the old definition has are there until the reload is over.
+    let old = defined.rolling.as_ref().map_or(0, |rolling| rolling.before.spec.instances);
+    let instances = defined.definition.spec.instances.max(old);
     Ask::Define {
         definition: defined.definition.clone(),
         generation: defined.generation,

@@ -53,6 +53,7 @@ impl Brain {
             Call::Wish { wish, actor, key, reply } => _ = reply.send(self.wish(*wish, &actor, key)),
             Call::Plan { request, reply } => _ = reply.send(self.plan(*request)),
             Call::PlanRollback { back, reply } => _ = reply.send(self.plan_rollback(&back)),
+            Call::PlanReload { select, reply } => _ = reply.send(self.plan_reload(&select)),
             Call::Definitions { back, reply } => _ = reply.send(self.definitions_of(&back)),
             Call::History { select, lines, reply } => _ = reply.send(self.history(select.as_deref(), lines)),
             Call::Projects { reply } => _ = reply.send(Ok(self.projects())),
@@ -96,6 +97,7 @@ impl Brain {
             store: &self.store,
             home: &self.me.home,
             last_ended: &self.last_ended,
+            given_up: &self.given_up,
         };
         Ok(self.tracker.watch(slots, &world, now()))
     }

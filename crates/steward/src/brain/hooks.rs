@@ -13,7 +13,7 @@ use crate::runner::{Aim, Ended};
 use crate::time::{now, rfc3339};
 use api::EventLine;
 use engine::{Bear, Event, Note, What};
-use model::{AppName, End, Hook, HookPoint, InstanceId, SlotRef, Stage, Tick};
+use model::{AppName, End, Generation, Hook, HookPoint, InstanceId, SlotRef, Stage, Tick};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -70,6 +70,7 @@ pub(super) struct Told {
 enum Whom {
     App(AppName),
     Gate(InstanceId),
+    Switch(AppName, Generation),
 }
 
 impl Default for Outside {
@@ -149,6 +150,9 @@ impl Brain {
     pub(super) fn take_told(&mut self, told: Told) {
         match told.whom {
             Whom::App(app) => self.hook_done(&app, told.done),
+            Whom::Switch(app, generation) => {
+                self.switched(app, generation, told.done.map_err(|why| format!("the webhook failed: {why}")))
+            }
             Whom::Gate(instance) => self.gate_done(instance, told.done.map_err(|why| ("the webhook failed".to_owned(), why))),
         }
     }
@@ -179,17 +183,27 @@ impl Brain {
         let job = Job { slot, hook, definition: bear.definition.clone(), pid: None, payload };
         let mut task = None;
         if let Hook::Webhook { .. } = &job.hook {
-            let (tell, pool, post) = (self.outside.tell.clone(), self.outside.pool.clone(), post(&job.hook, &job.payload));
-            task = Some(tokio::spawn(async move {
-                let late = || Err(format!("it took longer than {}", model::format_span(TIMEOUT)));
-                let done = timeout(TIMEOUT, deliver(post, pool)).await.unwrap_or_else(|_| late());
-                let _ = tell.send(Told { whom: Whom::Gate(instance), done }).await;
-            }));
+            task = Some(self.post_in_time(Whom::Gate(instance), &job));
         }
         self.outside.gates.insert(instance, Gate { bear, task });
         if let Hook::Command { argv } = &job.hook {
             self.run_hook(Aim::Gate(instance), &job, argv);
         }
+    }
+
+    /// Posts `on_switch`.
+    pub(super) fn post_switch(&mut self, app: AppName, generation: Generation, job: &Job) {
+        self.post_in_time(Whom::Switch(app, generation), job);
+    }
+
+    /// A webhook for which something waits.
+    fn post_in_time(&self, whom: Whom, job: &Job) -> JoinHandle<()> {
+        let (tell, pool, post) = (self.outside.tell.clone(), self.outside.pool.clone(), post(&job.hook, &job.payload));
+        tokio::spawn(async move {
+            let late = || Err(format!("it took longer than {}", model::format_span(TIMEOUT)));
+            let done = timeout(TIMEOUT, deliver(post, pool)).await.unwrap_or_else(|_| late());
+            let _ = tell.send(Told { whom, done }).await;
+        })
     }
 
     /// The command `pre_start` has ended.
@@ -280,7 +294,7 @@ fn post(hook: &Hook, payload: &Payload) -> Post {
 }
 
 /// What `pre_start` is told: the life is being begun, which is the entry that was written just before.
-fn starting(seq: u64, instance: InstanceId, slot: &SlotRef) -> EventLine {
+pub(super) fn starting(seq: u64, instance: InstanceId, slot: &SlotRef) -> EventLine {
     EventLine {
         seq,
         time: rfc3339(wall_ms()),

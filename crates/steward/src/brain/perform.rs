@@ -28,6 +28,8 @@ impl Brain {
                     (What::Deleted, ..) => self.last_ended.retain(|slot, _| slot.app != note.app),
                     _ => {}
                 }
+                self.end_switch(&note);
+                self.follow_way_back(&note);
                 if matches!(note.what, What::Stopped | What::Deleted) {
                     self.clear_shelf();
                 }
@@ -67,9 +69,7 @@ impl Brain {
             }
             Effect::Probe { instance, number, check, timeout } => self.probe(instance, number, *check, timeout),
             Effect::Listen { instance, ready } => self.listen(instance, &ready),
-            Effect::Switch { app, generation, .. } => {
-                self.happenings.push_back(Event::Switched { app, generation, refused: None });
-            }
+            Effect::Switch { app, generation, from, to } => self.ask_to_switch(app, generation, &from, &to),
             Effect::Farewell => {
                 if !self.await_hooks() {
                     self.farewell();
@@ -98,11 +98,13 @@ impl Brain {
             StoreNote::Gone { app } => Act::Gone { app },
             StoreNote::Roll { app, generation, rolling } => {
                 let first = self.engine.next_instance();
-                Act::Roll { apps: vec![StoredRoll { app, generation, first, rolling }] }
+                Act::Roll { apps: vec![StoredRoll { app, generation, first, rolling }], start: Vec::new() }
             }
             StoreNote::Rolled { app, generation } => Act::Rolled { app, generation },
             StoreNote::RolledBack { app, generation, instance, why } => {
-                Act::RolledBack { app, failed: FailedRoll { generation, instance, why } }
+                let life = instance.and_then(|instance| self.lives.remembered().lives.get(&instance));
+                let slot = life.map(|life| life.slot.clone());
+                Act::RolledBack { app, failed: FailedRoll { generation, instance, slot, why } }
             }
             StoreNote::Stopped { apps } => {
                 let targets = apps.into_iter().map(|app| StoredTarget { app, slots: None }).collect();

@@ -147,7 +147,7 @@ impl Brain {
         env.extend(wanted.env.iter().cloned());
         let purpose = match wanted.aim {
             Aim::Probe { .. } => "probe",
-            Aim::Gate(_) | Aim::Hook(_) => "hook",
+            Aim::Gate(_) | Aim::Switch(..) | Aim::Hook(_) => "hook",
         };
         Birth {
             service: name.to_owned(),
@@ -314,6 +314,7 @@ impl Brain {
                 self.happenings.push_back(Event::Probed { instance, number, outcome });
             }
             Aim::Gate(instance) => self.gate_ended(instance, ended, &line),
+            Aim::Switch(app, generation) => self.switch_ended(app, generation, ended, &line),
             Aim::Hook(app) => {
                 let done = if ended.is_good() { Ok(()) } else { Err(with_line(&ended.to_string(), &line)) };
                 self.hook_done(&app, done);

@@ -6,8 +6,11 @@ use crate::fill::{combined, log_files};
 use crate::select::{includes, resolve};
 use crate::time::{now, wall_of};
 use crate::usage::Samples;
-use api::{AppDetail, DaemonStatus, DependencyView, ExitView, Problem, ProcessRef, RunView, SlotDetail, SlotRow};
-use engine::{HealthView, SlotView};
+use api::{
+    AppDetail, DaemonStatus, DependencyView, ExitView, FailedReloadView, NextLife, Problem, ProcessRef, ReloadView, RunView,
+    SlotDetail, SlotRow,
+};
+use engine::{HealthView, NextView, SlotView};
 use model::{Dependency, LogSpec, SlotRef, Tick, Wall};
 use std::path::Path;
 use sys::clock::wall_ms;
@@ -50,6 +53,8 @@ impl Brain {
                 late_answers: view.late_answers,
                 fault: view.fault.map(ToString::to_string),
                 runs: view.runs.iter().map(run).collect(),
+                next: view.next.as_ref().map(next_life),
+                leaving: view.leaving.iter().map(ToString::to_string).collect(),
                 why: view.why,
                 last_lines: Vec::new(),
                 log_files: files_shown(log, &view.slot, &self.me.home),
@@ -69,6 +74,17 @@ impl Brain {
             slots,
             next_restart_at,
             next_run_at,
+            reload: self.engine.roll(&name).map(|roll| ReloadView {
+                strategy: roll.how.word().to_owned(),
+                generation: roll.generation.0,
+                back: roll.back,
+                given_up: self.given_up.contains(&name),
+            }),
+            failed_reload: stored.failed.as_ref().map(|failed| FailedReloadView {
+                generation: failed.generation.0,
+                instance: failed.instance.map(|instance| instance.to_string()),
+                why: failed.why.clone(),
+            }),
             depends_on,
             last_events: Vec::new(),
         })
@@ -108,6 +124,16 @@ impl Brain {
             settings: self.store.state().daemon.effective(),
             read_only: self.store.read_only().or(damaged),
         }
+    }
+}
+
+fn next_life(next: &NextView<'_>) -> NextLife {
+    NextLife {
+        instance: next.instance.to_string(),
+        pid: next.pid,
+        status: next.status,
+        why: next.why.clone().or_else(|| next.bad_answer.map(str::to_owned)),
+        port: next.port,
     }
 }
 

@@ -9,7 +9,7 @@ use crate::logfile::last_words;
 use crate::scribe_link::ScribeLink;
 use crate::select::Known;
 use crate::store::{Act, Goal, SaveError, Store, StoredApp, Told, Track};
-use crate::track::World;
+use crate::track::{Course, World};
 use api::{ApplyReply, OperationKind, Problem};
 use engine::{Ask, Engine, Event, SlotView};
 use model::{AppName, InstanceId, SlotId, SlotRef, Status};
@@ -27,6 +27,7 @@ pub(super) struct Here<'a> {
     pub(super) store: &'a Store,
     pub(super) home: &'a str,
     pub(super) last_ended: &'a BTreeMap<SlotRef, InstanceId>,
+    pub(super) given_up: &'a BTreeSet<AppName>,
 }
 
 impl World for Here<'_> {
@@ -34,18 +35,22 @@ impl World for Here<'_> {
         self.engine.slot(slot)
     }
 
-    fn is_draining(&self, slot: &SlotRef) -> bool {
-        self.last_ended.get(slot).is_some_and(|instance| self.scribe.is_draining(*instance))
+    fn course(&self, app: &AppName) -> Option<Course<'_>> {
+        let app = self.store.state().app(app).filter(|app| !app.deleting)?;
+        let rolling = app.rolling.as_deref().filter(|_| !self.given_up.contains(app.name()));
+        Some(Course { generation: app.generation, rolling, failed: app.failed.as_ref() })
     }
 
-    fn log_tail(&self, slot: &SlotRef) -> Vec<String> {
-        match self.last_ended.get(slot) {
-            Some(instance) => {
-                let sources = super::ask::logs_of(self.store, slot, self.home);
-                last_words(sources, *instance, TAIL_LINES)
-            }
-            None => Vec::new(),
-        }
+    fn last_life(&self, slot: &SlotRef) -> Option<InstanceId> {
+        self.last_ended.get(slot).copied()
+    }
+
+    fn is_draining(&self, instance: InstanceId) -> bool {
+        self.scribe.is_draining(instance)
+    }
+
+    fn log_tail(&self, slot: &SlotRef, instance: InstanceId) -> Vec<String> {
+        last_words(super::ask::logs_of(self.store, slot, self.home), instance, TAIL_LINES)
     }
 }
 
@@ -81,6 +86,8 @@ impl Brain {
             Wish::Rollback(back, plan) => self.intend_rollback(&back, plan.as_deref())?,
             Wish::About(verb, selector) => self.intend_verb(verb, &selector)?,
             Wish::Renew(request, selector) => self.intend_renewal(request, &selector)?,
+            Wish::Reload(session, selector) => self.intend_reload(&selector, session.as_ref())?,
+            Wish::Scale(request, selector) => self.intend_scale(request, &selector)?,
             Wish::Shutdown | Wish::Upgrade => unreachable!("answered above"),
         };
         self.carry_out(intent, actor, key)

@@ -11,7 +11,7 @@ use crate::journal::{Wanted, here};
 use crate::logfile::last_lines;
 use crate::preflight;
 use crate::select::needs_list;
-use api::{ApplyRequest, RestartRequest, SignalRequest, StartRequest, Until, VersionInfo};
+use api::{ApplyRequest, RestartRequest, ScaleRequest, SignalRequest, StartRequest, Until, VersionInfo};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::rejection::QueryRejection;
@@ -72,6 +72,9 @@ pub(crate) fn router(house: House) -> Router {
         .route("/apps/{app}/start", post(start))
         .route("/apps/{app}/stop", post(stop))
         .route("/apps/{app}/restart", post(restart))
+        .route("/apps/{app}/reload", post(plans::reload))
+        .route("/apps/{app}/reload/plan", get(plans::plan_reload).post(plans::plan_reload))
+        .route("/apps/{app}/scale", post(scale))
         .route("/apps/{app}/rollback", post(plans::roll_apps_back))
         .route("/apps/{app}/stdin", post(send))
         .route("/apps/{app}/reset", post(reset))
@@ -191,6 +194,12 @@ async fn restart((State(house), Extension(client), Path(selector), headers, quer
         None => Wish::About(Verb::Restart, selector),
     };
     wish(&house, client, &headers, follow, wanted).await
+}
+
+async fn scale((State(house), Extension(client), Path(selector), headers, query): Write, body: Body) -> Answer {
+    let follow = asked(query)?.follow;
+    let request: ScaleRequest = read(&headers, body, BODY).await?;
+    wish(&house, client, &headers, follow, Wish::Scale(request, selector)).await
 }
 
 async fn reset(parts: Write) -> Answer {

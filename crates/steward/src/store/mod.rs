@@ -25,4 +25,6 @@ pub(crate) use writers::Writers;
 #[cfg(test)]
 mod past_tests;
 #[cfg(test)]
+mod roll_tests;
+#[cfg(test)]
 mod tests;

@@ -116,6 +116,9 @@ pub(crate) enum Act {
     Roll {
         /// Which.
         apps: Vec<StoredRoll>,
+        /// Apps of which nothing runs that could be replaced: they are wished to run.
+        #[serde(skip_serializing_if = "Vec::is_empty", default)]
+        start: Vec<StoredTarget>,
     },
     /// A reload is over.
     Rolled {
@@ -183,6 +186,9 @@ pub(crate) struct FailedRoll {
     /// The life that failed, where it was one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) instance: Option<InstanceId>,
+    /// The slot of that life.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) slot: Option<SlotRef>,
     /// Why, in words.
     pub(crate) why: String,
 }
@@ -235,6 +241,15 @@ pub(crate) enum Goal {
         patient: bool,
         /// To have run is not enough: it must have been ready. Operations of older stewards do not say.
         #[serde(default)]
+        ready: bool,
+    },
+    /// The reload of its app to this generation is over.
+    Roll {
+        /// Which.
+        generation: Generation,
+        /// The first life that counts where one has to be there afterwards.
+        floor: InstanceId,
+        /// To have run is not enough: it must have been ready.
         ready: bool,
     },
     /// It has no life.

@@ -3,7 +3,9 @@
 use super::past::{Done, Past, PastOps, before};
 use super::record::{Act, Defined, FailedRoll, Record, StoredRoll, StoredTarget, Track, VERSION};
 use api::{OperationKind, RememberedProfile};
-use model::{AppName, DaemonSettings, Definition, Generation, InstanceId, Project, Rest, Rolling, SlotId, SlotMemo, SlotRef};
+use model::{
+    AppName, DaemonSettings, Definition, Generation, InstanceId, Project, Reload, Rest, Rolling, SlotId, SlotMemo, SlotRef,
+};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -73,6 +75,20 @@ impl StoredApp {
     pub(crate) fn next_generation(&self) -> Generation {
         let failed = self.failed.as_ref().map_or(0, |failed| failed.generation.0);
         Generation(self.generation.0.max(failed) + 1)
+    }
+
+    /// The same definition with another generation, to be stored.
+    pub(crate) fn defined_anew(&self, generation: Generation, first: InstanceId, rolling: Box<Rolling>) -> Defined {
+        Defined {
+            definition: self.definition.clone(),
+            generation,
+            run: self.running,
+            slot_ids: self.slot_ids.clone(),
+            slot_wishes: self.slot_wishes.clone(),
+            first: Some(first),
+            rolling: Some(rolling),
+            failed: self.failed.clone(),
+        }
     }
 
     /// Whether any slot of it is wished to run.
@@ -175,12 +191,11 @@ impl State {
                 let (op, at, actor, done) = (record.op, record.at, record.actor.clone(), (**done).clone());
                 self.past.push(Past { op, at, actor, done });
             }
-            Act::Roll { apps } => apps.iter().for_each(|roll| self.roll(roll)),
-            Act::Rolled { app, generation } => {
-                if let Some(app) = self.app_mut(app).filter(|app| app.generation == *generation) {
-                    (app.rolling, app.failed) = (None, None);
-                }
+            Act::Roll { apps, start } => {
+                apps.iter().for_each(|roll| self.roll(roll));
+                start.iter().for_each(|target| self.wish(target, true));
             }
+            Act::Rolled { app, generation } => self.rolled(app, *generation),
             Act::RolledBack { app, failed } => self.roll_back(app, failed),
             Act::Nothing => {}
         }
@@ -194,11 +209,21 @@ impl State {
         app.rolling = Some(roll.rolling.clone());
     }
 
+    fn rolled(&mut self, name: &AppName, generation: Generation) {
+        let Some(app) = self.app_mut(name).filter(|app| app.generation == generation) else { return };
+        // The way back is no reload that has succeeded: why it was taken is still worth knowing.
+        if !app.rolling.take().is_some_and(|rolling| rolling.back) {
+            app.failed = None;
+        }
+    }
+
     /// An app is again what it was before its reload.
     fn roll_back(&mut self, name: &AppName, failed: &FailedRoll) {
         let Some(app) = self.app_mut(name).filter(|app| app.generation == failed.generation) else { return };
         app.failed = Some(failed.clone());
-        if let Some(rolling) = app.rolling.take() {
+        let rolling = app.rolling.take();
+        // A signal has replaced nobody: all are what they were told to be.
+        if let Some(rolling) = rolling.filter(|rolling| rolling.how != Reload::Hup) {
             (app.definition, app.generation) = (rolling.before, rolling.generation);
             app.first = None;
             let instances = app.definition.spec.instances;
