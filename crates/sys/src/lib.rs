@@ -30,6 +30,8 @@ pub mod datagram;
 pub mod errno;
 /// Descriptors: open, pipe, socket, close-on-exec.
 pub mod handle;
+/// Who holds a port of this machine.
+pub mod holder;
 /// The last thing that this process does: another program in its place, or an exit.
 pub mod last;
 /// Whether a recorded life still lives, and who belongs to it.
