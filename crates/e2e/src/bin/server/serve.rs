@@ -7,6 +7,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 
+/// A client that wants no other answer on this connection.
+const CLOSE: &[u8] = b"connection: close";
+
 /// Whether it has been told to end.
 pub static DRAINS: LazyLock<watch::Sender<bool>> = LazyLock::new(|| watch::Sender::new(false));
 
@@ -44,15 +47,17 @@ async fn connection(mut stream: TcpStream, body: &str, delay: Duration) -> io::R
                 return Ok(());
             }
         }
+        // Who wants it says so; heads of tests are written as here.
+        let wanted = got.windows(CLOSE.len()).any(|part| part.eq_ignore_ascii_case(CLOSE));
         got.clear();
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;
         }
-        let drains = *DRAINS.borrow();
-        let end = if drains { "connection: close\r\n" } else { "" };
+        let last = wanted || *DRAINS.borrow();
+        let end = if last { "connection: close\r\n" } else { "" };
         let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n{end}\r\n{body}", body.len());
         stream.write_all(answer.as_bytes()).await?;
-        if drains {
+        if last {
             return Ok(());
         }
     }
