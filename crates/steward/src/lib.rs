@@ -32,6 +32,7 @@ mod probe;
 mod runner;
 mod scribe_link;
 mod select;
+mod sockets;
 mod store;
 mod sweep;
 mod time;

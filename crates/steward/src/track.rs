@@ -12,7 +12,7 @@ use crate::store::{Goal, Track};
 use api::{ExitView, Operation, OperationKind, OperationState, Outcome, SlotOutcome};
 use engine::SlotView;
 use judge::{Aim, Judgement, Words, judge};
-use model::{AppName, InstanceId, SlotRef, Status, Tick};
+use model::{AppName, AppSpec, InstanceId, SlotRef, Status, Tick};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -271,9 +271,24 @@ impl Tracing {
         let speaks = words != Words::Now && whose.is_some_and(|instance| world.is_draining(instance));
         if now >= until || !speaks {
             self.log_tail = whose.map(|instance| world.log_tail(&self.slot, instance)).unwrap_or_default();
+            if let Some(hint) = view.as_ref().and_then(|view| binds_itself(view.spec, &self.log_tail)) {
+                self.detail.push_str(&hint);
+            }
             (self.outcome, self.tail_until) = (Outcome::Failed, None);
         }
     }
+}
+
+/// What an app must hear that tries to bind what is bound for it.
+fn binds_itself(spec: &AppSpec, tail: &[String]) -> Option<String> {
+    let address = &spec.listen.first()?.address;
+    let fails = |line: &String| line.contains("EADDRINUSE") || line.to_lowercase().contains("address already in use");
+    tail.iter().any(fails).then(|| {
+        format!(
+            "; {address} is bound for it already: it must take descriptor 3 (see LISTEN_FDS) and not bind the address itself, or the file \
+             must say `port` instead of `listen`"
+        )
+    })
 }
 
 /// The first life that counts for a start of this slot: the one that fills it and will stay, or the next.

@@ -50,6 +50,8 @@ pub mod place;
 pub mod poll;
 /// Processes by descriptor: signal, identity, how they ended.
 pub mod process;
+/// Listening sockets that a process still has.
+pub mod regain;
 /// Bearing a process.
 pub mod spawn;
 /// Moving log bytes: FIFO to file without touching them.

@@ -7,6 +7,7 @@ mod commands;
 mod hard;
 mod hooks;
 mod limits;
+mod listen;
 mod notify;
 mod order;
 mod probes;

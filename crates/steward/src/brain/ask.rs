@@ -1,6 +1,7 @@
 //! Questions of the API, answered from memory.
 
 use super::Brain;
+use super::sockets::Wishing;
 use super::wishes::Here;
 use crate::call::{Call, Followed, Logs};
 use crate::fill::{combined, log_files, readable};
@@ -50,7 +51,7 @@ impl Brain {
             Call::Rows { select, reply } => _ = reply.send(self.rows(select.as_deref())),
             Call::Detail { app, reveal, reply } => _ = reply.send(self.detail(&app, reveal)),
             Call::Given { select, reply } => _ = reply.send(self.given(&select)),
-            Call::Wish { wish, actor, key, reply } => _ = reply.send(self.wish(*wish, &actor, key)),
+            Call::Wish { wish, actor, key, reply } => self.hear_wish(Wishing { wish, actor, key, reply }),
             Call::Plan { request, reply } => _ = reply.send(self.plan(*request)),
             Call::PlanRollback { back, reply } => _ = reply.send(self.plan_rollback(&back)),
             Call::PlanReload { select, reply } => _ = reply.send(self.plan_reload(&select)),

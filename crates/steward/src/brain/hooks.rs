@@ -176,6 +176,7 @@ impl Brain {
 
     /// A life is to be born: at once, or after its `pre_start`.
     pub(super) fn begin_birth(&mut self, bear: Box<Bear>) {
+        let Some(bear) = self.through_sockets(bear) else { return };
         let Some(hook) = bear.definition.spec.hooks.get(&HookPoint::PreStart).cloned() else { return self.bear(&bear) };
         let (instance, slot) = (bear.life.instance, bear.life.slot.clone());
         let payload =
@@ -236,7 +237,7 @@ impl Brain {
 
     /// Somebody wants this life to end. `true`: it waits to be known as whom it runs, or for its `pre_start`, which is ended; no birth follows.
     pub(super) fn close_gate(&mut self, instance: InstanceId) -> bool {
-        if self.bounds.lookups.give_up(instance) {
+        if self.bounds.lookups.give_up(instance) || self.sockets.give_up(instance) {
             self.not_born(instance, "EINTR", now());
             return true;
         }

@@ -5,6 +5,7 @@ use super::last_words::Leaving;
 use crate::birth::Own;
 use crate::channel::{self, Asked, Desk, Ear, Errand, Gift, Shelf, Wish, hear, hear_feed, hear_node};
 use crate::log::say;
+use crate::sockets::room_taken;
 use engine::Bear;
 use model::{Definition, InstanceId, Readiness, SlotId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -80,6 +81,10 @@ impl Brain {
         let spec = &bear.definition.spec;
         let held = wire::handles(&name);
         let mut own = Own { channels: Channels { stdin: spec.stdin, ..Channels::default() }, env: BTreeMap::new() };
+        let mut given: Vec<(String, String)> =
+            self.sockets_of(bear).into_iter().map(|socket| (socket.handle, socket.listen.name)).collect();
+        // What is numbered by us comes behind the sockets.
+        let behind = 3 + room_taken(spec);
         let mut say = |key: &str, value: String| _ = own.env.insert(key.to_owned(), value);
         match spec.channel() {
             Some(Readiness::Notify) => {
@@ -91,26 +96,27 @@ impl Brain {
                 if let Some(watchdog) = spec.watchdog {
                     say("WATCHDOG_USEC", watchdog.as_micros().to_string());
                 }
-                let (handles, names): (Vec<_>, Vec<_>) = self.voices.shelf.of(bear.life.slot_id).into_iter().unzip();
-                if !handles.is_empty() {
-                    say("LISTEN_FDS", handles.len().to_string());
-                    say("LISTEN_FDNAMES", names.join(":"));
-                }
-                own.channels.given = handles;
+                given.extend(self.voices.shelf.of(bear.life.slot_id));
             }
             Some(Readiness::Fd { number }) => {
-                let number = number.unwrap_or(3);
+                let number = number.unwrap_or(behind);
                 say("READY_FD", number.to_string());
                 own.channels.ready = Some(number);
                 self.voices.held.insert(held.ready);
             }
             Some(Readiness::NodeIpc) => {
-                say("NODE_CHANNEL_FD", "3".to_owned());
+                say("NODE_CHANNEL_FD", behind.to_string());
                 say("NODE_CHANNEL_SERIALIZATION_MODE", "json".to_owned());
-                own.channels.ipc = Some(3);
+                own.channels.ipc = Some(behind);
                 self.voices.held.extend([held.ipc, held.ipc_child]);
             }
             _ => {}
+        }
+        if !given.is_empty() {
+            let (handles, names): (Vec<_>, Vec<_>) = given.into_iter().unzip();
+            own.env.insert("LISTEN_FDS".to_owned(), handles.len().to_string());
+            own.env.insert("LISTEN_FDNAMES".to_owned(), names.join(":"));
+            own.channels.given = handles;
         }
         Ok(own)
     }
@@ -213,6 +219,7 @@ impl Brain {
                     self.keeper.say(&Request::new("fd.delete").field(handle));
                 }
             }
+            Some(Asked::Take(handle)) if handle.starts_with('b') => self.socket_taken(&handle, refusal.is_none()),
             Some(Asked::Take(handle)) if refusal.is_none() => self.take_held(handle),
             Some(Asked::Give(handle)) => self.take_given(&handle, came),
             Some(Asked::Take(_)) | None => {}

@@ -24,6 +24,7 @@ mod run_command;
 mod scale;
 mod show;
 mod signals;
+mod sockets;
 mod start;
 mod switch;
 mod upgrade;

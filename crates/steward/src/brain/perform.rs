@@ -66,6 +66,7 @@ impl Brain {
                 birth::remove_files(&wire::handles(&name));
                 self.unbind(instance);
                 self.close_channels(instance);
+                self.sockets.untidy = true;
             }
             Effect::Probe { instance, number, check, timeout } => self.probe(instance, number, *check, timeout),
             Effect::Listen { instance, ready } => self.listen(instance, &ready),
@@ -90,6 +91,7 @@ impl Brain {
     }
 
     fn persist(&mut self, note: StoreNote) {
+        self.sockets.untidy = true;
         let gone = matches!(note, StoreNote::Gone { .. });
         let stopped = matches!(note, StoreNote::Stopped { .. });
         let act = match note {
@@ -187,10 +189,10 @@ impl Brain {
         self.lives.remembered().lives.get(&instance).map_or([true; 2], |life| life.log.kept())
     }
 
-    /// Whether a life has ended at its `pre_start`: the keeper holds nothing of it.
+    /// Whether a life has ended before the keeper heard of it, for want of a port or at its `pre_start`.
     fn was_shut_out(&self, instance: InstanceId) -> bool {
         let life = self.lives.remembered().lives.get(&instance);
-        life.is_some_and(|life| matches!(life.ended, Some(End::NotBorn { stage: model::Stage::Hook, .. })))
+        life.is_some_and(|life| matches!(life.ended, Some(End::NotBorn { stage: model::Stage::Port | model::Stage::Hook, .. })))
     }
 
     fn signal(&mut self, instance: InstanceId, signal: Signal) {
@@ -274,6 +276,7 @@ impl Brain {
 
     /// The house is empty: the scribe moves what is left and is not started again.
     pub(super) fn farewell(&mut self) {
+        self.drop_sockets();
         self.keeper.say(&Request::new("service.keep").field("scribe").field("-"));
         self.scribe.finish();
         let up = matches!(self.services.get("scribe"), Some(ServiceState::Up { .. }));

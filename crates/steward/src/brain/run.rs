@@ -11,6 +11,7 @@ use super::listen::Voices;
 use super::listen_log::LogListeners;
 use super::probe::Probes;
 use super::run_command::Commands;
+use super::sockets::Sockets;
 use super::upgrade::{Upgrade, copied};
 use super::watch::Watch;
 use crate::call::Call;
@@ -85,6 +86,8 @@ pub(crate) struct Brain {
     pub(super) outside: Outside,
     /// The channels by which lives speak.
     pub(super) voices: Voices,
+    /// Listening sockets of apps.
+    pub(super) sockets: Sockets,
     pub(super) effects: Vec<Effect>,
     /// What the clock begins.
     pub(super) clock: Clock,
@@ -167,6 +170,7 @@ impl Brain {
             // However busy the loop is, the system is asked now and then what else has happened.
             tokio::task::consume_budget().await;
             self.settle();
+            self.serve_parked();
             if self.ending == Ending::Over {
                 return Leave::Stopped;
             }
@@ -212,6 +216,7 @@ impl Brain {
                 Some(event) = self.told.recv() => self.happenings.push_back(event),
                 Some(told) = self.outside.told() => self.take_told(told),
                 gift = self.voices.next() => self.take_gift(gift),
+                (handle, why) = self.sockets.explained() => self.socket_refused(&handle, why),
                 _ = self.scribe.ready(), if !self.scribe_gone => self.hear_scribe(),
                 found = counted => {
                     self.census = None;

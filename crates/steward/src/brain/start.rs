@@ -77,6 +77,7 @@ impl Brain {
             commands: Default::default(),
             outside: Default::default(),
             voices: Voices::new(),
+            sockets: Default::default(),
             effects: Vec::new(),
             clock,
             watch: Watch::new(),
@@ -152,6 +153,7 @@ impl Brain {
                         self.keeper.say(&Request::new("echo").field(barrier));
                     }
                     Said::Other(fields) if fields.first().is_some_and(|first| first == "fd.state") => {
+                        self.sockets.recall(&fields);
                         let gone = fields.get(2).is_some_and(|kind| kind == "deleted");
                         let Some(name) = fields.into_iter().nth(1) else { continue };
                         _ = if gone { self.held.remove(&name) } else { self.held.insert(name) };
@@ -209,6 +211,7 @@ impl Brain {
         let mut facts: Vec<KeeperFact> = self.services.iter().filter_map(|(name, state)| fact(name, state, tags)).collect();
         let ends = self.hold_ends_back(&mut facts, &held);
         self.recall_channels(held);
+        self.regain_sockets();
         let data = json!({ "pid": std::process::id(), "keeper": self.me.keeper_pid, "apps": recalled.apps.len() });
         self.end_left_commands();
         self.journal.write(Entry { event: "manager.started", data, ..Entry::default() }, wall);

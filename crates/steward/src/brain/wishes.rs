@@ -1,6 +1,7 @@
 //! From wishes to operations: what is stored, what the engine is told, what is waited for. Intent first: a wish counts once it is written.
 
 use super::run::{Brain, KEYS};
+use super::sockets::Heard;
 use crate::call::{Followed, Wish};
 use crate::home::mark_stopped;
 use crate::journal::Entry;
@@ -66,18 +67,18 @@ pub(super) struct Intent {
 }
 
 impl Brain {
-    pub(super) fn wish(&mut self, wish: Wish, actor: &str, key: Option<String>) -> Result<Followed, Problem> {
+    pub(super) fn wish(&mut self, wish: Wish, actor: &str, key: Option<String>) -> Result<Heard, Problem> {
         if wish == Wish::Shutdown && self.upgrade.is_none() {
-            return self.shut_down(actor);
+            return self.shut_down(actor).map(Heard::Accepted);
         }
         if let Some(heard) = key.as_ref().and_then(|key| self.remembered(key)) {
-            return Ok(heard);
+            return Ok(Heard::Accepted(heard));
         }
         if self.shutdown.is_some() {
             return Err(Problem::new(503, "stopping", "the manager is stopping").hint("try again when it has stopped"));
         }
         if wish == Wish::Upgrade {
-            return self.begin_upgrade(actor);
+            return self.begin_upgrade(actor).map(Heard::Accepted);
         }
         self.refuse_during_upgrade()?;
         let intent = match wish {
@@ -90,7 +91,11 @@ impl Brain {
             Wish::Scale(request, selector) => self.intend_scale(request, &selector)?,
             Wish::Shutdown | Wish::Upgrade => unreachable!("answered above"),
         };
-        self.carry_out(intent, actor, key)
+        let waits = self.bind_beforehand(&intent.asks)?;
+        if !waits.is_empty() {
+            return Ok(Heard::Later(waits));
+        }
+        self.carry_out(intent, actor, key).map(Heard::Accepted)
     }
 
     fn remembered(&self, key: &str) -> Option<Followed> {
