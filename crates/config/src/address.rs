@@ -25,11 +25,11 @@ pub(crate) fn read(text: &str) -> Result<Written<'_>, Wrong> {
     if let Some(path) = text.strip_prefix("unix:") {
         return unix(path);
     }
-    let schemes: [(&str, fn(SocketAddr) -> ListenAddress); 2] = [("tcp://", ListenAddress::Tcp), ("udp://", ListenAddress::Udp)];
-    for (scheme, address) in schemes {
-        if let Some(rest) = text.strip_prefix(scheme) {
-            return socket(rest, scheme).map(|at| Written::Net(address(at)));
-        }
+    if let Some(rest) = text.strip_prefix("tcp://") {
+        return socket(rest, "tcp://").map(|at| Written::Net(ListenAddress::Tcp(at)));
+    }
+    if let Some(rest) = text.strip_prefix("udp://") {
+        return socket(rest, "udp://").map(|at| Written::Net(ListenAddress::Udp(at)));
     }
     Err((format!("expected {WANTED}, found `{}`", clip(text)), meant(text)))
 }

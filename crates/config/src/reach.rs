@@ -12,7 +12,7 @@ use crate::paths;
 use crate::texts::{Scalar, Texts};
 use model::{AUTO_PORTS, AppName, AppSpec, BACKLOG, Listen, ListenAddress, Port, Readiness, Sticky};
 use std::collections::HashMap;
-use std::path::Path;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// The most sockets of one app: their descriptors begin at 3, and from 100 on there are others.
 const MAX_SOCKETS: usize = 64;
@@ -335,32 +335,41 @@ fn spread(spec: &AppSpec, layers: &[&Layer], entry: &Entry, t: &mut Texts<'_, '_
 
 /// Refuses that two apps listen on one address.
 pub(crate) fn between(apps: &[AppSpec], written: &order::Written<'_>, faults: &mut Faults) {
-    /// Only sockets of one kind and port can be in each other's way.
-    #[derive(PartialEq, Eq, Hash)]
-    enum Spot<'a> {
-        Port { is_tcp: bool, port: u16 },
-        Path(&'a Path),
-    }
-    let mut known: HashMap<Spot<'_>, Vec<(&AppName, &Listen)>> = HashMap::new();
-    for app in apps {
-        for socket in &app.listen {
-            let others = known.entry(match &socket.address {
-                ListenAddress::Tcp(at) => Spot::Port { is_tcp: true, port: at.port() },
-                ListenAddress::Udp(at) => Spot::Port { is_tcp: false, port: at.port() },
-                ListenAddress::Unix(path) => Spot::Path(path),
-            });
-            let others = others.or_default();
-            let first = others.iter().find(|(other, one)| **other != app.name && clash(one, socket).is_some());
-            if let (Some((other, one)), Some(entry)) = (first, written.entry(&app.name, "listen")) {
-                let what = match one.address == socket.address {
-                    true => format!("`{}`", socket.address),
-                    false => format!("`{}` and `{}`, which are on one port,", one.address, socket.address),
-                };
-                let message = format!("`{}`: {what} cannot belong to `{other}` and to `{}`", entry.written, app.name);
-                let fault = Fault::new(&entry.item.place, message).needle(socket.address.to_string());
-                faults.push(fault.help("give one of the apps another address"));
-            }
-            others.push((&app.name, socket));
+    type Known<'s> = (&'s AppName, &'s Listen);
+    let mut known: HashMap<ListenAddress, Known<'_>> = HashMap::new();
+    // Those of one port, by the address that includes them all.
+    let mut ports: HashMap<ListenAddress, Vec<Known<'_>>> = HashMap::new();
+    for (app, socket) in apps.iter().flat_map(|app| app.listen.iter().map(move |socket| (app, socket))) {
+        let address = &socket.address;
+        let clashes = |(other, one): &Known<'_>| **other != app.name && clash(one, socket).is_some();
+        let all = all_of(address);
+        let near = [Some(address), all.as_ref()].into_iter().flatten().find_map(|at| known.get(at).copied().filter(clashes));
+        let inside = || ports.get(address)?.iter().copied().find(clashes);
+        if let (Some((other, one)), Some(entry)) = (near.or_else(inside), written.entry(&app.name, "listen")) {
+            let what = match one.address == *address {
+                true => format!("`{address}`"),
+                false => format!("`{}` and `{address}`, which are on one port,", one.address),
+            };
+            let message = format!("`{}`: {what} cannot belong to `{other}` and to `{}`", entry.written, app.name);
+            let fault = Fault::new(&entry.item.place, message).needle(address.to_string());
+            faults.push(fault.help("give one of the apps another address"));
         }
+        known.entry(address.clone()).or_insert((&app.name, socket));
+        if let Some(all) = all {
+            ports.entry(all).or_default().push((&app.name, socket));
+        }
+    }
+}
+
+/// The address of the same kind and port that includes this one.
+fn all_of(address: &ListenAddress) -> Option<ListenAddress> {
+    let wide = |at: &SocketAddr| {
+        let ip = if at.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+        SocketAddr::new(ip, at.port())
+    };
+    match address {
+        ListenAddress::Tcp(at) => Some(ListenAddress::Tcp(wide(at))),
+        ListenAddress::Udp(at) => Some(ListenAddress::Udp(wide(at))),
+        ListenAddress::Unix(_) => None,
     }
 }

@@ -81,6 +81,7 @@ fn between_apps() {
     insta::assert_snapshot!(report(&[
         "[apps.a]\ncmd = 'x'\nlisten = 'tcp://127.0.0.1:80'\n[apps.b]\ncmd = 'y'\nlisten = [\n  'unix:b.sock',\n  'tcp://127.0.0.1:80',\n]\n",
         "[apps.a]\ncmd = 'x'\nlisten = 'udp://*:53'\n[apps.b]\ncmd = 'y'\nlisten = 'udp://127.0.0.1:53'\n",
+        "[apps.a]\ncmd = 'x'\nlisten = 'tcp://[::1]:80'\n[apps.b]\ncmd = 'y'\nlisten = ['tcp://*:80', 'tcp://[::]:80']\n",
         "[defaults]\nlisten = 'unix:web.sock'\n[apps.a]\ncmd = 'x'\n[apps.b]\ncmd = 'y'\n",
     ]));
 }

@@ -34,7 +34,7 @@ fn socket(socket: &Listen, sticky: bool) -> Literal {
     let more = [
         ("name", (*name != default_name(address)).then(|| plain(name))),
         ("backlog", (*backlog != BACKLOG).then(|| int(*backlog))),
-        ("reuse_port", (*reuse_port != implied).then(|| Literal::Bool(*reuse_port))),
+        ("reuse_port", (*reuse_port != implied).then_some(Literal::Bool(*reuse_port))),
         ("mode", mode.map(|mode| word(&format!("{mode:03o}")))),
     ];
     let more: Vec<(String, Literal)> = more.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
