@@ -41,8 +41,8 @@ pub struct ApplyRequest {
     pub plan: Option<String>,
 }
 
-/// `POST /api/v1/apps/{selector}/restart` may carry this: the apps take the variables and the umask of another session (`--update-env`). Without a
-/// body they keep those that were captured when they were defined.
+/// `POST /api/v1/apps/{selector}/restart` may carry this: the apps take the variables and the umask of another session (`--update-env`), or one app
+/// another port (`--port`). Without a body they keep what they were defined with.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct RestartRequest {
     /// What an app gets that says nothing of `inherit_env`.
@@ -51,6 +51,12 @@ pub struct RestartRequest {
     pub nameable_env: BTreeMap<String, String>,
     /// The session's umask.
     pub umask: u32,
+    /// The port that the app has from now on; for one app alone.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub port: Option<u16>,
+    /// The variables and the umask stay what they were.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub keep_env: bool,
 }
 
 /// What an apply comes to; also the first line of its stream.

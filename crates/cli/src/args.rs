@@ -110,7 +110,10 @@ pub enum Command {
     #[command(after_help = "Examples:\n  abide stop web\n  abide stop web-1 'api-*'\n  abide stop all")]
     Stop(Change),
     /// Give apps or slots a new life: stop, then start
-    #[command(after_help = "Examples:\n  abide restart web\n  abide restart web --update-env")]
+    #[command(
+        after_help = "Examples:\n  abide restart web\n  abide restart web --update-env\n  abide restart web --port 3001     it has \
+                            that port from now on, until a file is applied that says otherwise"
+    )]
     Restart(Restart),
     /// Replace the lives of apps by new ones, by each app's `reload` strategy
     ///
@@ -159,6 +162,11 @@ pub enum Command {
     /// Show every slot: status, process, uptime, restarts, use
     #[command(visible_aliases = ["ls", "ps"])]
     List,
+    /// Show every port that an app has, wants or listens on
+    ///
+    /// STATE is leased (its app does not listen there yet), listening, taken (somebody else listens there), waiting (a slot waits until it is free)
+    /// or unused (nothing runs that needs it). For a socket of `listen` PID is the keeper, which holds it.
+    Ports,
     /// Show everything known of one app
     #[command(visible_aliases = ["show", "describe", "info"], after_help = "Example:\n  abide status web")]
     Status(Status),

@@ -11,6 +11,7 @@ mod keeper;
 mod list;
 mod logs;
 mod make;
+mod ports;
 mod send;
 mod signal;
 mod start;
@@ -49,6 +50,7 @@ pub fn run(cli: Cli, screen: &Screen) -> Result<(), Failure> {
         Command::Signal(args) => signal::signal(&house(Stopped::Leave)?, screen, &args),
         Command::Delete(args) => change::delete(&house(Stopped::Leave)?, screen, &args),
         Command::List => list::list(&house(Stopped::Leave)?, screen),
+        Command::Ports => ports::ports(&house(Stopped::Leave)?, screen),
         Command::Status(args) => list::status(&house(Stopped::Leave)?, screen, &args.app),
         Command::Logs(args) => logs::logs(&house(Stopped::Leave)?, screen, &args),
         Command::Send(args) => send::send(&house(Stopped::Leave)?, screen, &args),

@@ -249,8 +249,10 @@ impl<'a> Progress<'a> {
     /// Says how far a slot is in a reload, once for each stage; on a terminal the line that is drawn again and again says it.
     fn stage(&mut self, slot: &SlotOutcome) {
         let stage = stage_of(&slot.detail);
-        let waits = stage.starts_with("its turn is to come");
-        if self.ticks() || waits || self.stages.get(&slot.slot).is_some_and(|said| said == stage) {
+        // Neither whose turn is to come, nor what is explained at the end.
+        let moves = ["new life ", "draining ", "stopping ", "replaced ", "told ", "rolling back: "];
+        let is_move = moves.iter().any(|word| stage.starts_with(word));
+        if self.ticks() || !is_move || self.stages.get(&slot.slot).is_some_and(|said| said == stage) {
             return;
         }
         self.stages.insert(slot.slot.clone(), stage.to_owned());

@@ -1,6 +1,7 @@
 //! What the API asks of the brain.
 
 use crate::environment::Given;
+use crate::ports::Shown;
 use crate::store::Writers;
 use api::{
     AppDetail, ApplyRequest, DaemonStatus, EventLine, HistoryEntry, LogsDone, Operation, PlanReply, Problem, ProjectView,
@@ -142,6 +143,11 @@ pub(crate) enum Call {
         /// To whom it was sent.
         reply: Reply<SignalDone>,
     },
+    /// Ports and sockets; what the machine says of them is left open.
+    Ports {
+        /// The answer.
+        reply: Reply<Vec<Shown>>,
+    },
     /// The manager itself.
     Daemon {
         /// The answer.
@@ -197,7 +203,7 @@ pub(crate) enum Wish {
     Rollback(Back, Option<String>),
     /// A verb about what a selector means.
     About(Verb, String),
-    /// A restart with the variables of another session.
+    /// A restart with the variables of another session, or with another port.
     Renew(RestartRequest, String),
     /// `POST /apps/{selector}/reload`, with or without the variables of another session.
     Reload(Option<RestartRequest>, String),

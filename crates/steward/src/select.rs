@@ -175,6 +175,15 @@ mod tests {
         assert!(needs_list("3") && needs_list("ns:x") && needs_list("status:ready") && !needs_list("web") && needs_list(""));
     }
 
+    #[test]
+    fn only_a_name_names() {
+        let web = AppName::new("web").expect("name");
+        for (text, want) in [("web", true), ("db, web", true), ("all", false), ("w*", false), ("web-0", false), ("ns:web", false)]
+        {
+            assert_eq!(names_itself(text, &web), want, "{text}");
+        }
+    }
+
     fn known() -> Vec<Known> {
         let app = |name: &str, namespace: &str, first: u32, statuses: &[Status]| Known {
             app: AppName::new(name).expect("name"),

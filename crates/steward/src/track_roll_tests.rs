@@ -54,7 +54,7 @@ fn a_reload_says_how_far_each_slot_is_and_is_done_when_all_of_it_is() {
             "new life i12 is starting (last answer: status 503)",
             "new life i12 is ready",
             "draining i5",
-            "new life i12 is ready",
+            "replaced by i12",
         ]
     );
     assert_eq!(state(&heard), Running, "another slot may still fail");
@@ -143,6 +143,24 @@ fn what_has_no_way_back_is_judged_by_what_there_is_afterwards() {
         (scene.status, scene.ready) = (status, Some(ready));
         scene.exit = Some(End::Exited(Verdict::Code(1)));
         scene.why = status.filter(|status| *status != Status::Ready).map(|_| "status 500");
+        tracker.update(&scene, Tick(1));
+        assert_eq!((state(&heard), detail(&heard).as_str()), (want, said), "{status:?}");
+    }
+}
+
+#[test]
+fn a_life_that_got_its_signal_in_vain_stays_and_the_others_are_what_they_are() {
+    let other = SlotRef::new(&AppName::new("web").expect("name"), 7);
+    for (of, status, want, said) in [
+        (None, Status::Unhealthy, Failed, "not ready again"),
+        (Some(other.clone()), Status::Ready, Done, "ready"),
+        (Some(other), Status::Unhealthy, Failed, "unhealthy"),
+    ] {
+        let (mut tracker, mut scene, heard) = begun();
+        let slot = of.unwrap_or_else(|| scene.slot());
+        (scene.rolling, scene.status, scene.ready) = (None, Some(status), Some(12));
+        let why = format!("{slot}: not ready again");
+        scene.failed = Some(FailedRoll { why, ..failed(Some(slot)) });
         tracker.update(&scene, Tick(1));
         assert_eq!((state(&heard), detail(&heard).as_str()), (want, said), "{status:?}");
     }

@@ -42,6 +42,22 @@ pub fn holder(protocol: Protocol, at: SocketAddr) -> Option<Holder> {
     found.into_iter().find_map(|socket| process_with(socket.inode))
 }
 
+/// A TCP socket that listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listener {
+    /// Where.
+    pub at: SocketAddr,
+    /// By which its descriptors are known.
+    pub inode: u64,
+}
+
+/// Every TCP socket that listens on this machine, as far as we see it.
+pub fn listeners() -> Vec<Listener> {
+    let lists = ["/proc/net/tcp", "/proc/net/tcp6"].map(|list| fs::read_to_string(list).unwrap_or_default());
+    let sockets = lists.iter().flat_map(|list| list.lines()).filter_map(socket).filter(|socket| socket.state == LISTEN);
+    sockets.map(|socket| Listener { at: socket.local, inode: socket.inode }).collect()
+}
+
 /// `TCP_LISTEN`.
 const LISTEN: u8 = 10;
 /// Descriptors of a process that are looked at.

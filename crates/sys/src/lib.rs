@@ -48,6 +48,8 @@ pub mod peer;
 pub mod place;
 /// Waiting for the kernel: readiness, exits, signals, deadlines.
 pub mod poll;
+/// Whether a port can be bound.
+pub mod port;
 /// Processes by descriptor: signal, identity, how they ended.
 pub mod process;
 /// Listening sockets that a process still has.

@@ -26,23 +26,31 @@ pub fn stop(house: &House, screen: &Screen, args: &Change) -> Result<(), Failure
 /// [`Failure`].
 pub fn restart(house: &House, screen: &Screen, args: &Restart) -> Result<(), Failure> {
     let target = path().segment("apps").segment(&super::join_selectors(&args.selectors)?).segment("restart");
-    if !args.update_env {
+    if !args.update_env && args.port.is_none() {
         return change(house, screen, target, Request::post, args.wait);
     }
-    with_session(house, screen, target, args.wait)
+    let mut body = RestartRequest { port: args.port, keep_env: !args.update_env, ..RestartRequest::default() };
+    if args.update_env {
+        body = RestartRequest { port: args.port, ..of_session(house, screen) };
+    }
+    with(house, screen, target, &body, args.wait)
 }
 
-/// A write that carries this session's variables.
-fn with_session(house: &House, screen: &Screen, target: PathBuilder, wait: Wait) -> Result<(), Failure> {
+/// What a write carries of this session.
+fn of_session(house: &House, screen: &Screen) -> RestartRequest {
     let session = Session::capture(house.home.own);
     session.warn(screen);
-    let body = RestartRequest {
+    RestartRequest {
         session_env: session.taken(&InheritEnv::Session),
         nameable_env: session.taken(&InheritEnv::Named(vec!["*".to_owned()])),
         umask: session.umask,
-    };
+        ..RestartRequest::default()
+    }
+}
+
+fn with(house: &House, screen: &Screen, target: PathBuilder, body: &RestartRequest, wait: Wait) -> Result<(), Failure> {
     let waiting = Waiting::from_flags(wait.no_wait, wait.timeout);
-    report(screen, &carry_out(house, screen, target, Request::post, Some(&body), waiting)?)
+    report(screen, &carry_out(house, screen, target, Request::post, Some(body), waiting)?)
 }
 
 /// `reload`.
@@ -56,7 +64,7 @@ pub fn reload(house: &House, screen: &Screen, args: &Reload) -> Result<(), Failu
         return show_only(screen, &reply.plan);
     }
     match args.update_env {
-        true => with_session(house, screen, target, args.wait),
+        true => with(house, screen, target, &of_session(house, screen), args.wait),
         false => change(house, screen, target, Request::post, args.wait),
     }
 }

@@ -272,3 +272,16 @@ fn a_socket_file_without_an_owner_is_replaced() {
     assert_eq!(answer_of(stream).pid, life.pid);
     assert_eq!(Proc::find(life.pid), Some(life));
 }
+
+/// An app that has bound its address itself gets it from us from now on.
+#[test]
+fn an_app_goes_over_to_listen() {
+    let house = House::new();
+    let port = free_port();
+    let bind = format!("import socket, time; s = socket.socket(); s.bind(('127.0.0.1', {port})); s.listen(); time.sleep(1000)");
+    house.up(&app_file(&[App::new("web", ["python3", "-c", &bind]).with("stop_timeout = \"2s\"")]));
+    wait_until(SOON, "it listens", || TcpStream::connect(("127.0.0.1", port)).ok());
+    house.write("abide.toml", app_file(&[server(&house, "web", &format!("[\"tcp://127.0.0.1:{port}\"]"))]));
+    house.abide(["apply"]).ok();
+    assert_eq!(ask(port).slot, "web-0");
+}

@@ -10,6 +10,7 @@ mod limits;
 mod listen;
 mod notify;
 mod order;
+mod ports;
 mod probes;
 mod real;
 mod successors;

@@ -3,6 +3,7 @@
 //! What is decided is decided in [`engine::decide`]; here it is turned into what is stored, told and waited for, without a choice of its own.
 
 use super::Brain;
+use super::ports::note_port;
 use super::scale::say_undone;
 use super::verbs::must_be_ready;
 use super::wishes::Intent;
@@ -70,6 +71,7 @@ impl Brain {
         let proposal = Proposal::of(request);
         let decisions = self.decide(&proposal);
         self.check(&proposal, &decisions)?;
+        self.check_planned_ports(proposal.wished.iter().map(|app| &app.definition), &decisions)?;
         Ok(self.reply_of(&proposal, &decisions))
     }
 
@@ -142,6 +144,12 @@ impl Brain {
         let there = self.there();
         let mut decisions = decide(&there, &wished, scope, &config::differences);
         say_undone(&mut decisions, &proposal.wished, &there);
+        for (app, decision) in proposal.wished.iter().zip(&mut decisions) {
+            note_port(&app.definition.spec, &mut decision.planned);
+            if proposal.kind == OperationKind::Restart {
+                restarts_plainly(decision);
+            }
+        }
         decisions
     }
 
@@ -323,6 +331,13 @@ pub(super) fn rolling_from(known: &StoredApp, how: Reload) -> Box<Rolling> {
         None => (known.definition.clone(), known.generation),
     };
     Box::new(Rolling { how, before, generation, back: false })
+}
+
+/// A restart stops and bears, whatever the app's strategy for reloads.
+fn restarts_plainly(decision: &mut Decision) {
+    (decision.rolling, decision.refused) = (None, None);
+    let replaced = decision.planned.steps.iter_mut().filter(|step| matches!(step.act, StepAct::Replace | StepAct::Signal));
+    replaced.for_each(|step| step.act = StepAct::Restart);
 }
 
 /// The strategy of an app cannot be carried out.

@@ -1,7 +1,7 @@
 //! Questions of the API, answered from memory.
 
 use super::Brain;
-use super::sockets::Wishing;
+use super::parked::Wishing;
 use super::wishes::Here;
 use crate::call::{Call, Followed, Logs};
 use crate::fill::{combined, log_files, readable};
@@ -66,6 +66,7 @@ impl Brain {
             Call::Signal { select, signal, actor, key, reply } => {
                 _ = reply.send(self.signal_slots(&select, signal, &actor, key));
             }
+            Call::Ports { reply } => _ = reply.send(Ok(self.ports())),
             Call::Daemon { reply } => _ = reply.send(Ok(self.status())),
             Call::Logs { select, stream, follow, reply } => {
                 let sources = self.sources(&select, stream);

@@ -5,7 +5,7 @@
 
 use super::Brain;
 use super::run_command::{Wanted, with_line};
-use crate::birth::filled_with;
+use crate::birth::{For, filled_with};
 use crate::hooks::{Job, Payload, Post, Queue, Quiet, TIMEOUT, deliver, points};
 use crate::journal::Entry;
 use crate::probe::Pool;
@@ -120,7 +120,10 @@ impl Brain {
             let app = job.slot.app.clone();
             self.outside.telling.insert(app.clone(), (job.slot.clone(), job.payload.hook));
             match &job.hook {
-                Hook::Command { argv } => self.run_hook(Aim::Hook(app), &job, argv),
+                Hook::Command { argv } => {
+                    let port = self.engine.slot(&job.slot).and_then(|view| view.port);
+                    self.run_hook(Aim::Hook(app), &job, port, argv);
+                }
                 Hook::Webhook { .. } => {
                     let (tell, pool) = (self.outside.tell.clone(), self.outside.pool.clone());
                     let post = post(&job.hook, &job.payload);
@@ -133,14 +136,15 @@ impl Brain {
         }
     }
 
-    fn run_hook(&mut self, aim: Aim, job: &Job, argv: &[String]) {
+    fn run_hook(&mut self, aim: Aim, job: &Job, port: Option<u16>, argv: &[String]) {
         self.run_command(Wanted {
             aim,
             definition: job.definition.clone(),
             slot: job.slot.clone(),
-            argv: filled_with(&job.definition, argv, &job.slot, &self.me.home).argv,
+            argv: filled_with(&job.definition, argv, For { slot: &job.slot, port, home: &self.me.home }).argv,
             env: job.payload.env(),
             pid: job.pid,
+            port,
             input: Some(job.payload.json()),
             timeout: TIMEOUT,
         });
@@ -176,9 +180,12 @@ impl Brain {
 
     /// A life is to be born: at once, or after its `pre_start`.
     pub(super) fn begin_birth(&mut self, bear: Box<Bear>) {
-        let Some(bear) = self.through_sockets(bear) else { return };
+        let Some(mut bear) = self.through_sockets(bear) else { return };
+        if !self.lease(&mut bear) {
+            return;
+        }
         let Some(hook) = bear.definition.spec.hooks.get(&HookPoint::PreStart).cloned() else { return self.bear(&bear) };
-        let (instance, slot) = (bear.life.instance, bear.life.slot.clone());
+        let (instance, slot, port) = (bear.life.instance, bear.life.slot.clone(), bear.life.port);
         let payload =
             Payload { hook: HookPoint::PreStart, event: Arc::new(starting(self.journal.last(), instance, &slot)), dropped: 0 };
         let job = Job { slot, hook, definition: bear.definition.clone(), pid: None, payload };
@@ -188,7 +195,7 @@ impl Brain {
         }
         self.outside.gates.insert(instance, Gate { bear, task });
         if let Hook::Command { argv } = &job.hook {
-            self.run_hook(Aim::Gate(instance), &job, argv);
+            self.run_hook(Aim::Gate(instance), &job, port, argv);
         }
     }
 

@@ -5,7 +5,7 @@
 //! Whatever is left when a command has ended, or took too long, is killed. A steward that comes after us ends the commands that it finds.
 
 use super::Brain;
-use crate::birth::{Filled, filled};
+use crate::birth::{Filled, For, filled};
 use crate::home::{IO, LIVES};
 use crate::identity::{self, Owner};
 use crate::log::say;
@@ -13,7 +13,7 @@ use crate::runner::{Act, Aim, Ended, Output, Pipes, Runner};
 use crate::sweep::Subject;
 use crate::time::now;
 use engine::{Event, Outcome};
-use model::{Definition, End, InstanceId, SlotRef, Stage, Tick, Verdict};
+use model::{Definition, End, InstanceId, LifeRecord, SlotRef, Stage, Tick, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -50,6 +50,8 @@ pub(super) struct Wanted {
     pub(super) env: Vec<(String, String)>,
     /// The app's process.
     pub(super) pid: Option<u32>,
+    /// The port of its life.
+    pub(super) port: Option<u16>,
     /// What it reads from its standard input; `None` = nothing.
     pub(super) input: Option<Vec<u8>>,
     pub(super) timeout: Duration,
@@ -69,17 +71,24 @@ impl Brain {
             return self.happenings.push_back(answer(busy));
         }
         let life = self.lives.remembered().lives.get(&instance);
-        let known = life.and_then(|life| Some((life.slot.clone(), life.pid, self.definition_of(&life.slot)?)));
-        let Some((slot, pid, definition)) = known else {
+        let known = life.and_then(|life| Some((life.slot.clone(), (life.pid, life.port), self.definition_of_life(life)?)));
+        let Some((slot, (pid, port), definition)) = known else {
             return self.happenings.push_back(answer(Outcome::Bad("the app is gone".to_owned())));
         };
         let aim = Aim::Probe { instance, number };
-        self.run_command(Wanted { aim, definition, slot, argv, env: Vec::new(), pid, input: None, timeout });
+        self.run_command(Wanted { aim, definition, slot, argv, env: Vec::new(), pid, port, input: None, timeout });
     }
 
     /// The app that a slot is of, as it is now.
     pub(super) fn definition_of(&self, slot: &SlotRef) -> Option<Arc<Definition>> {
         self.store.state().app(&slot.app).map(|app| app.definition.clone())
+    }
+
+    /// The app as it was when this life was born: while it is reloaded there are two of it.
+    fn definition_of_life(&self, life: &LifeRecord) -> Option<Arc<Definition>> {
+        let app = self.store.state().app(&life.slot.app)?;
+        let before = app.rolling.as_ref().filter(|old| old.generation == life.generation && app.generation != life.generation);
+        Some(before.map_or(&app.definition, |old| &old.before).clone())
     }
 
     /// The life has ended: nobody wants to know any more how it is.
@@ -136,7 +145,8 @@ impl Brain {
 
     fn birth_of(&self, name: &str, wanted: &Wanted, owner: Option<&Owner>) -> Birth {
         let spec = &wanted.definition.spec;
-        let Filled { mut env, .. } = filled(&wanted.definition, &wanted.slot, &self.me.home);
+        let Filled { mut env, .. } =
+            filled(&wanted.definition, For { slot: &wanted.slot, port: wanted.port, home: &self.me.home });
         if let Some(owner) = owner {
             owner.dress(&mut env, &spec.env);
         }

@@ -97,7 +97,8 @@ impl Brain {
         let definition = self.store.state().app(&app).ok_or_else(unknown)?.definition.clone();
         // An app without instances has no slot yet; its first one is meant.
         let slot = self.selected(select)?.into_iter().next().unwrap_or_else(|| SlotRef::new(&app, 0));
-        Ok(Given { slot, definition, home: self.me.home.clone() })
+        let port = self.engine.slot(&slot).and_then(|view| view.port);
+        Ok(Given { slot, definition, port, home: self.me.home.clone() })
     }
 
     fn dependency(&self, need: &Dependency) -> DependencyView {
@@ -152,7 +153,7 @@ fn row(view: &SlotView<'_>, samples: &Samples, now: Tick) -> SlotRow {
         restarts: view.restarts,
         cpu_percent: used.map(|used| used.cpu_percent),
         memory_bytes: used.map(|used| used.memory_bytes),
-        port: None,
+        port: view.port,
         health: view.health.map(|health| health_word(health).to_owned()),
         exit: view.exit.map(ExitView::from),
     }

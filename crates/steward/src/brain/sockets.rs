@@ -1,19 +1,18 @@
-//! Listening sockets of apps: bound before a birth and before a wish is accepted, held over every life, let go of when nobody may come to want
-//! them.
+//! Listening sockets of apps: bound before a birth and before a wish is accepted (see `parked`), held over every life, let go of when nobody may
+//! come to want them.
 //!
-//! The keeper binds and answers later: a birth waits for it, and so does a wish, behind which other wishes wait. What the keeper refuses is
-//! looked into beside the loop, and then the birth has failed for want of something, or the wish is refused.
+//! The keeper binds and answers later: a birth waits for it. What it refuses is looked into beside the loop, and then the birth has failed for
+//! want of something.
 
 use super::Brain;
 use super::hear::errno_in;
-use crate::call::{Followed, Reply, Wish};
+use super::parked::{Parked, Wishing};
 use crate::channel::Errand;
 use crate::log::say;
-use crate::sockets::{Refused, Socket, explain, of_life, regain};
+use crate::sockets::{Obstacle, Refused, Socket, explain, of_life, regain};
 use crate::store::StoredApp;
 use crate::time::now;
-use api::Problem;
-use engine::{Ask, Bear, Event, SlotView, Target};
+use engine::{Bear, Event, SlotView};
 use model::{AppName, AppSpec, End, InstanceId, Listen, ListenAddress, SlotId, Stage, Status};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -25,22 +24,24 @@ use wire::Request;
 #[derive(Debug, Default)]
 pub(super) struct Sockets {
     /// Those that the keeper has or has been asked for, by its names.
-    there: BTreeMap<String, Place>,
+    pub(super) there: BTreeMap<String, Place>,
     births: Vec<Waiting>,
     /// The wish that waits for its sockets.
-    parked: Option<Parked>,
+    pub(super) parked: Option<Parked>,
     /// Wishes behind it.
-    queue: VecDeque<Wishing>,
-    /// Who is in the way, being found out: the keeper's name, then words.
-    inquiries: JoinSet<(String, String)>,
+    pub(super) queue: VecDeque<Wishing>,
+    /// Who is in the way, being found out, by the keeper's names.
+    inquiries: JoinSet<(String, Obstacle)>,
+    /// Those that a wish need not wait for, since what is in the way goes with it.
+    pub(super) excused: BTreeSet<String>,
     /// Somebody may have stopped wanting some.
     pub(super) untidy: bool,
 }
 
 #[derive(Debug)]
-struct Place {
+pub(super) struct Place {
     /// The keeper has it.
-    held: bool,
+    pub(super) held: bool,
     sticky: bool,
     /// Where it is, as far as an earlier steward has not been the one who knew.
     address: Option<ListenAddress>,
@@ -50,31 +51,6 @@ struct Place {
 struct Waiting {
     bear: Box<Bear>,
     waits: BTreeSet<String>,
-}
-
-/// A wish as it came.
-#[derive(Debug)]
-pub(super) struct Wishing {
-    pub(super) wish: Box<Wish>,
-    pub(super) actor: String,
-    pub(super) key: Option<String>,
-    pub(super) reply: Reply<Followed>,
-}
-
-#[derive(Debug)]
-struct Parked {
-    wishing: Wishing,
-    waits: BTreeSet<String>,
-    faults: BTreeMap<String, String>,
-}
-
-/// What has become of a wish.
-#[derive(Debug)]
-pub(super) enum Heard {
-    /// It is carried out.
-    Accepted(Followed),
-    /// It is looked at again when these sockets are there.
-    Later(BTreeSet<String>),
 }
 
 impl Sockets {
@@ -98,7 +74,7 @@ impl Sockets {
     }
 
     /// The next that has been found out.
-    pub(super) async fn explained(&mut self) -> (String, String) {
+    pub(super) async fn explained(&mut self) -> (String, Obstacle) {
         loop {
             match self.inquiries.join_next().await {
                 Some(Ok(found)) => return found,
@@ -153,7 +129,7 @@ impl Brain {
         None
     }
 
-    fn bind_socket(&mut self, socket: &Socket) {
+    pub(super) fn bind_socket(&mut self, socket: &Socket) {
         let address = Some(socket.listen.address.clone());
         let place = Place { held: false, sticky: socket.sticky, address };
         self.sockets.there.insert(socket.handle.clone(), place);
@@ -176,7 +152,8 @@ impl Brain {
         let (handle, address) = (handle.to_owned(), place.address.clone());
         let Some(address) = address else { return false };
         if let Some((app, _)) = self.others_at(&address, &handle) {
-            self.socket_refused(&handle, format!("{address} is held for the app `{app}`, which listens there too"));
+            let why = format!("{address} is held for the app `{app}`, which listens there too");
+            self.socket_refused(&handle, Obstacle { why, pid: None });
         } else {
             let refused = Refused { address, errno: errno_in(text), uid: rustix::process::geteuid().as_raw() };
             self.sockets.inquiries.spawn_blocking(move || (handle, explain(&refused)));
@@ -189,7 +166,7 @@ impl Brain {
         if good {
             self.socket_held(handle);
         } else {
-            self.socket_refused(handle, "the keeper did not take its socket".to_owned());
+            self.socket_refused(handle, Obstacle { why: "the keeper did not take its socket".to_owned(), pid: None });
         }
     }
 
@@ -211,12 +188,18 @@ impl Brain {
         self.sockets.untidy = true;
     }
 
-    pub(super) fn socket_refused(&mut self, handle: &str, why: String) {
+    pub(super) fn socket_refused(&mut self, handle: &str, obstacle: Obstacle) {
         self.sockets.there.remove(handle);
+        let goes = obstacle.pid.is_some_and(|pid| self.goes_with_the_wish(handle, pid));
+        let Obstacle { why, .. } = obstacle;
         if let Some(parked) = &mut self.sockets.parked
             && parked.waits.remove(handle)
         {
-            parked.faults.insert(handle.to_owned(), why.clone());
+            if goes {
+                self.sockets.excused.insert(handle.to_owned());
+            } else {
+                parked.faults.insert(handle.to_owned(), why.clone());
+            }
         }
         let failed = self.sockets.births.extract_if(.., |waiting| waiting.waits.contains(handle));
         for instance in failed.map(|waiting| waiting.bear.life.instance) {
@@ -236,107 +219,8 @@ impl Brain {
         }
     }
 
-    /// Answers a wish, or keeps it until its sockets are bound.
-    pub(super) fn hear_wish(&mut self, wishing: Wishing) {
-        if self.sockets.parked.is_some() {
-            return self.sockets.queue.push_back(wishing);
-        }
-        let Wishing { wish, actor, key, reply } = wishing;
-        let again = wish.clone();
-        let answer = match self.wish(*wish, &actor, key.clone()) {
-            Ok(Heard::Later(waits)) => {
-                let wishing = Wishing { wish: again, actor, key, reply };
-                self.sockets.parked = Some(Parked { wishing, waits, faults: BTreeMap::new() });
-                return;
-            }
-            Ok(Heard::Accepted(followed)) => Ok(followed),
-            Err(problem) => Err(problem),
-        };
-        // Somebody who has gone away meanwhile needs no answer.
-        let _ = reply.send(answer);
-    }
-
-    /// Goes on with the wish whose sockets have all been answered, and with those behind it.
-    pub(super) fn serve_parked(&mut self) {
-        if let Some(parked) = self.sockets.parked.take_if(|parked| parked.waits.is_empty()) {
-            self.sockets.untidy = true;
-            if parked.faults.is_empty() {
-                self.hear_wish(parked.wishing);
-            } else {
-                let words: BTreeSet<String> = parked.faults.into_values().collect();
-                let _ = parked.wishing.reply.send(Err(cannot_listen(words)));
-            }
-        }
-        while self.sockets.parked.is_none()
-            && let Some(next) = self.sockets.queue.pop_front()
-        {
-            self.hear_wish(next);
-        }
-        self.tidy_sockets();
-        self.keeper.flush();
-    }
-
-    /// Asks for the sockets of everything that a wish starts. Gives those that are not there yet.
-    ///
-    /// # Errors
-    /// Two apps want the same address: 409 `cannot_listen`.
-    pub(super) fn bind_beforehand(&mut self, asks: &[Ask]) -> Result<BTreeSet<String>, Problem> {
-        let begun: Vec<(AppName, Socket)> = asks.iter().flat_map(|ask| self.begun_by(ask)).collect();
-        let (mut faults, mut bind, mut waits) = (BTreeSet::new(), Vec::new(), BTreeSet::new());
-        for (at, (app, socket)) in begun.iter().enumerate() {
-            let Socket { handle, listen, own, .. } = socket;
-            if let Some(place) = self.sockets.there.get(handle) {
-                waits.extend((!place.held).then(|| handle.clone()));
-                continue;
-            }
-            let address = &listen.address;
-            let twin = begun[..at]
-                .iter()
-                .find(|(_, other)| other.handle != *handle && other.listen.address == *address && !(*own && other.own));
-            if let Some((other, _)) = twin.filter(|(other, _)| other != app) {
-                faults.insert(format!("{address} is where both `{other}` and `{app}` would listen"));
-                continue;
-            }
-            match self.others_at(address, handle).filter(|(_, other)| !(*own && other.own)) {
-                // Its lives are still there; the birth waits until they have gone.
-                Some((other, _)) if other == *app || lets_go(asks, &other, address) => {}
-                Some((other, _)) => {
-                    _ = faults.insert(format!("{address} is held for the app `{other}`, which listens there too"))
-                }
-                None => bind.push(socket.clone()),
-            }
-        }
-        if !faults.is_empty() {
-            return Err(cannot_listen(faults));
-        }
-        for socket in bind.iter().filter(|socket| waits.insert(socket.handle.clone())) {
-            self.bind_socket(socket);
-        }
-        Ok(waits)
-    }
-
-    /// The sockets of what an ask starts.
-    fn begun_by(&self, ask: &Ask) -> Vec<(AppName, Socket)> {
-        match ask {
-            Ask::Define { definition, run: true, slot_ids, .. } => {
-                let spec = &definition.spec;
-                sockets_of_slots(spec, slot_ids, &|index| index < spec.instances)
-            }
-            Ask::Start(target) | Ask::Restart(target) | Ask::Reset(target) => self.stored_sockets(target),
-            Ask::Reload { app, .. } => self.stored_sockets(&Target { app: app.clone(), slots: None }),
-            Ask::Define { .. } | Ask::Stop(_) | Ask::Delete(_) | Ask::Shutdown => Vec::new(),
-        }
-    }
-
-    fn stored_sockets(&self, target: &Target) -> Vec<(AppName, Socket)> {
-        let Some(app) = self.store.state().app(&target.app) else { return Vec::new() };
-        let spec = &app.definition.spec;
-        let meant = |index| index < spec.instances && target.slots.as_ref().is_none_or(|slots| slots.contains(&index));
-        sockets_of_slots(spec, &app.slot_ids, &meant)
-    }
-
     /// The app that has another socket at an address.
-    fn others_at(&self, address: &ListenAddress, handle: &str) -> Option<(AppName, Socket)> {
+    pub(super) fn others_at(&self, address: &ListenAddress, handle: &str) -> Option<(AppName, Socket)> {
         let at = |(_, socket): &(AppName, Socket)| {
             socket.listen.address == *address && socket.handle != handle && self.sockets.there.contains_key(&socket.handle)
         };
@@ -360,7 +244,8 @@ impl Brain {
 
     /// Lets go of those that nobody may come to want.
     pub(super) fn tidy_sockets(&mut self) {
-        if !std::mem::take(&mut self.sockets.untidy) || self.sockets.there.is_empty() {
+        // What a wish has asked for is wanted once it is carried out.
+        if self.sockets.parked.is_some() || !std::mem::take(&mut self.sockets.untidy) || self.sockets.there.is_empty() {
             return;
         }
         let wanted: BTreeSet<String> = self.wanted_sockets().into_iter().map(|(_, socket)| socket.handle).collect();
@@ -431,7 +316,11 @@ fn specs_of(app: &StoredApp) -> impl Iterator<Item = &AppSpec> {
     [Some(&app.definition), app.rolling.as_ref().map(|rolling| &rolling.before)].into_iter().flatten().map(|known| &known.spec)
 }
 
-fn sockets_of_slots(spec: &AppSpec, ids: &BTreeMap<u32, SlotId>, meant: &dyn Fn(u32) -> bool) -> Vec<(AppName, Socket)> {
+pub(super) fn sockets_of_slots(
+    spec: &AppSpec,
+    ids: &BTreeMap<u32, SlotId>,
+    meant: &dyn Fn(u32) -> bool,
+) -> Vec<(AppName, Socket)> {
     let Some(first) = ids.get(&0).filter(|_| !spec.listen.is_empty()) else { return Vec::new() };
     let slots = ids.iter().filter(|(index, _)| meant(**index));
     let mut all: BTreeMap<String, Socket> = BTreeMap::new();
@@ -446,23 +335,6 @@ fn may_live(view: &SlotView<'_>) -> bool {
     let lives = view.instance.is_some() || view.next.is_some() || !view.leaving.is_empty();
     let rests = matches!(view.status, Status::Errored) || view.status == Status::Completed && view.spec.schedule.is_none();
     lives || view.wished && !rests
-}
-
-/// Whether a wish takes an address away from an app.
-fn lets_go(asks: &[Ask], app: &AppName, address: &ListenAddress) -> bool {
-    asks.iter().any(|ask| match ask {
-        Ask::Define { definition, run, .. } if definition.spec.name == *app => {
-            !run || definition.spec.listen.iter().all(|listen| listen.address != *address)
-        }
-        Ask::Delete(apps) => apps.contains(app),
-        Ask::Stop(targets) => targets.iter().any(|target| target.app == *app && target.slots.is_none()),
-        _ => false,
-    })
-}
-
-fn cannot_listen(words: BTreeSet<String>) -> Problem {
-    let detail = words.into_iter().collect::<Vec<_>>().join("\n");
-    Problem::new(409, "cannot_listen", detail).hint("nothing was started; mend this and try again")
 }
 
 /// A mode that was changed after the socket was bound.

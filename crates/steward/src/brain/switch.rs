@@ -6,7 +6,7 @@
 use super::Brain;
 use super::hooks::starting;
 use super::run_command::{Wanted, with_line};
-use crate::birth::filled_with;
+use crate::birth::{For, filled_with};
 use crate::hooks::{Job, Payload, TIMEOUT};
 use crate::runner::{Aim, Ended};
 use api::EventLine;
@@ -41,13 +41,16 @@ impl Brain {
                 let mut env = job.payload.env();
                 env.push(("ABIDE_PORTS_FROM".to_owned(), ports(from)));
                 env.push(("ABIDE_PORTS_TO".to_owned(), ports(to)));
+                // The port of the new life of the first slot: what takes over.
+                let port = to.first().copied();
                 self.run_command(Wanted {
                     aim: Aim::Switch(app, generation),
-                    argv: filled_with(&job.definition, argv, &job.slot, &self.me.home).argv,
+                    argv: filled_with(&job.definition, argv, For { slot: &job.slot, port, home: &self.me.home }).argv,
                     definition: job.definition.clone(),
                     slot: job.slot.clone(),
                     env,
                     pid: None,
+                    port,
                     input: Some(job.payload.json()),
                     timeout: TIMEOUT,
                 });

@@ -1,7 +1,7 @@
 //! From wishes to operations: what is stored, what the engine is told, what is waited for. Intent first: a wish counts once it is written.
 
+use super::parked::Heard;
 use super::run::{Brain, KEYS};
-use super::sockets::Heard;
 use crate::call::{Followed, Wish};
 use crate::home::mark_stopped;
 use crate::journal::Entry;
@@ -104,6 +104,7 @@ impl Brain {
     }
 
     fn carry_out(&mut self, intent: Intent, actor: &str, key: Option<String>) -> Result<Followed, Problem> {
+        self.check_ports(&intent.asks)?;
         let Intent { kind, act, told, asks, goals, apply } = intent;
         let settings = apply.as_ref().is_some_and(|apply| apply.daemon);
         let track = Track { kind, slots: goals, apply };

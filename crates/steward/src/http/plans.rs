@@ -43,6 +43,9 @@ pub(super) async fn roll_back((State(house), Extension(client), Path(id), header
 pub(super) async fn reload((State(house), Extension(client), Path(selector), headers, query): Write, body: Body) -> Answer {
     let follow = asked(query)?.follow;
     let session = read_maybe::<RestartRequest>(&headers, body, BODY).await?;
+    if session.as_ref().is_some_and(|session| session.port.is_some() || session.keep_env) {
+        return Err(invalid(422, "a reload takes another session's variables, and no port: that is for `restart`"));
+    }
     wish(&house, client, &headers, follow, Wish::Reload(session, selector)).await
 }
 

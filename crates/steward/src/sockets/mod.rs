@@ -6,4 +6,4 @@ mod words;
 
 pub(crate) use names::{Socket, of_life, room_taken};
 pub(crate) use regained::regain;
-pub(crate) use words::{Refused, explain};
+pub(crate) use words::{Obstacle, Refused, explain};

@@ -69,6 +69,11 @@ impl Socket {
         Request::new("fd.socket").field(&self.handle).field(flags).field(at)
     }
 
+    /// The slot that a socket belongs to, by the keeper's name for it.
+    pub(crate) fn slot_of(handle: &str) -> Option<SlotId> {
+        handle.strip_prefix('b')?.split_once('.')?.0.parse().ok().map(SlotId)
+    }
+
     /// The socket that a refusal or a state of the keeper is about, by the name in it.
     pub(crate) fn named(name: &str) -> Option<&str> {
         is_handle(name).then_some(name)

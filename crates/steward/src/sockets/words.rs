@@ -16,12 +16,30 @@ pub(crate) struct Refused {
     pub(crate) uid: u32,
 }
 
-/// One line. Looks for whoever is there: blocking.
-pub(crate) fn explain(refused: &Refused) -> String {
+/// Why a socket is not there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Obstacle {
+    /// One line.
+    pub(crate) why: String,
+    /// The process that is there.
+    pub(crate) pid: Option<u32>,
+}
+
+/// Looks for whoever is there: blocking.
+pub(crate) fn explain(refused: &Refused) -> Obstacle {
+    let found = match (&refused.address, refused.errno) {
+        (ListenAddress::Tcp(at), "EADDRINUSE") => holder(Protocol::Tcp, *at),
+        (ListenAddress::Udp(at), "EADDRINUSE") => holder(Protocol::Udp, *at),
+        _ => None,
+    };
+    let pid = found.as_ref().map(|holder| holder.pid);
+    Obstacle { why: words(refused, found), pid }
+}
+
+fn words(refused: &Refused, found: Option<Holder>) -> String {
     let Refused { address, errno, uid } = refused;
     match (address, *errno) {
-        (ListenAddress::Tcp(at), "EADDRINUSE") => held(address, holder(Protocol::Tcp, *at)),
-        (ListenAddress::Udp(at), "EADDRINUSE") => held(address, holder(Protocol::Udp, *at)),
+        (ListenAddress::Tcp(_) | ListenAddress::Udp(_), "EADDRINUSE") => held(address, found),
         (ListenAddress::Unix(path), "EADDRINUSE") => in_the_way(address, path),
         (ListenAddress::Tcp(at) | ListenAddress::Udp(at), "EACCES") => privileged(address, *at, *uid),
         (ListenAddress::Unix(path), "EACCES" | "ENOENT" | "ENOTDIR") => folder(address, path, errno, *uid),
@@ -72,7 +90,7 @@ mod tests {
     use super::*;
 
     fn words(address: ListenAddress, errno: &'static str) -> String {
-        explain(&Refused { address, errno, uid: 7 })
+        explain(&Refused { address, errno, uid: 7 }).why
     }
 
     #[test]

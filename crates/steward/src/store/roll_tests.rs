@@ -131,6 +131,19 @@ fn the_way_back_is_no_success() {
 }
 
 #[test]
+fn a_signal_in_vain_gives_nothing_back() {
+    let folder = tempfile::tempdir().expect("tempdir");
+    let mut store = open(folder.path());
+    save(&mut store, defined(1, 1, 2, None));
+    save(&mut store, defined(2, 2, 2, Some(Rolling { how: Reload::Hup, ..from(1, 1, 2) })));
+    note(&mut store, failed(2));
+    replays(&store, folder.path());
+    assert_eq!((app(&store).generation, app(&store).definition.clone()), (Generation(2), definition(2, 2)));
+    assert!(app(&store).rolling.is_none() && app(&store).failed.is_some());
+    assert_eq!(app(&store).next_generation(), Generation(3));
+}
+
+#[test]
 fn slots_that_only_the_old_definition_has_are_there_until_it_is_over() {
     let folder = tempfile::tempdir().expect("tempdir");
     let mut store = open(folder.path());

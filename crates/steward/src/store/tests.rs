@@ -303,6 +303,28 @@ fn lives_are_read_back_and_another_boot_forgets_them() {
 }
 
 #[test]
+fn slots_remember_their_last_port() {
+    let folder = tempfile::tempdir().expect("tempdir");
+    let mut journal = LivesJournal::open(folder.path(), "boot-1");
+    let with = |n: u64, index, port| match life(n) {
+        LifeNote::Life(life) => LifeNote::Life(Box::new(LifeRecord { port, slot: SlotRef::new(&name("a"), index), ..*life })),
+        other => other,
+    };
+    for (n, index, port) in [(1, 0, Some(5000)), (2, 1, Some(5001)), (3, 0, Some(5002)), (4, 0, None)] {
+        journal.note(with(n, index, port)).expect("written");
+    }
+    journal.note(LifeNote::Closed { instance: InstanceId(3) }).expect("written");
+    let ports = |journal: &LivesJournal| journal.remembered().ports.values().copied().collect::<Vec<u16>>();
+    assert_eq!(ports(&journal), [5002, 5001]);
+    // Life 1 is still there, and has not the last word; nor has the end of this boot.
+    for boot in ["boot-1", "boot-1", "boot-2"] {
+        assert_eq!(ports(&LivesJournal::open(folder.path(), boot)), [5002, 5001], "{boot}");
+    }
+    journal.note(LifeNote::Forgotten { slot: SlotRef::new(&name("a"), 0) }).expect("written");
+    assert_eq!(ports(&journal), [5001]);
+}
+
+#[test]
 fn a_lives_journal_cut_at_every_byte_is_read() {
     let folder = tempfile::tempdir().expect("tempdir");
     lived(folder.path());

@@ -7,7 +7,7 @@ use super::judge::{Judgement, Words, run, word};
 use crate::store::{FailedRoll, Goal};
 use api::Outcome;
 use engine::SlotView;
-use model::{Generation, InstanceId, Rolling, SlotRef, Status};
+use model::{Generation, InstanceId, Reload, Rolling, SlotRef, Status};
 
 /// How the reload of an app stands, as the store has it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -50,14 +50,14 @@ pub(super) fn judge(
     };
     if let Some(failed) = failed.filter(|failed| failed.generation == wanted.generation) {
         return match rolling.filter(|rolling| rolling.back) {
-            Some(_) => Judgement::pending(format!("rolling back: {}", progress(view, generation))),
+            Some(rolling) => Judgement::pending(format!("rolling back: {}", progress(view, generation, rolling.how))),
             None if generation == wanted.generation => told_in_vain(failed, wanted, slot, view, bad),
             None => rolled_back(failed, slot),
         };
     }
     match rolling {
         _ if generation != wanted.generation => Judgement::failed("superseded by a later reload".to_owned(), Words::Nobodys),
-        Some(_) => Judgement::pending(progress(view, generation)),
+        Some(rolling) => Judgement::pending(progress(view, generation, rolling.how)),
         None => over(wanted, view, bad),
     }
 }
@@ -103,7 +103,7 @@ fn over(wanted: Wanted, view: Option<&SlotView<'_>>, bad: Option<&str>) -> Judge
 }
 
 /// How far a slot is while its app is reloaded.
-fn progress(view: Option<&SlotView<'_>>, generation: Generation) -> String {
+fn progress(view: Option<&SlotView<'_>>, generation: Generation, how: Reload) -> String {
     let Some(view) = view else { return "gone".to_owned() };
     if let Some(next) = &view.next {
         let mut text = format!("new life {} is {}", next.instance, next.status);
@@ -122,6 +122,8 @@ fn progress(view: Option<&SlotView<'_>>, generation: Generation) -> String {
     match view.instance {
         Some(instance) if view.generation != generation && view.ending => format!("stopping {instance}"),
         Some(_) if view.generation != generation => format!("its turn is to come ({status})"),
+        Some(_) if how == Reload::Hup => format!("told by signal, and {status}"),
+        Some(instance) if matches!(view.status, Status::Ready | Status::Running) => format!("replaced by {instance}"),
         Some(instance) => format!("new life {instance} is {status}"),
         None => status,
     }
