@@ -242,9 +242,9 @@ impl Brain {
         }
     }
 
-    /// Somebody wants this life to end. `true`: it waits to be known as whom it runs, or for its `pre_start`, which is ended; no birth follows.
+    /// Somebody wants this life to end. `true`: it waits to be known as whom it runs, for its sockets, or for its `pre_start`, which is ended; no birth follows.
     pub(super) fn close_gate(&mut self, instance: InstanceId) -> bool {
-        if self.bounds.lookups.give_up(instance) || self.sockets.give_up(instance) {
+        if self.bounds.lookups.give_up(instance) || self.sockets.give_up(instance) || self.give_up_birth(instance) {
             self.not_born(instance, "EINTR", now());
             return true;
         }

@@ -28,6 +28,8 @@ pub(super) const DESK: &str = "desk";
 pub(crate) struct Voices {
     /// Sockets of lives that are not listened to yet.
     pub(super) fresh: BTreeMap<InstanceId, OwnedFd>,
+    /// Lines of births that wait until the keeper holds the socket of the life.
+    births: BTreeMap<InstanceId, Vec<Request>>,
     /// Who is listened to; without a task while the keeper is asked for our end.
     ears: BTreeMap<InstanceId, Option<JoinHandle<()>>>,
     /// By which listeners to sockets are told that the process of their life has ended.
@@ -47,6 +49,7 @@ impl Voices {
         let (gifts, given) = mpsc::channel(GIFTS);
         Voices {
             fresh: BTreeMap::new(),
+            births: BTreeMap::new(),
             ears: BTreeMap::new(),
             overs: BTreeMap::new(),
             leaving: BTreeMap::new(),
@@ -119,6 +122,22 @@ impl Brain {
             own.channels.given = handles;
         }
         Ok(own)
+    }
+
+    /// Says the lines of a birth: when the keeper holds the socket by which the life speaks. If the life began before that and we were gone,
+    /// it would speak to nobody.
+    pub(super) fn say_birth(&mut self, instance: InstanceId, lines: Vec<Request>) {
+        if self.voices.is_asked_for(instance) {
+            self.voices.births.insert(instance, lines);
+            return self.serve_desk();
+        }
+        lines.iter().for_each(|request| self.keeper.say(request));
+        self.keeper.say(&Request::new("echo").field(format!("bear-{instance}")));
+    }
+
+    /// Whether a birth waited and follows no more.
+    pub(super) fn give_up_birth(&mut self, instance: InstanceId) -> bool {
+        self.voices.births.remove(&instance).is_some()
     }
 
     fn place_of(&self, definition: &Definition, name: &str) -> Option<channel::Place> {
@@ -212,7 +231,12 @@ impl Brain {
     pub(super) fn after_desk(&mut self) {
         let refusal = self.refusal.take();
         let came = self.keeper.came();
-        match self.voices.desk.done() {
+        let done = self.voices.desk.done();
+        let held = match &done {
+            Some(Asked::Take(handle)) => handle.strip_suffix(".notify").and_then(|name| name.parse::<InstanceId>().ok()),
+            _ => None,
+        };
+        match done {
             Some(Asked::Take(handle)) if handle.starts_with('s') => {
                 let wanted = self.voices.shelf.held(&handle, refusal.is_none());
                 if !wanted && refusal.is_none() {
@@ -223,6 +247,10 @@ impl Brain {
             Some(Asked::Take(handle)) if refusal.is_none() => self.take_held(handle),
             Some(Asked::Give(handle)) => self.take_given(&handle, came),
             Some(Asked::Take(_)) | None => {}
+        }
+        // Also if the keeper has no room for the socket: then it goes with us, as the life may never see.
+        if let Some((instance, lines)) = held.and_then(|instance| self.voices.births.remove_entry(&instance)) {
+            self.say_birth(instance, lines);
         }
         self.serve_desk();
         self.tell_ends();

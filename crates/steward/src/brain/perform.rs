@@ -153,9 +153,7 @@ impl Brain {
         match birth::lines(bear, owner, more, own, &self.me.home, &self.me.boot) {
             Ok(lines) => {
                 self.open_streams(&bear.life);
-                lines.iter().for_each(|request| self.keeper.say(request));
-                self.keeper.say(&Request::new("echo").field(format!("bear-{name}")));
-                self.serve_desk();
+                self.say_birth(instance, lines);
             }
             Err(wire::TooLong(why)) => {
                 say!("{why}");
