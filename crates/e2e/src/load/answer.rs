@@ -90,7 +90,9 @@ mod tests {
         let good = |text: &str, length, last| assert_eq!(head(text.as_bytes()), Ok(Head { length, last }), "{text}");
         good("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nDate: x", 5, false);
         good("HTTP/1.1 200\r\ncontent-length:0\r\nCONNECTION: Close", 0, true);
-        for bad in ["", "HTTP/1.1 502 Bad\r\ncontent-length: 1", "HTTP/1.1 200 OK\r\nDate: x", "HTTP/1.1 200 OK\r\ncontent-length: x"] {
+        for bad in
+            ["", "HTTP/1.1 502 Bad\r\ncontent-length: 1", "HTTP/1.1 200 OK\r\nDate: x", "HTTP/1.1 200 OK\r\ncontent-length: x"]
+        {
             assert!(head(bad.as_bytes()).is_err(), "{bad}");
         }
     }

@@ -33,7 +33,11 @@ fn refuses(how: &str, instances: usize) {
         let mut now = scene.lives();
         now.sort_unstable();
         assert_eq!(now, pids, "the old ones were touched");
-        assert!(scene.house.list().iter().all(|row| row.restarts == 0 && row.status.word() == "ready"), "{:#?}", scene.house.list());
+        assert!(
+            scene.house.list().iter().all(|row| row.restarts == 0 && row.status.word() == "ready"),
+            "{:#?}",
+            scene.house.list()
+        );
     }
     scene.deploy("version:better");
     scene.reload().ok();
