@@ -4,7 +4,7 @@ use rustix::fs::{AtFlags, CWD, FileType, Mode, chmodat, fstat};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, socket_with, sockopt};
 use std::io::{self, ErrorKind};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -54,6 +54,18 @@ pub fn bind_at(path: &Path, mode: u32) -> io::Result<OwnedFd> {
 /// # Errors
 /// `WouldBlock` when there is none.
 pub fn receive(fd: impl AsFd, bytes: &mut [u8]) -> io::Result<Datagram> {
+    read(fd.as_fd(), bytes, 0)
+}
+
+/// Reads the next message and leaves it where it is. What came with it is given in copies.
+///
+/// # Errors
+/// `WouldBlock` when there is none.
+pub fn peek(fd: impl AsFd, bytes: &mut [u8]) -> io::Result<Datagram> {
+    read(fd.as_fd(), bytes, libc::MSG_PEEK)
+}
+
+fn read(fd: BorrowedFd<'_>, bytes: &mut [u8], how: libc::c_int) -> io::Result<Datagram> {
     // As words, so that headers are aligned.
     const ROOM: usize = 1200;
     let mut room = [MaybeUninit::<u64>::uninit(); ROOM / 8];
@@ -67,7 +79,7 @@ pub fn receive(fd: impl AsFd, bytes: &mut [u8]) -> io::Result<Datagram> {
     header.msg_controllen = ROOM as _;
     let got = loop {
         // SAFETY: the header names the caller's bytes and our room, with their true lengths, and both outlive the call.
-        let got = unsafe { libc::recvmsg(fd.as_fd().as_raw_fd(), &raw mut header, libc::MSG_CMSG_CLOEXEC | libc::MSG_DONTWAIT) };
+        let got = unsafe { libc::recvmsg(fd.as_raw_fd(), &raw mut header, libc::MSG_CMSG_CLOEXEC | libc::MSG_DONTWAIT | how) };
         match usize::try_from(got) {
             Ok(got) => break got,
             Err(_) => {

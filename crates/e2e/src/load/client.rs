@@ -27,6 +27,8 @@ pub struct Target {
     /// How long a connection pauses between an answer and its next request. (Better is a server that takes its time: then requests are on
     /// their way all the time.)
     pub pause: Duration,
+    /// After so many requests a connection is ended by us and another one made; 0: never.
+    pub requests: u32,
 }
 
 /// A load that goes on until it is stopped, or dropped.
@@ -101,6 +103,7 @@ async fn all(target: &Target, shared: &Arc<Shared>) {
 async fn busy(target: Target, shared: Arc<Shared>) {
     let request = format!("GET / HTTP/1.1\r\nHost: {}\r\n\r\n", target.address);
     let mut open: Option<TcpStream> = None;
+    let mut asked = 0_u32;
     while !shared.over.load(Ordering::Relaxed) {
         if open.take_if(|stream| is_closed(stream)).is_some() {
             shared.tally(|tally| tally.closed_between += 1);
@@ -110,10 +113,12 @@ async fn busy(target: Target, shared: Arc<Shared>) {
             Some(stream) => Ok(stream),
             None => connect(target.address, &shared).await,
         };
+        asked += 1;
         match ask(stream, request.as_bytes()).await {
             Ok((stream, answer)) => {
                 shared.tally(|tally| tally.answer(&answer.body, begun.elapsed()));
-                open = (!answer.last).then_some(stream);
+                let over = answer.last || (target.requests > 0 && asked.is_multiple_of(target.requests));
+                open = (!over).then_some(stream);
                 if !target.pause.is_zero() {
                     tokio::time::sleep(target.pause).await;
                 }
@@ -183,7 +188,7 @@ mod tests {
     }
 
     fn load(address: SocketAddr) -> Tally {
-        let load = Load::start(Target { address, connections: 1, pause: Duration::ZERO });
+        let load = Load::start(Target { address, connections: 1, pause: Duration::ZERO, requests: 0 });
         wait_until(LIMIT, "some have been answered or failed", || {
             let tally = load.so_far();
             (tally.answered + tally.failures() >= 20).then_some(())

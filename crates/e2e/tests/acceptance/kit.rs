@@ -8,6 +8,7 @@ pub const CONNECTIONS: usize = 64;
 pub const RELOADS: usize = 50;
 /// In each so many-th reload the steward is killed.
 const KILLED: usize = 5;
+const SOON: Duration = Duration::from_secs(20);
 
 /// A house, the port of its app, and chance.
 #[derive(Debug)]
@@ -60,8 +61,13 @@ impl Scene {
 
     /// Begins to ask.
     pub fn load(&self, port: u16, pause: Duration) -> Load {
-        let load = Load::start(Target { address: SocketAddr::from(([127, 0, 0, 1], port)), connections: CONNECTIONS, pause });
-        e2e::wait_until(Duration::from_secs(20), "every connection has had an answer", || {
+        self.load_of(Target { address: SocketAddr::from(([127, 0, 0, 1], port)), connections: CONNECTIONS, pause, requests: 0 })
+    }
+
+    /// The same of any kind.
+    pub fn load_of(&self, target: Target) -> Load {
+        let load = Load::start(target);
+        e2e::wait_until(SOON, "every connection has had an answer", || {
             (load.so_far().answered > CONNECTIONS as u64).then_some(())
         });
         load
@@ -85,6 +91,10 @@ impl Scene {
             }
         }
         took.sort();
+        let before = load.so_far().answered;
+        e2e::wait_until(SOON, "the last version has answered everybody", || {
+            (load.so_far().answered > before + 2 * CONNECTIONS as u64).then_some(())
+        });
         let course = Course { tally: load.stop(), took, kills };
         eprintln!("{name}: {course}");
         course.tally.is_clean((CONNECTIONS * RELOADS) as u64);
@@ -96,6 +106,8 @@ impl Scene {
     pub fn course(&mut self, name: &str, load: Load, instances: usize) {
         let course = self.course_of(name, load, |scene, number| scene.deploy(format_args!("version:v{number}")));
         assert_eq!(course.tally.by.len(), RELOADS + 1, "every version has answered: {:?}", course.tally.by);
+        // A new steward does not wait for the old ones to have gone before it says how a reload ended.
+        e2e::wait_until(SOON, "the old ones have gone", || (self.lives().len() == instances).then_some(()));
         self.is_whole(instances);
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 fn bluegreen_on_ports_of_its_own() {
     let mut scene = Scene::new();
     scene.deploy("version:v0");
-    let told = "hooks.on_switch = { cmd = \"echo $ABIDE_PORTS_TO > ports.new && mv ports.new ports\", shell = true }\n";
+    let told = "hooks.on_switch = [\"sh\", \"-c\", \"echo $$ABIDE_PORTS_TO > ports.new && mv ports.new ports\"]\n";
     let how = "instances = 2\nport = \"auto\"\nreload = \"bluegreen\"\ndrain = \"100ms\"\nready = { notify = true }\n";
     scene.up(&format!("{}{how}{told}", scene.server("delay:20")));
     let ports: Vec<String> = scene.house.list().iter().filter_map(|row| row.port).map(|port| port.to_string()).collect();

@@ -1,6 +1,8 @@
 //! More instances and fewer, under load.
 
-use crate::kit::Scene;
+use crate::kit::{CONNECTIONS, Scene};
+use e2e::Target;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 #[test]
@@ -8,7 +10,9 @@ fn one_twenty_three() {
     let scene = Scene::new();
     scene.deploy("version:v0");
     scene.up(&format!("{}{}ready = {{ notify = true }}\n", scene.server("delay:10"), scene.listen()));
-    let load = scene.load(scene.port, Duration::ZERO);
+    // Connections end now and then, so that those who are new get some.
+    let address = SocketAddr::from(([127, 0, 0, 1], scene.port));
+    let load = scene.load_of(Target { address, connections: CONNECTIONS, pause: Duration::ZERO, requests: 5 });
     let first = scene.lives();
     for (to, count) in [("20", 20), ("3", 3), ("+17", 20), ("-17", 3), ("20", 20), ("3", 3)] {
         scene.house.abide(["scale", "web", to]).ok();

@@ -82,13 +82,18 @@ impl Brain {
     /// Everything that was in the socket of a life has been taken.
     pub(super) fn heard_to_the_end(&mut self, instance: InstanceId) {
         // Its words are told before its end.
-        while let Ok(event) = self.told.try_recv() {
-            self.happenings.push_back(event);
-        }
+        self.take_up();
         if let Some(leaving) = self.voices.leaving.get_mut(&instance) {
             leaving.heard = true;
         }
         self.tell_ends();
+    }
+
+    /// Takes up what tasks of ours have told by now.
+    pub(super) fn take_up(&mut self) {
+        while let Ok(event) = self.told.try_recv() {
+            self.happenings.push_back(event);
+        }
     }
 
     /// Tells the ends of those who have been heard and whose descriptors are with the keeper.

@@ -320,10 +320,17 @@ impl Brain {
 
     /// A life wants descriptors to be kept for its successor, or not any more.
     pub(super) fn take_gift(&mut self, gift: Gift) {
+        if let Wish::Settle(done) = gift.wish {
+            self.take_up();
+            self.settle();
+            let _ = done.send(());
+            return;
+        }
         let Some(life) = self.lives.remembered().lives.get(&gift.instance) else { return };
         let slot = life.slot_id;
         match gift.wish {
             Wish::Over => self.heard_to_the_end(gift.instance),
+            Wish::Settle(_) => {}
             Wish::Drop(name) => self.drop_stored(slot, Some(&name)),
             Wish::Keep(name, fds) => {
                 for fd in fds {

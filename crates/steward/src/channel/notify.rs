@@ -3,6 +3,9 @@
 //! The kernel says with each message which process sent it. A process of the life is heard, whoever it runs as. One that has ended already
 //! (`systemd-notify` and its like) can be asked nothing any more: it is heard if it ran as the life does, as root, or as we do. One that lives
 //! and does not belong to the life is not heard.
+//!
+//! What is said once only (that it is ready, that another process is the main one) stays in the socket until the brain has written down
+//! what comes of it. If we are gone before that, the next steward reads it again.
 
 use super::message::{gist, read};
 use crate::log::say;
@@ -15,12 +18,12 @@ use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixDatagram as StdDatagram;
 use std::sync::Arc;
 use std::time::Duration;
-use sys::datagram::{Datagram, receive};
+use sys::datagram::{Datagram, peek, receive};
 use sys::lives::{Belongs, Traces, belongs, started};
 use tokio::io::Interest;
 use tokio::net::UnixDatagram;
-use tokio::sync::Notify;
 use tokio::sync::mpsc::{Sender, UnboundedSender};
+use tokio::sync::{Notify, oneshot};
 
 /// The longest message.
 const LONGEST: usize = 4096;
@@ -49,6 +52,8 @@ pub(crate) enum Wish {
     Keep(String, Vec<OwnedFd>),
     /// To let go of those of this name.
     Drop(String),
+    /// To answer when everything that was told before is written down.
+    Settle(oneshot::Sender<()>),
     /// Nothing more: what was sent before the end of its process has been read.
     Over,
 }
@@ -78,6 +83,14 @@ struct Heard {
     remove: Option<String>,
 }
 
+/// What was read of a socket.
+#[derive(Default)]
+struct Batch {
+    heard: Vec<Heard>,
+    /// The last message of it still lies in the socket.
+    held: bool,
+}
+
 /// Messages that did not count, by the reason.
 #[derive(Default)]
 struct Ignored(BTreeMap<&'static str, u64>);
@@ -100,21 +113,31 @@ pub(crate) async fn hear(socket: OwnedFd, ear: Ear, over: Arc<Notify>) {
         Ok(socket) => socket,
         Err(error) => return say!("failed to listen to {}: {error}", ear.instance),
     };
-    let (mut ignored, mut trusted) = (Ignored::default(), None);
+    let (mut ignored, mut trusted, mut in_a_row) = (Ignored::default(), None, 0);
     loop {
         // Neither of the two holds messages while it waits, so nothing is lost with it.
         let batch = tokio::select! {
             batch = next_batch(&socket, &ear, &mut ignored) => Some(batch),
             () = over.notified() => None,
         };
+        let mut more = false;
         let told = match batch {
-            Some(Ok(batch)) => tell(batch, &ear, &mut ignored, &mut trusted).await,
+            Some(Ok(batch)) => {
+                in_a_row = if batch.held { in_a_row + 1 } else { 0 };
+                more = batch.held && in_a_row < BATCH;
+                tell_and_take(batch, &socket, &ear, &mut ignored, &mut trusted).await
+            }
             Some(Err(_)) => return,
             None => last_words(&socket, &ear, &mut ignored, &mut trusted).await,
         };
         if told.is_err() {
             return;
         }
+        // There may be something behind what stayed there until now.
+        if more {
+            continue;
+        }
+        in_a_row = 0;
         tokio::select! {
             () = tokio::time::sleep(REST) => {}
             // Taken up at once above.
@@ -131,11 +154,11 @@ async fn last_words(
     trusted: &mut Option<(u32, u64)>,
 ) -> Result<(), Unwanted> {
     for _ in 0..LAST {
-        let mut batch = Vec::new();
+        let mut batch = Batch::default();
         // Not by way of the runtime, which may not know yet that there is something.
-        let taken = take(&mut batch, ear, ignored, |bytes| receive(socket, bytes));
-        let last = taken.is_err() || batch.is_empty();
-        tell(batch, ear, ignored, trusted).await?;
+        let taken = take(&mut batch, ear, ignored, |bytes, how| how.read(socket, bytes));
+        let last = taken.is_err() || batch.heard.is_empty();
+        tell_and_take(batch, socket, ear, ignored, trusted).await?;
         if last {
             break;
         }
@@ -146,7 +169,27 @@ async fn last_words(
 /// Nobody wants to know any more.
 struct Unwanted;
 
-/// Tells what counts of a batch.
+/// Tells what counts of a batch, and takes what was held from the socket when it cannot be lost any more.
+async fn tell_and_take(
+    batch: Batch,
+    socket: &UnixDatagram,
+    ear: &Ear,
+    ignored: &mut Ignored,
+    trusted: &mut Option<(u32, u64)>,
+) -> Result<(), Unwanted> {
+    let Batch { heard, held } = batch;
+    tell(heard, ear, ignored, trusted).await?;
+    if held {
+        let (done, is_done) = oneshot::channel();
+        ear.gifts.send(Gift { instance: ear.instance, wish: Wish::Settle(done) }).await.map_err(|_| Unwanted)?;
+        // A brain that knows the life no more answers nothing.
+        let _ = is_done.await;
+        let _ = receive(socket, &mut [0; LONGEST]);
+    }
+    Ok(())
+}
+
+/// Tells what counts of messages.
 async fn tell(batch: Vec<Heard>, ear: &Ear, ignored: &mut Ignored, trusted: &mut Option<(u32, u64)>) -> Result<(), Unwanted> {
     if batch.is_empty() {
         return Ok(());
@@ -173,12 +216,12 @@ async fn tell(batch: Vec<Heard>, ear: &Ear, ignored: &mut Ignored, trusted: &mut
 }
 
 /// Waits for messages and takes those that are there, up to a bound.
-async fn next_batch(socket: &UnixDatagram, ear: &Ear, ignored: &mut Ignored) -> io::Result<Vec<Heard>> {
-    let mut batch = Vec::new();
+async fn next_batch(socket: &UnixDatagram, ear: &Ear, ignored: &mut Ignored) -> io::Result<Batch> {
+    let mut batch = Batch::default();
     loop {
         socket.readable().await?;
-        take(&mut batch, ear, ignored, |bytes| socket.try_io(Interest::READABLE, || receive(socket, bytes)))?;
-        if !batch.is_empty() {
+        take(&mut batch, ear, ignored, |bytes, how| socket.try_io(Interest::READABLE, || how.read(socket, bytes)))?;
+        if !batch.heard.is_empty() {
             return Ok(batch);
         }
         // Only nonsense came.
@@ -186,18 +229,39 @@ async fn next_batch(socket: &UnixDatagram, ear: &Ear, ignored: &mut Ignored) -> 
     }
 }
 
-/// Takes the messages that are there, up to a bound.
+/// How a message is read.
+#[derive(Clone, Copy)]
+enum How {
+    Look,
+    Take,
+}
+
+impl How {
+    fn read(self, socket: &UnixDatagram, bytes: &mut [u8]) -> io::Result<Datagram> {
+        match self {
+            How::Look => peek(socket, bytes),
+            How::Take => receive(socket, bytes),
+        }
+    }
+}
+
+/// Takes the messages that are there, up to a bound and up to one that is to be held.
 fn take(
-    batch: &mut Vec<Heard>,
+    batch: &mut Batch,
     ear: &Ear,
     ignored: &mut Ignored,
-    mut next: impl FnMut(&mut [u8]) -> io::Result<Datagram>,
+    mut next: impl FnMut(&mut [u8], How) -> io::Result<Datagram>,
 ) -> io::Result<()> {
     let mut bytes = [0; LONGEST];
     for _ in 0..BATCH {
-        match next(&mut bytes) {
+        match next(&mut bytes, How::Look) {
             Ok(datagram) => match sift(&bytes, datagram) {
-                Ok(heard) => batch.push(heard),
+                Ok(heard) if heard.is_once() => {
+                    batch.heard.push(heard);
+                    batch.held = true;
+                    break;
+                }
+                Ok(heard) => batch.heard.push(heard),
                 Err(why) => ignored.count(ear.instance, why, ""),
             },
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
@@ -206,8 +270,16 @@ fn take(
                 return Err(error);
             }
         }
+        next(&mut bytes, How::Take)?;
     }
     Ok(())
+}
+
+impl Heard {
+    /// Whether it is said once only. Of all else the last word counts, and there will be another.
+    fn is_once(&self) -> bool {
+        self.main.is_some() || self.words.iter().any(|word| matches!(word, Word::Ready | Word::Reloading))
+    }
 }
 
 /// What a message says. Descriptors that nobody asked us to keep are closed here.

@@ -44,9 +44,19 @@ impl Scene {
         let (home, lock) = ("/nowhere".into(), "/nowhere/lock".into());
         let life = Traces { instance: "i3".into(), home, lock, pid: Some(pid), ident, begun: 0, cell: None };
         let (tell, told) = unbounded_channel();
-        let (gifts, given) = channel(4);
+        let (gifts, mut all) = channel(4);
+        let (pass, given) = channel(4);
         let uid = rustix::process::geteuid().as_raw();
         tokio::spawn(hear(self.socket, Ear { instance: InstanceId(3), life, uid, tell, gifts }, over));
+        // A brain that has written down at once what it was told.
+        tokio::spawn(async move {
+            while let Some(gift) = all.recv().await {
+                match gift.wish {
+                    Wish::Settle(done) => _ = done.send(()),
+                    _ => _ = pass.send(gift).await,
+                }
+            }
+        });
         (self.theirs, told, given, self.folder)
     }
 }
@@ -72,6 +82,37 @@ async fn hostile_messages_leave_no_trace() {
         tokio::task::yield_now().await;
     }
     assert_eq!(word(&mut told).await, Word::Ready, "and no foreign main process");
+}
+
+/// A steward that dies at any moment must leave it to the next one.
+#[tokio::test]
+async fn that_it_is_ready_stays_in_the_socket_until_it_is_written_down() {
+    let scene = Scene::new();
+    let next = scene.socket.try_clone().expect("a copy");
+    let in_socket = |bytes: &mut [u8; 64]| sys::datagram::peek(&next, bytes).map(|seen| bytes[..seen.length].to_vec()).ok();
+    let (tell, mut told) = unbounded_channel();
+    let (gifts, mut given) = channel(4);
+    let life = Traces {
+        instance: "i3".into(),
+        home: "/nowhere".into(),
+        lock: "/nowhere/lock".into(),
+        pid: Some(std::process::id()),
+        ident: Some(started(std::process::id()).expect("we live")),
+        begun: 0,
+        cell: None,
+    };
+    let ear = Ear { instance: InstanceId(3), life, uid: rustix::process::geteuid().as_raw(), tell, gifts };
+    for message in [&b"STATUS=almost"[..], b"READY=1", b"STATUS=well"] {
+        scene.theirs.send(message).expect("sent");
+    }
+    tokio::spawn(hear(scene.socket, ear, Arc::default()));
+    assert_eq!(word(&mut told).await, Word::Status("almost".into()));
+    assert_eq!(word(&mut told).await, Word::Ready);
+    let Some(Gift { wish: Wish::Settle(done), .. }) = given.recv().await else { panic!("to write it down") };
+    assert_eq!(in_socket(&mut [0; 64]).as_deref(), Some(&b"READY=1"[..]));
+    done.send(()).expect("it waits");
+    assert_eq!(word(&mut told).await, Word::Status("well".into()));
+    assert_eq!(in_socket(&mut [0; 64]), None);
 }
 
 #[tokio::test]
