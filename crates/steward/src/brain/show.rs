@@ -1,6 +1,7 @@
 //! What clients see.
 
 use super::Brain;
+use crate::birth::port_told;
 use crate::environment::Given;
 use crate::fill::{combined, log_files};
 use crate::select::{includes, resolve};
@@ -162,7 +163,7 @@ fn row(view: &SlotView<'_>, samples: &Samples, now: Tick) -> SlotRow {
         restarts: view.restarts,
         cpu_percent: used.map(|used| used.cpu_percent),
         memory_bytes: used.map(|used| used.memory_bytes),
-        port: view.port,
+        port: port_told(view.spec, view.port),
         health: view.health.map(|health| health_word(health).to_owned()),
         exit: view.exit.map(ExitView::from),
     }
