@@ -119,7 +119,7 @@ impl Engine {
         let Some(life) = self.lives.get(&instance) else { return false };
         let Some(app) = self.apps.get(&life.record.slot.app) else { return false };
         let filler = app.slots.get(&life.record.slot.index).and_then(|kept| kept.life).and_then(|filler| self.lives.get(&filler));
-        let right = |filler: &Life| filler.id() > instance && filler.record.generation == app.generation;
+        let right = |filler: &Life| filler.record.generation == app.generation;
         life.record.generation != app.generation && life.record.beside.is_none() && filler.is_some_and(right)
     }
 

@@ -77,23 +77,47 @@ impl Engine {
         let instance = record.instance;
         let slot = record.slot.clone();
         let life = Life::recalled(record);
-        let (generation, retired, beside) = (life.record.generation, life.record.retired.is_some(), life.record.beside.is_some());
+        let retired = life.record.retired.is_some();
         if let Some(app) = self.apps.get_mut(&slot.app).filter(|_| life.phase != Phase::Over && !retired) {
-            let (rolls, new) = (app.rolling.is_some(), generation == app.generation);
+            let record = &life.record;
+            let (rolls, new) = (app.rolling.is_some(), record.generation == app.generation);
+            let on_trial = new && app.rolling.as_ref().is_some_and(|rolling| !rolling.back);
+            let generation = app.generation;
             if let Some(kept) = app.slots.get_mut(&slot.index) {
-                match beside {
-                    // A reload that has no way back any more, or a sick one that was to be replaced.
-                    true if !rolls && new => kept.life = kept.life.max(Some(instance)),
-                    true if new => kept.next = kept.next.max(Some(instance)),
-                    // It was to be replaced no more, or by another.
-                    true => {}
-                    false => kept.life = kept.life.max(Some(instance)),
+                let old = |known: InstanceId| self.lives.get(&known).is_some_and(|known| known.record.generation != generation);
+                // The one that has taken the place of the other may be the older one: old ones that die meanwhile are born anew.
+                let fills = kept.life.is_none_or(|known| if old(known) == new { new } else { known < instance });
+                match record.beside {
+                    // It was to be the next no more, or another was.
+                    Some(_) if !new || record.stopping.is_some() => {}
+                    // A reload that has no way back any more.
+                    Some(_) if !rolls && record.ready.is_some() => kept.life = Some(instance),
+                    Some(_) => {
+                        kept.next = kept.next.max(Some(instance));
+                        self.rolls.insert(slot.app.clone());
+                    }
+                    None if fills => {
+                        kept.life = Some(instance);
+                        kept.turn |= on_trial;
+                    }
+                    None => {}
                 }
                 // Its run at the start goes on already.
                 kept.due = false;
             }
         }
         self.lives.insert(instance, life);
+    }
+
+    /// Writes down of those that fill a slot that they stand beside nobody any more, before anything else may be read into it.
+    fn end_overlaps(&mut self, out: &mut Vec<Effect>) {
+        let fillers: Vec<InstanceId> = self.apps.values().flat_map(|app| app.slots.values()).filter_map(|slot| slot.life).collect();
+        for instance in fillers {
+            if let Some(life) = self.lives.get_mut(&instance).filter(|life| life.record.beside.is_some()) {
+                life.record.beside = None;
+                out.push(Effect::Record(LifeNote::Life(Box::new(life.record.clone()))));
+            }
+        }
     }
 
     pub(crate) fn take_dump(&mut self, facts: Vec<KeeperFact>, now: Tick, out: &mut Vec<Effect>) {
@@ -103,6 +127,7 @@ impl Engine {
                 self.found_unrecorded(fact, now, out);
             }
         }
+        self.end_overlaps(out);
         let mut facts: BTreeMap<InstanceId, FactState> = facts.into_iter().map(|fact| (fact.instance, fact.state)).collect();
         let known: Vec<InstanceId> = self.lives.keys().copied().collect();
         for instance in known {

@@ -101,8 +101,8 @@ impl Brain {
                 Act::Roll { apps: vec![StoredRoll { app, generation, first, rolling }] }
             }
             StoreNote::Rolled { app, generation } => Act::Rolled { app, generation },
-            StoreNote::RolledBack { app, generation, instance, why } => {
-                Act::RolledBack { app, failed: FailedRoll { generation, instance, why } }
+            StoreNote::RolledBack { app, generation, instance, why, back } => {
+                Act::RolledBack { app, failed: FailedRoll { generation, instance, why }, back }
             }
             StoreNote::Stopped { apps } => {
                 let targets = apps.into_iter().map(|app| StoredTarget { app, slots: None }).collect();

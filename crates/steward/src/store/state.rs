@@ -178,10 +178,12 @@ impl State {
             Act::Roll { apps } => apps.iter().for_each(|roll| self.roll(roll)),
             Act::Rolled { app, generation } => {
                 if let Some(app) = self.app_mut(app).filter(|app| app.generation == *generation) {
-                    (app.rolling, app.failed) = (None, None);
+                    // The way back is no success of what has failed.
+                    let back = app.rolling.take().is_some_and(|rolling| rolling.back);
+                    app.failed = app.failed.take().filter(|_| back);
                 }
             }
-            Act::RolledBack { app, failed } => self.roll_back(app, failed),
+            Act::RolledBack { app, failed, back } => self.roll_back(app, failed, back.as_deref()),
             Act::Nothing => {}
         }
     }
@@ -195,14 +197,16 @@ impl State {
     }
 
     /// An app is again what it was before its reload.
-    fn roll_back(&mut self, name: &AppName, failed: &FailedRoll) {
+    fn roll_back(&mut self, name: &AppName, failed: &FailedRoll, back: Option<&Rolling>) {
         let Some(app) = self.app_mut(name).filter(|app| app.generation == failed.generation) else { return };
         app.failed = Some(failed.clone());
-        if let Some(rolling) = app.rolling.take() {
+        // Where nobody is replaced there is nothing to go back to.
+        if let Some(rolling) = app.rolling.take().filter(|rolling| rolling.how.goes_back()) {
             (app.definition, app.generation) = (rolling.before, rolling.generation);
             app.first = None;
             let instances = app.definition.spec.instances;
             app.slot_wishes.retain(|index, _| *index < instances);
+            app.rolling = back.cloned().map(Box::new);
         }
     }
 

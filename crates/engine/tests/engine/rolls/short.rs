@@ -1,0 +1,1 @@
+//! Short sequences, all of them.
