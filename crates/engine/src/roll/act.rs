@@ -151,7 +151,6 @@ impl Engine {
                 self.settle(&slot(index), now, out);
             }
             Move::Beside(index) => self.bear_beside(&slot(index), now, out),
-            Move::Tell(index) if self.is_another(&slot(index)) => self.make(name, Move::Stop(index), now, out),
             Move::Tell(index) => self.tell_to_reload(&slot(index), now, out),
             Move::TakeOver(index) => self.take_over(&slot(index), false, now, out),
             Move::Ask => self.ask_to_switch(name, out),
@@ -190,14 +189,6 @@ impl Engine {
         out.push(Effect::Bear(Box::new(Bear { life: record.clone(), definition })));
         self.lives.insert(instance, Life::begun(record));
         self.rolls.insert(slot.app.clone());
-    }
-
-    /// Whether the process of a slot was made otherwise than its app is now: no signal makes it so, also where the reload that was to replace it was
-    /// given up for the sake of another.
-    fn is_another(&self, slot: &SlotRef) -> bool {
-        let Some(app) = self.apps.get(&slot.app) else { return false };
-        let life = app.slots.get(&slot.index).and_then(|kept| self.lives.get(&kept.life?));
-        life.is_some_and(|life| life.record.digest != app.definition.spec.digest())
     }
 
     /// Sends a life the signal by which it takes its configuration anew. Its generation is raised afterwards: one that comes after us sends the

@@ -151,12 +151,15 @@ impl World {
         let name = spec.name.clone();
         let engine = self.engine.clone();
         let views: Vec<_> = engine.slots().into_iter().filter(|view| view.slot.app == name).collect();
-        let before = self.store.apps.get(&name).map(|app| app.generation);
+        let before = self.store.apps.get(&name).filter(|app| !app.deleting).map(|app| app.generation);
         let Some(ask) = self.store.define(spec, &views) else { return };
         let app = &self.store.apps[&name];
         let (generation, rolls) = (app.generation, app.rolling.is_some());
         let fresh = before != Some(generation);
-        if fresh && before.is_some() {
+        if before.is_none() {
+            self.since.insert(name.clone(), engine.next_instance());
+        }
+        if fresh {
             self.is_new(&name, generation);
         }
         if fresh && !rolls {
@@ -167,7 +170,9 @@ impl World {
 
     /// A generation has a number that no life ever had.
     fn is_new(&self, name: &AppName, generation: model::Generation) {
-        if self.lives.values().any(|life| life.slot.app == *name && life.generation >= generation) {
+        let since = self.since[name];
+        let has = |life: &model::LifeRecord| life.slot.app == *name && life.instance >= since && life.generation >= generation;
+        if self.lives.values().any(has) {
             self.fail(&format!("{name} is to have generation {generation}, and there are lives of it"));
         }
     }

@@ -2,7 +2,7 @@
 
 use super::world::World;
 use engine::{Bear, Note, What};
-use model::{AppName, Condition, InstanceId, LifeRecord, Signal, SlotRef};
+use model::{AppName, Condition, InstanceId, LifeRecord, Reload, Signal, SlotRef};
 
 impl World {
     /// Whether this life fills its slot: its program runs, is ready, and neither stands beside another nor was taken out or told to end.
@@ -32,7 +32,7 @@ impl World {
 
     /// What is not gentle is a reason as well, and so is that a slot is not wished any more.
     pub(super) fn excuse(&mut self) {
-        let rough: Vec<AppName> = self.store.apps.iter().filter(|(_, app)| !app.is_gentle()).map(|(name, _)| name.clone()).collect();
+        let rough: Vec<AppName> = self.store.apps.keys().filter(|name| !self.is_gentle(name)).cloned().collect();
         for name in rough {
             self.wished(&name, None);
         }
@@ -44,6 +44,14 @@ impl World {
         self.served.retain(wanted);
     }
 
+    /// Whether no slot of an app loses its life by what is under way. A signal does not make another process of one.
+    fn is_gentle(&self, name: &AppName) -> bool {
+        let Some(app) = self.store.apps.get(name) else { return false };
+        let by_signal = app.rolling.as_ref().is_some_and(|rolling| rolling.how == Reload::Hup);
+        let other = |life: &LifeRecord| life.slot.app == *name && life.ended.is_none() && life.digest != app.spec().digest();
+        app.is_gentle() && !(by_signal && self.lives.values().any(other))
+    }
+
     /// After each step.
     pub(super) fn judge(&mut self) {
         self.excuse();
@@ -51,7 +59,7 @@ impl World {
             self.procs.values().filter(|process| process.ended.is_none()).map(|process| process.slot.clone()).collect();
         for slot in &slots {
             self.judge_slot(slot);
-            let gentle = self.store.apps.get(&slot.app).is_some_and(|app| app.is_gentle() && app.wants(slot.index));
+            let gentle = self.store.apps.get(&slot.app).is_some_and(|app| app.wants(slot.index)) && self.is_gentle(&slot.app);
             if gentle && self.serving(slot).next().is_some() {
                 self.served.insert(slot.clone());
             }
@@ -125,7 +133,8 @@ impl World {
 
     pub(super) fn holds(&self, app: &AppName, condition: Condition) -> bool {
         let Some(known) = self.store.apps.get(app) else { return false };
-        (0..known.spec().instances).map(|index| SlotRef::new(app, index)).all(|slot| {
+        let instances = known.spec().instances;
+        instances > 0 && (0..instances).map(|index| SlotRef::new(app, index)).all(|slot| {
             self.living(&slot).iter().filter_map(|instance| self.lives.get(instance)).any(|life| {
                 let fills = life.beside.is_none() && life.retired.is_none() && life.pid.is_some();
                 fills && (life.ready.is_some() || condition == Condition::Started)
@@ -152,7 +161,7 @@ impl World {
         if std::mem::replace(&mut process.told, true) {
             self.fail(&format!("{instance} gets the stop signal twice"));
         }
-        let excused = process.excused || life.retired.is_some() || life.fault.is_some();
+        let excused = process.excused || life.retired.is_some() || life.fault.is_some() || !self.is_gentle(&life.slot.app);
         let Some(app) = self.store.apps.get(&life.slot.app).filter(|_| !excused) else { return };
         let stray = life.beside.is_some()
             && (life.generation != app.generation || app.rolling.as_ref().is_none_or(|rolling| rolling.back));

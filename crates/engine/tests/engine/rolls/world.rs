@@ -57,6 +57,10 @@ pub(super) struct World {
     pub(super) given_up: BTreeSet<AppName>,
     /// Programs so far.
     pub(super) versions: u32,
+    /// From which life on each name is that of the app that has it now.
+    pub(super) since: BTreeMap<AppName, InstanceId>,
+    /// How many lines of the story are kept.
+    pub(super) lines: usize,
     /// How often what happened, for the test that something happens at all.
     pub(super) reached: BTreeMap<&'static str, u32>,
 }
@@ -80,6 +84,8 @@ impl World {
             served: BTreeSet::new(),
             given_up: BTreeSet::new(),
             versions: 0,
+            since: BTreeMap::new(),
+            lines: std::env::var("ROLLS_LINES").ok().and_then(|lines| lines.parse().ok()).unwrap_or(90),
             reached: BTreeMap::new(),
         };
         world.arise();
@@ -138,7 +144,7 @@ impl World {
             other => format!("{other:?}"),
         };
         self.story.push_back(format!("{} ms: {short}", self.now.0 / 1_000_000));
-        while self.story.len() > 90 {
+        while self.story.len() > self.lines {
             self.story.pop_front();
         }
         self.excuse();
