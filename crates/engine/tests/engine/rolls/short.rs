@@ -28,19 +28,16 @@ enum Happening {
     Redefine,
 }
 
-const ALL: [Happening; 18] = [
+const ALL: [Happening; 15] = [
     Happening::Born,
     Happening::NotBorn(Stage::Exec),
-    Happening::NotBorn(Stage::Fork),
     Happening::Ready,
     Happening::NewDies,
     Happening::OldDies,
     Happening::Ends,
     Happening::Switched,
-    Happening::Pass(300),
     Happening::Pass(6000),
     Happening::StewardDies,
-    Happening::DiesAfter(1),
     Happening::DiesAfter(3),
     Happening::Stop,
     Happening::Start,
@@ -59,7 +56,7 @@ fn every_short_sequence_ends_with_one_good_generation() {
             ends += world.walk(DEPTH);
         }
     }
-    assert!(ends > 50_000, "the walk is not trivial: {ends}");
+    assert!(ends > 20_000, "the walk is not trivial: {ends}");
 }
 
 fn web() -> AppName {
