@@ -195,6 +195,8 @@ impl Engine {
         let Some(life) = self.lives.get_mut(&instance) else { return };
         if life.record.stopping.is_some() {
             life.phase = Phase::Stopping;
+            self.leave_to_another(instance, now, out);
+            let Some(life) = self.lives.get_mut(&instance) else { return };
             let kill_at = life.kill_at(now);
             return self.timers.arm(&mut life.alarm, Owner::Life(instance), kill_at);
         }
@@ -204,6 +206,7 @@ impl Engine {
         }
         match self.unwanted(instance) {
             Some(ByUser::Stop) => self.end_in_turn(instance, now, out),
+            Some(_) if self.is_superseded(instance) => self.retire(instance, false, now, out),
             Some(by) => self.ask_to_stop(instance, by, now, out),
             None => {}
         }
@@ -278,6 +281,8 @@ impl Engine {
                 }
                 life.phase = Phase::Foreign { pause: (pause * 2).min(FOREIGN.1) };
                 self.timers.arm(&mut life.alarm, Owner::Life(instance), now + pause);
+                // Of one on trial that is the end, whatever is left of it.
+                self.lost(instance, "its process is gone, and something of it still lives", now, out);
                 let stopping = self.lives[&instance].record.stopping.map(|(_, by)| by);
                 let nobody = self.unwanted(instance).filter(|by| *by == ByUser::Stop);
                 if let Some(by) = wish.or(stopping).or(nobody) {

@@ -98,6 +98,8 @@ impl Engine {
             Some(life) if life.record.generation == app.generation => match self.proven_at(app, life) {
                 // What a restart could not bring up does not hold up the others.
                 None if how == Reload::Restart && kept.memo.streak > 0 => Stand::Done,
+                // Nor what has lost its process, and stays so until somebody stops it.
+                None if matches!(life.phase, Phase::Foreign { .. }) => Stand::Done,
                 Some(_) if !self.leaving(slot).is_empty() => Stand::Leaving,
                 proven => Stand::Coming { beside: false, proven },
             },

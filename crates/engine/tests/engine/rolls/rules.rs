@@ -161,7 +161,7 @@ impl World {
         if std::mem::replace(&mut process.told, true) {
             self.fail(&format!("{instance} gets the stop signal twice"));
         }
-        let excused = process.excused || life.retired.is_some() || life.fault.is_some() || !self.is_gentle(&life.slot.app);
+        let excused = process.excused || life.retired.is_some() || life.ready.is_none() || !self.is_gentle(&life.slot.app);
         let Some(app) = self.store.apps.get(&life.slot.app).filter(|_| !excused) else { return };
         let stray = life.beside.is_some()
             && (life.generation != app.generation || app.rolling.as_ref().is_none_or(|rolling| rolling.back));
