@@ -224,11 +224,8 @@ impl Engine {
     fn inherit(&mut self, slot: &SlotRef, now: Tick, out: &mut Vec<Effect>) {
         let left = |life: &&Life| life.record.slot == *slot && life.phase != Phase::Over;
         // Those that stood beside others, or were taken out, fill no slot.
-        let (fills, beside): (Vec<&Life>, Vec<&Life>) = self
-            .lives
-            .values()
-            .filter(left)
-            .partition(|life| life.record.beside.is_none() && life.record.retired.is_none());
+        let (fills, beside): (Vec<&Life>, Vec<&Life>) =
+            self.lives.values().filter(left).partition(|life| life.record.beside.is_none() && life.record.retired.is_none());
         let all: Vec<InstanceId> = beside.into_iter().chain(fills.iter().copied()).map(Life::id).collect();
         let filler = fills.last().map(|life| life.id());
         if let Some(kept) = self.slot_mut(slot) {

@@ -111,7 +111,8 @@ impl Engine {
 
     /// Writes down of those that fill a slot that they stand beside nobody any more, before anything else may be read into it.
     fn end_overlaps(&mut self, out: &mut Vec<Effect>) {
-        let fillers: Vec<InstanceId> = self.apps.values().flat_map(|app| app.slots.values()).filter_map(|slot| slot.life).collect();
+        let fillers: Vec<InstanceId> =
+            self.apps.values().flat_map(|app| app.slots.values()).filter_map(|slot| slot.life).collect();
         for instance in fillers {
             if let Some(life) = self.lives.get_mut(&instance).filter(|life| life.record.beside.is_some()) {
                 life.record.beside = None;

@@ -57,7 +57,8 @@ fn spec(dice: &mut Dice, name: AppName, like: Like) -> AppSpec {
 /// How it is reloaded.
 fn rolls(spec: &mut AppSpec, dice: &mut Dice) {
     let renewal = &mut spec.renewal;
-    renewal.strategy = dice.pick(&[Reload::Restart, Reload::Hup, Reload::Rolling, Reload::Rolling, Reload::Bluegreen, Reload::Socket]);
+    renewal.strategy =
+        dice.pick(&[Reload::Restart, Reload::Hup, Reload::Rolling, Reload::Rolling, Reload::Bluegreen, Reload::Socket]);
     renewal.drain = Duration::from_millis(dice.pick(&[0, 0, 600]));
     renewal.soak = Duration::from_millis(dice.pick(&[0, 400, 1500]));
     renewal.max_parallel = dice.between(1, 2) as u32;

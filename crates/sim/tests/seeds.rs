@@ -145,7 +145,9 @@ fn hold(test: &str, kind: Settings, usual: u64, reaches: &[&str]) {
                 (bytes, lost) = (bytes + figures.bytes, lost + figures.lost);
                 figures.reached.into_iter().for_each(|(what, count)| *reached.entry(what).or_default() += count);
             }
-            Err(why) if !kind.mixed && !kind.rolls && seed == KNOWN.0 && why.starts_with(KNOWN.1) => eprintln!("known: seed {seed}: {why}"),
+            Err(why) if !kind.mixed && !kind.rolls && seed == KNOWN.0 && why.starts_with(KNOWN.1) => {
+                eprintln!("known: seed {seed}: {why}")
+            }
             Err(why) => failed.push((seed, why)),
         }
     }

@@ -78,7 +78,8 @@ impl Engine {
     /// the sake of this one. No signal makes it so.
     fn has_another(&self, app: &App) -> bool {
         let by_signal = app.rolling.as_ref().is_some_and(|rolling| rolling.how == Reload::Hup);
-        let another = |life: &Life| life.record.generation != app.generation && life.record.digest != app.definition.spec.digest();
+        let another =
+            |life: &Life| life.record.generation != app.generation && life.record.digest != app.definition.spec.digest();
         by_signal && app.slots.values().filter_map(|slot| self.lives.get(&slot.life?)).any(another)
     }
 

@@ -356,7 +356,9 @@ pub fn short(effect: &Effect) -> Option<String> {
         Effect::Switch { app, from, to, .. } => format!("switch {app} {from:?} {to:?}"),
         Effect::Persist(StoreNote::Roll { app, generation, rolling }) => format!("roll {app} {} to {generation}", rolling.how),
         Effect::Persist(StoreNote::Rolled { app, generation }) => format!("rolled {app} to {generation}"),
-        Effect::Persist(StoreNote::RolledBack { app, generation, back: None, .. }) => format!("rolled back {app} from {generation}"),
+        Effect::Persist(StoreNote::RolledBack { app, generation, back: None, .. }) => {
+            format!("rolled back {app} from {generation}")
+        }
         Effect::Persist(StoreNote::RolledBack { app, generation, back: Some(back), .. }) => {
             format!("rolled back {app} from {generation}, {} of slots that have it", back.how)
         }

@@ -132,11 +132,7 @@ impl World {
 
     fn any_spec(&mut self, name: &AppName) -> AppSpec {
         let mut words = self.dice.pick(&STRATEGIES).to_owned();
-        for choice in [
-            &["", "ready=log:up", "ready=log:up", "min_uptime=1s"][..],
-            &["", "drain=2s"],
-            &["", "soak=1s"],
-        ] {
+        for choice in [&["", "ready=log:up", "ready=log:up", "min_uptime=1s"][..], &["", "drain=2s"], &["", "soak=1s"]] {
             words = format!("{words} {}", self.dice.pick(choice));
         }
         if name.as_str() == "b" && self.dice.roll(4) > 0 {

@@ -73,9 +73,8 @@ impl World {
 
     /// I1: one life, and others only where they are declared.
     fn judge_slot(&self, slot: &SlotRef) {
-        let declared = |instance: &InstanceId| {
-            self.lives.get(instance).is_some_and(|life| life.beside.is_some() || life.retired.is_some())
-        };
+        let declared =
+            |instance: &InstanceId| self.lives.get(instance).is_some_and(|life| life.beside.is_some() || life.retired.is_some());
         let all = self.living(slot);
         let plain: Vec<&InstanceId> = all.iter().filter(|instance| !declared(instance)).collect();
         if plain.len() > 1 {
@@ -124,9 +123,11 @@ impl World {
         }
         let past = app.rolling.as_ref().filter(|rolling| rolling.how.goes_back());
         let known = [Some((&app.definition, app.generation)), past.map(|rolling| (&rolling.before, rolling.generation))];
-        if !known.into_iter().flatten().any(|(definition, generation)| {
-            generation == life.generation && definition.spec.digest() == life.digest
-        }) {
+        if !known
+            .into_iter()
+            .flatten()
+            .any(|(definition, generation)| generation == life.generation && definition.spec.digest() == life.digest)
+        {
             self.fail(&format!("{} is born by what the store does not know", life.instance));
         }
     }
@@ -134,12 +135,13 @@ impl World {
     pub(super) fn holds(&self, app: &AppName, condition: Condition) -> bool {
         let Some(known) = self.store.apps.get(app) else { return false };
         let instances = known.spec().instances;
-        instances > 0 && (0..instances).map(|index| SlotRef::new(app, index)).all(|slot| {
-            self.living(&slot).iter().filter_map(|instance| self.lives.get(instance)).any(|life| {
-                let fills = life.beside.is_none() && life.retired.is_none() && life.pid.is_some();
-                fills && (life.ready.is_some() || condition == Condition::Started)
+        instances > 0
+            && (0..instances).map(|index| SlotRef::new(app, index)).all(|slot| {
+                self.living(&slot).iter().filter_map(|instance| self.lives.get(instance)).any(|life| {
+                    let fills = life.beside.is_none() && life.retired.is_none() && life.pid.is_some();
+                    fills && (life.ready.is_some() || condition == Condition::Started)
+                })
             })
-        })
     }
 
     pub(super) fn judge_signal(&mut self, instance: InstanceId, signal: Signal) {

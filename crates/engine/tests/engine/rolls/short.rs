@@ -90,8 +90,10 @@ impl World {
 
     /// Whether it can happen.
     fn happen(&mut self, happening: Happening) -> bool {
-        let unborn = self.procs.iter().find(|(_, process)| !process.born && process.ended.is_none()).map(|(instance, _)| *instance);
-        let mut alive = self.procs.iter().filter(|(_, process)| process.born && process.ended.is_none()).map(|(instance, _)| *instance);
+        let unborn =
+            self.procs.iter().find(|(_, process)| !process.born && process.ended.is_none()).map(|(instance, _)| *instance);
+        let mut alive =
+            self.procs.iter().filter(|(_, process)| process.born && process.ended.is_none()).map(|(instance, _)| *instance);
         let (oldest, newest) = (alive.next(), alive.next_back());
         let target = Target { app: web(), slots: None };
         let code = End::Exited(Verdict::Code(1));

@@ -213,14 +213,15 @@ impl World {
         self.judge_birth(bear);
         let stubborn = self.dice.roll(4) == 0;
         let (slot, announced) = (bear.life.slot.clone(), BTreeMap::new());
-        let process =
-            Proc { slot, born: false, ended: None, forgotten: false, told: false, announced, excused: false, stubborn };
+        let process = Proc { slot, born: false, ended: None, forgotten: false, told: false, announced, excused: false, stubborn };
         self.procs.insert(bear.life.instance, process);
     }
 
     /// The program of a life begins to run, or it is not born at all.
     pub(super) fn begin(&mut self, instance: InstanceId, failure: Option<(model::Stage, &str)>) {
-        let Some(process) = self.procs.get_mut(&instance).filter(|process| !process.born && process.ended.is_none()) else { return };
+        let Some(process) = self.procs.get_mut(&instance).filter(|process| !process.born && process.ended.is_none()) else {
+            return;
+        };
         if let Some((stage, errno)) = failure {
             return self.end(instance, End::NotBorn { stage, errno: errno.into() });
         }
