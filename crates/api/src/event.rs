@@ -2,6 +2,7 @@
 
 use model::DaemonSettings;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// One entry of the event journal: a line of `events --json`, of `GET /api/v1/events`, and of the files under `events/`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,6 +49,12 @@ pub struct DaemonStatus {
     /// The manager's own settings, each with the value that holds.
     #[serde(default)]
     pub settings: DaemonSettings,
+    /// Who set those that are not at their default: key and source.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub settings_from: BTreeMap<String, String>,
+    /// Why `daemon.toml` of the home does not count as it is; what was known of it before still does.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub settings_trouble: Option<String>,
     /// Set while the store cannot be written: why.
     pub read_only: Option<String>,
 }

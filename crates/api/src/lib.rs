@@ -8,7 +8,9 @@ mod log;
 mod logs;
 mod operation;
 mod plan;
+mod port;
 mod problem;
+mod reload;
 mod slot;
 mod when;
 
@@ -22,6 +24,8 @@ pub use operation::{
     Signalled, SlotOutcome, StartRequest, Until,
 };
 pub use plan::{HistoryEntry, PlanReply, ProjectView, RememberedProfile, RollbackRequest};
+pub use port::{PortKind, PortRow, PortState};
 pub use problem::Problem;
+pub use reload::{BadScale, FailedReloadView, MOST_INSTANCES, NextLife, ReloadView, ScaleRequest, ScaleTo};
 pub use slot::{AppDetail, DependencyView, ExitView, RunView, SlotDetail, SlotRow};
 pub use when::{BadTime, TIMES, when};

@@ -2,7 +2,7 @@
 
 use crate::ExitView;
 use crate::plan::RememberedProfile;
-use model::{AppName, DaemonSettings, Definition, Project, Signal};
+use model::{AppName, DaemonSettings, Definition, Project, SettingsOf, Signal};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -21,9 +21,13 @@ pub struct StartRequest {
 pub struct ApplyRequest {
     /// The apps in the order of the file.
     pub definitions: Vec<Definition>,
-    /// The manager's own settings; what is not set stays as it is.
+    /// The manager's own settings from who has no file; what is not set stays as it is.
     #[serde(skip_serializing_if = "DaemonSettings::is_empty", default)]
     pub daemon: DaemonSettings,
+    /// The manager's own settings of each file that is applied: all that it sets, so that what it set before and does not set now goes. Two
+    /// sources that want different things are refused (409 `settings_differ`).
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub settings: Vec<SettingsOf>,
     /// Apps of these projects that are not named are removed.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub prune: Vec<Project>,
@@ -41,8 +45,8 @@ pub struct ApplyRequest {
     pub plan: Option<String>,
 }
 
-/// `POST /api/v1/apps/{selector}/restart` may carry this: the apps take the variables and the umask of another session (`--update-env`). Without a
-/// body they keep those that were captured when they were defined.
+/// `POST /api/v1/apps/{selector}/restart` may carry this: the apps take the variables and the umask of another session (`--update-env`), or one app
+/// another port (`--port`). Without a body they keep what they were defined with.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct RestartRequest {
     /// What an app gets that says nothing of `inherit_env`.
@@ -51,6 +55,12 @@ pub struct RestartRequest {
     pub nameable_env: BTreeMap<String, String>,
     /// The session's umask.
     pub umask: u32,
+    /// The port that the app has from now on; for one app alone.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub port: Option<u16>,
+    /// The variables and the umask stay what they were.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub keep_env: bool,
 }
 
 /// What an apply comes to; also the first line of its stream.
@@ -66,6 +76,9 @@ pub struct ApplyReply {
     /// Whether the manager's own settings have changed.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub daemon: bool,
+    /// Why `daemon.toml` of the home does not count as it is.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub settings_trouble: Option<String>,
 }
 
 /// What was asked for.

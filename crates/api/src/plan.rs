@@ -11,6 +11,12 @@ pub struct PlanReply {
     pub id: String,
     /// What would be done.
     pub plan: Plan,
+    /// An apply changes nothing that holds, but who set it.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub remembers: bool,
+    /// Why `daemon.toml` of the home does not count as it is.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub settings_trouble: Option<String>,
 }
 
 /// The profile that a project was last applied with. It counts again for an apply that chooses none.

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 /// Why a request was refused or failed. Sent as `application/problem+json`. Codes are stable: `unknown_app`, `name_taken`, `not_startable`,
-/// `not_running`, `no_input`, `plan_changed`, `no_rollback`, `unknown_operation`, `invalid_request`, `forbidden`, `read_only`, `stopping`, `starting_up`, `internal`.
+/// `not_running`, `no_input`, `plan_changed`, `settings_differ`, `port_taken`, `too_few_ports`, `cannot_listen`, `cannot_reload`, `reloading`, `out_of_range`,
+/// `no_rollback`, `unknown_operation`, `invalid_request`, `forbidden`, `read_only`, `stopping`, `starting_up`, `internal`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{detail}")]
 pub struct Problem {

@@ -1,6 +1,6 @@
 //! Slots and apps as clients see them.
 
-use crate::EventLine;
+use crate::{EventLine, FailedReloadView, NextLife, ReloadView};
 use model::{Project, Status};
 use serde::{Deserialize, Serialize};
 
@@ -81,6 +81,12 @@ pub struct AppDetail {
     /// Milliseconds since 1970 of the next run that the app's schedule asks for.
     #[serde(default)]
     pub next_run_at: Option<i64>,
+    /// The reload that is under way.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reload: Option<ReloadView>,
+    /// The last reload that failed, if none has succeeded since.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub failed_reload: Option<FailedReloadView>,
     /// The apps that it waits for before each birth.
     #[serde(default)]
     pub depends_on: Vec<DependencyView>,
@@ -116,6 +122,12 @@ pub struct SlotDetail {
     /// The last runs of a job, the oldest first.
     #[serde(default)]
     pub runs: Vec<RunView>,
+    /// The life that is to take the place of the one in this slot.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub next: Option<NextLife>,
+    /// Lives whose place another has taken, and that are not gone yet.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub leaving: Vec<String>,
     /// The last lines of its log, both streams, oldest first; escaped for a terminal.
     pub last_lines: Vec<String>,
     /// The log files of its standard output and its standard error; `null` where a stream goes nowhere, the same twice where one file takes both.

@@ -3,6 +3,7 @@
  *     app FIFO                stamps, then waits until a signal ends it
  *     app FIFO flash          stamps, then ends with 0 at once
  *     app FIFO lines COUNT    stamps, then writes COUNT lines of 100 bytes to standard output, then ends with 0
+ *     app FIFO ready          stamps, says READY=1 on NOTIFY_SOCKET, then waits until a signal ends it
  *     app FIFO probe COUNT MS LOG RESULT
  *                             stamps, then COUNT times, every MS milliseconds, writes a line of 100 bytes to standard output and looks at
  *                             LOG each 20 microseconds until it has grown; the nanoseconds that it took go to RESULT; then waits until a
@@ -14,7 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -66,6 +69,15 @@ static int probe(long count, long ms, const char *log, const char *result) {
     for (;;) pause.tv_sec = 3600, nanosleep(&pause, NULL);
 }
 
+static int ready(void) {
+    const char *path = getenv("NOTIFY_SOCKET");
+    struct sockaddr_un whom = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (!path || strlen(path) >= sizeof whom.sun_path || fd < 0) return 2;
+    strcpy(whom.sun_path, path);
+    return sendto(fd, "READY=1", 7, 0, (struct sockaddr *)&whom, sizeof whom) == 7 ? 0 : 2;
+}
+
 int main(int argc, char **argv) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -77,5 +89,6 @@ int main(int argc, char **argv) {
     if (argc > 2 && strcmp(argv[2], "flash") == 0) return 0;
     if (argc > 3 && strcmp(argv[2], "lines") == 0) return lines(atol(argv[3]));
     if (argc > 6 && strcmp(argv[2], "probe") == 0) return probe(atol(argv[3]), atol(argv[4]), argv[5], argv[6]);
+    if (argc > 2 && strcmp(argv[2], "ready") == 0 && ready()) return 2;
     for (;;) pause();
 }

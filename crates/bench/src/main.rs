@@ -9,10 +9,11 @@
 //!
 //! `vfork` bears children by `posix_spawn` (shared memory until the exec), which is the cheapest way there is; `fork` bears them by
 //! `sys::spawn::Workshop`, as our keeper does, with nothing of the rest of the keeper around it. Requests: `list` (BODY bytes), `restart` (the first
-//! child; answered when the next life has been borne), `stop` (all; answered when all have been reaped), `start` (all again).
+//! child; answered when the next life has been borne), `stop` (all; answered when all have been reaped), `start` (all again), `reload` (as many
+//! besides; when each of them has said on `NOTIFY_SOCKET` that it is ready, the old ones are ended; answered when these have been reaped).
 
 use std::io::{self, Read, Write};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use sys::poll::{Interest, Poller, Signals};
@@ -21,6 +22,7 @@ use sys::spawn::{Born, Wish, Workshop};
 const KEY_SIGNALS: u64 = 0;
 const KEY_SOCKET: u64 = 1;
 const KEY_INPUT: u64 = 2;
+const KEY_NOTIFY: u64 = 3;
 /// Children reaped between two looks at requests.
 const REAPED_IN_A_ROUND: usize = 64;
 
@@ -63,6 +65,13 @@ struct Child {
 enum Asked {
     Restart(UnixStream),
     Stop(UnixStream),
+    Reload {
+        client: UnixStream,
+        /// Who is to be replaced.
+        old: Vec<u32>,
+        /// How many new ones are not ready.
+        awaited: usize,
+    },
 }
 
 struct Floor {
@@ -72,6 +81,7 @@ struct Floor {
     poller: Poller,
     signals: Signals,
     listener: UnixListener,
+    notify: UnixDatagram,
     children: Vec<Child>,
     asked: Option<Asked>,
     stopping: bool,
@@ -83,11 +93,13 @@ impl Floor {
             return Err(io::Error::other("usage: abide-bench-floor SOCKET vfork|fork COUNT BODY PROGRAM ARG…"));
         };
         let number = |text: &String| text.parse::<usize>().map_err(io::Error::other);
+        let notify_path = format!("{socket}.notify");
         let way = match way.as_str() {
             "vfork" => {
                 let program = argv.first().ok_or_else(|| io::Error::other("a program is needed"))?;
                 let mut command = Command::new(program);
                 command.args(&argv[1..]).stdin(Stdio::inherit()).stdout(Stdio::inherit()).stderr(Stdio::inherit());
+                command.env("NOTIFY_SOCKET", &notify_path);
                 Way::Vfork(command)
             }
             "fork" => Way::Fork(Box::new(Workshop::new()), argv.iter().flat_map(|arg| arg.bytes().chain([0])).collect()),
@@ -95,12 +107,15 @@ impl Floor {
         };
         let (poller, signals) = (Poller::new()?, Signals::take(&[rustix::process::Signal::CHILD.as_raw()])?);
         let listener = UnixListener::bind(Path::new(socket))?;
+        let notify = UnixDatagram::bind(&notify_path)?;
+        notify.set_nonblocking(true)?;
         let read = Interest { read: true, ..Interest::default() };
         poller.add(&signals, KEY_SIGNALS, read)?;
         poller.add(&listener, KEY_SOCKET, read)?;
         poller.add(io::stdin(), KEY_INPUT, read)?;
+        poller.add(&notify, KEY_NOTIFY, read)?;
         let (count, body) = (number(count)?, vec![b'x'; number(body)?]);
-        Ok(Floor { way, count, body, poller, signals, listener, children: Vec::new(), asked: None, stopping: false })
+        Ok(Floor { way, count, body, poller, signals, listener, notify, children: Vec::new(), asked: None, stopping: false })
     }
 
     fn run(mut self) -> io::Result<()> {
@@ -113,6 +128,7 @@ impl Floor {
                 match happening.key {
                     KEY_SIGNALS => more = true,
                     KEY_SOCKET => self.answer()?,
+                    KEY_NOTIFY => self.hear(),
                     _ => return self.end(),
                 }
             }
@@ -146,6 +162,17 @@ impl Floor {
                 }
                 continue;
             }
+            if let Some(Asked::Reload { client, old, .. }) = &mut self.asked
+                && old.contains(&pid)
+            {
+                self.children.swap_remove(at);
+                old.retain(|other| *other != pid);
+                if old.is_empty() {
+                    client.write_all(b"reloaded\n")?;
+                    self.asked = None;
+                }
+                continue;
+            }
             self.children[at] = self.way.bear()?;
             if at == 0
                 && let Some(Asked::Restart(mut client)) = self.asked.take()
@@ -166,6 +193,14 @@ impl Floor {
                 self.signal(&self.children[..1], rustix::process::Signal::TERM);
                 self.asked = Some(Asked::Restart(client));
             }
+            b"reload" => {
+                let old: Vec<u32> = self.children.iter().map(|child| child.pid).collect();
+                for _ in 0..self.count {
+                    let child = self.way.bear()?;
+                    self.children.push(child);
+                }
+                self.asked = Some(Asked::Reload { client, old, awaited: self.count });
+            }
             b"stop" => {
                 self.stopping = true;
                 self.signal(&self.children, rustix::process::Signal::TERM);
@@ -180,13 +215,21 @@ impl Floor {
         Ok(())
     }
 
-    /// None of them has been reaped, so every number still means our child.
-    fn signal(&self, children: &[Child], signal: rustix::process::Signal) {
-        for child in children {
-            if let Some(pid) = rustix::process::Pid::from_raw(child.pid as i32) {
-                let _ = rustix::process::kill_process(pid, signal);
+    /// Children say that they are ready. Those of a start say it to nobody.
+    fn hear(&mut self) {
+        while self.notify.recv(&mut [0; 64]).is_ok() {
+            let Some(Asked::Reload { old, awaited, .. }) = &mut self.asked else { continue };
+            *awaited = awaited.saturating_sub(1);
+            if *awaited == 0 {
+                let (old, all) = (old.clone(), self.children.iter());
+                all.filter(|child| old.contains(&child.pid)).for_each(|child| signal_one(child, rustix::process::Signal::TERM));
             }
         }
+    }
+
+    /// None of them has been reaped, so every number still means our child.
+    fn signal(&self, children: &[Child], signal: rustix::process::Signal) {
+        children.iter().for_each(|child| signal_one(child, signal));
     }
 
     fn end(mut self) -> io::Result<()> {
@@ -200,5 +243,11 @@ impl Floor {
             }
         }
         Ok(())
+    }
+}
+
+fn signal_one(child: &Child, signal: rustix::process::Signal) {
+    if let Some(pid) = rustix::process::Pid::from_raw(child.pid as i32) {
+        let _ = rustix::process::kill_process(pid, signal);
     }
 }

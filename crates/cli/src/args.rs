@@ -4,6 +4,8 @@ mod app;
 mod change;
 mod file;
 mod make;
+mod read;
+mod roll;
 mod show;
 mod tell;
 
@@ -11,6 +13,8 @@ pub use app::AppFlags;
 pub use change::{Change, Delete, Restart, Wait};
 pub use file::{Apply, FileArgs, History, PartArgs, Plan, Rollback, Up, Validate};
 pub use make::{Completions, Init, Schema};
+pub use read::{Events, Logs};
+pub use roll::{Reload, Scale};
 pub use show::{Config, ConfigFile, ConfigShow, Env};
 pub use tell::{Attach, Send, SignalTo, WaitFor};
 
@@ -106,8 +110,25 @@ pub enum Command {
     #[command(after_help = "Examples:\n  abide stop web\n  abide stop web-1 'api-*'\n  abide stop all")]
     Stop(Change),
     /// Give apps or slots a new life: stop, then start
-    #[command(after_help = "Examples:\n  abide restart web\n  abide restart web --update-env")]
+    #[command(
+        after_help = "Examples:\n  abide restart web\n  abide restart web --update-env\n  abide restart web --port 3001     it has \
+                            that port from now on, until a file is applied that says otherwise"
+    )]
     Restart(Restart),
+    /// Replace the lives of apps by new ones, by each app's `reload` strategy
+    ///
+    /// With rolling, bluegreen and socket a new life is ready before an old one goes, and if it does not get there what ran goes on. Ends with 1
+    /// then, with the reason and the last lines of its log. Apps go in the order of their dependencies. An app that is stopped is started
+    /// if it is named; all, prefixes and globs leave it alone.
+    #[command(
+        after_help = "Examples:\n  abide reload web\n  abide reload web --dry-run        show the steps, and do nothing\n  abide reload all --timeout 5m"
+    )]
+    Reload(Reload),
+    /// Set how many instances an app has; those that there are beside the difference go on untouched
+    ///
+    /// What a file says wins over it the next time that the file is applied.
+    #[command(after_help = "Examples:\n  abide scale web 4\n  abide scale web +2\n  abide scale web -1")]
+    Scale(Scale),
     /// Forget failures and counters of apps or slots
     ///
     /// What was given up (errored), or waits for its next try, is tried again at once, and the command waits for it as `start` does. What
@@ -141,6 +162,11 @@ pub enum Command {
     /// Show every slot: status, process, uptime, restarts, use
     #[command(visible_aliases = ["ls", "ps"])]
     List,
+    /// Show every port that an app has, wants or listens on
+    ///
+    /// STATE is leased (its app does not listen there yet), listening, taken (somebody else listens there), waiting (a slot waits until it is free)
+    /// or unused (nothing runs that needs it). For a socket of `listen` PID is the keeper, which holds it.
+    Ports,
     /// Show everything known of one app
     #[command(visible_aliases = ["show", "describe", "info"], after_help = "Example:\n  abide status web")]
     Status(Status),
@@ -239,64 +265,6 @@ pub struct Status {
     pub app: String,
 }
 
-/// `logs`.
-#[derive(Debug, Args)]
-pub struct Logs {
-    /// Which apps or slots [default: all]
-    #[arg(value_name = "SELECTOR")]
-    pub selectors: Vec<String>,
-    /// Go on with new lines as they come
-    #[arg(long, short)]
-    pub follow: bool,
-    /// How many of the last lines of each slot and stream [default: 100; with --since all]
-    #[arg(long, short = 'n', value_name = "N")]
-    pub lines: Option<u64>,
-    /// Only lines from this time on
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
-    pub since: Option<String>,
-    /// Only lines up to this time
-    #[arg(long, value_name = "TIME", conflicts_with = "follow", allow_hyphen_values = true)]
-    pub until: Option<String>,
-    /// Only lines in which this regular expression is found; -n counts those
-    #[arg(long, value_name = "RE", allow_hyphen_values = true)]
-    pub grep: Option<String>,
-    /// Only standard output
-    #[arg(long, conflicts_with = "err")]
-    pub out: bool,
-    /// Only standard error
-    #[arg(long)]
-    pub err: bool,
-    /// Put the time before each line, in your time zone
-    #[arg(long, conflicts_with_all = ["raw", "json"])]
-    pub timestamps: bool,
-    /// The lines alone and byte for byte as they were written, control characters included; not on a terminal
-    #[arg(long, conflicts_with = "json")]
-    pub raw: bool,
-    /// Empty these log files and remove their rotated ones, instead of showing them; asks nothing
-    #[arg(long, conflicts_with_all = ["follow", "lines", "since", "until", "grep", "timestamps", "raw", "reopen"])]
-    pub clear: bool,
-    /// Have every log file opened anew, instead of showing them: for a logrotate of your own
-    #[arg(long, conflicts_with_all = ["selectors", "follow", "lines", "since", "until", "grep", "timestamps", "out", "err", "raw"])]
-    pub reopen: bool,
-}
-
-/// `events`.
-#[derive(Debug, Args)]
-pub struct Events {
-    /// Which apps [default: all, and the manager]
-    #[arg(value_name = "SELECTOR")]
-    pub selectors: Vec<String>,
-    /// Go on with new events as they come
-    #[arg(long, short)]
-    pub follow: bool,
-    /// Only events after this number
-    #[arg(long, value_name = "SEQ")]
-    pub since: Option<u64>,
-    /// How many of the last events [default: 100; 10000 with --since or --json]
-    #[arg(long, short = 'n', value_name = "N")]
-    pub lines: Option<u64>,
-}
-
 /// `daemon …`.
 #[derive(Debug, Subcommand)]
 pub enum Daemon {
@@ -355,6 +323,22 @@ mod tests {
     }
 
     #[test]
+    fn one_fewer_is_no_flag() {
+        for (words, to, no_wait) in [
+            (&["web", "4"][..], "4", false),
+            (&["web", "-1"], "-1", false),
+            (&["web", "+2", "--no-wait"], "+2", true),
+            (&["--no-wait", "web", "-12"], "-12", true),
+            (&["web", "--no-wait", "-1"], "-1", true),
+            (&["web", "--", "-3"], "-3", false),
+        ] {
+            let cli = Cli::try_parse_from(["abide", "scale"].iter().chain(words)).expect("read");
+            let Command::Scale(args) = cli.command else { panic!("{words:?}") };
+            assert_eq!((args.to.to_string().as_str(), args.wait.no_wait, args.app.as_str()), (to, no_wait, "web"));
+        }
+    }
+
+    #[test]
     fn nothing_is_parsed_and_ignored() {
         for wrong in [
             &["list", "--watch"][..],
@@ -369,7 +353,12 @@ mod tests {
             &["rollback"],
             &["rollback", "web", "--operation", "3"],
             &["up", "--no-wait", "--attach"],
-            &["reload", "x"],
+            &["reload"],
+            &["reload", "x", "--dry-run", "--no-wait"],
+            &["scale", "x"],
+            &["scale", "x", "many"],
+            &["scale", "x", "--1"],
+            &["scale", "x", "1.5"],
             &["daemon", "upgrade", "now"],
             &["logs", "--raw", "--json"],
             &["logs", "--clear", "-f"],

@@ -11,6 +11,7 @@ mod keeper;
 mod list;
 mod logs;
 mod make;
+mod ports;
 mod send;
 mod signal;
 mod start;
@@ -42,11 +43,14 @@ pub fn run(cli: Cli, screen: &Screen) -> Result<(), Failure> {
         Command::Start(args) => start::start(home()?, screen, &args),
         Command::Stop(args) => change::stop(&house(Stopped::Leave)?, screen, &args),
         Command::Restart(args) => change::restart(&house(Stopped::Leave)?, screen, &args),
+        Command::Reload(args) => change::reload(&house(Stopped::Leave)?, screen, &args),
+        Command::Scale(args) => change::scale(&house(Stopped::Leave)?, screen, &args),
         Command::Reset(args) => change::reset(&house(Stopped::Leave)?, screen, &args),
         Command::Wait(args) => wait::wait(&house(Stopped::Leave)?, screen, &args),
         Command::Signal(args) => signal::signal(&house(Stopped::Leave)?, screen, &args),
         Command::Delete(args) => change::delete(&house(Stopped::Leave)?, screen, &args),
         Command::List => list::list(&house(Stopped::Leave)?, screen),
+        Command::Ports => ports::ports(&house(Stopped::Leave)?, screen),
         Command::Status(args) => list::status(&house(Stopped::Leave)?, screen, &args.app),
         Command::Logs(args) => logs::logs(&house(Stopped::Leave)?, screen, &args),
         Command::Send(args) => send::send(&house(Stopped::Leave)?, screen, &args),
@@ -54,11 +58,11 @@ pub fn run(cli: Cli, screen: &Screen) -> Result<(), Failure> {
         Command::Events(args) => stream::events(&house(Stopped::Leave)?, screen, &args),
         Command::Daemon(args) => daemon::daemon(home()?, screen, &args),
         Command::Keeper(args) => Err(keeper::keeper(&cli.global, &args)),
-        Command::Validate(args) => validate::validate(screen, &args),
+        Command::Validate(args) => validate::validate(home().ok(), screen, &args),
         Command::Init(args) => init::init(screen, &args),
         Command::Schema(args) => make::schema(screen, &args),
         Command::Completions(args) => make::completions(screen, &args),
-        Command::Config(args) => config::config(|| house(Stopped::Leave), screen, &args),
+        Command::Config(args) => config::config(home, screen, &args),
         Command::Env(args) => config::env(&house(Stopped::Leave)?, screen, &args),
         Command::Version => version(screen),
     }

@@ -74,7 +74,9 @@ impl Failure {
 fn exit_of(problem: &Problem) -> Exit {
     match problem.code.as_str() {
         "unknown_app" | "name_taken" | "not_startable" | "not_running" | "no_input" | "read_only" => Exit::No,
+        "port_taken" | "too_few_ports" | "cannot_reload" | "out_of_range" | "reloading" | "cannot_listen" => Exit::No,
         "plan_changed" | "no_rollback" | "unknown_operation" => Exit::No,
+        "settings_differ" => Exit::Config,
         "invalid_request" => Exit::Usage,
         "forbidden" => Exit::Refused,
         "starting_up" | "stopping" => Exit::Unreachable,
@@ -151,7 +153,13 @@ mod tests {
             (409, "name_taken", 1),
             (409, "plan_changed", 1),
             (409, "not_startable", 1),
+            (409, "port_taken", 1),
+            (409, "too_few_ports", 1),
+            (409, "cannot_listen", 1),
             (409, "not_running", 1),
+            (409, "cannot_reload", 1),
+            (409, "out_of_range", 1),
+            (409, "reloading", 1),
             (503, "read_only", 1),
             (400, "invalid_request", 2),
             (403, "forbidden", 5),

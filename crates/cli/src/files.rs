@@ -6,14 +6,13 @@ use crate::failure::{Exit, Failure};
 use crate::found::{Found, find};
 use crate::screen::Screen;
 use crate::session::{Own, Session};
-use crate::trust::{self, Rights, Trust};
-use config::{Diagnostic, Format, Options, ProfileChoice, Surroundings};
-use model::{AppSpec, DaemonSettings, Definition};
+use config::{Diagnostic, Format, MANAGER_FILE, Options, ProfileChoice, Rights, Surroundings, Trust, judge, load_manager};
+use model::{AppSpec, DaemonSettings, Definition, Origin, SettingsOf};
 use serde::Serialize;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{self, Read};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -31,6 +30,10 @@ pub struct Project {
     pub apps: Vec<AppSpec>,
     /// The manager's own settings in it.
     pub daemon: DaemonSettings,
+    /// Where each of them stands.
+    pub daemon_origins: BTreeMap<String, Origin>,
+    /// Whether it is a `daemon.toml`, which only the manager reads.
+    pub of_manager: bool,
     /// What is odd about it.
     pub warnings: Vec<Finding>,
 }
@@ -94,6 +97,15 @@ impl Project {
     /// Where it stands.
     pub fn place(&self) -> String {
         self.path.as_deref().map_or("standard input".to_owned(), shown_path)
+    }
+
+    /// What the manager calls it when it asks who set something.
+    fn source(&self) -> String {
+        match (&self.path, &self.project.folder) {
+            (Some(path), _) => path.to_string_lossy().into_owned(),
+            (None, Some(folder)) => format!("standard input in {}", folder.to_string_lossy()),
+            (None, None) => format!("standard input, named {}", self.project.name),
+        }
     }
 
     /// Says what is odd.
@@ -175,8 +187,37 @@ pub fn load(path: &Path, profile: &ProfileChoice, format: Option<Format>) -> Res
     let text = system.trusted(path).map_err(|error| Invalid::whole(path, &format!("failed to read the file: {error}")))?;
     let absolute =
         std::path::absolute(path).map_err(|error| Invalid::whole(path, &format!("failed to find the file: {error}")))?;
+    if is_of_manager(path) {
+        let loaded =
+            load_manager(&absolute, &text).map_err(|found| Invalid { errors: found.0.iter().map(Finding::from).collect() })?;
+        let project = model::Project { name: String::new(), folder: None };
+        let (daemon, daemon_origins, warnings) = (loaded.settings, loaded.origins, system.odd.take());
+        return Ok(Project {
+            path: Some(absolute),
+            project,
+            apps: Vec::new(),
+            daemon,
+            daemon_origins,
+            of_manager: true,
+            warnings,
+        });
+    }
     let apps = load_text(&absolute, &text, Options { profile: profile.clone(), format }, &system)?;
     Ok(Project { path: Some(absolute), ..apps })
+}
+
+/// Whether a file is called as the one with the manager's own settings.
+pub fn is_of_manager(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name == MANAGER_FILE)
+}
+
+/// `daemon.toml` of the home, if there is one.
+///
+/// # Errors
+/// [`Invalid`].
+pub fn load_of_manager(home: &Path) -> Result<Option<Project>, Invalid> {
+    let path = home.join(MANAGER_FILE);
+    if path.symlink_metadata().is_err() { Ok(None) } else { load(&path, &ProfileChoice::Own, None).map(Some) }
 }
 
 /// Its relative paths are taken from the working directory. Without a format it is what it looks like.
@@ -203,6 +244,8 @@ fn load_text(path: &Path, text: &str, options: Options, system: &System) -> Resu
         project: loaded.project,
         apps: loaded.apps,
         daemon: loaded.daemon,
+        daemon_origins: loaded.daemon_origins,
+        of_manager: false,
         warnings: system.odd.take().into_iter().chain(loaded.warnings.iter().map(Finding::from)).collect(),
     })
 }
@@ -222,12 +265,11 @@ pub fn from_flags(words: &[String], flags: &AppFlags) -> Result<AppSpec, Failure
     })
 }
 
-/// The manager's own settings of all projects together.
+/// The manager's own settings of each project: also where a file sets nothing, because it may have set something before.
 ///
 /// # Errors
 /// Two files that set a key to different values.
-pub fn settings(projects: &[Project]) -> Result<DaemonSettings, Failure> {
-    let mut all = DaemonSettings::default();
+pub fn settings(projects: &[Project]) -> Result<Vec<SettingsOf>, Failure> {
     for (at, project) in projects.iter().enumerate() {
         for other in &projects[..at] {
             if let Some(key) = project.daemon.differs(&other.daemon) {
@@ -235,9 +277,9 @@ pub fn settings(projects: &[Project]) -> Result<DaemonSettings, Failure> {
                 return Err(Failure::new(Exit::Config, text).next("there is one manager: set it in one of them"));
             }
         }
-        all = project.daemon.over(&all);
     }
-    Ok(all)
+    let own = projects.iter().filter(|project| !project.of_manager);
+    Ok(own.map(|project| SettingsOf { source: project.source(), settings: project.daemon.clone() }).collect())
 }
 
 /// The definitions of projects in order, each with the session.
@@ -292,10 +334,11 @@ impl System {
     /// The text of a file that nobody else can write; by that others decide what runs.
     fn trusted(&self, path: &Path) -> io::Result<String> {
         let file = std::fs::File::open(path)?;
+        let rights = |seen: &std::fs::Metadata| Rights::new(seen.uid(), seen.gid(), seen.mode());
         let (is, me) = (file.metadata()?, Own::read().map_or(0, |own| own.uid));
         // What is no file has no folder that could matter: `abide up <(…)`.
         let folder = std::fs::canonicalize(path).ok().and_then(|path| path.parent()?.metadata().ok());
-        match trust::judge(path, Rights::from(&is), folder.as_ref().map(Rights::from), me) {
+        match judge(path, rights(&is), folder.as_ref().map(rights), me) {
             Trust::Good => {}
             Trust::Odd(text) => self.odd.borrow_mut().push(Finding::whole("warning", path, &text)),
             Trust::Refused(text) => return Err(io::Error::other(text)),

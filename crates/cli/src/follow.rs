@@ -6,11 +6,13 @@ use crate::house::{House, fresh_key};
 use crate::screen::{DIM, GREEN, RED, Screen, paint};
 use api::client::{ClientError, PathBuilder, Request};
 use api::{Operation, OperationKind, OperationState, Outcome, SlotOutcome};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 /// How often the line with what is pending is drawn anew on a terminal.
 const TICK: Duration = Duration::from_millis(100);
+/// So many slots are named of those of which the same is said.
+const NAMED: usize = 5;
 /// How long to try on a broken stream before giving up.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -153,14 +155,32 @@ pub fn pending(last: Option<&Operation>) -> String {
 
 /// Says of each failed slot why, and the end of its log.
 pub fn explain(screen: &Screen, operation: &Operation) {
-    for slot in operation.slots.iter().filter(|slot| slot.outcome == Outcome::Failed) {
-        let mut text =
-            format!("{} {}: {}", paint(screen.err_colour, RED, "failed:"), shown_word(&slot.slot), shown(&slot.detail));
-        for line in &slot.log_tail {
+    for slots in alike(operation) {
+        let names: Vec<_> = slots.iter().take(NAMED).map(|slot| shown_word(&slot.slot)).collect();
+        let more = if slots.len() > NAMED { format!(" and {} more", slots.len() - NAMED) } else { String::new() };
+        let detail = shown(&slots[0].detail);
+        let mut text = format!("{} {}{more}: {detail}", paint(screen.err_colour, RED, "failed:"), names.join(", "));
+        for line in &slots[0].log_tail {
             text.push_str(&format!("\n  {} {}", paint(screen.err_colour, DIM, "|"), shown(line)));
         }
         screen.err(&text);
     }
+}
+
+/// Failed slots, each alone; but those of one app of which there is only one thing to say are together, at the place of the first.
+fn alike(operation: &Operation) -> Vec<Vec<&SlotOutcome>> {
+    let mut groups: Vec<Vec<&SlotOutcome>> = Vec::new();
+    for slot in operation.slots.iter().filter(|slot| slot.outcome == Outcome::Failed) {
+        let same = |group: &&mut Vec<&SlotOutcome>| {
+            let first = group[0];
+            first.app == slot.app && first.detail == slot.detail && first.log_tail.is_empty() && slot.log_tail.is_empty()
+        };
+        match groups.iter_mut().find(same) {
+            Some(group) => group.push(slot),
+            None => groups.push(vec![slot]),
+        }
+    }
+    groups
 }
 
 /// The failure that a failed operation is, already explained by [`explain`].
@@ -192,13 +212,15 @@ struct Progress<'a> {
     screen: &'a Screen,
     begun: Instant,
     told: BTreeSet<(String, bool)>,
+    /// For a reload: how far each slot was when it was last said.
+    stages: BTreeMap<String, String>,
     drawn: bool,
     turn: usize,
 }
 
 impl<'a> Progress<'a> {
     fn new(screen: &'a Screen, begun: Instant) -> Progress<'a> {
-        Progress { screen, begun, told: BTreeSet::new(), drawn: false, turn: 0 }
+        Progress { screen, begun, told: BTreeSet::new(), stages: BTreeMap::new(), drawn: false, turn: 0 }
     }
 
     /// Whether a line is drawn again and again.
@@ -212,6 +234,9 @@ impl<'a> Progress<'a> {
         }
         for slot in &operation.slots {
             let ok = slot.outcome == Outcome::Ok;
+            if operation.kind == OperationKind::Reload && slot.outcome == Outcome::Pending {
+                self.stage(slot);
+            }
             // What failed is explained at the end, once.
             if ok && self.told.insert((slot.slot.clone(), ok)) {
                 self.clear();
@@ -219,6 +244,20 @@ impl<'a> Progress<'a> {
             }
         }
         self.tick(Some(operation));
+    }
+
+    /// Says how far a slot is in a reload, once for each stage; on a terminal the line that is drawn again and again says it.
+    fn stage(&mut self, slot: &SlotOutcome) {
+        let stage = stage_of(&slot.detail);
+        // Neither whose turn is to come, nor what is explained at the end.
+        let moves = ["new life ", "draining ", "stopping ", "replaced ", "told ", "rolling back: "];
+        let is_move = moves.iter().any(|word| stage.starts_with(word));
+        if self.ticks() || !is_move || self.stages.get(&slot.slot).is_some_and(|said| said == stage) {
+            return;
+        }
+        self.stages.insert(slot.slot.clone(), stage.to_owned());
+        let after = paint(self.screen.err_colour, DIM, &format!("({:.1}s)", self.begun.elapsed().as_secs_f64()));
+        self.screen.err(&format!("   {} {} {after}", shown_word(&slot.slot), shown(stage)));
     }
 
     fn tick(&mut self, operation: Option<&Operation>) {
@@ -254,6 +293,12 @@ impl<'a> Progress<'a> {
         // If standard error is gone there is nobody to show it to.
         let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
     }
+}
+
+/// What of a detail is the stage: not the last answer of a probe, which is another each time.
+fn stage_of(detail: &str) -> &str {
+    let end = [detail.find(" (last answer"), detail.find(": it is not ready")].into_iter().flatten().min();
+    end.map_or(detail, |end| &detail[..end])
 }
 
 fn outcome_line(slot: &SlotOutcome, colour: bool, after: Duration) -> String {
@@ -296,6 +341,35 @@ mod tests {
         let late = not_in_time(Some(&operation(OperationState::Running)), Duration::from_secs(5));
         let Failure::Told { exit, message, .. } = late else { panic!("told") };
         assert_eq!((exit, message.as_str()), (Exit::No, "not done after 5s: db-0 (starting\\x1b[1m)"));
+    }
+
+    #[test]
+    fn slots_of_which_the_same_is_said_are_together() {
+        let mut failed = slot("web-2", Outcome::Failed, "exit code 1; rolled back");
+        failed.log_tail.push("boom".to_owned());
+        let slots = vec![
+            slot("web-0", Outcome::Failed, "rolled back"),
+            slot("web-1", Outcome::Failed, "rolled back"),
+            failed,
+            slot("web-3", Outcome::Failed, "rolled back"),
+            slot("db-0", Outcome::Failed, "rolled back"),
+            slot("db-1", Outcome::Ok, "rolled back"),
+        ];
+        let operation = Operation { slots, ..operation(OperationState::Failed) };
+        let names: Vec<Vec<&str>> =
+            alike(&operation).into_iter().map(|group| group.into_iter().map(|slot| slot.slot.as_str()).collect()).collect();
+        assert_eq!(names, [vec!["web-0", "web-1", "web-3"], vec!["web-2"], vec!["db-0"]]);
+    }
+
+    #[test]
+    fn a_stage_is_not_an_answer() {
+        for (detail, want) in [
+            ("new life i3 is starting (last answer: status 503)", "new life i3 is starting"),
+            ("new life i3 is starting: it is not ready: connection refused", "new life i3 is starting"),
+            ("draining i2", "draining i2"),
+        ] {
+            assert_eq!(stage_of(detail), want);
+        }
     }
 
     #[test]

@@ -16,7 +16,6 @@ mod project;
 mod render;
 mod screen;
 mod session;
-mod trust;
 mod words;
 
 pub use entry::main;

@@ -1,7 +1,7 @@
 //! From files to what an apply asks for: the profile that counts, the session, and the groups of apps that the files are.
 
 use crate::args::PartArgs;
-use crate::escape::shown_word;
+use crate::escape::{shown, shown_word};
 use crate::failure::{Exit, Failure};
 use crate::files::{self, Project};
 use crate::house::House;
@@ -11,6 +11,7 @@ use api::client::{Request, path};
 use api::{ApplyRequest, ProjectView, RememberedProfile};
 use config::ProfileChoice;
 use model::AppName;
+use std::path::Path;
 
 /// The request for the files that `load` reads; with `prune` their other apps go. A profile that was chosen the last time counts again where the command line says none.
 ///
@@ -39,15 +40,44 @@ pub fn request(
     projects.iter().for_each(|project| project.warn(screen));
     let session = Session::capture(house.home.own);
     session.warn(screen);
-    let daemon = files::settings(&projects)?;
+    let settings = files::settings(&projects)?;
+    let of_manager = own_files(house, &projects)?;
     let all: Vec<_> = projects.iter().map(|project| project.project.clone()).collect();
     let definitions = files::definitions(projects, &session)?;
-    let mut request = ApplyRequest { definitions, daemon, profiles, ..ApplyRequest::default() };
+    let mut request = ApplyRequest { definitions, settings, profiles, ..ApplyRequest::default() };
     if prune {
         request.prune = all;
         request.prune_only = part.only.iter().filter_map(|name| AppName::new(name).ok()).collect();
     }
+    if !of_manager {
+        not_empty(&request)?;
+    }
     Ok(request)
+}
+
+/// Whether `daemon.toml` of the home is among the files: the manager reads it itself.
+fn own_files(house: &House, projects: &[Project]) -> Result<bool, Failure> {
+    let real = |path: &Path| path.canonicalize().ok();
+    let own = house.home.path.join(config::MANAGER_FILE);
+    let mut found = false;
+    for project in projects.iter().filter(|project| project.of_manager) {
+        if project.path.as_deref().and_then(real) != real(&own) {
+            let text = format!("{} is not read by this manager", project.place());
+            let next =
+                format!("its own settings stand in {}; those of a project in [daemon] of abide.toml", files::shown_path(&own));
+            return Err(Failure::new(Exit::Config, text).next(next));
+        }
+        found = true;
+    }
+    Ok(found)
+}
+
+/// Says what is wrong with `daemon.toml`.
+pub fn warn_of_settings(screen: &Screen, trouble: Option<&str>) {
+    if let Some(trouble) = trouble {
+        trouble.lines().for_each(|line| screen.err(&shown(line)));
+        screen.err("daemon.toml does not count as it is; what the manager knew of it before does");
+    }
 }
 
 /// Loads those projects again that have a remembered profile.
@@ -79,8 +109,8 @@ fn recall(
 ///
 /// # Errors
 /// It is so.
-pub fn not_empty(request: &ApplyRequest) -> Result<(), Failure> {
-    if request.definitions.is_empty() && request.daemon.is_empty() && request.prune.is_empty() {
+fn not_empty(request: &ApplyRequest) -> Result<(), Failure> {
+    if request.definitions.is_empty() && request.settings.iter().all(|of| of.settings.is_empty()) && request.prune.is_empty() {
         return Err(Failure::new(Exit::Config, "no app is described there").next("add one: [apps.web] with cmd = \"…\""));
     }
     Ok(())

@@ -3,6 +3,7 @@
 mod app;
 mod line;
 mod plan;
+mod ports;
 mod spec;
 mod table;
 mod time;
@@ -11,6 +12,7 @@ mod values;
 pub use app::app_text;
 pub use line::{LogPainter, RawLines, event_text};
 pub use plan::{history_text, plan_text};
+pub use ports::port_table;
 pub use table::slot_table;
 pub use time::local_time;
 pub use values::{environment_text, is_changed, settings_text, values_text};
@@ -34,6 +36,8 @@ pub fn status_style(status: Status) -> Style {
 pub fn exit_text(exit: &ExitView) -> String {
     use crate::escape::shown;
     match exit {
+        // What was in the way is told in words.
+        ExitView { failed: Some(stage), errno: Some(why), .. } if stage == "port" => format!("never ran: {}", shown(why)),
         ExitView { failed: Some(stage), errno, .. } => {
             format!("never ran: {} failed ({})", shown(stage), shown(errno.as_deref().unwrap_or("unknown error")))
         }

@@ -20,6 +20,8 @@ pub(crate) struct Parts<'a> {
     pub shell: Option<&'a Entry>,
     /// The resolved working directory.
     pub cwd: &'a Path,
+    /// Whether it is given sockets, which count for the process alone that is started.
+    pub sockets: bool,
 }
 
 /// The arguments, the program first, in the form that is filled at birth.
@@ -30,7 +32,7 @@ pub(crate) fn argv(parts: &Parts<'_>, base: &Base<'_>, texts: &mut Texts<'_, '_>
     };
     let args = arguments(parts.args, texts);
     let argv = match shell {
-        Some(shell) => through_shell(shell, parts.cmd, args?, texts),
+        Some(shell) => through_shell(shell, parts, args?, texts),
         None => directly(parts, args, base, texts),
     }?;
     if argv.iter().any(|word| word.len() > MAX_ARGUMENT) {
@@ -78,7 +80,8 @@ fn arguments(entry: Option<&Entry>, texts: &mut Texts<'_, '_>) -> Option<Vec<Str
     }
 }
 
-fn through_shell(shell: String, cmd: &Entry, args: Vec<String>, texts: &mut Texts<'_, '_>) -> Option<Vec<String>> {
+fn through_shell(shell: String, parts: &Parts<'_>, args: Vec<String>, texts: &mut Texts<'_, '_>) -> Option<Vec<String>> {
+    let cmd = parts.cmd;
     let quote = |words: &[String]| shlex::try_join(words.iter().map(String::as_str)).ok();
     let text = match &cmd.item.value {
         Value::List(items) => {
@@ -92,7 +95,15 @@ fn through_shell(shell: String, cmd: &Entry, args: Vec<String>, texts: &mut Text
         return texts.refuse(cmd, "there is nothing to run", None);
     }
     // The shell steps aside where it can, so that the program itself gets the signals and its pid is the one that is shown.
-    let prefix = if words::is_simple(&text) { "exec " } else { "" };
+    let filled = braces::sample(&text);
+    let is_simple = words::is_simple(&filled);
+    let asked = filled.trim_start().strip_prefix("exec ").is_some_and(words::is_simple);
+    if parts.sockets && !is_simple && !asked {
+        let message = "the shell stays in front of this command, and would get the sockets of `listen` itself";
+        let help = "write it without a shell, or as one plain command; or put it into a script that ends in `exec …`";
+        return texts.refuse(cmd, message, Some(help.to_owned()));
+    }
+    let prefix = if is_simple { "exec " } else { "" };
     let tail = if args.is_empty() { String::new() } else { format!(" {}", quote(&args)?) };
     Some(vec![shell, "-c".to_owned(), format!("{prefix}{}{tail}", text.trim())])
 }

@@ -32,11 +32,13 @@ pub(crate) struct Env<'a> {
     done: HashMap<(String, usize), Lookup>,
     /// The variables that are being found out, outermost first.
     path: Vec<(String, usize)>,
+    /// The app, where it is known to have no port that `{{port}}` could stand for.
+    pub portless: Option<String>,
 }
 
 impl<'a> Env<'a> {
     pub fn new(around: &'a dyn Surroundings) -> Env<'a> {
-        Env { layers: Vec::new(), around, done: HashMap::new(), path: Vec::new() }
+        Env { layers: Vec::new(), around, done: HashMap::new(), path: Vec::new(), portless: None }
     }
 
     /// Puts a layer on top.
@@ -93,13 +95,15 @@ impl<'a> Env<'a> {
         let value = template::expand(&pieces, &mut lookup);
         self.path.pop();
         let known = match value {
-            Ok(value) => match check(&value, &label, &place).or_else(|| too_long(&value, &label, &place)) {
-                None => Lookup::Value(value),
-                Some(fault) => {
-                    faults.push(fault);
-                    Lookup::Broken
+            Ok(value) => {
+                match check(&value, &label, &place, self.portless.as_deref()).or_else(|| too_long(&value, &label, &place)) {
+                    None => Lookup::Value(value),
+                    Some(fault) => {
+                        faults.push(fault);
+                        Lookup::Broken
+                    }
                 }
-            },
+            }
             Err(failed) => {
                 explain(failed, &label, &place).into_iter().for_each(|fault| faults.push(fault));
                 Lookup::Broken
@@ -131,16 +135,17 @@ fn too_long(value: &str, label: &str, place: &Place) -> Option<Fault> {
 }
 
 /// What no value can hold.
-pub(crate) fn check(value: &str, label: &str, place: &Place) -> Option<Fault> {
+pub(crate) fn check(value: &str, label: &str, place: &Place, portless: Option<&str>) -> Option<Fault> {
     if value.contains('\0') {
         let fault = Fault::new(place, format!("`{label}` holds the character NUL"));
         return Some(fault.help("a program cannot be given it; NUL ends every argument and variable"));
     }
-    if braces::names(value, "{{port}}") {
-        let fault = Fault::new(place, "not yet: `{{port}}` is not supported by this version of abide").needle("{{port}}");
-        return Some(fault.help("write the number of the port; `{{{{port}}` stands for the text itself"));
-    }
-    None
+    let app = portless.filter(|_| braces::names(value, "{{port}}"))?;
+    let fault = Fault::new(place, format!("`{label}`: the app `{app}` has no port for `{{{{port}}}}`")).needle("{{port}}");
+    Some(fault.help(match place {
+        Place::Flag(_) => "give it one with `--port 3000` or `--port auto`; `{{{{port}}` stands for the text itself",
+        _ => "give it one with `port = 3000`, `port = \"auto\"` or a `listen` on tcp; `{{{{port}}` stands for the text itself",
+    }))
 }
 
 /// Says why a text could not be expanded; nothing where that has been said.

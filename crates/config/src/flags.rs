@@ -33,6 +33,8 @@ pub struct StartFlags {
     pub env_files: Vec<String>,
     /// `--instances`.
     pub instances: Option<String>,
+    /// `--port`.
+    pub port: Option<String>,
     /// `--restart`.
     pub restart: Option<String>,
     /// `--max-restarts`.
@@ -196,6 +198,7 @@ fn layer(flags: &StartFlags) -> Layer {
     set("cwd", "--cwd", text(&flags.cwd));
     set("env_file", "--env-file", list(&flags.env_files, "--env-file"));
     set("instances", "--instances", text(&flags.instances));
+    set("port", "--port", text(&flags.port));
     set("restart", "--restart", text(&flags.restart));
     set("max_restarts", "--max-restarts", text(&flags.max_restarts));
     set("restart_delay", "--restart-delay", text(&flags.restart_delay));

@@ -17,7 +17,7 @@ pub(crate) fn settings(identity: &mut Identity, layers: &[&Layer], base: &Base<'
     set(key("user"), &mut identity.user, |e| who(&e.item, &e.written, t).map(Some));
     set(key("group"), &mut identity.group, |e| who(&e.item, &e.written, t).map(Some));
     set(key("groups"), &mut identity.groups, |e| groups(e, t).map(Some));
-    set(key("umask"), &mut identity.umask, |e| umask(e, base, t).map(Some));
+    set(key("umask"), &mut identity.umask, |e| octal(e, ("mask", "027"), base, t).map(Some));
     set(key("nice"), &mut identity.nice, |e| t.int(e).map(Some));
     set(key("oom_score_adj"), &mut identity.oom_score_adj, |e| t.int(e).map(Some));
     for name in Identity::LIMITS {
@@ -63,10 +63,11 @@ fn groups(entry: &Entry, t: &mut Texts<'_, '_>) -> Option<Vec<String>> {
     all.into_iter().collect()
 }
 
-/// Octal: a string, or an integer that is written so.
-fn umask(entry: &Entry, base: &Base<'_>, t: &mut Texts<'_, '_>) -> Option<u32> {
-    let wanted = "an octal mask such as \"027\" or 0o27";
-    let scalar = t.scalar(&entry.item, &entry.written, wanted)?;
+/// Octal: a string, or an integer that is written so. `what` is it, and an example of one.
+pub(crate) fn octal(entry: &Entry, what: (&str, &str), base: &Base<'_>, t: &mut Texts<'_, '_>) -> Option<u32> {
+    let (noun, example) = what;
+    let wanted = format!("an octal {noun} such as \"{example}\" or 0o{}", example.trim_start_matches('0'));
+    let scalar = t.scalar(&entry.item, &entry.written, &wanted)?;
     let mask = match &scalar {
         Scalar::Text { text, .. } => {
             let digits = text.strip_prefix("0o").unwrap_or(text);
@@ -74,12 +75,12 @@ fn umask(entry: &Entry, base: &Base<'_>, t: &mut Texts<'_, '_>) -> Option<u32> {
         }
         // Of one digit both readings are the same.
         Scalar::Int(number) if (0..8).contains(number) || is_octal(&entry.item.place, base) => u32::try_from(*number).ok(),
-        Scalar::Int(number) => return both_readings(entry, *number, t),
+        Scalar::Int(number) => return both_readings(entry, *number, what, t),
         _ => None,
     };
     match mask.filter(|mask| *mask <= 0o777) {
         Some(mask) => Some(mask),
-        None => t.mismatch(&entry.item, &entry.written, wanted, &scalar),
+        None => t.mismatch(&entry.item, &entry.written, &wanted, &scalar),
     }
 }
 
@@ -90,20 +91,21 @@ fn is_octal(place: &Place, base: &Base<'_>) -> bool {
     }
 }
 
-fn both_readings<T>(entry: &Entry, number: i128, t: &mut Texts<'_, '_>) -> Option<T> {
+fn both_readings<T>(entry: &Entry, number: i128, (noun, example): (&str, &str), t: &mut Texts<'_, '_>) -> Option<T> {
+    let key = entry.key.name;
     let as_octal = u32::from_str_radix(&number.to_string(), 8).ok().filter(|mask| *mask <= 0o777);
     let as_number = u32::try_from(number).ok().filter(|mask| *mask <= 0o777);
     let help = match (as_octal, as_number) {
         (Some(octal), Some(number)) => {
             format!(
-                "write `umask = \"{octal:03o}\"` for what a shell calls umask {octal:o}, or \"{number:03o}\" for the decimal number {number}"
+                "write `{key} = \"{octal:03o}\"` for what a shell calls {key} {octal:o}, or \"{number:03o}\" for the decimal number {number}"
             )
         }
-        (Some(octal), None) => format!("write `umask = \"{octal:03o}\"`"),
-        (None, Some(number)) => format!("write `umask = \"{number:03o}\"` for the decimal number {number}"),
-        (None, None) => "write for example `umask = \"027\"`".to_owned(),
+        (Some(octal), None) => format!("write `{key} = \"{octal:03o}\"`"),
+        (None, Some(number)) => format!("write `{key} = \"{number:03o}\"` for the decimal number {number}"),
+        (None, None) => format!("write for example `{key} = \"{example}\"`"),
     };
-    t.refuse(entry, format!("a mask is octal, and {number} is not written so"), Some(help))
+    t.refuse(entry, format!("a {noun} is octal, and {number} is not written so"), Some(help))
 }
 
 /// A number, "unlimited", or both of them apart.

@@ -5,6 +5,7 @@ use crate::shape::Shape;
 
 mod app;
 mod life;
+mod reach;
 mod tables;
 
 /// Where a key may stand.
@@ -38,6 +39,8 @@ pub enum Scope {
     Hooks,
     /// In a table of `hooks`.
     Webhook,
+    /// In a table of `listen`.
+    Listen,
 }
 
 impl Scope {
@@ -55,6 +58,7 @@ impl Scope {
             Scope::Watch => format!("watch = {{ {key} = … }}"),
             Scope::Hooks => format!("hooks = {{ {key} = … }}"),
             Scope::Webhook => format!("hooks.NAME = {{ {key} = … }}"),
+            Scope::Listen => format!("listen = [{{ {key} = … }}]"),
         })
     }
 }
@@ -108,7 +112,7 @@ const fn key(
 }
 
 /// Every key, by topic.
-const KEYS: [&[KeyDoc]; 5] = [tables::TOP, app::KEYS, life::KEYS, tables::NUMBERS, tables::LIFE];
+const KEYS: [&[KeyDoc]; 6] = [tables::TOP, app::KEYS, reach::KEYS, life::KEYS, tables::NUMBERS, tables::LIFE];
 
 /// Words of other process managers, and what they are called here.
 const ELSEWHERE: &[(&str, &str)] = &[
@@ -163,6 +167,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("ignore_watch", "ignore"),
     ("watch_options", "watch"),
     ("stdin_open", "stdin"),
+    ("bind", "listen"),
     ("cmd", "exec"),
     ("command", "exec"),
     ("test", "exec"),
@@ -351,7 +356,10 @@ mod tests {
             ("CWD", "did you mean `cwd`?"),
             ("script", "it is called `cmd` here"),
             ("helthcheck", "did you mean `healthcheck`?"),
-            ("lisen", "did you mean `listen`? (not supported by this version)"),
+            ("lisen", "did you mean `listen`?"),
+            ("bind", "it is called `listen` here"),
+            ("reuse_port", "write `listen = [{ reuse_port = … }]`"),
+            ("capabilites", "did you mean `capabilities`? (not supported by this version)"),
             ("depends", "it is called `depends_on` here"),
             ("watch_delay", "write `watch = { debounce = … }`"),
             ("nofile", "write `limits = { nofile = … }`"),

@@ -11,20 +11,8 @@ const APP: &[&str] = &[
     "image",
     "fds",
     "node_ipc",
-    // how many, on which ports
-    "instance_var",
-    "port",
-    "listen",
-    "sticky",
     // stop and reload
-    "stop_command",
     "stop_message",
-    "kill_tree",
-    "reload",
-    "reload_signal",
-    "drain",
-    "soak",
-    "max_parallel",
     // sandbox
     "no_new_privs",
     "capabilities",
@@ -40,9 +28,7 @@ const APP: &[&str] = &[
 ];
 
 const DAEMON: &[&str] =
-    &["http", "tls_cert", "tls_key", "metrics", "otel_endpoint", "history", "log_format", "log_overflow", "log_rotate_every"];
-
-const HOOKS: &[&str] = &["on_switch"];
+    &["http", "tls_cert", "tls_key", "metrics", "otel_endpoint", "log_format", "log_overflow", "log_rotate_every"];
 
 /// The names of later keys in a scope.
 pub(crate) fn names(scope: Scope) -> impl Iterator<Item = &'static str> {
@@ -50,7 +36,6 @@ pub(crate) fn names(scope: Scope) -> impl Iterator<Item = &'static str> {
         Scope::Top => TOP,
         Scope::App => APP,
         Scope::Daemon => DAEMON,
-        Scope::Hooks => HOOKS,
         _ => &[],
     };
     list.iter().copied()
@@ -69,9 +54,9 @@ mod tests {
 
     #[test]
     fn later_keys_in_every_spelling() {
-        for written in ["listen", "drain_secs", "soak_ms", "seccomp?"] {
+        for written in ["image", "otel", "seccomp?", "kill_tree_ms"] {
             assert!(is_later(Scope::App, written), "{written}");
         }
-        assert!(!is_later(Scope::App, "cmd") && !is_later(Scope::Top, "listen") && is_later(Scope::Daemon, "http"));
+        assert!(!is_later(Scope::App, "cmd") && !is_later(Scope::Top, "image") && is_later(Scope::Daemon, "http"));
     }
 }

@@ -10,10 +10,12 @@
 //! 3. `profile`, `resolve`: built-in default < `[defaults]` < `[profiles.P]` < `[apps.A]` < `[apps.A.profiles.P]`; `env`, `backoff` and a few more merge by key.
 //! 4. `template`, `env`, `texts`: `${…}` is expanded, once; `braces` guards what is filled at birth.
 //! 5. `typed`, `command`, `paths`, `url`, `cron`: text becomes durations, signals, argv, absolute paths.
-//! 6. `labels`, `logs`, `order`, `care` with `probe`, `usage`, `identity`, `when`, `hooks`: the keys of one topic each, and what they may not say together.
+//! 6. `labels`, `logs`, `order`, `care` with `probe`, `usage`, `identity`, `when`, `hooks`, `reach` with `address`, `renew`: the keys of one topic each, and what they may not say together.
 //! 7. `back`: the other way, from a specification to what a file would say.
-//! 8. `fault`, `source`, `diagnostic`: all that is wrong, by place, with what to do about it.
+//! 8. `manager`: `[daemon]`, and the file `daemon.toml` of a home; `trust`: who else can write a file.
+//! 9. `fault`, `source`, `diagnostic`: all that is wrong, by place, with what to do about it.
 
+mod address;
 mod back;
 mod base;
 mod braces;
@@ -42,7 +44,9 @@ mod order;
 mod paths;
 mod probe;
 mod profile;
+mod reach;
 mod read;
+mod renew;
 mod resolve;
 mod schema;
 mod script;
@@ -51,18 +55,23 @@ mod source;
 mod surroundings;
 mod template;
 mod texts;
+mod trust;
 mod typed;
 mod url;
 mod usage;
 mod when;
 mod words;
 
-pub use back::{Detail, Literal, Shown, differences, effective, effective_settings, setting_differences, to_toml};
+pub use back::{
+    Detail, Literal, Shown, differences, effective, effective_settings, effective_settings_of, setting_differences, to_toml,
+};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use flags::{FlagError, StartFlags, from_flags};
 pub use keys::{KeyDoc, Scope, Unit, known_keys};
 pub use load::{FILE_NAMES, Format, Loaded, Options, ProfileChoice, load};
+pub use manager::{MANAGER_FILE, MAX_MANAGER_FILE, ManagerFile, load_manager};
 pub use schema::schema;
 pub use script::default_name;
 pub use shape::{Bare, Names, Shape, Text};
 pub use surroundings::Surroundings;
+pub use trust::{Rights, Trust, judge};

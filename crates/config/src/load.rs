@@ -9,13 +9,14 @@ use crate::layer::{Entries, Entry, Item, Layer, Member, Value};
 use crate::manager::Manager;
 use crate::order::{self, Written};
 use crate::profile::{self, Profiles};
+use crate::reach;
 use crate::read;
 use crate::resolve;
 use crate::source::{Source, Sources};
 use crate::surroundings::Surroundings;
 use crate::texts::Texts;
-use model::{AppName, AppSpec, DaemonSettings, Project, SlotRef};
-use std::collections::HashMap;
+use model::{AppName, AppSpec, DaemonSettings, Origin, Project, SlotRef};
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 /// The names that are looked for where no file is given, in this order.
@@ -35,6 +36,8 @@ pub struct Loaded {
     pub profiles: Vec<String>,
     /// The manager's own settings, as far as the file has any.
     pub daemon: DaemonSettings,
+    /// Where each of them is written, by key as in [`crate::effective_settings`].
+    pub daemon_origins: BTreeMap<String, Origin>,
     /// What is odd but no error.
     pub warnings: Vec<Diagnostic>,
     /// Every file that was read: the one that was named, then those that it includes.
@@ -116,6 +119,7 @@ pub fn load(path: &Path, text: &str, options: &Options, around: &dyn Surrounding
     slots(&all.drafts, &apps, &mut faults);
     order::groups(all.groups, name.as_deref(), &mut apps, &written, &bases[0], &mut faults);
     order::circles(&apps, &written, &mut faults);
+    reach::between(&apps, &written, &mut faults);
     if !faults.is_empty() {
         return Err(diagnostics(&sources, faults));
     }
@@ -128,7 +132,7 @@ pub fn load(path: &Path, text: &str, options: &Options, around: &dyn Surrounding
     let warnings = warnings.iter().map(|fault| sources.diagnostic(Severity::Warning, fault)).collect();
     let files = pieces.iter().map(|piece| piece.path.clone()).collect();
     let project = Project { folder: (!named).then(|| bases[0].folder.to_owned()), name: name.unwrap_or_default() };
-    Ok(Loaded { apps, project, profiles, daemon: all.manager.settings, warnings, files })
+    Ok(Loaded { apps, project, profiles, daemon: all.manager.settings, daemon_origins: all.manager.origins, warnings, files })
 }
 
 /// Why the file that was named is not even looked into.

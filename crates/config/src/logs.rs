@@ -1,4 +1,4 @@
-//! Keys about logs: of an app, and of the manager.
+//! Keys about the logs of an app.
 //!
 //! `out_file`, `err_file` and `merge_logs` together say where two streams go. Within one table they may not contradict each other; between
 //! tables the higher one wins, so that an app may have its own `err_file` although `[defaults]` has `merge_logs`. `log_file` takes both
@@ -8,12 +8,10 @@ use crate::base::Base;
 use crate::braces;
 use crate::command::bad_path;
 use crate::diagnostic::clip;
-use crate::fault::{Fault, Faults};
-use crate::keys::Scope;
-use crate::layer::{self, Entries, Entry, Layer, Value, set, top};
+use crate::layer::{Entry, Layer, Value, set, top};
 use crate::paths;
 use crate::texts::Texts;
-use model::{DaemonSettings, LogFormat, LogOverflow, LogSpec, LogTarget, Stream};
+use model::{LogFormat, LogOverflow, LogSpec, LogTarget, Stream};
 use std::path::Path;
 use std::time::Duration;
 
@@ -43,27 +41,8 @@ pub(crate) fn settings(log: &mut LogSpec, layers: &[&Layer], base: &Base<'_>, t:
     targets(log, layers, base, t);
 }
 
-/// `[daemon]`.
-pub(crate) fn daemon(entry: Option<Entry>, base: &Base<'_>, faults: &mut Faults) -> DaemonSettings {
-    let mut settings = DaemonSettings::default();
-    let Some(entry) = entry else { return settings };
-    let Value::Table(members) = entry.item.value else {
-        let fault = Fault::new(&entry.item.place, format!("`daemon` is a table, found {}", entry.item.value.kind()));
-        faults.push(fault.help("write [daemon] and its keys below"));
-        return settings;
-    };
-    let keys: Entries = layer::entries(Scope::Daemon, "daemon.", members, faults);
-    let t = &mut Texts { env: crate::env::Env::new(base.around), faults };
-    settings.log_max_size = keys.get("log_max_size").and_then(|e| t.size(e));
-    settings.log_max_files = keys.get("log_max_files").and_then(|e| t.int(e));
-    settings.log_max_age = keys.get("log_max_age").and_then(|e| age(e, t)).map(Option::unwrap_or_default);
-    settings.log_compress = keys.get("log_compress").and_then(|e| compress(e, t));
-    settings.log_total_max = keys.get("log_total_max").and_then(|e| t.size(e));
-    settings
-}
-
 /// A duration; `"none"` or nought = never.
-fn age(entry: &Entry, t: &mut Texts<'_, '_>) -> Option<Option<Duration>> {
+pub(crate) fn age(entry: &Entry, t: &mut Texts<'_, '_>) -> Option<Option<Duration>> {
     match &entry.item.value {
         Value::Text(text) | Value::Verbatim(text) if text == "none" => Some(None),
         _ => t.span(entry).map(|span| Some(span).filter(|span| !span.is_zero())),
@@ -77,7 +56,7 @@ fn every(entry: &Entry, t: &mut Texts<'_, '_>) -> Option<Option<Duration>> {
     }
 }
 
-fn compress(entry: &Entry, t: &mut Texts<'_, '_>) -> Option<bool> {
+pub(crate) fn compress(entry: &Entry, t: &mut Texts<'_, '_>) -> Option<bool> {
     t.choice(entry, &[("gzip", true), ("none", false)])
 }
 
@@ -145,6 +124,10 @@ fn target(entry: &Entry, base: &Base<'_>, t: &mut Texts<'_, '_>) -> Option<LogTa
         "none" => return Some(LogTarget::Nowhere),
         "" => return t.refuse(entry, "a path is missing", Some("write \"none\" to discard the stream".to_owned())),
         _ => {}
+    }
+    if braces::names(&text, "{{port}}") {
+        let help = "the port can be another one each time; write `{{instance}}` or `{{slot}}`".to_owned();
+        return t.refuse(entry, "the path of a log file cannot hold `{{port}}`", Some(help));
     }
     if text.contains(|c: char| c.is_control()) {
         return t.refuse(entry, "the path of a log file has no control characters", None);

@@ -117,7 +117,7 @@ impl<'l> Written<'l> {
         self.apps.insert(app, layers);
     }
 
-    fn entry(&self, app: &AppName, key: &str) -> Option<&'l Entry> {
+    pub(crate) fn entry(&self, app: &AppName, key: &str) -> Option<&'l Entry> {
         top(self.apps.get(app)?, key)
     }
 

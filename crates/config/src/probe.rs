@@ -66,7 +66,7 @@ pub(crate) fn tcp(entry: &Entry, t: &mut Texts<'_, '_>) -> Option<Probe> {
 
 /// `exec`: by the rules of `cmd`, and through the shell that the app has.
 pub(crate) fn exec(entry: &Entry, ground: Ground<'_>, t: &mut Texts<'_, '_>) -> Option<Vec<String>> {
-    let parts = Parts { cmd: entry, args: None, shell: top(ground.layers, "shell"), cwd: ground.cwd };
+    let parts = Parts { cmd: entry, args: None, shell: top(ground.layers, "shell"), cwd: ground.cwd, sockets: false };
     command::argv(&parts, ground.base, t)
 }
 

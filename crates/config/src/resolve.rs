@@ -15,7 +15,9 @@ use crate::layer::{Entry, Item, Layer, Member, Value, is_whole, set, top, top_in
 use crate::logs;
 use crate::order;
 use crate::paths;
-use crate::probe::Ground;
+use crate::probe::{self, Ground};
+use crate::reach;
+use crate::renew;
 use crate::template;
 use crate::texts::{Texts, malformed};
 use crate::usage;
@@ -31,16 +33,19 @@ use std::rc::Rc;
 pub(crate) fn app(name: AppName, place: &Place, layers: &[&Layer], base: &Base<'_>, faults: &mut Faults) -> Option<AppSpec> {
     let env = environment(layers, base, faults);
     let mut texts = Texts { env, faults };
+    let mut spec = AppSpec::new(name, Vec::new(), PathBuf::new());
+    // First, because the values of variables may hold `{{port}}`.
+    reach::settings(&mut spec, layers, base, &mut texts);
     let Texts { env, faults } = &mut texts;
     let variables = env.resolve(faults);
     let cwd = directory(layers, base, &mut texts);
-    let mut spec = AppSpec::new(name, Vec::new(), cwd.clone().unwrap_or_default());
     // Without a directory the rest is still read, for its other faults.
     let ground = Ground { layers, base, cwd: cwd.as_deref().unwrap_or(base.folder) };
     settings(&mut spec, ground, &mut texts);
     let argv = match top(layers, "cmd") {
         Some(cmd) => {
-            let parts = Parts { cmd, args: top(layers, "args"), shell: top(layers, "shell"), cwd: ground.cwd };
+            let sockets = !spec.listen.is_empty();
+            let parts = Parts { cmd, args: top(layers, "args"), shell: top(layers, "shell"), cwd: ground.cwd, sockets };
             command::argv(&parts, base, &mut texts)
         }
         // The unknown key has been named, and is most likely the misspelled one.
@@ -79,6 +84,8 @@ pub(crate) fn settings(spec: &mut AppSpec, ground: Ground<'_>, t: &mut Texts<'_,
     set(key("restart_delay"), &mut spec.restart_delay, |e| t.span(e));
     set(key("max_restarts"), &mut spec.max_restarts, |e| t.or_none(e, |t, e| t.int(e)));
     set(key("stop_signal"), &mut spec.stop_signal, |e| t.signal(e));
+    set(key("stop_command"), &mut spec.stop_command, |e| probe::exec(e, ground, t).map(Some));
+    set(key("kill_tree"), &mut spec.kill_tree, |e| t.boolean(e));
     set(key("stop_timeout"), &mut spec.stop_timeout, |e| t.span(e));
     set(key("start_delay"), &mut spec.start_delay, |e| t.span(e));
     set(key("success_exit_codes"), &mut spec.success_exit_codes, |e| t.codes(e));
@@ -92,6 +99,7 @@ pub(crate) fn settings(spec: &mut AppSpec, ground: Ground<'_>, t: &mut Texts<'_,
     identity::settings(&mut spec.identity, layers, base, t);
     when::settings(spec, ground, t);
     hooks::settings(&mut spec.hooks, ground, t);
+    renew::settings(&mut spec.renewal, layers, t);
     backoff(spec, layers, t);
 }
 
@@ -113,6 +121,8 @@ fn backoff(spec: &mut AppSpec, layers: &[&Layer], t: &mut Texts<'_, '_>) {
 /// What only two keys together can get wrong.
 fn bounds(spec: &AppSpec, layers: &[&Layer], texts: &mut Texts<'_, '_>) {
     care::bounds(spec, layers, texts);
+    reach::bounds(spec, layers, texts);
+    renew::bounds(spec, layers, texts);
     let (min, max) = (spec.backoff.min, spec.backoff.max);
     if min > max
         && let Some(entry) = top_in(layers, "backoff", "min").or(top_in(layers, "backoff", "max"))

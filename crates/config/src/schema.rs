@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use value::{MAX_MS, VARIABLE, loose_integer, values};
 
 /// The scopes whose tables are described once and named where they stand.
-const TABLES: [Scope; 14] = [
+const TABLES: [Scope; 15] = [
     Scope::App,
     Scope::Backoff,
     Scope::Daemon,
@@ -25,6 +25,7 @@ const TABLES: [Scope; 14] = [
     Scope::Watch,
     Scope::Hooks,
     Scope::Webhook,
+    Scope::Listen,
     Scope::Top,
 ];
 
@@ -71,6 +72,7 @@ fn name(scope: Scope) -> &'static str {
         Scope::Watch => "watch",
         Scope::Hooks => "hooks",
         Scope::Webhook => "webhook",
+        Scope::Listen => "listen",
     }
 }
 
@@ -94,7 +96,7 @@ fn table(scope: Scope) -> Value {
         properties.extend(all);
     }
     let mut table = json!({ "type": "object", "properties": properties, "additionalProperties": false });
-    // What an app needs may stand in [defaults] or in a profile; a limit of two parts, a group and a webhook have nothing below them.
+    // What an app needs may stand in [defaults] or in a profile; a limit of two parts, a group, a webhook and a socket have nothing below them.
     if !required.is_empty() {
         merge(&mut table, json!({ "allOf": required }));
     }

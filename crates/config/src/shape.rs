@@ -119,6 +119,12 @@ pub enum Text {
     App,
     /// A word that selectors can name.
     Namespace,
+    /// A port, a range of them, or `auto`.
+    Port,
+    /// The address of a listening socket.
+    Listen,
+    /// The name of a variable.
+    Variable,
 }
 
 /// What the keys of a table are.
@@ -304,7 +310,9 @@ impl Text {
             Text::Regex => ("regular expression", "regular expressions"),
             Text::Cron => ("cron expression", "cron expressions"),
             Text::Zone => ("name such as \"Europe/Berlin\"", "names"),
-            Text::Account | Text::App | Text::Namespace => ("name", "names"),
+            Text::Account | Text::App | Text::Namespace | Text::Variable => ("name", "names"),
+            Text::Port => ("\"3000-3003\", \"auto\" or \"auto:5000-5100\"", "ports"),
+            Text::Listen => ("\"tcp://…\", \"udp://…\" or \"unix:…\"", "addresses"),
         };
         if many { more } else { one }.to_owned()
     }

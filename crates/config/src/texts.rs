@@ -51,7 +51,7 @@ impl Texts<'_, '_> {
     }
 
     fn checked(&mut self, text: String, label: &str, place: &Place) -> Option<String> {
-        match env::check(&text, label, place) {
+        match env::check(&text, label, place, self.env.portless.as_deref()) {
             None => Some(text),
             Some(fault) => {
                 self.faults.push(fault);

@@ -56,7 +56,7 @@ pub(crate) fn is_port(text: &str) -> bool {
 }
 
 /// The host, and the port where a colon announces one. The colons of `[::1]` do not.
-fn split(authority: &str) -> (&str, Option<&str>) {
+pub(crate) fn split(authority: &str) -> (&str, Option<&str>) {
     match authority.rsplit_once(':') {
         Some((host, port)) if !port.contains(']') => (host, Some(port)),
         _ => (authority, None),

@@ -33,7 +33,7 @@ fn keys() {
             "[apps.a]\ncmd = 'x'\ncommand = 'y'\nstop_timeout = '1s'\nkill_timeout_ms = 5\n",
             "[apps.a]\ncmd = 'x'\nbackoff = { min_ms = 1, min = '2s', mix = 3 }\n",
             "include = ['b.toml']\n[profiles.prod.env]\nA = '1'\n[daemon]\nhttp = 'x'\n[apps.a]\ncmd='x'\n",
-            "[apps.a]\ncmd='x'\nlisten = ['tcp://127.0.0.1:1']\ndrain_secs = 5\nlog = 'file'\nprofile = 'prod'\n",
+            "[apps.a]\ncmd='x'\nimage = ['x']\nstop_command = 5\nlog = 'file'\nprofile = 'prod'\n",
             "[apps.a]\nscript = 'x'\nzebra_crossing = 1\n",
             "[apps.a]\ncmd='x'\nbackoff = 5\nenv = ['A=1']\n",
         ]
@@ -368,7 +368,7 @@ fn hooks() {
         &World::default(),
         &[
             "hooks = './x'\nstdin = 'inherit'",
-            "hooks = { on_raedy = 'x', on_switch = 'y', on_stop = 5 }",
+            "hooks = { on_raedy = 'x', on_swich = 'y', on_stop = 5 }",
             "hooks.on_ready = ''",
             "hooks.on_ready = 'https://hooks.example.com/x'",
             "hooks.on_ready = { webhook = 'ftp://x' }",

@@ -28,6 +28,7 @@ fn every_flag() {
         env: vec![("A".into(), "${B}$$".into()), ("A".into(), "x=${B}$$ {{slot}}".into())],
         env_files: vec![".env".into()],
         instances: text("cpu-1"),
+        port: text("auto"),
         restart: text("always"),
         max_restarts: text("3"),
         restart_delay: text("2"),
@@ -58,6 +59,7 @@ fn every_flag() {
     assert_eq!(spec.cwd, Path::new("/work/sub"));
     assert_eq!((spec.env["A"].as_str(), spec.env["F"].as_str()), ("x=${B}$$ {{slot}}", "1"), "as the shell gave it");
     assert_eq!((spec.instances, spec.restart, spec.max_restarts, spec.backoff.threshold), (7, Restart::Always, Some(3), None));
+    assert_eq!(spec.port, Some(model::Port::Auto(20_000, 29_999)));
     assert_eq!(spec.restart_delay, Duration::from_secs(2), "a bare number is seconds");
     assert_eq!((spec.start_delay, spec.stop_timeout), (Duration::from_millis(500), Duration::from_millis(1500)));
     assert_eq!((spec.stop_signal, spec.namespace.as_str()), (Signal::INT, "ns"));
@@ -172,12 +174,20 @@ fn errors_name_the_flag() {
         ),
         (command(&["a 'b"]), "`command`: a quote ' is never closed"),
         (
+            StartFlags { port: text("3000"), instances: text("3"), ..command(&["a"]) },
+            "`--port`: 3 instances cannot all have port 3000\nhelp: write `--port 3000-3002` or `--port auto`",
+        ),
+        (
+            StartFlags { port: text("http"), ..command(&["a"]) },
+            "`--port`: expected a port such as 3000, \"3000-3003\", \"auto\" or \"auto:5000-5100\", found `http`",
+        ),
+        (
             command(&["a ${NO}"]),
             "`command`: the variable `NO` is not set\nhelp: set it in `env` or in your shell, or give a fallback: `${NO:-…}`",
         ),
         (
             command(&["a", "{{port}}"]),
-            "not yet: `{{port}}` is not supported by this version of abide\nhelp: write the number of the port; `{{{{port}}` stands for the text itself",
+            "`command`: the app `a` has no port for `{{port}}`\nhelp: give it one with `--port 3000` or `--port auto`; `{{{{port}}` stands for the text itself",
         ),
     ] {
         assert_eq!(start(&World::default(), &flags).expect_err("bad"), said, "{flags:?}");

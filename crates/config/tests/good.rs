@@ -11,23 +11,30 @@ fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// The example of config.md with the keys of this version.
+/// The example of config.md.
 const EXAMPLE: &str = r#"version = 1
 
 [defaults]
 restart = "on-failure"
 backoff = { min_ms = 500, max_ms = 60000, factor = 2.0, jitter = true, window = 120000, threshold = 5 }
+log_format = "json"
 
-[defaults.env]
+[profiles.prod.env]
 RUST_LOG = "info"
 
 [apps.web]
 cmd = "node server.js"                # server.listen({ fd: 3 })
 instances = "cpu"
+listen = ["tcp://127.0.0.1:3000"]
+reload = "socket"                     # hup | rolling | bluegreen | socket | restart
 stop_timeout_ms = 10000
+healthcheck = { http = "http://127.0.0.1:3000/health", interval_ms = 2000, timeout_ms = 800 }
+depends_on = { db = "ready" }
+profile = "prod"
 
 [apps.db]
 cmd = ["postgres", "-D", "data"]
+ready = { tcp = "127.0.0.1:5432" }
 "#;
 
 #[test]
@@ -42,13 +49,14 @@ fn the_example() {
     assert_eq!((web.instances, web.restart, web.stop_timeout), (8, Restart::OnFailure, ms(10_000)));
     assert_eq!(web.backoff, model::Backoff::default(), "it writes the defaults");
     assert_eq!(web.env["RUST_LOG"], "info");
+    assert_eq!((web.listen[0].address.to_string(), web.renewal.strategy), ("tcp://127.0.0.1:3000".into(), model::Reload::Socket));
     assert_eq!(db.argv, ["postgres", "-D", "data"]);
     let at = |at: &str| at.to_owned();
     assert_eq!(web.origins["restart"], Origin::Defaults { at: at("abide.toml:4") });
     assert_eq!(web.origins["backoff.window"], Origin::Defaults { at: at("abide.toml:5") });
-    assert_eq!(web.origins["env.RUST_LOG"], Origin::Defaults { at: at("abide.toml:8") });
-    assert_eq!(web.origins["cmd"], Origin::App { at: at("abide.toml:11") });
-    assert_eq!(db.origins["cmd"], Origin::App { at: at("abide.toml:16") });
+    assert_eq!(web.origins["env.RUST_LOG"], Origin::Profile { at: at("abide.toml:9") });
+    assert_eq!(web.origins["cmd"], Origin::App { at: at("abide.toml:12") });
+    assert_eq!(db.origins["cmd"], Origin::App { at: at("abide.toml:22") });
     assert!(!db.origins.contains_key("instances"));
 }
 
@@ -173,6 +181,7 @@ fn commands() {
         ("cmd = 'A=1 node'\nshell = 'bash'", vec!["bash", "-c", "A=1 node"]),
         ("cmd = 'cd x && y'\nshell = './sh'", vec!["/srv/shop/sh", "-c", "cd x && y"]),
         ("cmd = 'echo $$$$'\nshell = true", vec!["/bin/sh", "-c", "exec echo $$"]),
+        ("cmd = 'node a.js --id {{slot}}'\nshell = true", vec!["/bin/sh", "-c", "exec node a.js --id {{slot}}"]),
         ("cmd = ['a b', 'c;d']\nshell = true", vec!["/bin/sh", "-c", "'a b' 'c;d'"]),
         ("cmd = 'x'\nshell = false", vec!["x"]),
     ] {

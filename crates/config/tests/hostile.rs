@@ -151,6 +151,17 @@ fn large_and_deep() {
             "[defaults]\nready.log='(a|b){{1,100}}c*[x-z]'\n{}",
             (0..2000).map(|n| format!("[apps.a{n}]\ncmd='x'\nschedule='0 {} 31 4 *'\n", n % 24)).collect::<String>()
         ),
+        // As many addresses of one port as there is room for, and at last the one that includes them all.
+        (0..1000)
+            .map(|app| {
+                let all: String = (0..40).map(|n| format!("'tcp://10.{}.{}.{n}:1',", app / 250, app % 250)).collect();
+                format!("[apps.a{app}]\ncmd='x'\nlisten=[{all}]\n")
+            })
+            .chain(["[apps.z]\ncmd='x'\nlisten='tcp://*:1'\n".to_owned()])
+            .collect(),
+        format!("[apps.a]\ncmd='x'\nlisten=[{}]", "'unix:x',".repeat(size / 9)),
+        format!("[apps.a]\ncmd='x'\nlisten='tcp://{}'", ":".repeat(size)),
+        format!("[apps.a]\ncmd='x'\nport='auto:{}'", "1".repeat(size)),
         format!("{} = 1", "k".repeat(size)),
         format!("[apps.a]\ncmd = [{}]", "'x',".repeat(size / 4)),
     ];

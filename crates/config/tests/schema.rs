@@ -101,7 +101,9 @@ fn wrong_files_are_refused_by_both() {
         "[apps.all]\ncmd = 'x'",
         "[apps.42]\ncmd = 'x'",
         "[apps.'a b']\ncmd = 'x'",
-        "[apps.a]\ncmd = 'x'\nlisten = ['tcp://127.0.0.1:80']",
+        "[apps.a]\ncmd = 'x'\nlisten = ['127.0.0.1:80']",
+        "[apps.a]\ncmd = 'x'\nlisten = [{ name = 'web' }]",
+        "[apps.a]\ncmd = 'x'\nimage = 'x'",
         "[[apps]]\ncmd = 'x'",
         "[groups.g]\nstrategy = 'one'",
         "[groups.'-']\napps = []",
@@ -158,8 +160,17 @@ watch = { paths = ["src"], debounce_ms = 100 }
 hooks = { on_crash = "tell", on_stop = { webhook = "https://x.example.com/" } }
 user = 1000
 umask = "027"
+port = "4000-4010"
+listen = ["tcp://127.0.0.1:80", { address = "unix:x.sock", mode = "660", name = "x" }]
+instance_var = "SLOT"
+reload = "socket"
+soak = "1s"
+max_parallel = 2
 [apps.b]
 cmd = "y"
+port = 3000
+listen = { address = "tcp://127.0.0.1:81", backlog = 5, reuse_port = true }
+reload = "bluegreen"
 health_cmd = "true"
 watch = true
 schedule = "@daily"
@@ -211,6 +222,11 @@ fn anything() -> impl Strategy<Value = Value> {
         "1e3%",
         ".5h",
         "0x1",
+        "auto",
+        "1-2",
+        "tcp://*:80",
+        "udp://*:80",
+        "unix:y",
     ]);
     let leaf = prop_oneof![
         words.prop_map(text),
@@ -220,8 +236,21 @@ fn anything() -> impl Strategy<Value = Value> {
         (-2.0..300.0f64).prop_map(Value::Float),
     ];
     leaf.prop_recursive(2, 6, 3, |inner| {
-        let keys =
-            prop::sample::select(vec!["min", "http", "tcp", "soft", "hard", "webhook", "url", "cron", "apps", "a", "condition"]);
+        let keys = prop::sample::select(vec![
+            "min",
+            "http",
+            "tcp",
+            "soft",
+            "hard",
+            "webhook",
+            "url",
+            "cron",
+            "apps",
+            "a",
+            "condition",
+            "address",
+            "mode",
+        ]);
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..3).prop_map(Value::Array),
             prop::collection::vec((keys, inner), 0..3).prop_map(table),
@@ -234,7 +263,7 @@ proptest! {
 
     /// What the schema refuses the parser refuses. (`World::load` checks it.)
     #[test]
-    fn no_file_that_loads_is_refused(changes in prop::collection::vec((0..120usize, anything()), 1..3)) {
+    fn no_file_that_loads_is_refused(changes in prop::collection::vec((0..150usize, anything()), 1..3)) {
         let mut file = Value::Table(WHOLE.parse().expect("TOML"));
         for (at, change) in changes {
             let mut at = at + 1;

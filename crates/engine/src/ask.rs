@@ -257,6 +257,8 @@ impl Engine {
                 // How a life is stopped may change while it runs.
                 if !(old && rolls) {
                     life.record.stop_signal = spec.stop_signal;
+                    life.record.stop_command.clone_from(&spec.stop_command);
+                    life.record.kill_tree = spec.kill_tree;
                     life.record.stop_timeout = spec.stop_timeout;
                 }
                 let instance = life.id();

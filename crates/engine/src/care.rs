@@ -311,7 +311,7 @@ impl Engine {
             OnLimit::Kill => {
                 let why = what.clone();
                 self.note_fault(instance, Fault::Limit(what), now, out);
-                self.kill(instance, out);
+                self.kill(instance, now, out);
                 self.lost(instance, &why, now, out);
             }
         }

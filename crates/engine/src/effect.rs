@@ -68,6 +68,12 @@ pub enum Effect {
         /// The life.
         life: Box<LifeRecord>,
     },
+    /// Run the life's stop command. It is ended when the process of the life has ended, and when its tree is killed. If it fails, or cannot be
+    /// run, that is answered by [`crate::Event::StopRefused`].
+    StopBy {
+        /// The life.
+        instance: InstanceId,
+    },
     /// Ask a life. There is never more than one question to a life under way. Answer: [`crate::Event::Probed`], at the latest after `timeout`
     /// and a moment; it may come when the life is no more.
     Probe {
@@ -302,6 +308,15 @@ pub enum What {
     /// It was told to stop.
     Stopping {
         /// By what.
+        signal: Signal,
+    },
+    /// It was told to stop, by its stop command.
+    StoppingBy,
+    /// Its stop command has failed: it is told by the signal.
+    StopRefused {
+        /// Why.
+        why: String,
+        /// The signal.
         signal: Signal,
     },
     /// SIGKILL to all of its tree.

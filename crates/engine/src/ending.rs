@@ -97,7 +97,7 @@ impl Engine {
         if asked || !counts {
             kept.memo.last_end = Some(end.clone());
             kept.memo.rest = Rest::None;
-        } else if end.is_shortage() && !(on_trial && !passes) {
+        } else if end.is_shortage() && (!on_trial || passes) {
             Engine::hold(kept, now, end);
         } else if on_trial {
             kept.memo.last_end = Some(end.clone());

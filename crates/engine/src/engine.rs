@@ -84,6 +84,7 @@ impl Engine {
             (Event::Swept { instance, left }, _) => self.swept(instance, left, now, out),
             (Event::Sealed { instance, stream }, _) => self.sealed(instance, stream, out),
             (Event::Probed { instance, number, outcome }, _) => self.probed(instance, number, outcome, now, out),
+            (Event::StopRefused { instance, why }, _) => self.stop_refused(instance, why, out),
             (Event::Said { instance, word }, _) => self.said(instance, word, now, out),
             (Event::Exceeded { instance, what }, _) => self.exceeded(instance, what, now, out),
             (Event::OutOfMemory { instance, killed }, _) => self.out_of_memory(instance, killed, now, out),

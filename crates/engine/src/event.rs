@@ -72,6 +72,13 @@ pub enum Event {
         /// What it said.
         outcome: Outcome,
     },
+    /// The stop command of a life has failed, or could not be run. See [`crate::Effect::StopBy`].
+    StopRefused {
+        /// The life.
+        instance: InstanceId,
+        /// Why.
+        why: String,
+    },
     /// A life said something about itself, through a channel that was made for that.
     Said {
         /// Which life.

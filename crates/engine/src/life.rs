@@ -151,6 +151,17 @@ impl Life {
         out.push(Effect::Sweep { instance: self.id(), signal });
     }
 
+    /// SIGKILL to everything that belongs to it, or to its main process alone where its descendants are none of ours. Gives back whether
+    /// nothing more is waited for than that process.
+    pub(crate) fn kill_all(&mut self, out: &mut Vec<Effect>) -> bool {
+        if self.record.kill_tree {
+            self.sweep(Some(Signal::KILL), out);
+        } else {
+            out.push(Effect::Signal { instance: self.id(), signal: Signal::KILL });
+        }
+        !self.record.kill_tree
+    }
+
     /// Takes the answer to a sweep; what all of them have found once the last is answered.
     pub(crate) fn swept(&mut self, left: u32) -> Option<u32> {
         let (open, most) = (self.looks.0.saturating_sub(1), self.looks.1.max(left));

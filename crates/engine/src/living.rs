@@ -54,8 +54,8 @@ impl Engine {
             }
             // Nothing was found of it because it was not there yet.
             Phase::Killing { end, pause, .. } => {
-                life.phase = Phase::Killing { end, empty: false, pause };
-                life.sweep(Some(Signal::KILL), out);
+                let empty = life.kill_all(out);
+                life.phase = Phase::Killing { end, empty, pause };
                 self.ran(&slot, instance, out);
             }
             // It was asked to end before it ran: it still ran.
@@ -108,7 +108,7 @@ impl Engine {
             return Some(ByUser::Stop);
         }
         match place {
-            Place::Leaves | Place::Nothing if self.is_superseded(instance) => return Some(ByUser::Restart),
+            Place::Nothing if self.is_superseded(instance) => return Some(ByUser::Restart),
             Place::Leaves | Place::Nothing => return Some(ByUser::Stop),
             Place::Next if old => return Some(ByUser::Stop),
             Place::Next | Place::Fills => {}
@@ -148,19 +148,30 @@ impl Engine {
         self.moved(&slot.app);
     }
 
-    /// Sends the stop signal, once in a life, and arms the deadline.
+    /// Sends the stop signal, or has the stop command run, once in a life, and arms the deadline.
     pub(crate) fn ask_to_stop(&mut self, instance: InstanceId, by: ByUser, now: Tick, out: &mut Vec<Effect>) {
         let Some(life) = self.lives.get_mut(&instance) else { return };
         life.phase = Phase::Stopping;
         life.record.stopping = Some((now, by));
         life.no_more_time();
         let signal = life.record.stop_signal;
+        // What has no process yet can only be called off.
+        let by_command = life.record.stop_command.is_some() && life.since.is_some();
         let kill_at = life.kill_at(now);
         // In the journal before it is sent: a steward that comes after us must not send it again.
         out.push(Effect::Record(LifeNote::Life(Box::new(life.record.clone()))));
-        out.push(note(&life.record.slot, Some(instance), What::Stopping { signal }));
-        out.push(Effect::Signal { instance, signal });
+        let what = if by_command { What::StoppingBy } else { What::Stopping { signal } };
+        out.push(note(&life.record.slot, Some(instance), what));
+        out.push(if by_command { Effect::StopBy { instance } } else { Effect::Signal { instance, signal } });
         self.timers.arm(&mut life.alarm, Owner::Life(instance), kill_at);
+    }
+
+    /// The stop command is of no use: the signal does it. The deadline stays.
+    pub(crate) fn stop_refused(&mut self, instance: InstanceId, why: String, out: &mut Vec<Effect>) {
+        let Some(life) = self.lives.get(&instance).filter(|life| life.phase == Phase::Stopping) else { return };
+        let signal = life.record.stop_signal;
+        out.push(note(&life.record.slot, Some(instance), What::StopRefused { why, signal }));
+        out.push(Effect::Signal { instance, signal });
     }
 
     pub(crate) fn ended(&mut self, instance: InstanceId, end: End, at: Tick, now: Tick, out: &mut Vec<Effect>) {
@@ -217,10 +228,11 @@ impl Engine {
     /// The process is gone. Its descendants, if any, are looked for before anything else happens in the slot.
     pub(crate) fn leave(&mut self, instance: InstanceId, end: End, now: Tick, out: &mut Vec<Effect>) {
         let Some(life) = self.lives.get_mut(&instance) else { return };
-        let born = !matches!(end, End::NotBorn { .. });
+        // Where descendants are none of ours, there is nothing to look for.
+        let looks = !matches!(end, End::NotBorn { .. }) && life.record.kill_tree;
         life.left_at = Some(now);
         life.phase = Phase::Leaving { end, kill_at: None, asked_them: false, pause: LOOK.0 };
-        if born {
+        if looks {
             life.sweep(None, out);
         } else {
             self.finish(instance, now, out);
@@ -236,7 +248,7 @@ impl Engine {
             Phase::Leaving { kill_at, asked_them, pause, .. } => {
                 let kill_at = *kill_at.get_or_insert(timeout_ends);
                 if now >= kill_at {
-                    return self.kill(instance, out);
+                    return self.kill(instance, now, out);
                 }
                 if !std::mem::replace(asked_them, true) {
                     return life.sweep(Some(stop_signal), out);
@@ -275,30 +287,38 @@ impl Engine {
     }
 
     /// SIGKILL to everything that belongs to the life.
-    pub(crate) fn kill(&mut self, instance: InstanceId, out: &mut Vec<Effect>) {
+    pub(crate) fn kill(&mut self, instance: InstanceId, now: Tick, out: &mut Vec<Effect>) {
         let Some(life) = self.lives.get_mut(&instance) else { return };
         let end = match &life.phase {
             Phase::Leaving { end, .. } => Some(end.clone()),
             _ => None,
         };
         let late = life.phase != Phase::Running;
-        life.phase = Phase::Killing { end, empty: false, pause: KILL.0 };
         out.push(note(&life.record.slot, Some(instance), What::Killing { late }));
-        life.sweep(Some(Signal::KILL), out);
+        let empty = life.kill_all(out);
+        life.phase = Phase::Killing { end, empty, pause: KILL.0 };
+        if empty {
+            self.timers.arm(&mut life.alarm, Owner::Life(instance), now + KILL.1);
+        }
     }
 
     /// A deadline of a life has come.
     pub(crate) fn life_due(&mut self, instance: InstanceId, now: Tick, out: &mut Vec<Effect>) {
         let Some(life) = self.lives.get_mut(&instance) else { return };
         match &mut life.phase {
-            Phase::Stopping => self.kill(instance, out),
+            Phase::Stopping => self.kill(instance, now, out),
             Phase::Draining => self.ask_to_stop(instance, ByUser::Restart, now, out),
             Phase::Leaving { kill_at, .. } => {
                 if kill_at.is_some_and(|at| now >= at) {
-                    self.kill(instance, out);
+                    self.kill(instance, now, out);
                 } else {
                     life.sweep(None, out);
                 }
+            }
+            // The keeper may not have heard it: nobody but the keeper tells that this process is gone.
+            Phase::Killing { end: None, .. } if !life.record.kill_tree => {
+                life.kill_all(out);
+                self.timers.arm(&mut life.alarm, Owner::Life(instance), now + KILL.1);
             }
             Phase::Killing { empty: true, end, .. } => {
                 end.get_or_insert(End::Exited(Verdict::Unseen));

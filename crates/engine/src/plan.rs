@@ -198,20 +198,6 @@ fn change(old: &KnownApp<'_>, app: &WishedApp<'_>, differ: Differ<'_>) -> Decisi
     Decision { takes_session, rolling, refused, ..Decision::of(planned, run, generation) }
 }
 
-/// What a reload comes to: the lives of an app are replaced although its definition stays. Nothing to do where nothing runs.
-pub fn decide_reload(old: &KnownApp<'_>) -> Decision {
-    let spec = &old.definition.spec;
-    let found = strategy(spec, spec, false, &old.slots);
-    let act = act_of(&found);
-    let lives = old.slots.iter().filter(|view| steps::lives(view));
-    let steps: Vec<Step> = lives.map(|view| step(&spec.name, view.slot.index, act)).collect();
-    let change = if steps.is_empty() { Change::Keep } else { Change::Change };
-    let planned = Planned { app: spec.name.clone(), change, differences: Vec::new(), steps, notes: found.notes };
-    let rolling = found.rolls.then_some(found.how);
-    let generation = if rolling.is_some() { old.next } else { old.generation };
-    Decision { rolling, refused: found.refused, ..Decision::of(planned, old.running, generation) }
-}
-
 /// What is done to a life that cannot stay.
 fn act_of(found: &Strategy) -> StepAct {
     match found.how {

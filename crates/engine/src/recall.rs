@@ -4,7 +4,7 @@
 use crate::app::{App, Slot};
 use crate::engine::{Engine, Stage, note};
 use crate::life::{Life, Phase};
-use crate::roll::Roll;
+use crate::roll::{Place, Roll};
 use crate::timer::Owner;
 use crate::{Effect, FactState, Finding, KeeperFact, LifeNote, Recalled, What};
 use model::{AppName, ByUser, End, Generation, InstanceId, LifeRecord, SlotMemo, SlotRef, Stage as Step, Tick, Verdict};
@@ -102,6 +102,8 @@ impl Engine {
                     }
                     None => {}
                 }
+                // What is new in it came in its turn.
+                kept.turn |= rolls && new && !beside;
                 // Its run at the start goes on already.
                 kept.due = false;
             }
@@ -246,6 +248,11 @@ impl Engine {
             out.push(Effect::Record(LifeNote::Life(Box::new(life.record.clone()))));
             return out.push(Effect::Inspect { life: Box::new(life.record.clone()) });
         }
+        // Where descendants are none of ours, a life is gone with its main process.
+        let finding = match finding {
+            Finding::Foreign if !life.record.kill_tree => Finding::Gone,
+            other => other,
+        };
         match finding {
             Finding::Alive { pid, ident } => {
                 if (life.record.pid, life.record.ident) != (Some(pid), Some(ident)) {
@@ -285,7 +292,9 @@ impl Engine {
                 // Of one on trial that is the end, whatever is left of it.
                 self.lost(instance, "its process is gone, and something of it still lives", now, out);
                 let stopping = self.lives[&instance].record.stopping.map(|(_, by)| by);
-                let nobody = self.unwanted(instance).filter(|by| *by == ByUser::Stop);
+                // One of an older generation that fills its slot is left to the reload, or to the user.
+                let fills = self.lives.get(&instance).is_some_and(|life| self.place_of(life) == Place::Fills);
+                let nobody = self.unwanted(instance).filter(|by| *by == ByUser::Stop || !fills);
                 if let Some(by) = wish.or(stopping).or(nobody) {
                     self.end_life(instance, by, now, out);
                 }

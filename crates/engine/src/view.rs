@@ -1,11 +1,11 @@
 //! What users see: a total projection of many fine states to a few.
 
 use crate::app::{App, Slot};
-use crate::engine::{Engine, Stage};
+use crate::engine::{self, Engine};
 use crate::life::{Life, Phase};
 use crate::order::Blocked;
 use crate::{HealthView, NextView, SlotView};
-use model::{AppName, AppSpec, Rest, SlotRef, Status};
+use model::{AppName, AppSpec, End, Rest, SlotRef, Stage, Status};
 
 impl Engine {
     /// Every slot, by order of definition, then index.
@@ -80,7 +80,7 @@ impl Engine {
         let rests = matches!(slot.memo.rest, Rest::Completed | Rest::Errored { .. });
         let retries = matches!(slot.memo.rest, Rest::Backoff { .. });
         let sleeps = app.definition.spec.schedule.is_some() && !slot.due && !retries;
-        let open = app.wants(index) && !rests && !sleeps && self.stage == Stage::Open;
+        let open = app.wants(index) && !rests && !sleeps && self.stage == engine::Stage::Open;
         if open { self.blocked(app) } else { None }
     }
 
@@ -95,15 +95,22 @@ impl Engine {
             Rest::Errored { why } => (Status::Errored, Some(why.clone())),
             _ if !app.wants(index) => (Status::Stopped, None),
             Rest::Completed if !job => (Status::Completed, None),
-            _ if self.stage != Stage::Open => (Status::Stopped, None),
+            _ if self.stage != engine::Stage::Open => (Status::Stopped, None),
             Rest::Backoff { .. } if !slot.waiting && blocked.is_none() => (Status::Backoff, None),
-            Rest::Backoff { .. } if slot.shortages > 0 => {
-                (Status::Waiting, Some("the machine is short of something; it is tried again".to_owned()))
-            }
+            Rest::Backoff { .. } if slot.shortages > 0 => (Status::Waiting, Some(of_shortage(slot.memo.last_end.as_ref()))),
             Rest::Completed | Rest::None if job && !slot.due => (Status::Waiting, Some("its schedule".to_owned())),
             Rest::Backoff { .. } if slot.waiting => (Status::Waiting, Some("start_delay".to_owned())),
             _ => (Status::Waiting, blocked.map(|blocked| blocked.why.clone())),
         }
+    }
+}
+
+/// What a slot waits for that we could not give it.
+fn of_shortage(end: Option<&End>) -> String {
+    match end {
+        // Says itself who has what it needs.
+        Some(End::NotBorn { stage: Stage::Port, errno }) => errno.clone(),
+        _ => "the machine is short of something; it is tried again".to_owned(),
     }
 }
 

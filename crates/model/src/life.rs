@@ -1,6 +1,9 @@
 //! What is remembered of lives: the contents of the lives journal.
 
-use crate::{AppSpec, End, Generation, InstanceId, LogSpec, Signal, SlotId, SlotRef, Tick, spec::millis};
+use crate::{
+    AppSpec, End, Generation, InstanceId, LogSpec, Signal, SlotId, SlotRef, Tick,
+    spec::{is_true, millis, yes},
+};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
@@ -70,6 +73,12 @@ pub struct LifeRecord {
     pub ended: Option<End>,
     /// What asks it to end (kept here because its app may be deleted meanwhile).
     pub stop_signal: Signal,
+    /// A command that is run for that instead, first; names in braces are filled when it is run.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub stop_command: Option<Vec<String>>,
+    /// Whether its descendants end with it.
+    #[serde(skip_serializing_if = "is_true", default = "yes")]
+    pub kill_tree: bool,
     /// How long it then has.
     #[serde(with = "millis")]
     pub stop_timeout: Duration,
@@ -204,6 +213,8 @@ impl LifeRecord {
             port: None,
             ended: None,
             stop_signal: spec.stop_signal,
+            stop_command: spec.stop_command.clone(),
+            kill_tree: spec.kill_tree,
             stop_timeout: spec.stop_timeout,
             log: spec.log.clone(),
         }

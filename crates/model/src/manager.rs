@@ -7,6 +7,18 @@ use std::time::Duration;
 
 /// What all log files of a home may have together, unless it is set.
 const TOTAL_MAX: u64 = 5 << 30;
+/// How long events are kept, unless it is set.
+const HISTORY: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// What one source sets of the manager's own settings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SettingsOf {
+    /// Who: the absolute path of a file, or words such as `standard input`.
+    pub source: String,
+    /// All that it sets; nothing = it sets nothing any more.
+    #[serde(default)]
+    pub settings: DaemonSettings,
+}
 
 /// Settings of the manager as they were set; what is `None` is at its default.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -27,6 +39,9 @@ pub struct DaemonSettings {
     /// Bytes that all log files of the home may have together; 0 = no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_total_max: Option<u64>,
+    /// How long events are kept; zero = for ever.
+    #[serde(with = "maybe_millis", skip_serializing_if = "Option::is_none")]
+    pub history: Option<Duration>,
 }
 
 impl DaemonSettings {
@@ -44,7 +59,22 @@ impl DaemonSettings {
             log_max_age: self.log_max_age.or(older.log_max_age),
             log_compress: self.log_compress.or(older.log_compress),
             log_total_max: self.log_total_max.or(older.log_total_max),
+            history: self.history.or(older.history),
         }
+    }
+
+    /// The keys that are set.
+    pub fn keys(&self) -> impl Iterator<Item = &'static str> {
+        let DaemonSettings { log_max_size, log_max_files, log_max_age, log_compress, log_total_max, history } = self;
+        let keys = [
+            ("log_max_size", log_max_size.is_some()),
+            ("log_max_files", log_max_files.is_some()),
+            ("log_max_age", log_max_age.is_some()),
+            ("log_compress", log_compress.is_some()),
+            ("log_total_max", log_total_max.is_some()),
+            ("history", history.is_some()),
+        ];
+        keys.into_iter().filter_map(|(key, set)| set.then_some(key))
     }
 
     /// The first key that both set, to different values.
@@ -58,6 +88,7 @@ impl DaemonSettings {
             ("log_max_age", apart(&self.log_max_age, &other.log_max_age)),
             ("log_compress", apart(&self.log_compress, &other.log_compress)),
             ("log_total_max", apart(&self.log_total_max, &other.log_total_max)),
+            ("history", apart(&self.history, &other.history)),
         ]
         .into_iter()
         .find_map(|(key, apart)| apart.then_some(key))
@@ -73,6 +104,7 @@ impl DaemonSettings {
             log_max_age: Some(policy.max_age.unwrap_or_default()),
             log_compress: Some(policy.compress),
             log_total_max: Some(self.total_max()),
+            history: Some(self.history().unwrap_or_default()),
         }
     }
 
@@ -86,6 +118,11 @@ impl DaemonSettings {
             rotate_every: None,
             compress: self.log_compress.unwrap_or(default.compress),
         }
+    }
+
+    /// How long events are kept; `None` = for ever.
+    pub fn history(&self) -> Option<Duration> {
+        Some(self.history.unwrap_or(HISTORY)).filter(|age| !age.is_zero())
     }
 
     /// Bytes that all log files of the home may have together; 0 = no limit.
@@ -109,6 +146,9 @@ mod tests {
         assert_eq!(text, r#"{"log_max_age":0,"log_total_max":0}"#);
         assert_eq!(serde_json::from_str::<DaemonSettings>(&text).expect("read"), some);
         assert_eq!(serde_json::from_str::<DaemonSettings>("{}").expect("read"), none);
+        assert_eq!(some.keys().collect::<Vec<_>>(), ["log_max_age", "log_total_max"]);
+        assert_eq!(none.history(), Some(Duration::from_secs(30 * 86_400)));
+        assert_eq!(DaemonSettings { history: Some(Duration::ZERO), ..none }.history(), None);
     }
 
     #[test]

@@ -42,6 +42,8 @@ pub enum Change {
     Change,
     /// It is as wished and rests; it is started.
     Start,
+    /// It stays as it is, and gets new lives.
+    Reload,
     /// It goes.
     Remove,
     /// It is as wished.

@@ -1,8 +1,8 @@
 //! Ports and listening sockets of apps.
 
+use core::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// Which port a slot gets, as `PORT` and `{{port}}`; the app binds it itself.

@@ -1,5 +1,6 @@
 //! What the user wrote, with no option left open.
 
+pub(crate) use crate::millis::{maybe_millis, millis};
 use crate::{
     AppName, CgroupUse, Check, Dependency, Group, Health, Hooks, Identity, Listen, LogSpec, OnExit, Port, Readiness, Renewal,
     Schedule, Signal, Sticky, Stream, Usage, Watch,
@@ -39,6 +40,12 @@ pub struct AppSpec {
     pub backoff: Backoff,
     /// What asks it to end.
     pub stop_signal: Signal,
+    /// A command that asks it to end, run instead of that; names in braces are filled when it is run.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub stop_command: Option<Vec<String>>,
+    /// Whether its descendants end with it; else only its main process is looked after.
+    #[serde(skip_serializing_if = "is_true", default = "yes")]
+    pub kill_tree: bool,
     /// How long it may take to end before SIGKILL to its tree.
     #[serde(with = "millis")]
     pub stop_timeout: Duration,
@@ -261,6 +268,8 @@ impl AppSpec {
             max_restarts: None,
             backoff: Backoff::default(),
             stop_signal: Signal::TERM,
+            stop_command: None,
+            kill_tree: true,
             stop_timeout: Duration::from_secs(10),
             start_delay: Duration::ZERO,
             success_exit_codes: vec![0],
@@ -350,38 +359,19 @@ impl AppSpec {
     }
 }
 
+/// What older records do not say.
+pub(crate) fn yes() -> bool {
+    true
+}
+
+pub(crate) fn is_true(value: &bool) -> bool {
+    *value
+}
+
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
 fn a_minute() -> Duration {
     Duration::from_secs(60)
-}
-
-/// Durations in files are whole milliseconds.
-pub(crate) mod millis {
-    use serde::{Deserialize, Deserializer, Serializer};
-    use std::time::Duration;
-
-    pub fn serialize<S: Serializer>(span: &Duration, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_u64(u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-        u64::deserialize(from).map(Duration::from_millis)
-    }
-}
-
-/// The same where there may be none.
-pub(crate) mod maybe_millis {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-    use std::time::Duration;
-
-    pub fn serialize<S: Serializer>(span: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
-        span.map(|span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX)).serialize(to)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
-        Ok(Option::<u64>::deserialize(from)?.map(Duration::from_millis))
-    }
 }

@@ -3,7 +3,7 @@
 use crate::fill::{Names, fill};
 use crate::identity::Owner;
 use engine::Bear;
-use model::{Definition, SlotRef};
+use model::{AppSpec, Definition, ListenAddress, SlotRef};
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::path::Path;
@@ -20,25 +20,48 @@ pub(crate) struct Filled {
     pub(crate) env: BTreeMap<String, String>,
 }
 
-/// Fills a definition for one slot. [`filled_with`] its own command.
-pub(crate) fn filled(definition: &Definition, slot: &SlotRef, home: &str) -> Filled {
-    filled_with(definition, &definition.spec.argv, slot, home)
+/// For whom a definition is filled.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct For<'a> {
+    pub(crate) slot: &'a SlotRef,
+    /// The port of its life.
+    pub(crate) port: Option<u16>,
+    pub(crate) home: &'a str,
 }
 
-/// Fills a command of an app for one slot. The app's own variables win over the captured session, the manager's over both.
-pub(crate) fn filled_with(definition: &Definition, argv: &[String], slot: &SlotRef, home: &str) -> Filled {
-    let (number, name) = (slot.index.to_string(), slot.to_string());
-    let names = Names { app: slot.app.as_str(), slot: &number, instance: &name, home };
+/// The port that a life is told: the one that it was given, else the first TCP port of its sockets.
+pub(crate) fn port_told(spec: &AppSpec, leased: Option<u16>) -> Option<u16> {
+    let tcp = |address: &ListenAddress| matches!(address, ListenAddress::Tcp(_)).then(|| address.port()).flatten();
+    leased.or_else(|| spec.listen.iter().find_map(|listen| tcp(&listen.address)))
+}
+
+/// Fills a definition for one slot. [`filled_with`] its own command.
+pub(crate) fn filled(definition: &Definition, whose: For<'_>) -> Filled {
+    filled_with(definition, &definition.spec.argv, whose)
+}
+
+/// Fills a command of an app for one slot. The app's own variables win over the captured session and over `PORT`, the manager's others over all.
+pub(crate) fn filled_with(definition: &Definition, argv: &[String], whose: For<'_>) -> Filled {
+    let For { slot, port, home } = whose;
     let spec = &definition.spec;
+    let (number, name) = (slot.index.to_string(), slot.to_string());
+    let port = port_told(spec, port).map(|port| port.to_string());
+    let names = Names { app: slot.app.as_str(), slot: &number, instance: &name, port: port.as_deref(), home };
     let mut env = definition.session_env.clone();
     env.entry("PATH".to_owned()).or_insert_with(|| DEFAULT_PATH.to_owned());
+    env.extend(port.iter().map(|port| ("PORT".to_owned(), port.clone())));
     env.extend(spec.env.iter().map(|(key, value)| (key.clone(), fill(value, &names))));
     env.entry("ABIDE_HOME".to_owned()).or_insert_with(|| home.to_owned());
-    env.insert("INSTANCE_ID".to_owned(), number.clone());
+    env.insert(instance_var(spec).to_owned(), number.clone());
     env.insert("NODE_APP_INSTANCE".to_owned(), number.clone());
     env.insert("ABIDE_APP".to_owned(), slot.app.as_str().to_owned());
     env.insert("ABIDE_SLOT".to_owned(), name.clone());
     Filled { argv: argv.iter().map(|arg| fill(arg, &names)).collect(), env }
+}
+
+/// The variable that tells the number of the slot.
+pub(crate) fn instance_var(spec: &AppSpec) -> &str {
+    spec.instance_var.as_deref().unwrap_or("INSTANCE_ID")
 }
 
 /// What was made for one life, and the variables that tell it.
@@ -62,7 +85,7 @@ pub(crate) fn lines(
 ) -> Result<Vec<Request>, wire::TooLong> {
     let life = &bear.life;
     let service = life.instance.to_string();
-    let Filled { argv, mut env } = filled(&bear.definition, &life.slot, home);
+    let Filled { argv, mut env } = filled(&bear.definition, For { slot: &life.slot, port: life.port, home });
     env.insert("ABIDE_INSTANCE".to_owned(), service.clone());
     let spec = &bear.definition.spec;
     if let Some(owner) = owner {
@@ -136,7 +159,7 @@ pub(crate) fn remove_files(handles: &Handles) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{AppName, AppSpec};
+    use model::{AppName, Listen, Port};
 
     fn definition() -> Definition {
         let name = AppName::new("web").expect("name");
@@ -152,13 +175,40 @@ mod tests {
         let mut definition = definition();
         definition.spec.env.insert("INSTANCE_ID".into(), "mine".into());
         let slot = SlotRef::new(&definition.spec.name, 3);
-        let Filled { argv, env } = filled(&definition, &slot, "/h");
+        let Filled { argv, env } = filled(&definition, For { slot: &slot, port: None, home: "/h" });
         assert_eq!(argv, ["./run", "--slot=3"]);
         let pairs: Vec<String> = env.iter().map(|(key, value)| format!("{key}={value}")).collect();
         let want = format!(
             "ABIDE_APP=web ABIDE_HOME=/h ABIDE_SLOT=web-3 INSTANCE_ID=3 LANG=C NODE_APP_INSTANCE=3 PATH={DEFAULT_PATH} RAW={{{{slot}}}} WHO=web-3"
         );
         assert_eq!(pairs.join(" "), want);
+    }
+
+    #[test]
+    fn a_port_is_told_in_every_way_and_the_app_may_say_otherwise() {
+        let mut definition = definition();
+        let slot = SlotRef::new(&definition.spec.name, 1);
+        definition.session_env.insert("PORT".into(), "1".into());
+        definition.spec.argv.push("{{port}}".into());
+        definition.spec.env.insert("URL".into(), "http://127.0.0.1:{{port}}/".into());
+        definition.spec.instance_var = Some("WORKER".into());
+        let told = |definition: &Definition, port| {
+            let Filled { argv, env } = filled(definition, For { slot: &slot, port, home: "/h" });
+            let of = |key: &str| env.get(key).map_or("-", String::as_str).to_owned();
+            [argv[2].clone(), of("PORT"), of("URL"), of("WORKER"), of("INSTANCE_ID"), of("NODE_APP_INSTANCE")].join(" ")
+        };
+        assert_eq!(told(&definition, None), "{{port}} 1 http://127.0.0.1:{{port}}/ 1 - 1", "without a port the session's stays");
+        definition.spec.port = Some(Port::Fixed(3000));
+        assert_eq!(told(&definition, Some(3000)), "3000 3000 http://127.0.0.1:3000/ 1 - 1");
+        definition.spec.env.insert("PORT".into(), "8080".into());
+        assert_eq!(told(&definition, Some(3000)), "3000 8080 http://127.0.0.1:3000/ 1 - 1");
+        definition.spec.env.remove("PORT");
+        definition.spec.port = None;
+        let socket = |address| Listen { address, name: "x".into(), backlog: 1, reuse_port: false, mode: None };
+        let udp = ListenAddress::Udp("127.0.0.1:53".parse().expect("an address"));
+        let tcp = ListenAddress::Tcp("[::1]:8443".parse().expect("an address"));
+        definition.spec.listen = vec![socket(ListenAddress::Unix("/s".into())), socket(udp), socket(tcp)];
+        assert_eq!(told(&definition, None), "8443 8443 http://127.0.0.1:8443/ 1 - 1");
     }
 
     #[test]

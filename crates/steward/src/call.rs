@@ -1,10 +1,11 @@
 //! What the API asks of the brain.
 
 use crate::environment::Given;
+use crate::ports::Shown;
 use crate::store::Writers;
 use api::{
     AppDetail, ApplyRequest, DaemonStatus, EventLine, HistoryEntry, LogsDone, Operation, PlanReply, Problem, ProjectView,
-    RestartRequest, Sent, SignalDone, SlotRow, StartRequest, Until,
+    RestartRequest, ScaleRequest, Sent, SignalDone, SlotRow, StartRequest, Until,
 };
 use logs::Source;
 use model::{Definition, InstanceId, Signal, Stream};
@@ -83,6 +84,13 @@ pub(crate) enum Call {
         /// The answer.
         reply: Reply<PlanReply>,
     },
+    /// What a reload would do.
+    PlanReload {
+        /// The selector.
+        select: String,
+        /// The answer.
+        reply: Reply<PlanReply>,
+    },
     /// The definitions that a rollback goes back to.
     Definitions {
         /// Where to.
@@ -134,6 +142,11 @@ pub(crate) enum Call {
         key: Option<String>,
         /// To whom it was sent.
         reply: Reply<SignalDone>,
+    },
+    /// Ports and sockets; what the machine says of them is left open.
+    Ports {
+        /// The answer.
+        reply: Reply<Vec<Shown>>,
     },
     /// The manager itself.
     Daemon {
@@ -190,8 +203,12 @@ pub(crate) enum Wish {
     Rollback(Back, Option<String>),
     /// A verb about what a selector means.
     About(Verb, String),
-    /// A restart with the variables of another session.
+    /// A restart with the variables of another session, or with another port.
     Renew(RestartRequest, String),
+    /// `POST /apps/{selector}/reload`, with or without the variables of another session.
+    Reload(Option<RestartRequest>, String),
+    /// `POST /apps/{app}/scale`.
+    Scale(ScaleRequest, String),
     /// `POST /daemon/stop`.
     Shutdown,
     /// `POST /daemon/upgrade`.

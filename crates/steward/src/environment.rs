@@ -1,6 +1,6 @@
 //! What `abide env` shows: the environment of an app's lives, with who gives each variable.
 
-use crate::birth::filled;
+use crate::birth::{For, filled, instance_var, port_told};
 use crate::identity::{Names, owner};
 use api::{EnvironmentView, VariableFrom, VariableView};
 use model::{AppSpec, Definition, MASK, Readiness, SlotRef};
@@ -14,6 +14,8 @@ pub(crate) struct Given {
     pub(crate) slot: SlotRef,
     /// What a life of it would be born from now.
     pub(crate) definition: Arc<Definition>,
+    /// The port of its life.
+    pub(crate) port: Option<u16>,
     /// The home, as children are told.
     pub(crate) home: String,
 }
@@ -21,11 +23,12 @@ pub(crate) struct Given {
 /// Who gives each variable of a life of that slot. What differs from life to life has no value. Asks for the entry of the app's user, so it
 /// may block.
 pub(crate) fn environment(given: &Given, reveal: bool) -> EnvironmentView {
-    let Given { slot, definition, home } = given;
+    let Given { slot, definition, port, home } = given;
     let spec = &definition.spec;
     let mut env: BTreeMap<String, (Option<String>, VariableFrom)> = BTreeMap::new();
-    for (name, value) in filled(definition, slot, home).env {
-        let from = if is_own(&name) {
+    let port_is_ours = port_told(spec, *port).is_some() && !spec.env.contains_key("PORT");
+    for (name, value) in filled(definition, For { slot, port: *port, home }).env {
+        let from = if is_own(&name) || name == instance_var(spec) || name == "PORT" && port_is_ours {
             VariableFrom::Manager
         } else if spec.env.contains_key(&name) {
             VariableFrom::App
@@ -56,7 +59,7 @@ pub(crate) fn environment(given: &Given, reveal: bool) -> EnvironmentView {
 
 /// Whether the manager sets it whatever the app says.
 fn is_own(name: &str) -> bool {
-    matches!(name, "INSTANCE_ID" | "NODE_APP_INSTANCE" | "ABIDE_APP" | "ABIDE_SLOT")
+    matches!(name, "NODE_APP_INSTANCE" | "ABIDE_APP" | "ABIDE_SLOT")
 }
 
 /// What tells a life of itself, and of the channel by which it says that it is ready.
@@ -91,7 +94,7 @@ mod tests {
         let session_env = BTreeMap::from([("LANG".into(), "de".into()), ("TOKEN".into(), "hunter2".into())]);
         let definition = Definition { spec, session_env, umask: 0o22, source: None, project: None };
         let slot = SlotRef { app: definition.spec.name.clone(), index: 1 };
-        Given { slot, definition: Arc::new(definition), home: "/h".into() }
+        Given { slot, definition: Arc::new(definition), port: None, home: "/h".into() }
     }
 
     fn rows(reveal: bool) -> String {
@@ -111,6 +114,19 @@ mod tests {
              PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin Manager\nTOKEN=hunter2 Session\n\
              WATCHDOG_USEC=1000000 Manager\nWHO=web-1 App *\n"
         );
+    }
+
+    #[test]
+    fn a_port_comes_from_the_manager_unless_the_app_says_it() {
+        let mut given = given();
+        given.port = Some(3001);
+        let port = |given: &Given| {
+            let found = environment(given, true).variables.into_iter().find(|one| one.name == "PORT").expect("a port");
+            (found.value.unwrap_or_default(), found.from)
+        };
+        assert_eq!(port(&given), ("3001".to_owned(), VariableFrom::Manager));
+        Arc::make_mut(&mut given.definition).spec.env.insert("PORT".into(), "8080".into());
+        assert_eq!(port(&given), ("8080".to_owned(), VariableFrom::App));
     }
 
     #[test]

@@ -12,6 +12,8 @@ pub(crate) struct Names<'a> {
     pub(crate) slot: &'a str,
     /// `{{instance}}`: the name of the slot, `web-0`.
     pub(crate) instance: &'a str,
+    /// `{{port}}`, of what has one.
+    pub(crate) port: Option<&'a str>,
     /// `{{home}}`.
     pub(crate) home: &'a str,
 }
@@ -19,14 +21,14 @@ pub(crate) struct Names<'a> {
 /// The log files of a slot, standard output first, as the scribe is told: relative to the home or absolute. `None` = the stream goes nowhere.
 pub(crate) fn log_files(log: &LogSpec, slot: &SlotRef, home: &str) -> [Option<String>; 2] {
     let (number, name) = (slot.index.to_string(), slot.to_string());
-    let names = Names { app: slot.app.as_str(), slot: &number, instance: &name, home };
+    let names = Names { app: slot.app.as_str(), slot: &number, instance: &name, port: None, home };
     Stream::BOTH.map(|stream| log.file(slot, stream, |path| fill(path, &names)))
 }
 
 /// The log file that takes both streams of a slot in addition, as the scribe is told. Its own files may be the same: it is named as they are.
 pub(crate) fn combined(log: &LogSpec, slot: &SlotRef, home: &str) -> Option<String> {
     let (number, name) = (slot.index.to_string(), slot.to_string());
-    let names = Names { app: slot.app.as_str(), slot: &number, instance: &name, home };
+    let names = Names { app: slot.app.as_str(), slot: &number, instance: &name, port: None, home };
     let also = fill(log.also.as_deref()?, &names);
     let own = log_files(log, slot, home).into_iter().flatten();
     let same = own.into_iter().find(|own| Path::new(home).join(own) == Path::new(&also));
@@ -45,18 +47,19 @@ pub(crate) fn readable(log: &LogSpec, slot: &SlotRef, home: &str) -> [Option<Str
 /// Fills the names into a text; `{{{{` becomes `{{`, every other brace stays.
 pub(crate) fn fill(text: &str, names: &Names<'_>) -> String {
     let table = [
-        ("{{app}}", names.app),
-        ("{{slot}}", names.slot),
-        ("{{instance}}", names.instance),
-        ("{{home}}", names.home),
-        ("{{{{", "{{"),
+        ("{{app}}", Some(names.app)),
+        ("{{slot}}", Some(names.slot)),
+        ("{{instance}}", Some(names.instance)),
+        ("{{port}}", names.port),
+        ("{{home}}", Some(names.home)),
+        ("{{{{", Some("{{")),
     ];
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find("{{") {
         out.push_str(&rest[..at]);
         rest = &rest[at..];
-        match table.iter().find(|(name, _)| rest.starts_with(name)) {
+        match table.iter().find_map(|(name, value)| Some((name, (*value)?)).filter(|(name, _)| rest.starts_with(**name))) {
             Some((name, value)) => {
                 out.push_str(value);
                 rest = &rest[name.len()..];
@@ -97,7 +100,7 @@ mod tests {
 
     #[test]
     fn names_are_filled_and_other_braces_stay() {
-        let names = Names { app: "web", slot: "2", instance: "web-2", home: "/h" };
+        let names = Names { app: "web", slot: "2", instance: "web-2", port: Some("3002"), home: "/h" };
         let cases = [
             ("", ""),
             ("plain { } text", "plain { } text"),
@@ -107,7 +110,7 @@ mod tests {
             ("{{{{app}}", "{{app}}"),
             ("{{{{{{{{", "{{{{"),
             ("{{ app }}", "{{ app }}"),
-            ("{{port}} {{nobody}}", "{{port}} {{nobody}}"),
+            ("{{port}} {{nobody}} {{{{port}}", "3002 {{nobody}} {{port}}"),
             ("{{", "{{"),
             ("{{app", "{{app"),
             ("é{{slot}}é", "é2é"),
@@ -115,5 +118,6 @@ mod tests {
         for (text, want) in cases {
             assert_eq!(fill(text, &names), want, "{text}");
         }
+        assert_eq!(fill("{{port}}", &Names { port: None, ..names }), "{{port}}", "nothing is said where there is none");
     }
 }

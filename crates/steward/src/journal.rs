@@ -11,10 +11,9 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::broadcast;
 
-/// Days of which the journal is kept.
-const KEPT_DAYS: usize = 30;
 /// A follower may be so many events behind; then it is told that it lagged.
 const FOLLOW_LIMIT: usize = 256;
 
@@ -25,6 +24,8 @@ pub(crate) struct Journal {
     seq: u64,
     open: Option<(String, File)>,
     failing: bool,
+    /// How long entries are kept; `None` = for ever.
+    kept: Option<Duration>,
     followers: broadcast::Sender<Arc<EventLine>>,
 }
 
@@ -57,7 +58,14 @@ impl Journal {
     /// Goes on after the last entry.
     pub(crate) fn open(folder: &Path) -> Journal {
         let seq = read(folder, &Wanted { lines: 1, ..Wanted::default() }).last().map_or(0, |line| line.seq);
-        Journal { folder: folder.to_owned(), seq, open: None, failing: false, followers: broadcast::channel(FOLLOW_LIMIT).0 }
+        Journal {
+            folder: folder.to_owned(),
+            seq,
+            open: None,
+            failing: false,
+            kept: None,
+            followers: broadcast::channel(FOLLOW_LIMIT).0,
+        }
     }
 
     /// From now on, every entry; a slow follower loses the oldest and is told how many.
@@ -91,6 +99,21 @@ impl Journal {
         line
     }
 
+    /// From now on entries are kept so long; `None` = for ever.
+    pub(crate) fn keep(&mut self, kept: Option<Duration>, wall: i64) {
+        self.kept = kept;
+        self.forget(wall);
+    }
+
+    /// Removes the files of days that ended too long ago. What is not called like a day is none of ours.
+    fn forget(&self, wall: i64) {
+        let Some(kept) = self.kept.and_then(|kept| i64::try_from(kept.as_millis()).ok()) else { return };
+        let first = day(wall.saturating_sub(kept));
+        let is_day = |stem: &str| stem.len() == first.len() && stem.bytes().all(|b| b.is_ascii_digit() || b == b'-');
+        let is_old = |path: &&PathBuf| path.file_stem().and_then(|stem| stem.to_str()).is_some_and(|s| is_day(s) && *s < *first);
+        files(&self.folder).iter().filter(is_old).for_each(|old| _ = fs::remove_file(old));
+    }
+
     fn append(&mut self, line: &EventLine, wall: i64) -> io::Result<()> {
         let today = day(wall);
         if self.open.as_ref().is_none_or(|(day, _)| *day != today) {
@@ -98,9 +121,7 @@ impl Journal {
             let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(&path)?;
             end_line(&path, &mut file)?;
             self.open = Some((today, file));
-            for old in files(&self.folder).iter().rev().skip(KEPT_DAYS) {
-                let _ = fs::remove_file(old);
-            }
+            self.forget(wall);
         }
         let mut text = serde_json::to_string(line)?;
         text.push('\n');
@@ -198,7 +219,6 @@ mod tests {
         for n in 0..40 {
             journal.write(entry(if n % 2 == 0 { "a" } else { "b" }), n * day);
         }
-        assert_eq!(files(folder.path()).len(), KEPT_DAYS);
         let mut journal = Journal::open(folder.path());
         let mut follower = journal.follow();
         journal.write(entry("a"), 40 * day);
@@ -207,6 +227,30 @@ mod tests {
         assert_eq!(seqs(folder.path(), &all), [39, 40, 41]);
         assert_eq!(seqs(folder.path(), &Wanted { of: vec!["b".into()], ..all.clone() }), [36, 38, 40]);
         assert_eq!(seqs(folder.path(), &Wanted { since: Some(40), lines: 100, of: Vec::new() }), [41]);
+    }
+
+    #[test]
+    fn old_days_go_and_younger_ones_stay() {
+        let folder = tempfile::tempdir().expect("tempdir");
+        let day = 86_400_000;
+        let days = |n: u64| Some(Duration::from_secs(n * 86_400));
+        fs::write(folder.path().join("notes.jsonl"), "").expect("written");
+        let there = || files(folder.path()).len() - 1;
+        let mut journal = Journal::open(folder.path());
+        (0..40).for_each(|n| _ = journal.write(entry("a"), n * day));
+        assert_eq!(there(), 40, "for ever");
+        journal.keep(days(30), 39 * day);
+        assert_eq!(
+            (there(), files(folder.path())[0].ends_with("1970-01-10.jsonl")),
+            (31, true),
+            "that day has ended 29 days ago"
+        );
+        journal.write(entry("a"), 40 * day);
+        assert_eq!(there(), 31, "a new day comes, the oldest goes");
+        journal.keep(days(2), 40 * day + 1);
+        assert_eq!(seqs(folder.path(), &Wanted { lines: 9, ..Wanted::default() }), [39, 40, 41]);
+        journal.keep(None, 99 * day);
+        assert_eq!(there(), 3);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! scribe (`scribe_link`), the state files (`store`), the event journal (`journal`), looks at /proc (`sweep`), questions to lives
 //! (`probe`), commands beside the apps (`runner`), what the outside is told (`hooks`), changed files (`watch`), and the door (`http`) whose
 //! handlers only ask (`call`). Pure parts beside it: selectors (`select`), operations on their way (`track`), names in commands (`fill`),
-//! what the clock begins (`clock`).
+//! what the clock begins (`clock`), which port a life gets (`ports`).
 //! [`main`] is the program; a start, a crash and an upgrade take the same path (`brain::start`).
 
 mod birth;
@@ -26,12 +26,15 @@ mod limits;
 mod log;
 mod logfile;
 mod note;
+mod own_file;
+mod ports;
 mod preflight;
 mod previous;
 mod probe;
 mod runner;
 mod scribe_link;
 mod select;
+mod sockets;
 mod store;
 mod sweep;
 mod time;

@@ -31,6 +31,11 @@ fn what(what: &What, now: Tick, wall: i64) -> (&'static str, Option<String>, Val
         }
         What::Foreign => ("foreign", Some("its process is gone, but something of it still lives".to_owned()), Value::Null),
         What::Stopping { signal } => ("stopping", Some(format!("told by {signal}")), json!({ "signal": signal.to_string() })),
+        What::StoppingBy => ("stopping", Some("told by its stop_command".to_owned()), json!({ "command": true })),
+        What::StopRefused { why, signal } => {
+            let reason = format!("stop_command: {why}; told by {signal}");
+            ("stop_command.failed", Some(reason), json!({ "signal": signal.to_string() }))
+        }
         What::Killing { late } => {
             let why = if *late { "it did not end in time, or left processes behind" } else { "without being asked to end" };
             ("killing", Some(why.to_owned()), Value::Null)

@@ -1,6 +1,6 @@
 //! Whether an app can start at all, asked before its wish is accepted. What the system refuses later still comes back as a failed birth.
 
-use crate::birth::{filled, filled_with};
+use crate::birth::{For, filled, filled_with};
 use crate::channel::is_too_long;
 use crate::fill::{combined, log_files};
 use crate::identity::{self, Names};
@@ -48,7 +48,9 @@ fn fault(definition: &Definition, home: &str) -> Option<String> {
             "{name}: `ready = {{ notify = true }}` needs a socket in the home, and {home} is too long for its path (107 bytes with /run/notify/NAME): choose a shorter home"
         ));
     }
-    let made = filled(definition, &SlotRef::new(name, 0), home);
+    let slot = SlotRef::new(name, 0);
+    let whose = For { slot: &slot, port: None, home };
+    let made = filled(definition, whose);
     let Some(program) = made.argv.first().filter(|program| !program.is_empty()) else {
         return Some(format!("{name}: there is no program to run"));
     };
@@ -56,7 +58,7 @@ fn fault(definition: &Definition, home: &str) -> Option<String> {
     let find = |program: &str| if program.contains('/') { executable(&cwd.join(program)) } else { in_path(program, path, cwd) };
     let why = find(program);
     let can_run = |argv: &[String]| {
-        let filled = filled_with(definition, argv, &SlotRef::new(name, 0), home).argv;
+        let filled = filled_with(definition, argv, whose).argv;
         let program = filled.first().filter(|program| !program.is_empty());
         program.map_or(Err("there is no program to run".to_owned()), |program| find(program))
     };
@@ -65,10 +67,10 @@ fn fault(definition: &Definition, home: &str) -> Option<String> {
     if let Some(why) = identity_fault(&spec.identity).or_else(|| refusal(&spec.usage, home)) {
         return Some(format!("{name}: {why}"));
     }
-    let slot = SlotRef::new(name, 0);
     let files = || log_files(&spec.log, &slot, home).into_iter().flatten().chain(combined(&spec.log, &slot, home));
     let logs = || files().find_map(|file| bad_log(&file));
-    why.err().or_else(logs).or_else(hooks).or_else(probes).map(|why| format!("{name}: {why}"))
+    let stop = || spec.stop_command.as_deref().and_then(|argv| can_run(argv).err()).map(|why| format!("stop_command: {why}"));
+    why.err().or_else(logs).or_else(hooks).or_else(probes).or_else(stop).map(|why| format!("{name}: {why}"))
 }
 
 /// Why a command that asks how the app is could never answer.

@@ -112,6 +112,11 @@ fn matches(word: &str, known: &[Known]) -> Meant {
     Vec::new()
 }
 
+/// Whether a selector, which means this app, names it: `all`, a prefix or a glob does not.
+pub(crate) fn names_itself(text: &str, app: &AppName) -> bool {
+    text.split(',').any(|word| word.trim() == app.as_str())
+}
+
 /// The variables of a session that an app gets.
 pub(crate) fn inherited(which: &InheritEnv, session: &RestartRequest) -> BTreeMap<String, String> {
     match which {
@@ -168,6 +173,15 @@ mod tests {
             assert_eq!(names(word, app, slot), want, "{word}");
         }
         assert!(needs_list("3") && needs_list("ns:x") && needs_list("status:ready") && !needs_list("web") && needs_list(""));
+    }
+
+    #[test]
+    fn only_a_name_names() {
+        let web = AppName::new("web").expect("name");
+        for (text, want) in [("web", true), ("db, web", true), ("all", false), ("w*", false), ("web-0", false), ("ns:web", false)]
+        {
+            assert_eq!(names_itself(text, &web), want, "{text}");
+        }
     }
 
     fn known() -> Vec<Known> {

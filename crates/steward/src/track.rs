@@ -3,14 +3,16 @@
 //! Pure. A slot's outcome, once it is `ok` or `failed`, stays; a later wish to the contrary ends what is still pending.
 
 mod judge;
+mod roll;
 
 pub(crate) use judge::Watch;
+pub(crate) use roll::Course;
 
 use crate::store::{Goal, Track};
 use api::{ExitView, Operation, OperationKind, OperationState, Outcome, SlotOutcome};
 use engine::SlotView;
-use judge::{Aim, Judgement, judge};
-use model::{InstanceId, SlotRef, Status, Tick};
+use judge::{Aim, Judgement, Words, judge};
+use model::{AppName, AppSpec, InstanceId, SlotRef, Status, Tick};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,10 +59,14 @@ struct Tracing {
 pub(crate) trait World {
     /// The slot now.
     fn slot(&self, slot: &SlotRef) -> Option<SlotView<'_>>;
-    /// Whether bytes of the slot's last life are still on their way to its log.
-    fn is_draining(&self, slot: &SlotRef) -> bool;
-    /// The last lines that the slot's last life wrote.
-    fn log_tail(&self, slot: &SlotRef) -> Vec<String>;
+    /// How the reload of an app stands.
+    fn course(&self, app: &AppName) -> Option<Course<'_>>;
+    /// The slot's last life that has ended.
+    fn last_life(&self, slot: &SlotRef) -> Option<InstanceId>;
+    /// Whether bytes of a life are still on their way to its log.
+    fn is_draining(&self, instance: InstanceId) -> bool;
+    /// The last lines that a life in a slot wrote.
+    fn log_tail(&self, slot: &SlotRef, instance: InstanceId) -> Vec<String>;
 }
 
 impl Tracker {
@@ -115,8 +121,10 @@ impl Tracker {
 
     fn supersede(&mut self, by: u64, slot: &SlotRef, goal: Goal) {
         let contrary = |old: Goal| match (old, goal) {
-            (Goal::Run { .. }, Goal::Run { .. }) | (Goal::Stop | Goal::Gone, Goal::Stop | Goal::Gone) => false,
-            (Goal::Run { .. }, _) | (_, Goal::Run { .. }) => true,
+            (Goal::Roll { generation: old, .. }, Goal::Roll { generation: new, .. }) => old != new,
+            (Goal::Run { .. } | Goal::Roll { .. }, Goal::Run { .. } | Goal::Roll { .. }) => false,
+            (Goal::Stop | Goal::Gone, Goal::Stop | Goal::Gone) => false,
+            (Goal::Run { .. } | Goal::Roll { .. }, _) | (_, Goal::Run { .. } | Goal::Roll { .. }) => true,
         };
         for (id, tracked) in &mut self.known {
             let mut changed = false;
@@ -242,22 +250,45 @@ impl Tracing {
         if let (Aim::Watch(Watch::Exit(life @ None)), Some(view)) = (&mut self.aim, &view) {
             *life = view.instance;
         }
-        let Judgement { outcome, detail, has_words } = judge(self.aim, view.as_ref(), self.bad.as_deref());
+        let course = world.course(&self.slot.app);
+        let Judgement { outcome, detail, words } = judge(self.aim, &self.slot, view.as_ref(), course, self.bad.as_deref());
         self.detail = detail;
         if outcome == Outcome::Ok && matches!(self.aim, Aim::Watch(Watch::Exit(_))) {
             self.exit = view.as_ref().and_then(|view| view.exit).map(ExitView::from);
         }
-        if outcome != Outcome::Failed || view.is_none() || !has_words {
+        if outcome != Outcome::Failed || words == Words::Nobodys {
             (self.outcome, self.tail_until) = (outcome, None);
             return;
         }
-        // Its last words are on their way.
+        let whose = match words {
+            Words::Nobodys => None,
+            Words::Last => world.last_life(&self.slot),
+            Words::Now => view.as_ref().and_then(|view| view.instance),
+            Words::Of(instance) => Some(instance),
+        };
+        // Its last words are on their way, unless it speaks on.
         let until = *self.tail_until.get_or_insert(now + TAIL_WAIT);
-        if now >= until || !world.is_draining(&self.slot) {
-            self.log_tail = world.log_tail(&self.slot);
+        let speaks = words != Words::Now && whose.is_some_and(|instance| world.is_draining(instance));
+        if now >= until || !speaks {
+            self.log_tail = whose.map(|instance| world.log_tail(&self.slot, instance)).unwrap_or_default();
+            if let Some(hint) = view.as_ref().and_then(|view| binds_itself(view.spec, &self.log_tail)) {
+                self.detail.push_str(&hint);
+            }
             (self.outcome, self.tail_until) = (Outcome::Failed, None);
         }
     }
+}
+
+/// What an app must hear that tries to bind what is bound for it.
+fn binds_itself(spec: &AppSpec, tail: &[String]) -> Option<String> {
+    let address = &spec.listen.first()?.address;
+    let fails = |line: &String| line.contains("EADDRINUSE") || line.to_lowercase().contains("address already in use");
+    tail.iter().any(fails).then(|| {
+        format!(
+            "; {address} is bound for it already: it must take descriptor 3 (see LISTEN_FDS) and not bind the address itself, or the file \
+             must say `port` instead of `listen`"
+        )
+    })
 }
 
 /// The first life that counts for a start of this slot: the one that fills it and will stay, or the next.

@@ -1,8 +1,10 @@
 //! Screenplays of operations.
 
 use super::*;
+use crate::store::FailedRoll;
 use api::Until;
-use model::{AppName, AppSpec, End, Fault, Generation, Readiness, Schedule, SlotId, Stage, Verdict, When};
+use engine::NextView;
+use model::{AppName, AppSpec, End, Fault, Generation, Readiness, Rolling, Schedule, SlotId, Stage, Verdict, When};
 use std::time::Duration;
 
 /// One slot that does as it is told.
@@ -19,6 +21,12 @@ struct Scene {
     hopeless: bool,
     wished: bool,
     draining: bool,
+    generation: Option<Generation>,
+    rolling: Option<Rolling>,
+    failed: Option<FailedRoll>,
+    lives_by: u64,
+    next: Option<(u64, Status, Option<&'static str>)>,
+    leaving: Vec<InstanceId>,
 }
 
 impl Scene {
@@ -37,6 +45,12 @@ impl Scene {
             hopeless: false,
             wished: true,
             draining: false,
+            generation: Some(Generation(1)),
+            rolling: None,
+            failed: None,
+            lives_by: 1,
+            next: None,
+            leaving: Vec::new(),
         }
     }
 
@@ -51,7 +65,7 @@ impl World for Scene {
             slot: slot.clone(),
             id: SlotId(0),
             spec: &self.spec,
-            generation: Generation(1),
+            generation: Generation(self.lives_by),
             status: self.status?,
             why: self.why.map(str::to_owned),
             hopeless: self.hopeless,
@@ -74,17 +88,32 @@ impl World for Scene {
             runs: &[],
             main: None,
             port: None,
-            next: None,
-            leaving: Vec::new(),
+            next: self.next.map(|(instance, status, answer)| NextView {
+                instance: InstanceId(instance),
+                pid: None,
+                status,
+                why: None,
+                bad_answer: answer,
+                port: None,
+            }),
+            leaving: self.leaving.clone(),
         })
     }
 
-    fn is_draining(&self, _: &SlotRef) -> bool {
+    fn course(&self, _: &AppName) -> Option<Course<'_>> {
+        Some(Course { generation: self.generation?, rolling: self.rolling.as_ref(), failed: self.failed.as_ref() })
+    }
+
+    fn last_life(&self, _: &SlotRef) -> Option<InstanceId> {
+        Some(InstanceId(4))
+    }
+
+    fn is_draining(&self, _: InstanceId) -> bool {
         self.draining
     }
 
-    fn log_tail(&self, _: &SlotRef) -> Vec<String> {
-        vec!["last words".to_owned()]
+    fn log_tail(&self, _: &SlotRef, instance: InstanceId) -> Vec<String> {
+        vec![if instance == InstanceId(4) { "last words".to_owned() } else { format!("words of {instance}") }]
     }
 }
 
@@ -306,73 +335,12 @@ fn stopped_by_its_group_is_not_waited_for_any_longer() {
 }
 
 #[test]
-fn wait_for_ready() {
-    let (mut tracker, mut scene) = (Tracker::default(), Scene::new());
-    scene.spec.ready = Some(Readiness::Notify);
-    (scene.status, scene.instance, scene.ran) = (Some(Status::Running), Some(5), Some(5));
-    let heard = watch(&mut tracker, &scene, Until::Ready);
-    assert_eq!((state(&heard), heard.borrow().id, heard.borrow().kind), (Running, 0, OperationKind::Wait));
-    (scene.status, scene.instance) = (Some(Status::Backoff), None);
-    tracker.update(&scene, Tick(1));
-    assert_eq!(state(&heard), Running, "it is tried again");
-    let also = watch(&mut tracker, &scene, Until::Ready);
-    scene.status = Some(Status::Ready);
-    tracker.update(&scene, Tick(2));
-    assert_eq!((state(&heard), state(&also)), (Done, Done));
-    for (status, wished, want) in [
-        (Status::Errored, true, Failed),
-        (Status::Completed, true, Failed),
-        (Status::Stopped, false, Failed),
-        (Status::Stopped, true, Running),
-    ] {
-        (scene.status, scene.wished) = (Some(status), wished);
-        assert_eq!(state(&watch(&mut tracker, &scene, Until::Ready)), want, "{status} {wished}");
-    }
-    drop((heard, also));
-    tracker.update(&scene, Tick(3));
-    assert!(tracker.watches.is_empty(), "nobody listens");
-}
-
-#[test]
-fn wait_for_stopped_and_exit() {
-    let (mut tracker, mut scene) = (Tracker::default(), Scene::new());
-    (scene.status, scene.instance) = (Some(Status::Running), Some(5));
-    let (stopped, exit) = (watch(&mut tracker, &scene, Until::Stopped), watch(&mut tracker, &scene, Until::Exit));
-    assert_eq!((state(&stopped), state(&exit)), (Running, Running));
-    assert_eq!(exit.borrow().slots[0].instance.as_deref(), Some("i5"));
-    // A restart: another life is there at once.
-    (scene.instance, scene.exit) = (Some(6), Some(End::Exited(Verdict::Code(3))));
-    tracker.update(&scene, Tick(1));
-    assert_eq!((state(&stopped), state(&exit), detail(&exit).as_str()), (Running, Done, "exit code 3"));
-    assert_eq!(exit.borrow().slots[0].exit.as_ref().and_then(|exit| exit.code), Some(3));
-    // Who asks again after a break means the life of before.
-    let again = tracker.watch(vec![(scene.slot(), Watch::of(Until::Exit, Some(InstanceId(5))))], &scene, Tick(1));
-    assert_eq!(state(&again), Done);
-    (scene.status, scene.instance) = (Some(Status::Errored), None);
-    tracker.update(&scene, Tick(2));
-    assert_eq!(state(&stopped), Done);
-}
-
-#[test]
-fn wait_for_the_exit_of_a_life_to_come() {
-    let (mut tracker, mut scene) = (Tracker::default(), Scene::new());
-    let heard = watch(&mut tracker, &scene, Until::Exit);
-    assert_eq!(state(&heard), Running, "waiting for its time, say");
-    (scene.status, scene.instance) = (Some(Status::Running), Some(7));
-    tracker.update(&scene, Tick(1));
-    assert_eq!((state(&heard), heard.borrow().slots[0].instance.as_deref()), (Running, Some("i7")));
-    (scene.status, scene.instance, scene.exit) = (Some(Status::Waiting), None, Some(End::Exited(Verdict::Code(0))));
-    tracker.update(&scene, Tick(2));
-    assert_eq!((state(&heard), detail(&heard).as_str()), (Done, "exit code 0"));
-    // What rests has ended already; what never ran and is not to run never will.
-    (scene.status, scene.wished) = (Some(Status::Stopped), false);
-    assert_eq!(state(&watch(&mut tracker, &scene, Until::Exit)), Done);
-    scene.exit = None;
-    assert_eq!(state(&watch(&mut tracker, &scene, Until::Exit)), Failed);
-}
-
-#[test]
 fn goals_that_an_older_steward_wrote_are_still_read() {
     let old: Goal = serde_json::from_str(r#"{"run":{"floor":5,"patient":true}}"#).expect("read");
     assert_eq!(old, run(5, true));
 }
+
+#[path = "track_roll_tests.rs"]
+mod rolls;
+#[path = "track_wait_tests.rs"]
+mod waits;

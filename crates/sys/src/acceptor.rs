@@ -67,8 +67,8 @@ pub fn acceptor(local: SocketAddr, peer: SocketAddr, asked: Member, others: &[Me
     }
 }
 
-/// Whether a process of the tree has one of these sockets.
-fn holds(leader: Member, inodes: &BTreeSet<u32>) -> bool {
+/// Whether a process of the tree below `leader` has one of these sockets, known by their inodes.
+pub fn holds(leader: Member, inodes: &BTreeSet<u32>) -> bool {
     if inodes.is_empty() || identity(leader.pid) != Some(leader.ident) {
         return false;
     }

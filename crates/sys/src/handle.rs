@@ -1,22 +1,20 @@
 //! Descriptors: open, pipe, socket. Everything made here is close-on-exec; what a child receives is placed by `spawn`.
 
+mod bound;
 mod given;
 mod link;
 mod soon;
 
+pub use bound::{Address, BindHow, socket, steer};
 pub use given::{adopt_number, inherited};
 pub use link::{accept, listen_at, receive, send_with};
 pub use soon::{access, write_soon};
 
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, open as open_at};
 use rustix::io::Errno;
-use rustix::net::{
-    AddressFamily, Shutdown, SocketAddrUnix, SocketFlags, SocketType, bind, listen, shutdown, socket_with,
-    socketpair as pair_with, sockopt,
-};
+use rustix::net::{AddressFamily, Shutdown, SocketFlags, SocketType, shutdown, socketpair as pair_with};
 use rustix::pipe::{PipeFlags, pipe_with};
 use std::io;
-use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -236,52 +234,6 @@ pub fn read(fd: impl AsFd, bytes: &mut [u8]) -> io::Result<usize> {
 /// `WouldBlock` when nothing does, `EPIPE` when nobody will read it.
 pub fn write(fd: impl AsFd, bytes: &[u8]) -> io::Result<usize> {
     Ok(rustix::io::retry_on_intr(|| rustix::io::write(&fd, bytes))?)
-}
-
-/// What a socket is bound to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Address<'a> {
-    /// A path, as it stands; a leftover is not removed.
-    Path(&'a Path),
-    /// An address and port.
-    Net(SocketAddr),
-}
-
-/// Makes a socket, binds it, and lets it listen with that backlog.
-///
-/// # Errors
-/// The call that failed (`socket`, `setsockopt`, `bind`, `listen`, `mkdir`), and what the system said.
-pub fn socket(
-    family: Family,
-    shape: Shape,
-    nonblock: bool,
-    mkdir: bool,
-    address: Option<Address<'_>>,
-    backlog: Option<i32>,
-) -> Result<OwnedFd, (&'static str, io::Error)> {
-    let from = |call: &'static str| move |error: Errno| (call, io::Error::from(error));
-    let (family, shape, flags) = kind(family, shape, nonblock);
-    let fd = socket_with(family, shape, flags, None).map_err(from("socket"))?;
-    match address {
-        None => {}
-        Some(Address::Path(path)) => {
-            if mkdir {
-                make_parents(path).map_err(|error| ("mkdir", error))?;
-            }
-            let path = path.as_os_str().as_bytes();
-            let address =
-                crate::text::with_c_str(path, |path| Ok(SocketAddrUnix::new(path)?)).map_err(|error| ("bind", error))?;
-            bind(&fd, &address).map_err(from("bind"))?;
-        }
-        Some(Address::Net(address)) => {
-            sockopt::set_socket_reuseaddr(&fd, true).map_err(from("setsockopt"))?;
-            bind(&fd, &address).map_err(from("bind"))?;
-        }
-    }
-    if let Some(backlog) = backlog {
-        listen(&fd, backlog).map_err(from("listen"))?;
-    }
-    Ok(fd)
 }
 
 #[cfg(test)]

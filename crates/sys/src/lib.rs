@@ -30,6 +30,8 @@ pub mod datagram;
 pub mod errno;
 /// Descriptors: open, pipe, socket, close-on-exec.
 pub mod handle;
+/// Who holds a port of this machine.
+pub mod holder;
 /// The last thing that this process does: another program in its place, or an exit.
 pub mod last;
 /// Whether a recorded life still lives, and who belongs to it.
@@ -46,8 +48,12 @@ pub mod peer;
 pub mod place;
 /// Waiting for the kernel: readiness, exits, signals, deadlines.
 pub mod poll;
+/// Whether a port can be bound.
+pub mod port;
 /// Processes by descriptor: signal, identity, how they ended.
 pub mod process;
+/// Listening sockets that a process still has.
+pub mod regain;
 /// Bearing a process.
 pub mod spawn;
 /// Moving log bytes: FIFO to file without touching them.

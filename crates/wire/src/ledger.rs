@@ -127,6 +127,11 @@ impl Entry {
         self.number().map(Some)
     }
 
+    /// Whether every field has been read.
+    pub fn is_read(&self) -> bool {
+        self.fields.as_slice().is_empty()
+    }
+
     /// All further fields.
     pub fn rest(&mut self) -> Vec<Vec<u8>> {
         self.fields.by_ref().collect()
@@ -179,7 +184,9 @@ mod tests {
         let mut a = entries.next().expect("two");
         assert_eq!(a.verb, "a");
         assert_eq!(a.field(), Ok(b"x\ty\n\\\0".to_vec()));
+        assert!(!a.is_read());
         assert_eq!((a.number(), a.maybe::<u32>(), a.maybe()), (Ok(7), Ok(None), Ok(Some(8))));
+        assert!(a.is_read());
         assert_eq!(a.field(), Err(LedgerError::Line(1, "a".to_owned())));
         assert_eq!(entries.next().map(|e| e.verb), Some("b".to_owned()));
     }

@@ -20,11 +20,12 @@ use std::process::{Command, ExitCode};
 
 type Row = fn(&Ground, &mut Report) -> io::Result<()>;
 
-const ROWS: [(&str, Row); 14] = [
+const ROWS: [(&str, Row); 15] = [
     ("crash", rows::crash::crash),
     ("boot", rows::boot::boot),
     ("list", rows::command::list),
     ("restart", rows::command::restart),
+    ("reload", rows::reload::reload),
     ("stop", rows::command::stop),
     ("storm", rows::storm::storm),
     ("memory", rows::rest::memory),

@@ -5,6 +5,7 @@ pub mod command;
 pub mod crash;
 pub mod keeper;
 pub mod logs;
+pub mod reload;
 pub mod rest;
 pub mod storm;
 

@@ -12,6 +12,9 @@ pub struct AppFlags {
     /// How many to run: a number, cpu, cpu-1, cpu/2 [default: 1]
     #[arg(long, value_name = "N")]
     pub instances: Option<String>,
+    /// Port that it binds, as PORT and {{port}}: 3000, one for each of 3000-3003, auto, auto:5000-5100
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<String>,
     /// Working directory [default: this one]
     #[arg(long, value_name = "DIR")]
     pub cwd: Option<String>,
@@ -119,6 +122,7 @@ impl AppFlags {
         let AppFlags {
             name,
             instances,
+            port,
             cwd,
             env,
             env_file,
@@ -156,6 +160,7 @@ impl AppFlags {
         [
             ("--name", name.is_some()),
             ("--instances", instances.is_some()),
+            ("--port", port.is_some()),
             ("--cwd", cwd.is_some()),
             ("--env", !env.is_empty()),
             ("--env-file", !env_file.is_empty()),
@@ -205,6 +210,7 @@ impl AppFlags {
             env: flags.env,
             env_files: flags.env_file,
             instances: flags.instances,
+            port: flags.port,
             restart: flags.restart,
             max_restarts: flags.max_restarts,
             restart_delay: flags.restart_delay,

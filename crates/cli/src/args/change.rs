@@ -24,6 +24,9 @@ pub struct Restart {
     /// Take this session's variables, for whole apps
     #[arg(long)]
     pub update_env: bool,
+    /// Give it this port from now on, also at later restarts; one app
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: Option<u16>,
     /// How to wait.
     #[command(flatten)]
     pub wait: Wait,

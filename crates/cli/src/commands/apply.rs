@@ -40,12 +40,12 @@ pub fn apply(house: &House, screen: &Screen, args: &Apply) -> Result<(), Failure
     let load = |choice: &_| files::load_all(&args.file, choice, args.prune, screen);
     let mut request = project::request(house, screen, &part, args.prune, load)?;
     request.update_env = args.update_env;
-    project::not_empty(&request)?;
     let reply = plan_of(house, &request, &part.only)?;
+    project::warn_of_settings(screen, reply.settings_trouble.as_deref());
     if args.dry_run || reply.plan.is_empty() {
         show_only(screen, &reply.plan)?;
-        // A profile that changes nothing is remembered all the same.
-        if !args.dry_run && !request.profiles.is_empty() {
+        // A profile that changes nothing is remembered all the same, and so is who set what.
+        if !args.dry_run && (!request.profiles.is_empty() || reply.remembers) {
             carry_out(house, screen, path().segment("apply"), Request::post, Some(&request), Waiting::Not)?;
         }
         return Ok(());
@@ -64,8 +64,9 @@ pub fn plan(house: &House, screen: &Screen, args: &PlanArgs) -> Result<(), Failu
     let part = args.file.part.clone().or(&args.alias);
     let load = |choice: &_| files::load_all(&args.file, choice, args.prune, screen);
     let request = project::request(house, screen, &part, args.prune, load)?;
-    project::not_empty(&request)?;
-    show_only(screen, &plan_of(house, &request, &part.only)?.plan)
+    let reply = plan_of(house, &request, &part.only)?;
+    project::warn_of_settings(screen, reply.settings_trouble.as_deref());
+    show_only(screen, &reply.plan)
 }
 
 fn plan_of(house: &House, request: &ApplyRequest, only: &[String]) -> Result<PlanReply, Failure> {
@@ -149,7 +150,7 @@ pub fn finish(
 fn report(screen: &Screen, plan: &Plan, operation: Option<&Operation>) -> Result<(), Failure> {
     let names = |is: fn(Change) -> bool| plan.apps.iter().filter(|app| is(app.change)).map(|app| app.app.as_str()).collect();
     screen.print_json(&PlanReport {
-        changed: names(|change| matches!(change, Change::Add | Change::Change | Change::Start)),
+        changed: names(|change| matches!(change, Change::Add | Change::Change | Change::Start | Change::Reload)),
         unchanged: names(|change| change == Change::Keep),
         removed: names(|change| change == Change::Remove),
         steps: plan.steps().collect(),

@@ -3,17 +3,19 @@
 use crate::args::{Config, ConfigFile, ConfigShow, Env};
 use crate::edit;
 use crate::failure::{Exit, Failure};
-use crate::files::{self, shown_path};
+use crate::files::{self, Project, shown_path};
 use crate::found::find;
-use crate::house::House;
+use crate::home::Home;
+use crate::house::{House, Stopped};
 use crate::render::{environment_text, is_changed, settings_text, values_text};
 use crate::screen::Screen;
 use api::client::{Request, path};
 use api::{AppDetail, EnvironmentView};
-use config::{Detail, Literal, effective, to_toml};
+use config::{Detail, Literal, effective, effective_settings_of, to_toml};
 use model::{AppSpec, DaemonSettings, Origin};
 use serde::Serialize;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Endings by which a word is a file and no app, as for `start`.
@@ -22,7 +24,8 @@ const ENDINGS: [&str; 4] = ["toml", "yaml", "yml", "json"];
 /// One of the array that `config show --json` prints.
 #[derive(Debug, Serialize)]
 struct ValueReport<'s> {
-    app: &'s str,
+    /// `null` = the manager itself.
+    app: Option<&'s str>,
     key: &'s str,
     /// As a file would say it; `null` = not set.
     value: Value,
@@ -42,9 +45,9 @@ struct PathReport {
 ///
 /// # Errors
 /// [`Failure`].
-pub fn config(house: impl FnOnce() -> Result<House, Failure>, screen: &Screen, args: &Config) -> Result<(), Failure> {
+pub fn config(home: impl Fn() -> Result<Home, Failure>, screen: &Screen, args: &Config) -> Result<(), Failure> {
     match args {
-        Config::Show(args) => show(house, screen, args),
+        Config::Show(args) => show(home, screen, args),
         Config::Path(args) => {
             let file = file(screen, args)?;
             let file = file.to_string_lossy().into_owned();
@@ -71,25 +74,26 @@ fn file(screen: &Screen, args: &ConfigFile) -> Result<PathBuf, Failure> {
         .map_err(|error| Failure::new(Exit::Config, format!("failed to find {}: {error}", shown_path(&found.path))))
 }
 
-fn show(house: impl FnOnce() -> Result<House, Failure>, screen: &Screen, args: &ConfigShow) -> Result<(), Failure> {
+fn show(home: impl Fn() -> Result<Home, Failure>, screen: &Screen, args: &ConfigShow) -> Result<(), Failure> {
     let (paths, names): (Vec<&String>, Vec<&String>) = args.what.iter().partition(|word| is_file(word));
     let mut apps = Vec::new();
-    let mut daemon = DaemonSettings::default();
+    let mut own = Own::default();
     if names.is_empty() || !paths.is_empty() {
-        (apps, daemon) = of_files(paths.into_iter().map(PathBuf::from).collect(), screen, args)?;
+        let machine = of_manager(home().ok(), screen);
+        (apps, own) = of_files(paths.into_iter().map(PathBuf::from).collect(), machine, screen, args)?;
     } else if args.part.profile.is_some() || args.alias.env.is_some() || !args.part.only.is_empty() || args.part.format.is_some()
     {
         let text = "a profile, --only and --format belong to files; an app of the manager is shown as it is defined";
         return Err(Failure::new(Exit::Usage, text).next("name the file: abide config show ./abide.toml --profile NAME"));
     }
     if !names.is_empty() {
-        let house = house()?;
+        let house = House::new(home()?, Stopped::Leave);
         for name in names {
             apps.push(of_house(&house, name, args.reveal)?);
         }
     }
     if screen.json {
-        return report(screen, &apps, args.changed);
+        return report(screen, &apps, &own, args.changed);
     }
     if args.toml {
         if !args.reveal && apps.iter().any(|app| to_toml(std::slice::from_ref(app), Detail::Changed).contains(model::MASK)) {
@@ -98,7 +102,7 @@ fn show(house: impl FnOnce() -> Result<House, Failure>, screen: &Screen, args: &
         return screen.print(&to_toml(&apps, if args.changed { Detail::Changed } else { Detail::All }));
     }
     let mut parts: Vec<String> = apps.iter().map(|app| values_text(app, args.changed, screen.out_colour)).collect();
-    parts.push(settings_text(&daemon, screen.out_colour));
+    parts.push(settings_text(&own.settings, &own.origins, screen.out_colour));
     parts.retain(|part| !part.is_empty());
     screen.print(&parts.join("\n"))
 }
@@ -109,24 +113,53 @@ fn is_file(word: &str) -> bool {
     matches!(word, "." | ".." | "-") || word.contains('/') || ending.is_some_and(|ending| ENDINGS.contains(&ending))
 }
 
+/// The manager's own settings as files say them.
+#[derive(Default)]
+struct Own {
+    settings: DaemonSettings,
+    origins: BTreeMap<String, Origin>,
+}
+
+/// `daemon.toml` of the home, if it is in order; otherwise it is said what is wrong with it.
+fn of_manager(home: Option<Home>, screen: &Screen) -> Option<Project> {
+    match files::load_of_manager(&home?.path) {
+        Ok(found) => found,
+        Err(invalid) => {
+            invalid.errors.iter().for_each(|error| screen.err(&error.text));
+            None
+        }
+    }
+}
+
 /// What files come to, without asking the manager.
-fn of_files(named: Vec<PathBuf>, screen: &Screen, args: &ConfigShow) -> Result<(Vec<AppSpec>, DaemonSettings), Failure> {
+fn of_files(
+    named: Vec<PathBuf>,
+    machine: Option<Project>,
+    screen: &Screen,
+    args: &ConfigShow,
+) -> Result<(Vec<AppSpec>, Own), Failure> {
     let part = args.part.clone().or(&args.alias);
     let choice = part.choice();
     let alone = named.is_empty();
     let file = crate::args::FileArgs { files: named, part };
-    let projects = files::load_all(&file, &choice, false, screen).map_err(|failure| match failure {
+    let mut projects = files::load_all(&file, &choice, false, screen).map_err(|failure| match failure {
         Failure::Told { exit: Exit::Config, message, code, .. } if alone && find(&[]).is_err() => {
             let next = Some("name an app or a file: abide config show APP, abide config show PATH".to_owned());
             Failure::Told { exit: Exit::Config, message, next, code }
         }
         other => other,
     })?;
+    projects.extend(machine.filter(|machine| projects.iter().all(|project| project.path != machine.path)));
     projects.iter().for_each(|project| project.warn(screen));
-    let daemon = files::settings(&projects)?;
+    files::settings(&projects)?;
+    let mut own = Own::default();
+    for project in &projects {
+        own.settings = project.daemon.over(&own.settings);
+        own.origins.extend(project.daemon_origins.clone());
+    }
     let apps = projects.into_iter().flat_map(|project| project.apps);
     let apps = apps.map(|app| if args.reveal { app } else { app.masked() }).collect();
-    Ok((apps, daemon))
+    Ok((apps, own))
 }
 
 /// An app as the manager has it.
@@ -140,12 +173,14 @@ fn of_house(house: &House, app: &str, reveal: bool) -> Result<AppSpec, Failure> 
     })
 }
 
-fn report(screen: &Screen, apps: &[AppSpec], changed: bool) -> Result<(), Failure> {
-    let shown: Vec<_> = apps.iter().map(|app| (app.name.as_str(), effective(app))).collect();
+fn report(screen: &Screen, apps: &[AppSpec], own: &Own, changed: bool) -> Result<(), Failure> {
+    let mut shown: Vec<_> = apps.iter().map(|app| (Some(app.name.as_str()), effective(app))).collect();
+    shown.push((None, effective_settings_of(&own.settings, &own.origins)));
     let rows = shown.iter().flat_map(|(app, rows)| {
-        let told = rows.iter().filter(|row| !changed || is_changed(row));
+        // Of the manager's own settings only those are told that a file sets.
+        let told = rows.iter().filter(|row| !(changed || app.is_none()) || is_changed(row));
         told.map(|row| ValueReport {
-            app,
+            app: *app,
             key: &row.key,
             value: row.value.as_ref().map_or(Value::Null, json),
             origin: row.origin,

@@ -91,6 +91,13 @@ fn status_text(status: &DaemonStatus) -> String {
             "trouble: the new keeper of the last upgrade broke, and the one before runs; install a good one, then `abide daemon upgrade`\n",
         );
     }
+    for (key, source) in &status.settings_from {
+        text.push_str(&format!("setting: {key} is set by {}\n", shown(source)));
+    }
+    if let Some(why) = &status.settings_trouble {
+        text.push_str("trouble: daemon.toml does not count as it is, what was known of it before does:\n");
+        why.lines().for_each(|line| text.push_str(&format!("  {}\n", shown(line))));
+    }
     if let Some(why) = &status.read_only {
         text.push_str(&format!("trouble: nothing can be stored ({}); apps run on, changes are refused\n", shown(why)));
     }
@@ -141,11 +148,16 @@ mod tests {
             keeper: ProcessRef { pid: 1, version: Some("0.1.0".into()) },
             recovered: false,
             settings: model::DaemonSettings::default(),
+            settings_from: [("history".to_owned(), "/h/daemon.toml".to_owned())].into(),
+            settings_trouble: Some("error: unknown key\n --> /h/daemon.toml:1:1".into()),
             read_only: Some("ENOSPC".into()),
         };
         assert_eq!(
             status_text(&status),
             "home:    /h\nversion: 0.1.0\nuptime:  1m 1s\nkeeper:  pid 1, version 0.1.0\nsteward: pid 2\nscribe:  not there yet\n\
+             setting: history is set by /h/daemon.toml\n\
+             trouble: daemon.toml does not count as it is, what was known of it before does:\n  \
+             error: unknown key\n   --> /h/daemon.toml:1:1\n\
              trouble: nothing can be stored (ENOSPC); apps run on, changes are refused\n"
         );
     }

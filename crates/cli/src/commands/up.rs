@@ -49,12 +49,12 @@ pub fn up(house: &House, screen: &Screen, args: &Up) -> Result<(), Failure> {
 /// # Errors
 /// [`Failure`].
 pub fn apply(house: &House, screen: &Screen, request: &ApplyRequest, waiting: Waiting) -> Result<String, Failure> {
-    project::not_empty(request)?;
     let names: Vec<&str> = request.definitions.iter().map(|definition| definition.spec.name.as_str()).collect();
     let apps = names.join(",");
     let operation = carry_out(house, screen, path().segment("apply"), Request::post, Some(request), waiting)?;
     explain(screen, &operation);
     let settings = operation.apply.as_ref().is_some_and(|reply| reply.daemon);
+    project::warn_of_settings(screen, operation.apply.as_ref().and_then(|reply| reply.settings_trouble.as_deref()));
     if settings {
         screen.say("the manager's own settings have changed; `abide daemon status --json` shows them");
     }

@@ -3,8 +3,10 @@
 use crate::args::Validate;
 use crate::failure::Failure;
 use crate::files::{self, Finding, shown_path};
-use crate::found::find;
+use crate::found::{Found, find};
+use crate::home::Home;
 use crate::screen::Screen;
+use config::MANAGER_FILE;
 use serde::Serialize;
 
 /// What `validate --json` prints for one file.
@@ -12,6 +14,8 @@ use serde::Serialize;
 struct FileReport {
     file: String,
     valid: bool,
+    #[serde(skip)]
+    of_manager: bool,
     apps: Vec<String>,
     warnings: Vec<Finding>,
     errors: Vec<Finding>,
@@ -21,21 +25,31 @@ struct FileReport {
 ///
 /// # Errors
 /// One of the files is not valid.
-pub fn validate(screen: &Screen, args: &Validate) -> Result<(), Failure> {
+pub fn validate(home: Option<Home>, screen: &Screen, args: &Validate) -> Result<(), Failure> {
     let part = args.file.part.clone().or(&args.alias);
     let mut reports = Vec::new();
-    for found in find(&args.file.files)? {
+    let own = home.map(|home| home.path.join(MANAGER_FILE)).filter(|own| args.file.files.is_empty() && own.is_file());
+    let own = own.map(|path| Found { path, warning: None });
+    let there = match find(&args.file.files) {
+        // Away from any project there is the manager's own file to look at.
+        Err(_) if own.is_some() => Vec::new(),
+        there => there?,
+    };
+    let mut settings = Vec::new();
+    for found in there.into_iter().chain(own) {
         let file = shown_path(&found.path);
         reports.push(match files::load_found(&found, &part.choice(), part.format).map(|project| vec![project]) {
             Ok(mut projects) => {
                 files::only(&mut projects, &part, false)?;
+                let of_manager = projects.iter().all(|project| project.of_manager);
                 let apps = projects.iter().flat_map(|project| &project.apps).map(|app| app.name.as_str().to_owned()).collect();
-                let warnings = projects.into_iter().flat_map(|project| project.warnings).collect();
-                FileReport { file, valid: true, apps, warnings, errors: Vec::new() }
+                let warnings = projects.iter().flat_map(|project| project.warnings.clone()).collect();
+                settings.extend(projects);
+                FileReport { file, valid: true, of_manager, apps, warnings, errors: Vec::new() }
             }
             Err(invalid) => {
                 let warnings = found.warning.into_iter().collect();
-                FileReport { file, valid: false, apps: Vec::new(), warnings, errors: invalid.errors }
+                FileReport { file, valid: false, of_manager: false, apps: Vec::new(), warnings, errors: invalid.errors }
             }
         });
     }
@@ -44,7 +58,9 @@ pub fn validate(screen: &Screen, args: &Validate) -> Result<(), Failure> {
     } else {
         for report in &reports {
             report.warnings.iter().for_each(|warning| screen.err(&warning.text));
-            if report.valid {
+            if report.valid && report.of_manager {
+                screen.print(&format!("{}: valid, the manager's own settings\n", report.file))?;
+            } else if report.valid {
                 let apps = if report.apps.len() == 1 { "1 app".to_owned() } else { format!("{} apps", report.apps.len()) };
                 let colon = if report.apps.is_empty() { "" } else { ": " };
                 screen.print(&format!("{}: valid, {apps}{colon}{}\n", report.file, report.apps.join(", ")))?;
@@ -52,5 +68,6 @@ pub fn validate(screen: &Screen, args: &Validate) -> Result<(), Failure> {
         }
     }
     let errors: Vec<Finding> = reports.into_iter().flat_map(|report| report.errors).collect();
-    if errors.is_empty() { Ok(()) } else { Err(files::invalid(screen, &errors)) }
+    // What two files want of the one manager is compared where each of them is good by itself.
+    if errors.is_empty() { files::settings(&settings).map(|_| ()) } else { Err(files::invalid(screen, &errors)) }
 }

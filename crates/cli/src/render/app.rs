@@ -5,7 +5,7 @@ use super::time::{local_due, local_moment};
 use super::{event_text, exit_text, status_style};
 use crate::escape::{shown, shown_word};
 use crate::screen::{BOLD, DIM, paint};
-use api::{AppDetail, DependencyView, RunView, SlotDetail};
+use api::{AppDetail, DependencyView, NextLife, ReloadView, RunView, SlotDetail};
 use jiff::tz::TimeZone;
 use model::{format_size, format_span};
 use std::time::Duration;
@@ -32,6 +32,12 @@ pub fn app_text(app: &AppDetail, now_ms: i64, zone: &TimeZone, colour: bool) -> 
     if let Some(at) = app.next_run_at {
         field(&mut text, "next run", &local_due(at, now_ms, zone));
     }
+    if let Some(reload) = &app.reload {
+        field(&mut text, "reload", &reload_text(reload));
+    }
+    if let Some(failed) = &app.failed_reload {
+        field(&mut text, "last reload", &format!("failed: {}", shown(&failed.why)));
+    }
     for slot in &app.slots {
         text.push_str(&format!("\n{}\n", paint(colour, BOLD, &shown_word(&slot.row.slot))));
         slot_block(&mut text, slot, now_ms, zone, colour);
@@ -47,6 +53,23 @@ pub fn app_text(app: &AppDetail, now_ms: i64, zone: &TimeZone, colour: bool) -> 
 
 fn field(text: &mut String, key: &str, value: &str) {
     text.push_str(&format!("  {:<14}{value}\n", format!("{key}:")));
+}
+
+/// A reload that is under way, in words.
+fn reload_text(reload: &ReloadView) -> String {
+    let (strategy, generation) = (shown(&reload.strategy), reload.generation);
+    match (reload.back, reload.given_up) {
+        (false, _) => format!("under way, by {strategy} (generation {generation})"),
+        (true, false) => format!("failed; on the way back to what was before, by {strategy}"),
+        (true, true) => "failed, and so did the way back: what lives is left as it is; `abide reload` tries again".to_owned(),
+    }
+}
+
+/// The life that is to take the place of another, in words.
+fn next_text(next: &NextLife) -> String {
+    let pid = next.pid.map_or_else(String::new, |pid| format!(", pid {pid}"));
+    let why = next.why.as_deref().map_or_else(String::new, |why| format!(" ({})", shown(why)));
+    format!("{}{pid}: {}{why}", shown_word(&next.instance), next.status)
 }
 
 fn because(fault: Option<&str>) -> String {
@@ -71,6 +94,8 @@ fn slot_block(text: &mut String, slot: &SlotDetail, now_ms: i64, zone: &TimeZone
         ("says", slot.said.as_deref().map(shown)),
         ("pid", row.pid.map(|pid| pid.to_string() + &main_pid(slot.main_pid))),
         ("instance", row.instance.as_deref().map(shown)),
+        ("next life", slot.next.as_ref().map(next_text)),
+        ("leaving", (!slot.leaving.is_empty()).then(|| shown(&slot.leaving.join(", ")))),
         ("uptime", row.uptime_ms.map(|ms| format_span(Duration::from_millis(ms)))),
         ("restarts", Some(row.restarts.to_string())),
         ("cpu", row.cpu_percent.map(|percent| format!("{percent:.1}%"))),
@@ -135,7 +160,7 @@ mod tests {
     use super::*;
     use crate::render::line::tests::event;
     use crate::render::table::tests::row;
-    use api::{ExitView, SlotRow};
+    use api::{ExitView, FailedReloadView, SlotRow};
     use model::Status;
 
     #[test]
@@ -169,6 +194,8 @@ mod tests {
             bad_answer: None,
             late_answers: 0,
             fault: None,
+            next: None,
+            leaving: Vec::new(),
             runs: Vec::new(),
             last_lines: (1..=7).map(|n| format!("line {n}\u{7}")).collect(),
             log_files: vec![Some("/h/logs/web-0.out.log".into()), Some("/h/logs/web-0.err.log".into())],
@@ -185,6 +212,8 @@ mod tests {
             slots: vec![slot],
             next_restart_at: Some(90_000),
             next_run_at: None,
+            reload: None,
+            failed_reload: None,
             depends_on: Vec::new(),
             last_events: vec![event("exited", Some("web-0"), Some("SIGSEGV (core dumped)"))],
         };
@@ -243,6 +272,14 @@ last events
             bad_answer: Some("status 503".to_owned()),
             late_answers: 2,
             fault: Some("unhealthy: status 503".to_owned()),
+            next: Some(NextLife {
+                instance: "i9".to_owned(),
+                pid: Some(50),
+                status: Status::Starting,
+                why: Some("it is not ready".to_owned()),
+                port: None,
+            }),
+            leaving: vec!["i3".to_owned(), "i4".to_owned()],
             runs: vec![run(0, 3_000, 0), run(3_600_000, 62_000, 1)],
             last_lines: Vec::new(),
             log_files: Vec::new(),
@@ -263,6 +300,12 @@ last events
             slots: vec![slot],
             next_restart_at: None,
             next_run_at: Some(7_200_000 + 86_400_000),
+            reload: Some(ReloadView { strategy: "rolling".to_owned(), generation: 3, back: false, given_up: false }),
+            failed_reload: Some(FailedReloadView {
+                generation: 2,
+                instance: Some("i7".to_owned()),
+                why: "web-0: not ready within start_timeout".to_owned(),
+            }),
             depends_on: vec![needs("db", true, None), needs("cache", false, Some("cache is not ready"))],
             last_events: Vec::new(),
         };
@@ -273,12 +316,16 @@ web
   depends on:   db (ready): holds
   depends on:   cache (ready, optional): not yet: cache is not ready
   next run:     1970-01-02 02:00:00 (in 1d)
+  reload:       under way, by rolling (generation 3)
+  last reload:  failed: web-0: not ready within start_timeout
 
 web-0
   id:           4
   status:       unhealthy
   says:         serving\\x1b[2J
   pid:          40 (main 41)
+  next life:    i9, pid 50: starting (it is not ready)
+  leaving:      i3, i4
   restarts:     0
   health:       unhealthy
   bad answer:   status 503

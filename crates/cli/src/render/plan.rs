@@ -42,6 +42,7 @@ pub fn plan_text(plan: &Plan, colour: bool) -> String {
         count(Change::Add, "to add"),
         count(Change::Change, "to change"),
         count(Change::Start, "to start"),
+        count(Change::Reload, "to reload"),
         count(Change::Remove, "to remove"),
         count(Change::Keep, "unchanged"),
     ];
@@ -57,6 +58,7 @@ fn app_text(app: &Planned, colour: bool, text: &mut String) {
         Change::Add => ("+", GREEN, "new"),
         Change::Change => ("~", YELLOW, "changed"),
         Change::Start => (">", GREEN, "at rest"),
+        Change::Reload => ("*", YELLOW, "reloaded"),
         Change::Remove => ("-", RED, "removed"),
         Change::Keep => (" ", DIM, "unchanged"),
     };
@@ -176,7 +178,7 @@ mod tests {
     }
 
     fn example() -> Plan {
-        use StepAct::{Restart, Start, Stop};
+        use StepAct::{Replace, Restart, Start, Stop};
         let many: Vec<(u32, StepAct)> = (0..6).map(|index| (index, Start)).collect();
         let mut api = planned(
             "api",
@@ -196,6 +198,7 @@ mod tests {
                 planned("job", Change::Change, &[], &[("max_memory", Some("\"256M\""), Some("\"512M\""))]),
                 planned("db", Change::Keep, &[], &[]),
                 planned("cache", Change::Start, &[(0, Start)], &[]),
+                planned("live", Change::Reload, &[(0, Replace), (1, Start)], &[]),
                 planned("old", Change::Remove, &[(0, Stop)], &[]),
             ],
             settings: vec![Difference { key: "log_max_size".into(), from: Some("20M".into()), to: Some("5M".into()) }],
@@ -216,11 +219,12 @@ mod tests {
 ~ job: changed; applied to what runs
     max_memory  \"256M\" → \"512M\"
 > cache: at rest; starts cache-0
+* live: reloaded; replaces live-0; starts live-1
 - old: removed; stops old-0
 ~ the manager's own settings
     log_max_size  20M → 5M
   unchanged: db
-plan: 1 to add, 2 to change, 1 to start, 1 to remove, 1 unchanged
+plan: 1 to add, 2 to change, 1 to start, 1 to reload, 1 to remove, 1 unchanged
 "
         );
         assert_eq!(plan_text(&Plan::default(), false), "nothing to do: everything is as wished\n");

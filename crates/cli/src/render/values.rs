@@ -3,8 +3,9 @@
 use crate::escape::{shown, shown_word};
 use crate::screen::{BOLD, DIM, paint};
 use api::{EnvironmentView, VariableFrom};
-use config::{Shown, effective, effective_settings};
+use config::{Shown, effective, effective_settings_of};
 use model::{AppSpec, DaemonSettings, Origin};
+use std::collections::BTreeMap;
 
 /// A value is padded to at most so many columns; a longer one moves only what stands behind it.
 const VALUE_MAX: usize = 40;
@@ -26,8 +27,8 @@ pub fn values_text(spec: &AppSpec, changed: bool, colour: bool) -> String {
 }
 
 /// What a file sets of the manager's own settings. Nothing where it sets nothing.
-pub fn settings_text(settings: &DaemonSettings, colour: bool) -> String {
-    let rows = effective_settings(settings);
+pub fn settings_text(settings: &DaemonSettings, origins: &BTreeMap<String, Origin>, colour: bool) -> String {
+    let rows = effective_settings_of(settings, origins);
     let rows: Vec<Row> = rows.iter().filter(|row| is_changed(row)).map(|row| (cells(row, None), false)).collect();
     if rows.is_empty() { String::new() } else { table("the manager", ["KEY", "VALUE", "FROM"], &rows, colour) }
 }
@@ -38,11 +39,9 @@ fn cells(row: &Shown<'_>, profile: Option<&str>) -> [String; 3] {
     let from = match row.origin {
         Some(origin) => origin_text(origin, profile),
         None if row.is_default => "default".to_owned(),
-        // Of these tables a specification knows no line.
-        None => ["daemon.", "groups."]
-            .iter()
-            .find(|table| row.key.starts_with(**table))
-            .map_or("-".to_owned(), |table| format!("[{}]", table.trim_end_matches('.'))),
+        // Of this table a specification knows no line.
+        None if row.key.starts_with("groups.") => "[groups]".to_owned(),
+        None => "-".to_owned(),
     };
     [row.key.clone(), value, from]
 }
@@ -145,9 +144,11 @@ web
         ] {
             assert!(has(row), "{row:?}\n{text}");
         }
-        assert!(settings_text(&DaemonSettings::default(), false).is_empty());
+        assert!(settings_text(&DaemonSettings::default(), &BTreeMap::new(), false).is_empty());
         let some = DaemonSettings { log_max_files: Some(9), ..DaemonSettings::default() };
-        assert!(settings_text(&some, false).contains("daemon.log_max_files"), "of the manager");
+        let at = Origin::App { at: "/h/daemon.toml:1".into() };
+        let text = settings_text(&some, &[("daemon.log_max_files".to_owned(), at)].into(), false);
+        assert!(text.contains("daemon.log_max_files") && text.contains("/h/daemon.toml:1"), "{text}");
     }
 
     #[test]

@@ -2,11 +2,14 @@
 
 use super::literal::{Literal, filled, int, list, number, or_none, plain, secret, size, span, word};
 use super::parts;
+use super::reach;
 use super::rows::{Rows, Shown};
 use crate::keys::{Scope, known_keys};
 use model::{
-    AppSpec, Backoff, DaemonSettings, Group, InheritEnv, LogFormat, LogOverflow, LogPolicy, LogSpec, LogTarget, OnExit, Restart,
+    AppSpec, Backoff, DaemonSettings, Group, InheritEnv, LogFormat, LogOverflow, LogPolicy, LogSpec, LogTarget, OnExit, Origin,
+    Restart,
 };
+use std::collections::BTreeMap;
 
 /// Every effective value of an app as a file would say it, in the order of the documentation: also what is at its default, and what
 /// nobody has set. A key of a table stands as `backoff.min`; the group that the app is in as `groups.NAME.strategy`.
@@ -20,15 +23,25 @@ pub fn effective(spec: &AppSpec) -> Vec<Shown<'_>> {
 
 /// The manager's own settings, as `[daemon]` would say them: what holds, and not only what is set.
 pub fn effective_settings(settings: &DaemonSettings) -> Vec<Shown<'static>> {
-    let held = |settings: &DaemonSettings| (settings.policy(), settings.total_max());
-    let ((policy, total), (base, base_total)) = (held(settings), held(&DaemonSettings::default()));
-    let mut rows = Rows::new(None);
+    settings_rows(settings, None)
+}
+
+/// The same, with the places that they were written at.
+pub fn effective_settings_of<'s>(settings: &DaemonSettings, origins: &'s BTreeMap<String, Origin>) -> Vec<Shown<'s>> {
+    settings_rows(settings, Some(origins))
+}
+
+fn settings_rows<'s>(settings: &DaemonSettings, origins: Option<&'s BTreeMap<String, Origin>>) -> Vec<Shown<'s>> {
+    let held = |settings: &DaemonSettings| (settings.policy(), settings.total_max(), settings.history());
+    let ((policy, total, history), (base, base_total, base_history)) = (held(settings), held(&DaemonSettings::default()));
+    let mut rows = Rows::new(origins);
     let daemon = |key: &'static str| ["daemon", key];
     rows.key(&daemon("log_max_size"), size(policy.max_size), size(base.max_size));
     rows.key(&daemon("log_max_files"), int(policy.max_files), int(base.max_files));
     rows.key(&daemon("log_max_age"), or_none(policy.max_age, span), or_none(base.max_age, span));
     rows.key(&daemon("log_compress"), compress(policy.compress), compress(base.compress));
     rows.key(&daemon("log_total_max"), size(total), size(base_total));
+    rows.key(&daemon("history"), or_none(history, span), or_none(base_history, span));
     rows.sorted(|_| 0)
 }
 
@@ -52,6 +65,8 @@ fn app<'s>(spec: &'s AppSpec, rows: &mut Rows<'s>) {
         max_restarts,
         backoff: pauses,
         stop_signal,
+        stop_command,
+        kill_tree,
         stop_timeout,
         start_delay,
         success_exit_codes,
@@ -77,7 +92,8 @@ fn app<'s>(spec: &'s AppSpec, rows: &mut Rows<'s>) {
         labels,
         inherit_env,
         profile,
-        renewal: _,
+        renewal,
+        // All four by `reach::reach`.
         port: _,
         listen: _,
         sticky: _,
@@ -97,6 +113,8 @@ fn app<'s>(spec: &'s AppSpec, rows: &mut Rows<'s>) {
     rows.key(&["max_restarts"], or_none(*max_restarts, int), or_none(base.max_restarts, int));
     backoff(pauses, &base.backoff, max_restarts.is_some(), rows);
     rows.key(&["stop_signal"], word(&stop_signal.to_string()), word(&base.stop_signal.to_string()));
+    rows.maybe(&["stop_command"], stop_command.as_ref().map(|argv| list(argv, |word| filled(word))));
+    rows.key(&["kill_tree"], Literal::Bool(*kill_tree), Literal::Bool(base.kill_tree));
     rows.key(&["stop_timeout"], span(*stop_timeout), span(base.stop_timeout));
     rows.key(&["start_delay"], span(*start_delay), span(base.start_delay));
     rows.key(&["success_exit_codes"], codes(success_exit_codes), codes(&base.success_exit_codes));
@@ -106,6 +124,8 @@ fn app<'s>(spec: &'s AppSpec, rows: &mut Rows<'s>) {
     labels.iter().for_each(|(name, value)| rows.set(&["labels", name], plain(value)));
     rows.key(&["inherit_env"], inherited(inherit_env), inherited(&base.inherit_env));
     rows.maybe(&["profile"], profile.as_deref().map(plain));
+    reach::reach(spec, &base, rows);
+    reach::renewal(renewal, &base.renewal, rows);
     parts::depends_on(depends_on, rows);
     rows.key(&["start_order"], int(*start_order), int(base.start_order));
     rows.key(&["on_exit"], end_of_group(*on_exit), end_of_group(base.on_exit));

@@ -42,7 +42,9 @@ pub(super) const KEYS: &[KeyDoc] = {
         key(App, "max_restarts", &[], Either(&[COUNT, NONE]), "\"none\"", "restarts in a row before it is given up"),
         key(App, "backoff", &[], Table(Scope::Backoff), "see its keys", "growing pauses, and when a crash loop is given up"),
         key(App, "stop_signal", &["kill_signal"], Signal, "\"SIGTERM\"", "what asks it to end"),
+        key(App, "stop_command", &[], COMMAND, "none", "a command that is run for that, instead of the signal"),
         key(App, "stop_timeout", &["kill_timeout"], SPAN, "\"10s\"", "time to end before SIGKILL to its whole tree"),
+        key(App, "kill_tree", &[], Bool, "true", "its descendants end with it; false = only its first process is looked after"),
         key(App, "start_delay", &[], SPAN, "\"0s\"", "pause before the first start"),
         key(App, "success_exit_codes", &[], CODES, "[0]", "exit codes that are no failure"),
         key(

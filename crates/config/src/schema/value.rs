@@ -115,6 +115,9 @@ fn text(kind: Text) -> Value {
         Text::Account => like(r"[^-\s:/,][^\s:/,]*"),
         Text::App => like(APP),
         Text::Namespace => like("[A-Za-z0-9][A-Za-z0-9._-]{0,63}"),
+        Text::Port => like(r"\s*([0-9]+(-[0-9]+)?|auto(:[0-9]+-[0-9]+)?)\s*"),
+        Text::Listen => like(r"(tcp|udp)://\S+|unix:.+"),
+        Text::Variable => like("[A-Za-z_][A-Za-z0-9_]*"),
     }
 }
 

@@ -48,8 +48,20 @@ on_stop = "./x"
 post_stop = "./x"
 on_crash = { webhook = "https://h/hunter2", secret_file = "key" }
 
+on_switch = "./x"
+
 [apps.b]
 cmd = "x"
+instances = 2
+port = "auto"
+listen = ["tcp://127.0.0.1:80", { address = "udp://*:53", name = "dns" }]
+sticky = "source-ip"
+instance_var = "SLOT"
+reload = "socket"
+reload_signal = "USR1"
+drain = "5s"
+soak = "1s"
+max_parallel = 2
 ready = { tcp = 1 }
 healthcheck = { tcp = 1 }
 schedule = { every = "1h" }

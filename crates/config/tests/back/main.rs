@@ -4,6 +4,7 @@
 mod support;
 
 mod known;
+mod reach;
 mod specs;
 
 use config::{Detail, differences, effective, to_toml};
@@ -30,7 +31,7 @@ proptest! {
     }
 
     #[test]
-    fn equal_is_no_difference_and_only_equal_is_none(one in specs::spec(), other in specs::spec(), which in 0usize..40) {
+    fn equal_is_no_difference_and_only_equal_is_none(one in specs::spec(), other in specs::spec(), which in 0usize..60) {
         prop_assert_eq!(differences(&one, &one), vec![]);
         prop_assert_eq!(differences(&one, &other).is_empty(), one == other);
         // Also where they differ in one field alone.

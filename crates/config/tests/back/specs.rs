@@ -366,16 +366,33 @@ fn words() -> BoxedStrategy<Words> {
 /// Any app.
 pub fn spec() -> BoxedStrategy<AppSpec> {
     let one = (plain(), backoff(), log(), depends_on(), group(), option::of(readiness()), option::of(health()));
-    let two = (usage(), identity(), option::of(schedule()), option::of(watch()), hooks(), words());
+    let two = (usage(), identity(), option::of(schedule()), option::of(watch()), hooks(), words(), crate::reach::reach());
     (one, two)
         .prop_map(
-            |((mut spec, backoff, log, depends_on, group, ready, health), (usage, identity, schedule, watch, hooks, words))| {
+            |(
+                (mut spec, backoff, log, depends_on, group, ready, health),
+                (usage, identity, schedule, watch, hooks, words, reach),
+            )| {
                 spec.depends_on = depends_on.into_iter().filter(|on| on.app != spec.name).collect();
                 (spec.group, spec.on_exit) = group;
                 (spec.description, spec.labels, spec.inherit_env, spec.profile) = words;
                 // Only who says READY=1 can say WATCHDOG=1.
                 spec.watchdog = spec.watchdog.filter(|_| ready == Some(Readiness::Notify));
-                AppSpec { backoff, log, ready, health, usage, identity, schedule, watch, hooks, origins: BTreeMap::new(), ..spec }
+                let mut spec = AppSpec {
+                    backoff,
+                    log,
+                    ready,
+                    health,
+                    usage,
+                    identity,
+                    schedule,
+                    watch,
+                    hooks,
+                    origins: BTreeMap::new(),
+                    ..spec
+                };
+                reach.put(&mut spec);
+                spec
             },
         )
         .boxed()

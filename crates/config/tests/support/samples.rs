@@ -97,6 +97,9 @@ pub fn sample(kind: Text) -> &'static [&'static str] {
         Text::Account => &["www-data", "0", "${USER:-x}"],
         Text::App => &["b"],
         Text::Namespace => &["shop.v1", "0"],
+        Text::Port => &["3000", "3000-3003", "auto", "auto:5000-5100", " 3000 ", "${N:-auto}"],
+        Text::Listen => &["tcp://127.0.0.1:81", "udp://*:53", "tcp://[::1]:82", "unix:x.sock", "${AT:-tcp://localhost:83}"],
+        Text::Variable => &["SLOT", "_x1", "INSTANCE_ID"],
     }
 }
 
@@ -140,6 +143,9 @@ pub fn outside(shape: &'static Shape) -> Vec<Value> {
         Shape::Text(Text::Zone) => vec![text("Europe Berlin"), text("")],
         Shape::Text(Text::Account) => vec![text("-x"), text("a:b"), text("")],
         Shape::Text(Text::Program) => vec![text("bash -l"), text("")],
+        Shape::Text(Text::Port) => vec![text(""), text("x"), text("1-"), text("-1"), text("auto:5"), text("auto5")],
+        Shape::Text(Text::Listen) => vec![text(""), text("80"), text("http://127.0.0.1:80"), text("tcp://"), text("unix:")],
+        Shape::Text(Text::Variable) => vec![text(""), text("1A"), text("A=B"), text("A B")],
         Shape::Text(Text::Word) | Shape::Bool | Shape::Fixed(_) => Vec::new(),
         Shape::Text(_) => vec![text("")],
         Shape::Apps => vec![Value::Array(vec![table([("cmd", text("x"))])]), table([("-x", table([("cmd", text("x"))]))])],
@@ -173,6 +179,7 @@ pub fn minimal(scope: Scope) -> Value {
         Scope::Webhook => table([("webhook", text("https://hooks.example.com/x"))]),
         Scope::Rlimit => table([("soft", 0.into()), ("hard", text("unlimited"))]),
         Scope::Group => table([("apps", Value::Array(vec![text("a")]))]),
+        Scope::Listen => table([("address", text("tcp://127.0.0.1:80"))]),
         _ => Value::Table(Table::new()),
     }
 }
@@ -194,6 +201,11 @@ pub fn beside(key: &KeyDoc) -> (&'static str, &'static str) {
         (Scope::Rlimit, "soft") => ("", "hard = 'unlimited'"),
         (Scope::Rlimit, _) => ("", "soft = 0"),
         (Scope::Webhook, "secret_file") => ("", "webhook = 'https://h.example.com/'"),
+        (Scope::App, "reload") => ("listen = ['tcp://127.0.0.1:80']", ""),
+        (Scope::App, "sticky") => ("listen = ['tcp://127.0.0.1:80']\ninstances = 2", ""),
+        (Scope::Listen, "address") => ("", ""),
+        (Scope::Listen, "mode") => ("", "address = 'unix:x.sock'"),
+        (Scope::Listen, _) => ("", "address = 'tcp://127.0.0.1:80'"),
         (Scope::Group, "strategy") => ("", "apps = ['a']"),
         _ => ("", ""),
     }
@@ -231,6 +243,7 @@ pub fn file(key: &KeyDoc, spelling: &str, value: Value) -> String {
         Scope::Schedule => put("schedule", inner.into()),
         Scope::Watch => put("watch", inner.into()),
         Scope::Hooks => put("hooks", inner.into()),
+        Scope::Listen => put("listen", inner.into()),
         Scope::Webhook => put("hooks", within("on_stop", inner)),
     }
     if key.name == "profile" {

@@ -3,7 +3,7 @@
 use crate::desk::{body, denied, dump, set, speak_two, start_two, talk_two};
 use e2e::{Proc, Start};
 use std::io::{Read, Seek, SeekFrom};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 #[test]
 fn a_lock_is_busy_for_others() {
@@ -142,4 +142,43 @@ fn an_upgrade_to_what_is_no_keeper_is_refused() {
     let lines = dump(&mut keeper);
     let state = format!("service.state\ta\tup\t<ts>\t{pid}\t**");
     keeper.check(lines.iter().any(|l| e2e::fits(&state, body(l)).is_some()), "nothing has changed");
+}
+
+#[test]
+fn a_socket_file_has_the_mode_that_was_said_and_a_leftover_is_replaced() {
+    let mut keeper = talk_two();
+    set(&mut keeper, "fd.socket\ts\tlisten,mode=626\tsock");
+    let mode = |keeper: &e2e::Keeper| std::fs::metadata(keeper.file("sock")).expect("it was made").permissions().mode() & 0o7777;
+    assert_eq!(mode(&keeper), 0o626);
+    let listed = keeper.answers("fd.list\ts").join("\n");
+    keeper.check(listed.contains("unix,stream,bind,listen=32,mode=626"), &listed);
+    let why = denied(&mut keeper, "fd.socket\tt\tlisten\tsock");
+    keeper.check(why.starts_with("bind: Address already in use"), &why);
+    set(&mut keeper, "fd.delete\ts");
+    set(&mut keeper, "fd.socket\tt\tlisten,mode=600\tsock");
+    assert_eq!(mode(&keeper), 0o600);
+    keeper.write("plain", "precious");
+    let why = denied(&mut keeper, "fd.socket\tu\tlisten\tplain");
+    keeper.check(why.starts_with("bind: Address already in use"), &why);
+    assert_eq!(keeper.read("plain"), "precious");
+}
+
+#[test]
+fn a_port_is_shared_by_those_who_say_so_and_spread_by_client() {
+    let mut keeper = talk_two();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let at = free.local_addr().expect("bound");
+    drop(free);
+    for (name, count) in [("a", 1), ("b", 2)] {
+        set(&mut keeper, &format!("fd.socket\t{name}\ttcp,listen,reuse_port,sticky={count}\t{at}"));
+    }
+    let why = denied(&mut keeper, &format!("fd.socket\tc\ttcp,listen\t{at}"));
+    keeper.check(why.starts_with("bind: Address already in use"), &why);
+    set(&mut keeper, "fd.sticky\ta\t1");
+    let listed = keeper.answers("fd.list\ta\tb").join("\n");
+    keeper.check(listed.contains("reuse_port,sticky=1") && listed.contains("reuse_port,sticky=2"), &listed);
+    denied(&mut keeper, "fd.sticky\tnobody\t1");
+    set(&mut keeper, &format!("fd.socket\tu\tudp,bind\t{at}"));
+    let why = denied(&mut keeper, &format!("fd.socket\tv\tudp,bind\t{at}"));
+    keeper.check(why.starts_with("bind: Address already in use"), &why);
 }

@@ -151,18 +151,19 @@ fn the_managers_settings_are_kept() {
     let settings = || house.daemon().expect("it runs").settings;
     house.abide(["daemon", "start"]).ok();
     assert_eq!(settings().log_total_max, Some(5 << 30));
-    house.up("[daemon]\nlog_total_max = '1G'\nlog_max_age = 'none'\n");
-    house.up("[daemon]\nlog_max_files = 3\n");
+    house.up("[daemon]\nlog_max_files = 3\nlog_max_size = '1M'\n");
+    house.up("[daemon]\nlog_total_max = '1G'\nlog_max_age = 'none'\nlog_max_files = 3\n");
     let want = settings();
     assert_eq!(
-        (want.log_total_max, want.log_max_files, want.log_max_age),
-        (Some(1 << 30), Some(3), Some(std::time::Duration::ZERO))
+        (want.log_total_max, want.log_max_files, want.log_max_age, want.log_max_size),
+        (Some(1 << 30), Some(3), Some(std::time::Duration::ZERO), Some(20 << 20)),
+        "what the file does not set any more is at its default"
     );
     house.abide(["daemon", "stop"]).ok();
     house.abide(["daemon", "start"]).ok();
     assert_eq!(settings(), want);
     house.write("a.toml", "[daemon]\nlog_max_files = 4\n");
     house.abide(["up", "abide.toml", "a.toml"]).code(3).says(&["abide.toml", "a.toml", "log_max_files"]);
-    house.write("abide.toml", "[daemon]\nhistory = '9d'\n");
-    house.abide(["up"]).code(3).says(&["not yet: `daemon.history`"]);
+    house.write("abide.toml", "[daemon]\nmetrics = 'open'\n");
+    house.abide(["up"]).code(3).says(&["not yet: `daemon.metrics`"]);
 }

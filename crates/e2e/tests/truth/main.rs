@@ -4,6 +4,7 @@ mod back;
 mod changes;
 mod deaths;
 mod many;
+mod settings;
 
 use api::HistoryEntry;
 use e2e::House;

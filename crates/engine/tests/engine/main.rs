@@ -14,5 +14,6 @@ mod rolls;
 mod screenplay;
 mod settings;
 mod stage;
+mod stops;
 mod successors;
 mod walk;

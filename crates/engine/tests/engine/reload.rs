@@ -552,3 +552,37 @@ fn an_edit_reloads_by_the_strategy() {
          > rolled web to 2",
     );
 }
+
+#[test]
+fn a_steward_that_comes_after_one_that_died_goes_on() {
+    // The new one is not ready yet; then it is taken out, and drains; then everything is over.
+    check(
+        "@+0 define web reload=rolling ready=log:up drain=5s
+         > bear i1 in web-0
+         @+0 up i1
+         > listen to i1
+         @+0 said i1 ready
+         @+0 reload web
+         > bear i2 in web-0
+         @+0 up i2
+         > listen to i2
+         @+1s amnesia
+         @+0 dump i1=up i2=up
+         > listen to i2
+         = web-0 ready
+         @+1s said i2 ready
+         > rolled web to 2
+         ~ 5s
+         @+2s amnesia
+         @+0 dump i1=up i2=up
+         ~ 3s
+         = web-0 ready
+         @+3s time
+         > signal i1 SIGTERM
+         @+0 end i1 0
+         > look for i1
+         @+0 swept i1 0
+         > forget i1
+         ~ never",
+    );
+}

@@ -166,6 +166,7 @@ impl Play {
                 let pid = named.unwrap_or(100 + instance().0 as u32);
                 Event::Born { instance: instance(), pid, ident: 7, at: Tick(self.now.0 - before) }
             }
+            "unstopped" => Event::StopRefused { instance: instance(), why: words[2..].join(" ") },
             "end" => Event::Ended { instance: instance(), end: end(words[2]), at: self.now },
             "swept" => Event::Swept { instance: instance(), left: words[2].parse().expect("number") },
             "sealed" => Event::Sealed { instance: instance(), stream: if words[2] == "out" { Stream::Out } else { Stream::Err } },
@@ -207,6 +208,8 @@ impl Play {
                 }
                 "threshold" => spec.backoff.threshold = Some(value.parse().expect("number")),
                 "stop_timeout" => spec.stop_timeout = span(),
+                "stop_command" => spec.stop_command = Some(vec![value.into()]),
+                "kill_tree" => spec.kill_tree = value == "true",
                 "start_delay" => spec.start_delay = span(),
                 "run" => run = value == "true",
                 "log" => spec.log.out = LogTarget::File(value.into()),
@@ -334,6 +337,7 @@ pub fn short(effect: &Effect) -> Option<String> {
     Some(match effect {
         Effect::Bear(bear) => format!("bear {} in {}", bear.life.instance, bear.life.slot),
         Effect::Signal { instance, signal } => format!("signal {instance} {signal}"),
+        Effect::StopBy { instance } => format!("stop {instance} by its command"),
         Effect::Sweep { instance, signal: None } => format!("look for {instance}"),
         Effect::Sweep { instance, signal: Some(signal) } => format!("sweep {instance} {signal}"),
         Effect::Adopt { instance, .. } => format!("adopt {instance}"),

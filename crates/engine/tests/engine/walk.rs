@@ -102,10 +102,11 @@ impl Seen {
                 | Effect::StreamsBorn { .. }
                 | Effect::StreamsEnded { .. }
                 | Effect::Sweep { .. }
+                | Effect::StopBy { .. }
+                | Effect::Switch { .. }
                 | Effect::Adopt { .. }
                 | Effect::Probe { .. }
                 | Effect::Listen { .. }
-                | Effect::Switch { .. }
                 | Effect::Inspect { .. } => {}
             }
         }

@@ -109,6 +109,7 @@ impl Core {
             b"terminate" => self.terminate(args),
             b"terminate.guard" => self.terminate_guard(args),
             b"terminate.exec_args" => self.terminate_exec_args(args),
+            b"fd.sticky" if two => self.fd_sticky(speaker, args),
             b"fd.give" if two => self.fd_give(speaker, args),
             b"upgrade" if two => self.upgrade(speaker, args),
             _ if two => return self.extra(speaker, verb, args),
@@ -247,6 +248,11 @@ impl Core {
                 }
                 Err(fault.text.into())
             }
+            (Ask::Steer { name, count }, Ok(())) => {
+                self.steered(&name, count);
+                Ok(())
+            }
+            (Ask::Steer { .. }, Err(fault)) => Err(fault.text.into()),
             (Ask::Chdir, Err(fault)) => Err(Refusal { parts: ["chdir failed: ", fault.text, ""], name: None }),
             (Ask::Listen, Err(_)) => Err("Failed to create control socket".into()),
             (Ask::Signal(_) | Ask::Adopt { .. } | Ask::Chdir | Ask::Listen, Ok(())) => Ok(()),

@@ -44,6 +44,18 @@ pub struct OpenHow {
     pub lock: bool,
 }
 
+/// How a socket is bound: what dialect 2 adds to `fd.socket`. With it, a path at which a socket was left that nobody has any more is taken over,
+/// `[::]` leaves IPv4 alone, and no datagrams are shared.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BindHow {
+    /// Others that say so may be bound there too.
+    pub reuse_port: bool,
+    /// Mode of the file.
+    pub mode: Option<u32>,
+    /// Connections are spread over so many by the client's address.
+    pub sticky: Option<u32>,
+}
+
 /// Where a socket lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Family {
@@ -172,7 +184,9 @@ pub enum Effect {
     SocketPair { ends: [FdToken; 2], channel: Channel },
     /// Make a socket, bind it, let it listen with this backlog; `mkdir` makes missing folders of a path. Answered by [`Happening::Done`], whose
     /// fault then names the call that failed (`bind`).
-    Socket { token: FdToken, channel: Channel, address: Option<Address>, backlog: Option<u32>, mkdir: bool },
+    Socket { token: FdToken, channel: Channel, address: Option<Address>, backlog: Option<u32>, mkdir: bool, how: Option<BindHow> },
+    /// Spread what comes to the address of this socket over so many, by the client's address. Answered by [`Happening::Done`].
+    Steer { token: FdToken, count: u32 },
     /// Hold the descriptor that came with the oldest message of this connection. Answered by [`Happening::Done`].
     Take { conn: ConnId, token: FdToken },
     /// Send a copy of this descriptor with the byte at place `at` of the connection's stream (counted as [`super::Core::sent`] counts).

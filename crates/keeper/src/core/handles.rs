@@ -1,7 +1,7 @@
 //! The commands about held descriptors.
 
 use super::args::{Args, Done, Refusal, Speaker, number};
-use super::effect::{Address, Channel, Effect, Family, OpenHow, Shape};
+use super::effect::{Address, BindHow, Channel, Effect, Family, OpenHow, Shape};
 use super::ledger::{Bond, Kind};
 use super::say;
 use super::state::{Ask, Core, Draft};
@@ -20,10 +20,12 @@ struct Asked {
     mkdir: bool,
     bind: bool,
     backlog: Option<u32>,
+    /// What only dialect 2 can say.
+    how: BindHow,
 }
 
 impl Asked {
-    fn parse(flags: &[u8], socket: bool) -> Result<Asked, Refusal> {
+    fn parse(flags: &[u8], socket: bool, two: bool) -> Result<Asked, Refusal> {
         let mut asked = Asked::default();
         for flag in flags.split(|b| *b == b',') {
             match flag {
@@ -42,6 +44,7 @@ impl Asked {
                 b"mkdir" if socket => asked.mkdir = true,
                 b"bind" if socket => asked.bind = true,
                 b"listen" if socket => asked.backlog = Some(BACKLOG),
+                _ if socket && two && asked.how.take(flag)? => {}
                 _ => match flag.strip_prefix(b"listen=").filter(|_| socket) {
                     Some(length) => {
                         let length = number::<i64>(length).filter(|n| (1..=65535).contains(n));
@@ -54,6 +57,14 @@ impl Asked {
         Ok(asked)
     }
 
+    /// Whether what is asked of a bound socket can be asked of this one.
+    fn fits(&self) -> bool {
+        let unix = self.channel().family == Family::Unix;
+        let BindHow { reuse_port, mode, sticky } = self.how;
+        let net = (reuse_port || sticky.is_some()) && (unix || !self.bind);
+        !(net || mode.is_some() && (!unix || !self.bind) || sticky.is_some() && !reuse_port)
+    }
+
     fn channel(&self) -> Channel {
         Channel {
             family: self.family.unwrap_or(Family::Unix),
@@ -61,6 +72,28 @@ impl Asked {
             nonblock: self.nonblock,
         }
     }
+}
+
+impl BindHow {
+    /// Takes a flag, if it is one of these.
+    fn take(&mut self, flag: &[u8]) -> Result<bool, Refusal> {
+        if flag == b"reuse_port" {
+            self.reuse_port = true;
+        } else if let Some(mode) = flag.strip_prefix(b"mode=") {
+            let mode = std::str::from_utf8(mode).ok().and_then(|mode| u32::from_str_radix(mode, 8).ok());
+            self.mode = Some(mode.filter(|mode| *mode <= 0o777).ok_or("invalid mode")?);
+        } else if let Some(count) = flag.strip_prefix(b"sticky=") {
+            self.sticky = Some(sticky_count(count)?);
+        } else {
+            return Ok(false);
+        }
+        Ok(true)
+    }
+}
+
+/// Over how many sockets connections are spread.
+fn sticky_count(text: &[u8]) -> Result<u32, Refusal> {
+    number::<u32>(text).filter(|count| (1..=65535).contains(count)).ok_or("invalid count".into())
 }
 
 /// `1.2.3.4[:80]`, `*[:80]`, and for inet6 `::1`, `[::1]:80`, `*:80`.
@@ -148,7 +181,7 @@ impl Core {
         if first == second {
             return Err("Invalid file descriptor name".into());
         }
-        let asked = Asked::parse(args.next().unwrap_or_default(), false)?;
+        let asked = Asked::parse(args.next().unwrap_or_default(), false, false)?;
         args.end()?;
         self.room_for(&[first, second])?;
         let paired = asked.family.is_some() || asked.shape.is_some();
@@ -198,7 +231,8 @@ impl Core {
 
     pub(super) fn fd_socket(&mut self, speaker: &Speaker, args: &mut Args<'_>) -> Done {
         let name = self.free_handle(args)?;
-        let mut asked = Asked::parse(args.next().ok_or("missing flags argument")?, true)?;
+        let two = speaker.dialect == Dialect::Two;
+        let mut asked = Asked::parse(args.next().ok_or("missing flags argument")?, true, two)?;
         let channel = asked.channel();
         let text = args.next().filter(|text| !text.is_empty());
         args.end().map_err(|_| "unexpected argument after address")?;
@@ -206,13 +240,36 @@ impl Core {
         if asked.bind && text.is_none() {
             return Err("expected address argument".into());
         }
+        if !asked.fits() {
+            return Err("a flag does not fit this socket".into());
+        }
         let address = text.map(|text| address(text, channel.family)).transpose()?;
         self.room_for(&[name])?;
-        let Asked { bind, backlog, mkdir, .. } = asked;
-        let draft = self.draft(name, Kind::Socket { channel, bind, backlog, mkdir });
+        let Asked { bind, backlog, mkdir, how, .. } = asked;
+        let how = (two && bind).then_some(how);
+        let draft = self.draft(name, Kind::Socket { channel, bind, backlog, mkdir, how });
         self.set_text(text.unwrap_or_default());
-        let effect = Effect::Socket { token: draft.token, channel, address, backlog, mkdir };
+        let effect = Effect::Socket { token: draft.token, channel, address, backlog, mkdir, how };
         self.ask(speaker, effect, Ask::Hold { new: [Some(draft), None], otherwise: "" })
+    }
+
+    /// `fd.sticky NAME COUNT`: what comes to the address of this socket is spread over so many sockets there, from now on.
+    pub(super) fn fd_sticky(&mut self, speaker: &Speaker, args: &mut Args<'_>) -> Done {
+        let name = args.handle()?;
+        let count = sticky_count(args.need()?)?;
+        args.end()?;
+        let token = self.held.find(&name).and_then(|at| self.held[at].token).ok_or("No such file descriptor")?;
+        self.ask(speaker, Effect::Steer { token, count }, Ask::Steer { name, count })
+    }
+
+    /// What comes to the address of a held socket is spread over so many now.
+    pub(super) fn steered(&mut self, name: &Name, count: u32) {
+        let Some(at) = self.held.find(name) else { return };
+        if let Kind::Socket { how: Some(how), .. } = &mut self.held[at].kind {
+            how.sticky = Some(count);
+        }
+        let held = &self.held[at];
+        say::tell(&mut self.conns, Dialect::One, |line| say::held(line, held));
     }
 
     pub(super) fn fd_take(&mut self, speaker: &Speaker, args: &mut Args<'_>) -> Done {

@@ -1,7 +1,7 @@
 //! What the keeper knows: services and held descriptors.
 
 use super::block::{Block, Part};
-use super::effect::{Channel, Ending, FdToken, LifeId, OpenHow, Stillborn};
+use super::effect::{BindHow, Channel, Ending, FdToken, LifeId, OpenHow, Stillborn};
 use super::pool::Item;
 use wire::{Dialect, Name, fields};
 
@@ -213,6 +213,8 @@ pub(super) enum Kind {
         bind: bool,
         backlog: Option<u32>,
         mkdir: bool,
+        /// Only of dialect 2.
+        how: Option<BindHow>,
     },
     /// Not made by us: readable, writable.
     Special {

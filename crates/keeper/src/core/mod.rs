@@ -44,8 +44,8 @@ mod tests;
 mod tokens;
 
 pub use effect::{
-    Address, Born, Channel, ConnId, Control, Effect, Ending, Family, Fault, FdToken, Happening, LifeId, Limit, OpenHow, Plan,
-    Reach, Shape, Source, Stillborn,
+    Address, BindHow, Born, Channel, ConnId, Control, Effect, Ending, Family, Fault, FdToken, Happening, LifeId, Limit, OpenHow,
+    Plan, Reach, Shape, Source, Stillborn,
 };
 pub use ledger::Bond;
 pub use log::Level;

@@ -4,7 +4,7 @@ use super::args::Speaker;
 use super::block::PARTS;
 use super::conn::{Conn, Role};
 use super::dump::Cursor;
-use super::effect::{Channel, ConnId, Ending, Family, FdToken, LifeId, OpenHow, Shape, Stillborn};
+use super::effect::{BindHow, Channel, ConnId, Ending, Family, FdToken, LifeId, OpenHow, Shape, Stillborn};
 use super::ledger::{Bond, Held, Keep, Kind, Opts, Service, State};
 use super::log::Level;
 use super::state::{Core, Noted, PoolSize, Settings};
@@ -151,11 +151,21 @@ fn take_held(entry: &mut Entry, held: &mut Held) -> Read<()> {
         }),
         b"pipe" => Kind::Pipe { nonblock: flag(entry)?, to: flag(entry)? },
         b"pair" => Kind::Pair(channel(entry)?),
-        b"socket" => Kind::Socket { channel: channel(entry)?, bind: flag(entry)?, backlog: entry.maybe()?, mkdir: flag(entry)? },
+        b"socket" => Kind::Socket {
+            channel: channel(entry)?,
+            bind: flag(entry)?,
+            backlog: entry.maybe()?,
+            mkdir: flag(entry)?,
+            how: if entry.is_read() { None } else { Some(bind_how(entry)?) },
+        },
         b"special" => Kind::Special { read: flag(entry)?, write: flag(entry)? },
         _ => return Err(entry.wrong()),
     };
     Ok(())
+}
+
+fn bind_how(entry: &mut Entry) -> Read<BindHow> {
+    Ok(BindHow { reuse_port: flag(entry)?, mode: entry.maybe()?, sticky: entry.maybe()? })
 }
 
 fn take_service(entry: &mut Entry, service: &mut Service) -> Read<()> {

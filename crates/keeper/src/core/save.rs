@@ -72,8 +72,11 @@ fn save_held(ledger: &mut Writer, held: &Held) {
         }
         Kind::Pipe { nonblock, to } => _ = flag(flag(ledger.field("pipe"), nonblock), to),
         Kind::Pair(of) => _ = channel(ledger.field("pair"), of),
-        Kind::Socket { channel: of, bind, backlog, mkdir } => {
-            _ = flag(flag(channel(ledger.field("socket"), of), bind).maybe(backlog), mkdir);
+        Kind::Socket { channel: of, bind, backlog, mkdir, how } => {
+            flag(flag(channel(ledger.field("socket"), of), bind).maybe(backlog), mkdir);
+            if let Some(how) = how {
+                flag(ledger, how.reuse_port).maybe(how.mode).maybe(how.sticky);
+            }
         }
         Kind::Special { read, write } => _ = flag(flag(ledger.field("special"), read), write),
     }

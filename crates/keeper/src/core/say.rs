@@ -2,7 +2,7 @@
 
 use super::block::Part;
 use super::conn::Conn;
-use super::effect::{Channel, Ending, Family, OpenHow, Shape};
+use super::effect::{BindHow, Channel, Ending, Family, OpenHow, Shape};
 use super::ledger::{Held, Kind, SECOND, Service, State};
 use wire::{Dialect, Line, Name, fields, signal_name};
 
@@ -236,7 +236,7 @@ pub(super) fn held(line: &mut Line<'_>, held: &Held) {
             flag(line, channel.nonblock, ",nonblock");
             line.raw(",to");
         }
-        Kind::Socket { channel, bind, backlog, mkdir } => {
+        Kind::Socket { channel, bind, backlog, mkdir, how } => {
             words(line.field("socket"), channel);
             flag(line, bind, ",bind");
             if let Some(backlog) = backlog {
@@ -244,6 +244,9 @@ pub(super) fn held(line: &mut Line<'_>, held: &Held) {
             }
             flag(line, mkdir, ",mkdir");
             flag(line, channel.nonblock, ",nonblock");
+            if let Some(how) = how.filter(|_| line.dialect() == Dialect::Two) {
+                bind_how(line, how);
+            }
         }
         Kind::Special { read, write } => {
             line.field("special").field(match (read, write) {
@@ -261,6 +264,17 @@ pub(super) fn held(line: &mut Line<'_>, held: &Held) {
         (Kind::Pipe { .. } | Kind::Pair(_), Some(peer)) => line.field(peer),
         _ => line.field(&held.text),
     };
+}
+
+fn bind_how(line: &mut Line<'_>, how: BindHow) {
+    use std::fmt::Write;
+    flag(line, how.reuse_port, ",reuse_port");
+    if let Some(mode) = how.mode {
+        write!(line, ",mode={mode:03o}").expect("writing to memory");
+    }
+    if let Some(count) = how.sticky {
+        write!(line, ",sticky={count}").expect("writing to memory");
+    }
 }
 
 fn file(line: &mut Line<'_>, how: OpenHow) {

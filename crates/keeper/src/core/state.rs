@@ -76,6 +76,8 @@ pub(super) enum Ask {
     Signal(Name),
     /// Whether a service, which was made for it or not, has a process that another keeper bore.
     Adopt { at: u32, new: bool, pid: u32, ident: u64 },
+    /// Whether connections are spread over so many sockets at the address of this one.
+    Steer { name: Name, count: u32 },
     /// Whether the keeper stands elsewhere now.
     Chdir,
     /// Whether there is a control socket.

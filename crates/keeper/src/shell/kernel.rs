@@ -2,7 +2,7 @@
 
 use super::rounds::Shell;
 use super::tables::Life;
-use crate::core::{Address, Channel, Effect, Family, Fault, Happening, LifeId, OpenHow, Reach, Shape, Stillborn};
+use crate::core::{Address, BindHow, Channel, Effect, Family, Fault, Happening, LifeId, OpenHow, Reach, Shape, Stillborn};
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -58,6 +58,10 @@ fn flags(how: OpenHow, never_wait: bool) -> handle::OpenHow {
     }
 }
 
+fn bound(how: BindHow) -> handle::BindHow {
+    handle::BindHow { reuse_port: how.reuse_port, mode: how.mode, sticky: how.sticky }
+}
+
 fn done(result: io::Result<()>) -> Option<Happening<'static>> {
     Some(Happening::Done(result.map_err(|error| fault(&error))))
 }
@@ -95,13 +99,14 @@ impl Shell {
                     self.hold(ends[1], second);
                 }))
             }
-            Effect::Socket { token, channel, address, backlog, mkdir } => {
+            Effect::Socket { token, channel, address, backlog, mkdir, how } => {
                 let (family, shape) = kind(channel);
                 let address = address.map(|address| match address {
                     Address::Path => handle::Address::Path(path(self.core.text())),
                     Address::Net(address) => handle::Address::Net(address),
                 });
-                let made = handle::socket(family, shape, channel.nonblock, mkdir, address, backlog.map(|b| b as i32));
+                let made =
+                    handle::socket(family, shape, channel.nonblock, mkdir, address, backlog.map(|b| b as i32), how.map(bound));
                 Some(Happening::Done(match made {
                     Ok(fd) => {
                         self.hold(token, fd);
@@ -109,6 +114,10 @@ impl Shell {
                     }
                     Err((call, error)) => Err(Fault { call, ..fault(&error) }),
                 }))
+            }
+            Effect::Steer { token, count } => {
+                let steered = self.fds.get(token).ok_or_else(|| errno(EBADF)).and_then(|fd| handle::steer(fd, count));
+                done(steered)
             }
             Effect::Take { conn, token } => {
                 let taken = self.links.take(conn).ok_or_else(|| errno(EBADF));

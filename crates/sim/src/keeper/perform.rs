@@ -43,6 +43,8 @@ impl Keeper {
             }
             Effect::Upgrade => self.answer = Some(Happening::NotUpgraded { why: "there is no other executable here" }),
             // Nobody here asks for any of these, and none of them is answered.
+            // Nothing here listens.
+            Effect::Steer { .. } => self.answer = Some(Happening::Done(Ok(()))),
             Effect::Give { .. } | Effect::Unlisten | Effect::Arm => {}
             Effect::Close { token } => {
                 if let Some(handle) = self.tokens.remove(&token) {

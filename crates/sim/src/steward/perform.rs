@@ -138,6 +138,10 @@ impl Steward {
                 }
                 self.probe(instance, number, *check, timeout, kernel);
             }
+            // Its apps have none, so this one is as good as broken.
+            Effect::StopBy { instance } => {
+                self.events.push_back(Event::StopRefused { instance, why: "there are no commands here".to_owned() });
+            }
             Effect::Listen { .. } if kernel.checks.has(Sabotage::Deaf) => {}
             Effect::Listen { instance, ready } => self.listen(instance, *ready, kernel),
             Effect::Switch { app, generation, .. } => {

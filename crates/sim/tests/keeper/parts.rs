@@ -38,7 +38,7 @@ pub fn is_answered(effect: &Effect) -> bool {
             true
         }
         Effect::Chdir | Effect::Listen | Effect::Spawn { .. } | Effect::Adopt { .. } => true,
-        Effect::Signal { .. } | Effect::SignalPid { .. } => true,
+        Effect::Signal { .. } | Effect::SignalPid { .. } | Effect::Steer { .. } => true,
         Effect::Give { .. } | Effect::Close { .. } | Effect::Unlisten | Effect::Drain { .. } | Effect::Hangup { .. } => false,
         Effect::Arm | Effect::Upgrade | Effect::End { .. } => false,
     }

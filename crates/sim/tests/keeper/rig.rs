@@ -297,6 +297,7 @@ impl Rig {
                 let (sent, unsent) = (self.core.sent(conn), self.core.unsent(conn).len() as u64);
                 must!((sent..=sent + unsent).contains(&at), "given at {at}, {sent} are sent and {unsent} wait");
             }
+            Effect::Steer { token, .. } => must!(self.tokens.contains(&token), "{token:?} steers and is not open"),
             Effect::Close { token } => must!(self.tokens.remove(&token), "{token:?} is closed and not open"),
             Effect::Spawn { life } => {
                 let result = self.spawn(life, good)?;

@@ -3,6 +3,8 @@
 //! What is decided is decided in [`engine::decide`]; here it is turned into what is stored, told and waited for, without a choice of its own.
 
 use super::Brain;
+use super::ports::note_port;
+use super::scale::say_undone;
 use super::verbs::must_be_ready;
 use super::wishes::Intent;
 use crate::call::Verb;
@@ -11,8 +13,8 @@ use crate::track::floor_of_start;
 use api::{ApplyReply, ApplyRequest, OperationKind, PlanReply, Problem, RememberedProfile};
 use engine::{Ask, Decision, KnownApp, Scope, Start, WishedApp, decide, is_proven, same_spec};
 use model::{
-    AppName, Change, DaemonSettings, Definition, Difference, Generation, InstanceId, Plan, Project, Reload, Rolling, SlotId,
-    SlotRef, StepAct,
+    AppName, Change, DaemonSettings, Definition, Difference, Generation, InstanceId, Plan, Project, Reload, Rolling, SettingsOf,
+    SlotId, SlotRef, StepAct,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,6 +28,9 @@ pub(super) struct Proposal {
     pub(super) prune_only: Vec<AppName>,
     pub(super) remove: Vec<AppName>,
     pub(super) daemon: DaemonSettings,
+    pub(super) settings: Vec<SettingsOf>,
+    /// Why `daemon.toml` is left out.
+    pub(super) trouble: Option<String>,
     pub(super) profiles: Vec<RememberedProfile>,
     pub(super) back_to: Option<u64>,
 }
@@ -50,25 +55,29 @@ impl Proposal {
             prune_only: Vec::new(),
             remove: Vec::new(),
             daemon: DaemonSettings::default(),
+            settings: Vec::new(),
+            trouble: None,
             profiles: Vec::new(),
             back_to: None,
         }
     }
 
     fn of(request: ApplyRequest) -> Proposal {
-        let ApplyRequest { definitions, daemon, prune, prune_only, profiles, update_env: takes_session, plan: _ } = request;
+        let ApplyRequest { definitions, daemon, settings, prune, prune_only, profiles, update_env: takes_session, plan: _ } =
+            request;
         let wished = |definition| Wished { definition, start: Start::IfAutostart, takes_session, was: None };
         let wished = definitions.into_iter().map(wished).collect();
-        Proposal { wished, prune, prune_only, daemon, profiles, ..Proposal::new(OperationKind::Apply) }
+        Proposal { wished, prune, prune_only, daemon, settings, profiles, ..Proposal::new(OperationKind::Apply) }
     }
 }
 
 impl Brain {
     /// `POST /plan`.
     pub(super) fn plan(&self, request: ApplyRequest) -> Result<PlanReply, Problem> {
-        let proposal = Proposal::of(request);
+        let proposal = self.with_settings(Proposal::of(request))?;
         let decisions = self.decide(&proposal);
         self.check(&proposal, &decisions)?;
+        self.check_planned_ports(proposal.wished.iter().map(|app| &app.definition), &decisions)?;
         Ok(self.reply_of(&proposal, &decisions))
     }
 
@@ -102,6 +111,7 @@ impl Brain {
 
     /// What a proposal comes to, if it is still what was agreed to.
     pub(super) fn intend_agreed(&self, proposal: Proposal, agreed: Option<&str>) -> Result<Intent, Problem> {
+        let proposal = self.with_settings(proposal)?;
         let decisions = self.decide(&proposal);
         if let Some(agreed) = agreed
             && self.reply_of(&proposal, &decisions).id != agreed
@@ -138,7 +148,16 @@ impl Brain {
             .map(|app| WishedApp { definition: &app.definition, start: app.start.clone(), takes_session: app.takes_session })
             .collect();
         let scope = Scope { prune: &proposal.prune, only: &proposal.prune_only, remove: &proposal.remove };
-        decide(&self.there(), &wished, scope, &config::differences)
+        let there = self.there();
+        let mut decisions = decide(&there, &wished, scope, &config::differences);
+        say_undone(&mut decisions, &proposal.wished, &there);
+        for (app, decision) in proposal.wished.iter().zip(&mut decisions) {
+            note_port(&app.definition.spec, &mut decision.planned);
+            if proposal.kind == OperationKind::Restart {
+                restarts_plainly(decision);
+            }
+        }
+        decisions
     }
 
     fn check(&self, proposal: &Proposal, decisions: &[Decision]) -> Result<(), Problem> {
@@ -153,8 +172,10 @@ impl Brain {
     }
 
     fn settings_of(&self, proposal: &Proposal) -> Vec<Difference> {
-        let known = &self.store.state().daemon;
-        config::setting_differences(known, &proposal.daemon.over(known))
+        let known = &self.store.state().settings;
+        let mut after = known.clone();
+        proposal.settings.iter().for_each(|of| after.set(of));
+        config::setting_differences(&known.all(), &after.all())
     }
 
     /// A plan and its name.
@@ -163,10 +184,9 @@ impl Brain {
         let plan = Plan { apps, settings: self.settings_of(proposal) };
         // Values of secrets are not in the plan; that they are the same is seen in the definitions.
         let definitions: Vec<&Definition> = proposal.wished.iter().map(|app| &app.definition).collect();
-        let whole = serde_json::to_vec(&(&plan, definitions, &proposal.daemon, &proposal.profiles)).unwrap_or_default();
-        let digest = ring::digest::digest(&ring::digest::SHA256, &whole);
-        let id = digest.as_ref()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-        PlanReply { id, plan }
+        let id = plan_id(&(&plan, definitions, &proposal.settings, &proposal.profiles));
+        let remembers = plan.is_empty() && !proposal.settings.is_empty();
+        PlanReply { id, plan, remembers, settings_trouble: proposal.trouble.clone() }
     }
 
     /// What is told of decisions, for the history.
@@ -186,13 +206,14 @@ impl Brain {
         self.intend_decided(proposal, &decisions)
     }
 
-    fn intend_decided(&self, proposal: Proposal, decisions: &[Decision]) -> Result<Intent, Problem> {
+    pub(super) fn intend_decided(&self, proposal: Proposal, decisions: &[Decision]) -> Result<Intent, Problem> {
         self.check(&proposal, decisions)?;
         let settings = self.settings_of(&proposal);
         let mut told = self.told_of(decisions);
         told.back_to = proposal.back_to;
         let mut made = Made { next_id: self.store.state().next_slot_id, ..Made::default() };
         made.reply.daemon = !settings.is_empty();
+        made.reply.settings_trouble = proposal.trouble.clone();
         told.plan.settings = settings;
         let removed = decisions.iter().skip(proposal.wished.len()).map(|decision| decision.planned.app.clone());
         self.remove(removed.collect(), &mut made);
@@ -201,7 +222,8 @@ impl Brain {
             self.make(wished, decision, &mut made);
         }
         let Made { apps, start, remove, asks, goals, reply, .. } = made;
-        let act = Act::Define { apps, start, daemon: proposal.daemon, remove, profiles: proposal.profiles };
+        let (daemon, settings) = (DaemonSettings::default(), proposal.settings);
+        let act = Act::Define { apps, start, daemon, settings, remove, profiles: proposal.profiles };
         Ok(Intent { kind: proposal.kind, act, told: Some(told), asks, goals, apply: Some(reply) })
     }
 
@@ -219,7 +241,7 @@ impl Brain {
     fn make(&self, wished: Wished, decision: &Decision, made: &mut Made) {
         let name = wished.definition.spec.name.clone();
         match decision.planned.change {
-            Change::Keep | Change::Remove => made.reply.unchanged.push(name.to_string()),
+            Change::Keep | Change::Remove | Change::Reload => made.reply.unchanged.push(name.to_string()),
             Change::Start => {
                 if let Some(known) = self.store.state().app(&name) {
                     made.asks.push(Ask::Define {
@@ -252,18 +274,29 @@ impl Brain {
             && match decision.planned.change {
                 Change::Change => decision.run,
                 Change::Start | Change::Keep => wished.start == Start::IfAutostart && spec.autostart,
-                Change::Add | Change::Remove => false,
+                Change::Add | Change::Remove | Change::Reload => false,
             };
+        let rolls = self.rolls(decision);
         for index in 0..spec.instances {
             let slot = SlotRef::new(&spec.name, index);
             let begun = steps.iter().any(|step| step.slot == slot && step.act != StepAct::Stop);
             if begun || goes_on {
                 let floor = if begun { next } else { floor_of_start(self.engine.slot(&slot).as_ref(), next) };
-                goals.push((slot, Goal::Run { floor, patient: true, ready: must_be_ready(spec) }));
+                let ready = must_be_ready(spec);
+                let run = Goal::Run { floor, patient: true, ready };
+                goals.push((slot, rolls.map_or(run, |generation| Goal::Roll { generation, floor, ready })));
             }
         }
         let gone = steps.iter().filter(|step| step.act == StepAct::Stop);
-        goals.extend(gone.map(|step| (step.slot.clone(), Goal::Gone)));
+        // What is to go stays if the reload fails.
+        let goal = rolls.map_or(Goal::Gone, |generation| Goal::Roll { generation, floor: next, ready: false });
+        goals.extend(gone.map(|step| (step.slot.clone(), goal)));
+    }
+
+    /// The generation that an app gets by a reload, if it gets one.
+    fn rolls(&self, decision: &Decision) -> Option<Generation> {
+        let known = self.store.state().app(&decision.planned.app)?;
+        decision.rolling.map(|_| known.next_generation())
     }
 
     /// A definition with what the store adds.
@@ -289,7 +322,9 @@ impl Brain {
             (Some(known), None) if known.generation == decision.generation => known.rolling.clone(),
             _ => None,
         };
-        let failed = known.and_then(|known| known.failed.clone());
+        // The number of one that failed is remembered until a higher one is there for good.
+        let same_or_rolling = same.is_some() || rolling.is_some();
+        let failed = known.and_then(|known| known.failed.clone()).filter(|_| same_or_rolling);
         // A life of then that is still found is not one of now.
         let generation = was.filter(|_| known.is_none()).map_or(decision.generation, |was| Generation(was.0 + 1));
         let slot_wishes = match start {
@@ -310,6 +345,13 @@ pub(super) fn rolling_from(known: &StoredApp, how: Reload) -> Box<Rolling> {
     Box::new(Rolling { how, before, generation, back: false })
 }
 
+/// A restart stops and bears, whatever the app's strategy for reloads.
+fn restarts_plainly(decision: &mut Decision) {
+    (decision.rolling, decision.refused) = (None, None);
+    let replaced = decision.planned.steps.iter_mut().filter(|step| matches!(step.act, StepAct::Replace | StepAct::Signal));
+    replaced.for_each(|step| step.act = StepAct::Restart);
+}
+
 /// The strategy of an app cannot be carried out.
 pub(super) fn cannot_reload(app: &AppName, why: &str) -> Problem {
     let hint = "give it more ports, `listen`, or another `reload`; nothing was changed";
@@ -328,9 +370,17 @@ struct Made {
     reply: ApplyReply,
 }
 
+/// A name for what is planned: as long as it is the same, the plan is.
+pub(super) fn plan_id(whole: &impl serde::Serialize) -> String {
+    let whole = serde_json::to_vec(whole).unwrap_or_default();
+    let digest = ring::digest::digest(&ring::digest::SHA256, &whole);
+    digest.as_ref()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn ask_define(defined: &Defined) -> Ask {
-    let before = defined.rolling.as_ref().map_or(0, |rolling| rolling.before.spec.instances);
-    let instances = defined.definition.spec.instances.max(before);
+    // Slots that only the old definition has are there until the reload is over.
+    let old = defined.rolling.as_ref().map_or(0, |rolling| rolling.before.spec.instances);
+    let instances = defined.definition.spec.instances.max(old);
     Ask::Define {
         definition: defined.definition.clone(),
         generation: defined.generation,

@@ -1,6 +1,7 @@
 //! Questions of the API, answered from memory.
 
 use super::Brain;
+use super::parked::Wishing;
 use super::wishes::Here;
 use crate::call::{Call, Followed, Logs};
 use crate::fill::{combined, log_files, readable};
@@ -50,9 +51,20 @@ impl Brain {
             Call::Rows { select, reply } => _ = reply.send(self.rows(select.as_deref())),
             Call::Detail { app, reveal, reply } => _ = reply.send(self.detail(&app, reveal)),
             Call::Given { select, reply } => _ = reply.send(self.given(&select)),
-            Call::Wish { wish, actor, key, reply } => _ = reply.send(self.wish(*wish, &actor, key)),
-            Call::Plan { request, reply } => _ = reply.send(self.plan(*request)),
-            Call::PlanRollback { back, reply } => _ = reply.send(self.plan_rollback(&back)),
+            Call::Wish { wish, actor, key, reply } => self.hear_wish(Wishing { wish, actor, key, reply }),
+            Call::Plan { request, reply } => {
+                _ = reply.send({
+                    self.look_at_own_file();
+                    self.plan(*request)
+                })
+            }
+            Call::PlanRollback { back, reply } => {
+                _ = reply.send({
+                    self.look_at_own_file();
+                    self.plan_rollback(&back)
+                })
+            }
+            Call::PlanReload { select, reply } => _ = reply.send(self.plan_reload(&select)),
             Call::Definitions { back, reply } => _ = reply.send(self.definitions_of(&back)),
             Call::History { select, lines, reply } => _ = reply.send(self.history(select.as_deref(), lines)),
             Call::Projects { reply } => _ = reply.send(Ok(self.projects())),
@@ -64,6 +76,7 @@ impl Brain {
             Call::Signal { select, signal, actor, key, reply } => {
                 _ = reply.send(self.signal_slots(&select, signal, &actor, key));
             }
+            Call::Ports { reply } => _ = reply.send(Ok(self.ports())),
             Call::Daemon { reply } => _ = reply.send(Ok(self.status())),
             Call::Logs { select, stream, follow, reply } => {
                 let sources = self.sources(&select, stream);
@@ -96,6 +109,7 @@ impl Brain {
             store: &self.store,
             home: &self.me.home,
             last_ended: &self.last_ended,
+            given_up: &self.given_up,
         };
         Ok(self.tracker.watch(slots, &world, now()))
     }

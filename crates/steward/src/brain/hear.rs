@@ -34,7 +34,7 @@ impl Brain {
                 self.keeper.say(&Request::new("statedump"));
                 self.keeper.say(&Request::new("echo").field("redump"));
             }
-            Said::Error(text) if self.take_upgrade_refusal(&text) => {}
+            Said::Error(text) if self.take_upgrade_refusal(&text) || self.take_socket_refusal(&text) => {}
             Said::Error(text) => {
                 say!("the keeper refused: {text}");
                 if let Some(errno) = refusal_in(&text) {
@@ -129,6 +129,8 @@ impl Brain {
             self.after_command(number);
         } else if let Some(instance) = first.strip_prefix("adopt-").and_then(|name| name.parse().ok()) {
             self.after_adoption(instance);
+        } else if first == "fd.state" {
+            self.take_socket_state(fields);
         } else if first == "upgrade" {
             self.take_upgraded(fields.get(1));
         } else if first == "version" {
@@ -284,12 +286,12 @@ pub(super) fn end_of(state: &ServiceState) -> Option<(End, Option<Tick>)> {
 
 /// What a refusal of the keeper means for the barrier that follows. A deletion that is refused says nothing of what is being made.
 fn refusal_in(text: &str) -> Option<&'static str> {
-    let deletes = ["service.delete", "fd.delete"].iter().any(|verb| text.contains(&format!("for command \"{verb}")));
+    let deletes = ["service.delete", "fd.delete", "fd.sticky"].iter().any(|verb| text.contains(&format!("for command \"{verb}")));
     (!deletes).then(|| errno_in(text))
 }
 
 /// The system's error that a refusal of the keeper speaks of.
-fn errno_in(text: &str) -> &'static str {
+pub(super) fn errno_in(text: &str) -> &'static str {
     let lower = text.to_lowercase();
     let named = (1..134).find(|number| {
         let words = sys::errno::text(*number).to_lowercase();

@@ -5,7 +5,7 @@
 
 use super::Brain;
 use super::run_command::{Wanted, with_line};
-use crate::birth::filled_with;
+use crate::birth::{For, filled_with};
 use crate::hooks::{Job, Payload, Post, Queue, Quiet, TIMEOUT, deliver, points};
 use crate::journal::Entry;
 use crate::probe::Pool;
@@ -13,7 +13,7 @@ use crate::runner::{Aim, Ended};
 use crate::time::{now, rfc3339};
 use api::EventLine;
 use engine::{Bear, Event, Note, What};
-use model::{AppName, End, Hook, HookPoint, InstanceId, SlotRef, Stage, Tick};
+use model::{AppName, End, Generation, Hook, HookPoint, InstanceId, SlotRef, Stage, Tick};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -70,6 +70,7 @@ pub(super) struct Told {
 enum Whom {
     App(AppName),
     Gate(InstanceId),
+    Switch(AppName, Generation),
 }
 
 impl Default for Outside {
@@ -119,7 +120,10 @@ impl Brain {
             let app = job.slot.app.clone();
             self.outside.telling.insert(app.clone(), (job.slot.clone(), job.payload.hook));
             match &job.hook {
-                Hook::Command { argv } => self.run_hook(Aim::Hook(app), &job, argv),
+                Hook::Command { argv } => {
+                    let port = self.engine.slot(&job.slot).and_then(|view| view.port);
+                    self.run_hook(Aim::Hook(app), &job, port, argv);
+                }
                 Hook::Webhook { .. } => {
                     let (tell, pool) = (self.outside.tell.clone(), self.outside.pool.clone());
                     let post = post(&job.hook, &job.payload);
@@ -132,14 +136,15 @@ impl Brain {
         }
     }
 
-    fn run_hook(&mut self, aim: Aim, job: &Job, argv: &[String]) {
+    fn run_hook(&mut self, aim: Aim, job: &Job, port: Option<u16>, argv: &[String]) {
         self.run_command(Wanted {
             aim,
             definition: job.definition.clone(),
             slot: job.slot.clone(),
-            argv: filled_with(&job.definition, argv, &job.slot, &self.me.home).argv,
+            argv: filled_with(&job.definition, argv, For { slot: &job.slot, port, home: &self.me.home }).argv,
             env: job.payload.env(),
             pid: job.pid,
+            port,
             input: Some(job.payload.json()),
             timeout: TIMEOUT,
         });
@@ -149,6 +154,9 @@ impl Brain {
     pub(super) fn take_told(&mut self, told: Told) {
         match told.whom {
             Whom::App(app) => self.hook_done(&app, told.done),
+            Whom::Switch(app, generation) => {
+                self.switched(app, generation, told.done.map_err(|why| format!("the webhook failed: {why}")))
+            }
             Whom::Gate(instance) => self.gate_done(instance, told.done.map_err(|why| ("the webhook failed".to_owned(), why))),
         }
     }
@@ -172,24 +180,38 @@ impl Brain {
 
     /// A life is to be born: at once, or after its `pre_start`.
     pub(super) fn begin_birth(&mut self, bear: Box<Bear>) {
+        let Some(mut bear) = self.through_sockets(bear) else { return };
+        if !self.lease(&mut bear) {
+            return;
+        }
         let Some(hook) = bear.definition.spec.hooks.get(&HookPoint::PreStart).cloned() else { return self.bear(&bear) };
-        let (instance, slot) = (bear.life.instance, bear.life.slot.clone());
+        let (instance, slot, port) = (bear.life.instance, bear.life.slot.clone(), bear.life.port);
         let payload =
             Payload { hook: HookPoint::PreStart, event: Arc::new(starting(self.journal.last(), instance, &slot)), dropped: 0 };
         let job = Job { slot, hook, definition: bear.definition.clone(), pid: None, payload };
         let mut task = None;
         if let Hook::Webhook { .. } = &job.hook {
-            let (tell, pool, post) = (self.outside.tell.clone(), self.outside.pool.clone(), post(&job.hook, &job.payload));
-            task = Some(tokio::spawn(async move {
-                let late = || Err(format!("it took longer than {}", model::format_span(TIMEOUT)));
-                let done = timeout(TIMEOUT, deliver(post, pool)).await.unwrap_or_else(|_| late());
-                let _ = tell.send(Told { whom: Whom::Gate(instance), done }).await;
-            }));
+            task = Some(self.post_in_time(Whom::Gate(instance), &job));
         }
         self.outside.gates.insert(instance, Gate { bear, task });
         if let Hook::Command { argv } = &job.hook {
-            self.run_hook(Aim::Gate(instance), &job, argv);
+            self.run_hook(Aim::Gate(instance), &job, port, argv);
         }
+    }
+
+    /// Posts `on_switch`.
+    pub(super) fn post_switch(&mut self, app: AppName, generation: Generation, job: &Job) {
+        self.post_in_time(Whom::Switch(app, generation), job);
+    }
+
+    /// A webhook for which something waits.
+    fn post_in_time(&self, whom: Whom, job: &Job) -> JoinHandle<()> {
+        let (tell, pool, post) = (self.outside.tell.clone(), self.outside.pool.clone(), post(&job.hook, &job.payload));
+        tokio::spawn(async move {
+            let late = || Err(format!("it took longer than {}", model::format_span(TIMEOUT)));
+            let done = timeout(TIMEOUT, deliver(post, pool)).await.unwrap_or_else(|_| late());
+            let _ = tell.send(Told { whom, done }).await;
+        })
     }
 
     /// The command `pre_start` has ended.
@@ -220,9 +242,9 @@ impl Brain {
         }
     }
 
-    /// Somebody wants this life to end. `true`: it waits to be known as whom it runs, or for its `pre_start`, which is ended; no birth follows.
+    /// Somebody wants this life to end. `true`: it waits to be known as whom it runs, for its sockets, or for its `pre_start`, which is ended; no birth follows.
     pub(super) fn close_gate(&mut self, instance: InstanceId) -> bool {
-        if self.bounds.lookups.give_up(instance) {
+        if self.bounds.lookups.give_up(instance) || self.sockets.give_up(instance) || self.give_up_birth(instance) {
             self.not_born(instance, "EINTR", now());
             return true;
         }
@@ -280,7 +302,7 @@ fn post(hook: &Hook, payload: &Payload) -> Post {
 }
 
 /// What `pre_start` is told: the life is being begun, which is the entry that was written just before.
-fn starting(seq: u64, instance: InstanceId, slot: &SlotRef) -> EventLine {
+pub(super) fn starting(seq: u64, instance: InstanceId, slot: &SlotRef) -> EventLine {
     EventLine {
         seq,
         time: rfc3339(wall_ms()),

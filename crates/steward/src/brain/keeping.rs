@@ -17,7 +17,7 @@ use sys::own_log;
 impl Brain {
     /// Tells the scribe how much log files may have together, if it has changed.
     pub(super) fn say_budget(&mut self) {
-        let total = self.store.state().daemon.total_max();
+        let total = self.store.state().daemon().total_max();
         let mut apps = Vec::new();
         for app in self.store.state().apps.iter().filter(|app| !app.deleting) {
             let spec = &app.definition.spec;
@@ -51,7 +51,7 @@ impl Brain {
         let wished = Wished {
             fifo: own_log::FIFO.to_owned(),
             file: own_log::FILE.to_owned(),
-            policy: self.store.state().daemon.policy(),
+            policy: self.store.state().daemon().policy(),
             form: LogForm::default(),
             born: true,
             ended: false,

@@ -5,6 +5,7 @@ use super::last_words::Leaving;
 use crate::birth::Own;
 use crate::channel::{self, Asked, Desk, Ear, Errand, Gift, Shelf, Wish, hear, hear_feed, hear_node};
 use crate::log::say;
+use crate::sockets::room_taken;
 use engine::Bear;
 use model::{Definition, InstanceId, Readiness, SlotId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +28,8 @@ pub(super) const DESK: &str = "desk";
 pub(crate) struct Voices {
     /// Sockets of lives that are not listened to yet.
     pub(super) fresh: BTreeMap<InstanceId, OwnedFd>,
+    /// Lines of births that wait until the keeper holds the socket of the life.
+    births: BTreeMap<InstanceId, Vec<Request>>,
     /// Who is listened to; without a task while the keeper is asked for our end.
     ears: BTreeMap<InstanceId, Option<JoinHandle<()>>>,
     /// By which listeners to sockets are told that the process of their life has ended.
@@ -46,6 +49,7 @@ impl Voices {
         let (gifts, given) = mpsc::channel(GIFTS);
         Voices {
             fresh: BTreeMap::new(),
+            births: BTreeMap::new(),
             ears: BTreeMap::new(),
             overs: BTreeMap::new(),
             leaving: BTreeMap::new(),
@@ -80,6 +84,10 @@ impl Brain {
         let spec = &bear.definition.spec;
         let held = wire::handles(&name);
         let mut own = Own { channels: Channels { stdin: spec.stdin, ..Channels::default() }, env: BTreeMap::new() };
+        let mut given: Vec<(String, String)> =
+            self.sockets_of(bear).into_iter().map(|socket| (socket.handle, socket.listen.name)).collect();
+        // What is numbered by us comes behind the sockets.
+        let behind = 3 + room_taken(spec);
         let mut say = |key: &str, value: String| _ = own.env.insert(key.to_owned(), value);
         match spec.channel() {
             Some(Readiness::Notify) => {
@@ -91,28 +99,45 @@ impl Brain {
                 if let Some(watchdog) = spec.watchdog {
                     say("WATCHDOG_USEC", watchdog.as_micros().to_string());
                 }
-                let (handles, names): (Vec<_>, Vec<_>) = self.voices.shelf.of(bear.life.slot_id).into_iter().unzip();
-                if !handles.is_empty() {
-                    say("LISTEN_FDS", handles.len().to_string());
-                    say("LISTEN_FDNAMES", names.join(":"));
-                }
-                own.channels.given = handles;
+                given.extend(self.voices.shelf.of(bear.life.slot_id));
             }
             Some(Readiness::Fd { number }) => {
-                let number = number.unwrap_or(3);
+                let number = number.unwrap_or(behind);
                 say("READY_FD", number.to_string());
                 own.channels.ready = Some(number);
                 self.voices.held.insert(held.ready);
             }
             Some(Readiness::NodeIpc) => {
-                say("NODE_CHANNEL_FD", "3".to_owned());
+                say("NODE_CHANNEL_FD", behind.to_string());
                 say("NODE_CHANNEL_SERIALIZATION_MODE", "json".to_owned());
-                own.channels.ipc = Some(3);
+                own.channels.ipc = Some(behind);
                 self.voices.held.extend([held.ipc, held.ipc_child]);
             }
             _ => {}
         }
+        if !given.is_empty() {
+            let (handles, names): (Vec<_>, Vec<_>) = given.into_iter().unzip();
+            own.env.insert("LISTEN_FDS".to_owned(), handles.len().to_string());
+            own.env.insert("LISTEN_FDNAMES".to_owned(), names.join(":"));
+            own.channels.given = handles;
+        }
         Ok(own)
+    }
+
+    /// Says the lines of a birth: when the keeper holds the socket by which the life speaks. If the life began before that and we were gone,
+    /// it would speak to nobody.
+    pub(super) fn say_birth(&mut self, instance: InstanceId, lines: Vec<Request>) {
+        if self.voices.is_asked_for(instance) {
+            self.voices.births.insert(instance, lines);
+            return self.serve_desk();
+        }
+        lines.iter().for_each(|request| self.keeper.say(request));
+        self.keeper.say(&Request::new("echo").field(format!("bear-{instance}")));
+    }
+
+    /// Whether a birth waited and follows no more.
+    pub(super) fn give_up_birth(&mut self, instance: InstanceId) -> bool {
+        self.voices.births.remove(&instance).is_some()
     }
 
     fn place_of(&self, definition: &Definition, name: &str) -> Option<channel::Place> {
@@ -206,16 +231,26 @@ impl Brain {
     pub(super) fn after_desk(&mut self) {
         let refusal = self.refusal.take();
         let came = self.keeper.came();
-        match self.voices.desk.done() {
+        let done = self.voices.desk.done();
+        let held = match &done {
+            Some(Asked::Take(handle)) => handle.strip_suffix(".notify").and_then(|name| name.parse::<InstanceId>().ok()),
+            _ => None,
+        };
+        match done {
             Some(Asked::Take(handle)) if handle.starts_with('s') => {
                 let wanted = self.voices.shelf.held(&handle, refusal.is_none());
                 if !wanted && refusal.is_none() {
                     self.keeper.say(&Request::new("fd.delete").field(handle));
                 }
             }
+            Some(Asked::Take(handle)) if handle.starts_with('b') => self.socket_taken(&handle, refusal.is_none()),
             Some(Asked::Take(handle)) if refusal.is_none() => self.take_held(handle),
             Some(Asked::Give(handle)) => self.take_given(&handle, came),
             Some(Asked::Take(_)) | None => {}
+        }
+        // Also if the keeper has no room for the socket: then it goes with us, as the life may never see.
+        if let Some((instance, lines)) = held.and_then(|instance| self.voices.births.remove_entry(&instance)) {
+            self.say_birth(instance, lines);
         }
         self.serve_desk();
         self.tell_ends();

@@ -7,7 +7,7 @@ use model::{AppName, AppSpec, Definition};
 use std::collections::BTreeMap;
 
 /// More slots than this are a mistake.
-const INSTANCES: u32 = 1000;
+const INSTANCES: u32 = api::MOST_INSTANCES;
 
 impl Brain {
     /// No name twice, none that is being deleted, none that is also the name of a slot. `gone` are removed by the same operation: nobody waits for

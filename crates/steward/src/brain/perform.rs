@@ -28,6 +28,8 @@ impl Brain {
                     (What::Deleted, ..) => self.last_ended.retain(|slot, _| slot.app != note.app),
                     _ => {}
                 }
+                self.end_switch(&note);
+                self.follow_way_back(&note);
                 if matches!(note.what, What::Stopped | What::Deleted) {
                     self.clear_shelf();
                 }
@@ -46,6 +48,7 @@ impl Brain {
                 self.scribe.ended(instance);
             }
             Effect::Signal { instance, signal } => self.signal(instance, signal),
+            Effect::StopBy { instance } => self.stop_by_command(instance),
             Effect::Sweep { instance, signal } => self.sweep(instance, signal),
             Effect::Adopt { instance, pid, ident } => self.adopt(instance, pid, ident),
             // One that waited for its `pre_start` the keeper has never heard of.
@@ -64,12 +67,11 @@ impl Brain {
                 birth::remove_files(&wire::handles(&name));
                 self.unbind(instance);
                 self.close_channels(instance);
+                self.sockets.untidy = true;
             }
             Effect::Probe { instance, number, check, timeout } => self.probe(instance, number, *check, timeout),
             Effect::Listen { instance, ready } => self.listen(instance, &ready),
-            Effect::Switch { app, generation, .. } => {
-                self.happenings.push_back(Event::Switched { app, generation, refused: None });
-            }
+            Effect::Switch { app, generation, from, to } => self.ask_to_switch(app, generation, &from, &to),
             Effect::Farewell => {
                 if !self.await_hooks() {
                     self.farewell();
@@ -90,6 +92,7 @@ impl Brain {
     }
 
     fn persist(&mut self, note: StoreNote) {
+        self.sockets.untidy = true;
         let gone = matches!(note, StoreNote::Gone { .. });
         let stopped = matches!(note, StoreNote::Stopped { .. });
         let act = match note {
@@ -98,11 +101,13 @@ impl Brain {
             StoreNote::Gone { app } => Act::Gone { app },
             StoreNote::Roll { app, generation, rolling } => {
                 let first = self.engine.next_instance();
-                Act::Roll { apps: vec![StoredRoll { app, generation, first, rolling }] }
+                Act::Roll { apps: vec![StoredRoll { app, generation, first, rolling }], start: Vec::new() }
             }
             StoreNote::Rolled { app, generation } => Act::Rolled { app, generation },
             StoreNote::RolledBack { app, generation, instance, why, back } => {
-                Act::RolledBack { app, failed: FailedRoll { generation, instance, why }, back }
+                let life = instance.and_then(|instance| self.lives.remembered().lives.get(&instance));
+                let slot = life.map(|life| life.slot.clone());
+                Act::RolledBack { app, failed: FailedRoll { generation, instance, slot, why }, back }
             }
             StoreNote::Stopped { apps } => {
                 let targets = apps.into_iter().map(|app| StoredTarget { app, slots: None }).collect();
@@ -148,9 +153,7 @@ impl Brain {
         match birth::lines(bear, owner, more, own, &self.me.home, &self.me.boot) {
             Ok(lines) => {
                 self.open_streams(&bear.life);
-                lines.iter().for_each(|request| self.keeper.say(request));
-                self.keeper.say(&Request::new("echo").field(format!("bear-{name}")));
-                self.serve_desk();
+                self.say_birth(instance, lines);
             }
             Err(wire::TooLong(why)) => {
                 say!("{why}");
@@ -185,13 +188,16 @@ impl Brain {
         self.lives.remembered().lives.get(&instance).map_or([true; 2], |life| life.log.kept())
     }
 
-    /// Whether a life has ended at its `pre_start`: the keeper holds nothing of it.
+    /// Whether a life has ended before the keeper heard of it, for want of a port or at its `pre_start`.
     fn was_shut_out(&self, instance: InstanceId) -> bool {
         let life = self.lives.remembered().lives.get(&instance);
-        life.is_some_and(|life| matches!(life.ended, Some(End::NotBorn { stage: model::Stage::Hook, .. })))
+        life.is_some_and(|life| matches!(life.ended, Some(End::NotBorn { stage: model::Stage::Port | model::Stage::Hook, .. })))
     }
 
     fn signal(&mut self, instance: InstanceId, signal: Signal) {
+        if signal == Signal::KILL {
+            self.end_stop(instance);
+        }
         if self.close_gate(instance) {
             return;
         }
@@ -204,6 +210,9 @@ impl Brain {
     }
 
     fn sweep(&mut self, instance: InstanceId, signal: Option<Signal>) {
+        if signal == Some(Signal::KILL) {
+            self.end_stop(instance);
+        }
         if signal.is_some() {
             self.close_gate(instance);
         }
@@ -272,6 +281,7 @@ impl Brain {
 
     /// The house is empty: the scribe moves what is left and is not started again.
     pub(super) fn farewell(&mut self) {
+        self.drop_sockets();
         self.keeper.say(&Request::new("service.keep").field("scribe").field("-"));
         self.scribe.finish();
         let up = matches!(self.services.get("scribe"), Some(ServiceState::Up { .. }));

@@ -1,6 +1,7 @@
 //! Questions to lives.
 
 use super::Brain;
+use crate::birth::port_told;
 use crate::fill::{Names, fill, log_files};
 use crate::probe::{Asking, Get, Pool, Quiet, Who};
 use engine::{Event, Outcome};
@@ -53,7 +54,9 @@ impl Brain {
         let asking = Asking::new(timeout, self.probes.pool.clone(), self.who(life));
         let home = &self.me.home;
         let (number_of_slot, name) = (life.slot.index.to_string(), life.slot.to_string());
-        let names = Names { app: life.slot.app.as_str(), slot: &number_of_slot, instance: &name, home };
+        let definition = self.definition_of(&life.slot);
+        let port = definition.map_or(life.port, |definition| port_told(&definition.spec, life.port)).map(|port| port.to_string());
+        let names = Names { app: life.slot.app.as_str(), slot: &number_of_slot, instance: &name, port: port.as_deref(), home };
         let sender = self.tell.clone();
         // Whoever ends the steward has no use for the answer.
         let answer = move |outcome| _ = sender.send(tell(outcome));

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 impl Brain {
     /// What a rollback would do.
     pub(super) fn plan_rollback(&self, back: &Back) -> Result<PlanReply, Problem> {
-        let proposal = self.way_back(back)?;
+        let proposal = self.with_settings(self.way_back(back)?)?;
         Ok(self.reply_of(&proposal, &self.decide(&proposal)))
     }
 
@@ -102,6 +102,9 @@ impl Brain {
             return Err(Problem::new(409, "no_rollback", detail).hint(hint));
         }
         let mut proposal = Proposal { back_to: Some(id), ..Proposal::new(OperationKind::Rollback) };
+        let mut set = BTreeSet::new();
+        let settings = state.past.iter().filter(|past| past.op > id).flat_map(|past| &past.done.settings);
+        proposal.settings = settings.filter(|of| set.insert(&of.source)).cloned().collect();
         let mut seen = BTreeSet::new();
         let later = state.past.iter().filter(|past| past.op > id);
         for before in later.flat_map(|past| &past.done.before).filter(|before| seen.insert(&before.app)) {

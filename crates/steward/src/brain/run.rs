@@ -11,6 +11,7 @@ use super::listen::Voices;
 use super::listen_log::LogListeners;
 use super::probe::Probes;
 use super::run_command::Commands;
+use super::sockets::Sockets;
 use super::upgrade::{Upgrade, copied};
 use super::watch::Watch;
 use crate::call::Call;
@@ -25,7 +26,7 @@ use crate::time::{instant, now};
 use crate::track::Tracker;
 use crate::usage::Samples;
 use engine::{Effect, Engine, Event};
-use model::{InstanceId, SlotRef, Stream, StreamId, Tick};
+use model::{AppName, InstanceId, SlotRef, Stream, StreamId, Tick};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::path::PathBuf;
@@ -69,6 +70,7 @@ pub(crate) struct Brain {
     pub(super) store: Store,
     pub(super) lives: LivesJournal,
     pub(super) journal: Journal,
+    pub(super) own: super::settings::OwnSettings,
     pub(super) keeper: KeeperLink,
     pub(super) scribe: ScribeLink,
     /// What the keeper says of its services.
@@ -85,6 +87,8 @@ pub(crate) struct Brain {
     pub(super) outside: Outside,
     /// The channels by which lives speak.
     pub(super) voices: Voices,
+    /// Listening sockets of apps.
+    pub(super) sockets: Sockets,
     pub(super) effects: Vec<Effect>,
     /// What the clock begins.
     pub(super) clock: Clock,
@@ -102,6 +106,8 @@ pub(crate) struct Brain {
     pub(super) bounds: Bounds,
     /// The last life of each slot that ended.
     pub(super) last_ended: BTreeMap<SlotRef, InstanceId>,
+    /// Apps whose way back from a reload has failed too.
+    pub(super) given_up: BTreeSet<AppName>,
     pub(super) errands: Errands,
     pub(super) hush: Hush,
     /// Signals that users have sent.
@@ -165,6 +171,7 @@ impl Brain {
             // However busy the loop is, the system is asked now and then what else has happened.
             tokio::task::consume_budget().await;
             self.settle();
+            self.serve_parked();
             if self.ending == Ending::Over {
                 return Leave::Stopped;
             }
@@ -210,6 +217,7 @@ impl Brain {
                 Some(event) = self.told.recv() => self.happenings.push_back(event),
                 Some(told) = self.outside.told() => self.take_told(told),
                 gift = self.voices.next() => self.take_gift(gift),
+                (handle, why) = self.sockets.explained() => self.socket_refused(&handle, why),
                 _ = self.scribe.ready(), if !self.scribe_gone => self.hear_scribe(),
                 found = counted => {
                     self.census = None;
@@ -256,6 +264,7 @@ impl Brain {
             store: &self.store,
             home: &self.me.home,
             last_ended: &self.last_ended,
+            given_up: &self.given_up,
         };
         self.tracker.update(&world, now());
     }

@@ -5,7 +5,7 @@
 //! Whatever is left when a command has ended, or took too long, is killed. A steward that comes after us ends the commands that it finds.
 
 use super::Brain;
-use crate::birth::{Filled, filled};
+use crate::birth::{Filled, For, filled, filled_with};
 use crate::home::{IO, LIVES};
 use crate::identity::{self, Owner};
 use crate::log::say;
@@ -13,13 +13,16 @@ use crate::runner::{Act, Aim, Ended, Output, Pipes, Runner};
 use crate::sweep::Subject;
 use crate::time::now;
 use engine::{Event, Outcome};
-use model::{Definition, End, InstanceId, SlotRef, Stage, Tick, Verdict};
+use model::{Definition, End, InstanceId, LifeRecord, SlotRef, Stage, Tick, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use sys::lives::{Traces, only_known_children};
 use wire::{Birth, Request, ServiceState};
+
+/// A stop command may take so much longer than the stop timeout, which ends it as a rule.
+const STOP_MORE: Duration = Duration::from_secs(60);
 
 /// Commands under way.
 #[derive(Debug, Default)]
@@ -50,6 +53,8 @@ pub(super) struct Wanted {
     pub(super) env: Vec<(String, String)>,
     /// The app's process.
     pub(super) pid: Option<u32>,
+    /// The port of its life.
+    pub(super) port: Option<u16>,
     /// What it reads from its standard input; `None` = nothing.
     pub(super) input: Option<Vec<u8>>,
     pub(super) timeout: Duration,
@@ -69,12 +74,33 @@ impl Brain {
             return self.happenings.push_back(answer(busy));
         }
         let life = self.lives.remembered().lives.get(&instance);
-        let known = life.and_then(|life| Some((life.slot.clone(), life.pid, self.definition_of(&life.slot)?)));
-        let Some((slot, pid, definition)) = known else {
+        let known = life.and_then(|life| Some((life.slot.clone(), (life.pid, life.port), self.definition_of_life(life)?)));
+        let Some((slot, (pid, port), definition)) = known else {
             return self.happenings.push_back(answer(Outcome::Bad("the app is gone".to_owned())));
         };
         let aim = Aim::Probe { instance, number };
-        self.run_command(Wanted { aim, definition, slot, argv, env: Vec::new(), pid, input: None, timeout });
+        self.run_command(Wanted { aim, definition, slot, argv, env: Vec::new(), pid, port, input: None, timeout });
+    }
+
+    /// Asks a life to end by its stop command. If it is of no use, that is answered by [`Event::StopRefused`].
+    pub(super) fn stop_by_command(&mut self, instance: InstanceId) {
+        let life = self.lives.remembered().lives.get(&instance);
+        let known = life.and_then(|life| Some((life, life.stop_command.as_ref()?, self.definition_of_life(life)?)));
+        let Some((life, argv, definition)) = known else {
+            let why = "the app is gone".to_owned();
+            return self.happenings.push_back(Event::StopRefused { instance, why });
+        };
+        let whose = For { slot: &life.slot, port: life.port, home: &self.me.home };
+        let argv = filled_with(&definition, argv, whose).argv;
+        // It is ended with the life, and at the latest when that is killed; only a life that asks for more time can have it outlive this.
+        let timeout = life.stop_timeout + STOP_MORE;
+        let (slot, pid, port, aim) = (life.slot.clone(), life.pid, life.port, Aim::Stop(instance));
+        self.run_command(Wanted { aim, definition, slot, argv, env: Vec::new(), pid, port, input: None, timeout });
+    }
+
+    /// The life is over, or is killed: whatever asks it to end is of no use any more.
+    pub(super) fn end_stop(&mut self, of: InstanceId) {
+        self.call_off(|aim| *aim == Aim::Stop(of));
     }
 
     /// The app that a slot is of, as it is now.
@@ -82,9 +108,16 @@ impl Brain {
         self.store.state().app(&slot.app).map(|app| app.definition.clone())
     }
 
+    /// The app as it was when this life was born: while it is reloaded there are two of it.
+    fn definition_of_life(&self, life: &LifeRecord) -> Option<Arc<Definition>> {
+        let app = self.store.state().app(&life.slot.app)?;
+        let before = app.rolling.as_ref().filter(|old| old.generation == life.generation && app.generation != life.generation);
+        Some(before.map_or(&app.definition, |old| &old.before).clone())
+    }
+
     /// The life has ended: nobody wants to know any more how it is.
     pub(super) fn end_probes(&mut self, of: InstanceId) {
-        self.call_off(|aim| matches!(aim, Aim::Probe { instance, .. } if *instance == of));
+        self.call_off(|aim| matches!(aim, Aim::Probe { instance, .. } | Aim::Stop(instance) if *instance == of));
     }
 
     /// Ends the commands that `which` says. Their ends are told.
@@ -136,7 +169,8 @@ impl Brain {
 
     fn birth_of(&self, name: &str, wanted: &Wanted, owner: Option<&Owner>) -> Birth {
         let spec = &wanted.definition.spec;
-        let Filled { mut env, .. } = filled(&wanted.definition, &wanted.slot, &self.me.home);
+        let Filled { mut env, .. } =
+            filled(&wanted.definition, For { slot: &wanted.slot, port: wanted.port, home: &self.me.home });
         if let Some(owner) = owner {
             owner.dress(&mut env, &spec.env);
         }
@@ -147,7 +181,8 @@ impl Brain {
         env.extend(wanted.env.iter().cloned());
         let purpose = match wanted.aim {
             Aim::Probe { .. } => "probe",
-            Aim::Gate(_) | Aim::Hook(_) => "hook",
+            Aim::Gate(_) | Aim::Switch(..) | Aim::Hook(_) => "hook",
+            Aim::Stop(_) => "stop",
         };
         Birth {
             service: name.to_owned(),
@@ -313,7 +348,13 @@ impl Brain {
                 };
                 self.happenings.push_back(Event::Probed { instance, number, outcome });
             }
+            Aim::Stop(_) if ended.is_good() || *ended == Ended::CalledOff => {}
+            Aim::Stop(instance) => {
+                let why = with_line(&ended.to_string(), &line);
+                self.happenings.push_back(Event::StopRefused { instance, why });
+            }
             Aim::Gate(instance) => self.gate_ended(instance, ended, &line),
+            Aim::Switch(app, generation) => self.switch_ended(app, generation, ended, &line),
             Aim::Hook(app) => {
                 let done = if ended.is_good() { Ok(()) } else { Err(with_line(&ended.to_string(), &line)) };
                 self.hook_done(&app, done);

@@ -6,8 +6,11 @@ use crate::fill::{combined, log_files};
 use crate::select::{includes, resolve};
 use crate::time::{now, wall_of};
 use crate::usage::Samples;
-use api::{AppDetail, DaemonStatus, DependencyView, ExitView, Problem, ProcessRef, RunView, SlotDetail, SlotRow};
-use engine::{HealthView, SlotView};
+use api::{
+    AppDetail, DaemonStatus, DependencyView, ExitView, FailedReloadView, NextLife, Problem, ProcessRef, ReloadView, RunView,
+    SlotDetail, SlotRow,
+};
+use engine::{HealthView, NextView, SlotView};
 use model::{Dependency, LogSpec, SlotRef, Tick, Wall};
 use std::path::Path;
 use sys::clock::wall_ms;
@@ -50,6 +53,8 @@ impl Brain {
                 late_answers: view.late_answers,
                 fault: view.fault.map(ToString::to_string),
                 runs: view.runs.iter().map(run).collect(),
+                next: view.next.as_ref().map(next_life),
+                leaving: view.leaving.iter().map(ToString::to_string).collect(),
                 why: view.why,
                 last_lines: Vec::new(),
                 log_files: files_shown(log, &view.slot, &self.me.home),
@@ -69,6 +74,17 @@ impl Brain {
             slots,
             next_restart_at,
             next_run_at,
+            reload: self.engine.roll(&name).map(|roll| ReloadView {
+                strategy: roll.how.word().to_owned(),
+                generation: roll.generation.0,
+                back: roll.back,
+                given_up: self.given_up.contains(&name),
+            }),
+            failed_reload: stored.failed.as_ref().map(|failed| FailedReloadView {
+                generation: failed.generation.0,
+                instance: failed.instance.map(|instance| instance.to_string()),
+                why: failed.why.clone(),
+            }),
             depends_on,
             last_events: Vec::new(),
         })
@@ -81,7 +97,8 @@ impl Brain {
         let definition = self.store.state().app(&app).ok_or_else(unknown)?.definition.clone();
         // An app without instances has no slot yet; its first one is meant.
         let slot = self.selected(select)?.into_iter().next().unwrap_or_else(|| SlotRef::new(&app, 0));
-        Ok(Given { slot, definition, home: self.me.home.clone() })
+        let port = self.engine.slot(&slot).and_then(|view| view.port);
+        Ok(Given { slot, definition, port, home: self.me.home.clone() })
     }
 
     fn dependency(&self, need: &Dependency) -> DependencyView {
@@ -105,9 +122,28 @@ impl Brain {
             scribe,
             keeper: ProcessRef { pid: self.me.keeper_pid, version: self.keeper_version.clone() },
             recovered: crate::previous::is_at_work(self.me.keeper_pid),
-            settings: self.store.state().daemon.effective(),
+            settings: self.store.state().daemon().effective(),
+            settings_from: self
+                .store
+                .state()
+                .settings
+                .origins()
+                .into_iter()
+                .map(|(key, by)| (key, self.shown_source(&by)))
+                .collect(),
+            settings_trouble: self.own.trouble.clone(),
             read_only: self.store.read_only().or(damaged),
         }
+    }
+}
+
+fn next_life(next: &NextView<'_>) -> NextLife {
+    NextLife {
+        instance: next.instance.to_string(),
+        pid: next.pid,
+        status: next.status,
+        why: next.why.clone().or_else(|| next.bad_answer.map(str::to_owned)),
+        port: next.port,
     }
 }
 
@@ -126,7 +162,7 @@ fn row(view: &SlotView<'_>, samples: &Samples, now: Tick) -> SlotRow {
         restarts: view.restarts,
         cpu_percent: used.map(|used| used.cpu_percent),
         memory_bytes: used.map(|used| used.memory_bytes),
-        port: None,
+        port: view.port,
         health: view.health.map(|health| health_word(health).to_owned()),
         exit: view.exit.map(ExitView::from),
     }

@@ -68,6 +68,7 @@ impl Brain {
             store,
             lives,
             journal,
+            own: Default::default(),
             keeper,
             scribe,
             services: BTreeMap::new(),
@@ -77,6 +78,7 @@ impl Brain {
             commands: Default::default(),
             outside: Default::default(),
             voices: Voices::new(),
+            sockets: Default::default(),
             effects: Vec::new(),
             clock,
             watch: Watch::new(),
@@ -89,6 +91,7 @@ impl Brain {
             samples: Samples::default(),
             bounds,
             last_ended: BTreeMap::new(),
+            given_up: BTreeSet::new(),
             errands: Errands::new(epoch),
             hush: Hush::default(),
             sent: super::signals::Sent::default(),
@@ -106,8 +109,8 @@ impl Brain {
             adopting: 0,
             reconciling: Some(now() + RECONCILE),
         };
-        brain.open_own_log();
-        brain.say_budget();
+        brain.begin_settings();
+        brain.follow_settings();
         let Some((tags, later)) = brain.await_dump(&barrier).await? else { return Ok(None) };
         log::attended(matches!(brain.services.get("scribe"), Some(ServiceState::Up { .. })));
         brain.recall_boxes();
@@ -151,6 +154,7 @@ impl Brain {
                         self.keeper.say(&Request::new("echo").field(barrier));
                     }
                     Said::Other(fields) if fields.first().is_some_and(|first| first == "fd.state") => {
+                        self.sockets.recall(&fields);
                         let gone = fields.get(2).is_some_and(|kind| kind == "deleted");
                         let Some(name) = fields.into_iter().nth(1) else { continue };
                         _ = if gone { self.held.remove(&name) } else { self.held.insert(name) };
@@ -208,6 +212,7 @@ impl Brain {
         let mut facts: Vec<KeeperFact> = self.services.iter().filter_map(|(name, state)| fact(name, state, tags)).collect();
         let ends = self.hold_ends_back(&mut facts, &held);
         self.recall_channels(held);
+        self.regain_sockets();
         let data = json!({ "pid": std::process::id(), "keeper": self.me.keeper_pid, "apps": recalled.apps.len() });
         self.end_left_commands();
         self.journal.write(Entry { event: "manager.started", data, ..Entry::default() }, wall);

@@ -9,7 +9,7 @@ use crate::store::{Act, Goal, StoredTarget};
 use crate::track::floor_of_start;
 use api::{OperationKind, Problem, RestartRequest};
 use engine::{Ask, SlotView, Start, Target};
-use model::{AppName, AppSpec, Status};
+use model::{AppName, AppSpec, Origin, Port, Status};
 
 impl Brain {
     pub(super) fn intend_verb(&self, verb: Verb, selector: &str) -> Result<Intent, Problem> {
@@ -65,21 +65,32 @@ impl Brain {
         Intent { kind, act, told, asks, goals, apply: None }
     }
 
-    /// `restart … --update-env`: apps whose captured session is another now are defined anew with it, which replaces their lives; the others are
-    /// restarted as they are.
+    /// `restart … --update-env`, `restart … --port N`: apps whose captured session or port is another now are defined anew with it, which replaces
+    /// their lives; the others are restarted as they are.
     pub(super) fn intend_renewal(&self, request: RestartRequest, selector: &str) -> Result<Intent, Problem> {
         let targets = resolve(selector, &self.known())?;
         if let Some(part) = targets.iter().find(|target| target.slots.is_some()) {
-            let detail = format!("variables belong to whole apps, and that is a part of `{}`", part.app);
-            return Err(Problem::new(422, "invalid_request", detail).hint(format!("`abide restart {} --update-env`", part.app)));
+            let detail = format!("variables and ports belong to whole apps, and that is a part of `{}`", part.app);
+            return Err(
+                Problem::new(422, "invalid_request", detail).hint(format!("name the app: `abide restart {} …`", part.app))
+            );
+        }
+        if let (Some(_), [_, other, ..]) = (request.port, targets.as_slice()) {
+            let detail = format!("a port is for one app, and that means {} of them, `{}` too", targets.len(), other.app);
+            return Err(Problem::new(422, "invalid_request", detail).hint("name one app"));
         }
         let mut proposal = Proposal::new(OperationKind::Restart);
         for target in &targets {
             let Some(app) = self.store.state().app(&target.app) else { continue };
             let mut definition = (*app.definition).clone();
-            definition.session_env = inherited(&definition.spec.inherit_env, &request);
-            definition.umask = request.umask;
-            proposal.wished.push(Wished { definition, start: Start::Run, takes_session: true, was: None });
+            if !request.keep_env {
+                definition.session_env = inherited(&definition.spec.inherit_env, &request);
+                definition.umask = request.umask;
+            }
+            if let Some(port) = request.port {
+                give_port(&mut definition.spec, port)?;
+            }
+            proposal.wished.push(Wished { definition, start: Start::Run, takes_session: !request.keep_env, was: None });
         }
         let mut intent = self.intend_targets(Verb::Restart, targets);
         let mut renewed = self.intend(proposal)?;
@@ -90,6 +101,23 @@ impl Brain {
         renewed.asks.extend(intent.asks);
         Ok(Intent { goals: intent.goals, apply: None, ..renewed })
     }
+}
+
+/// The app has this port from now on.
+fn give_port(spec: &mut AppSpec, port: u16) -> Result<(), Problem> {
+    let refused = |detail| Err(Problem::new(422, "invalid_request", detail));
+    if port == 0 {
+        return refused("port 0 is none".to_owned());
+    }
+    if !spec.listen.is_empty() && spec.port.is_none() {
+        return refused(format!("`{}` gets its sockets by `listen`, and binds no port itself", spec.name));
+    }
+    // The same number again is no other definition.
+    if spec.port != Some(Port::Fixed(port)) {
+        spec.port = Some(Port::Fixed(port));
+        spec.origins.insert("port".to_owned(), Origin::Flag);
+    }
+    Ok(())
 }
 
 fn is_defined(asks: &[Ask], app: &AppName) -> bool {

@@ -1,5 +1,6 @@
 //! From wishes to operations: what is stored, what the engine is told, what is waited for. Intent first: a wish counts once it is written.
 
+use super::parked::Heard;
 use super::run::{Brain, KEYS};
 use crate::call::{Followed, Wish};
 use crate::home::mark_stopped;
@@ -9,7 +10,7 @@ use crate::logfile::last_words;
 use crate::scribe_link::ScribeLink;
 use crate::select::Known;
 use crate::store::{Act, Goal, SaveError, Store, StoredApp, Told, Track};
-use crate::track::World;
+use crate::track::{Course, World};
 use api::{ApplyReply, OperationKind, Problem};
 use engine::{Ask, Engine, Event, SlotView};
 use model::{AppName, InstanceId, SlotId, SlotRef, Status};
@@ -27,6 +28,7 @@ pub(super) struct Here<'a> {
     pub(super) store: &'a Store,
     pub(super) home: &'a str,
     pub(super) last_ended: &'a BTreeMap<SlotRef, InstanceId>,
+    pub(super) given_up: &'a BTreeSet<AppName>,
 }
 
 impl World for Here<'_> {
@@ -34,18 +36,22 @@ impl World for Here<'_> {
         self.engine.slot(slot)
     }
 
-    fn is_draining(&self, slot: &SlotRef) -> bool {
-        self.last_ended.get(slot).is_some_and(|instance| self.scribe.is_draining(*instance))
+    fn course(&self, app: &AppName) -> Option<Course<'_>> {
+        let app = self.store.state().app(app).filter(|app| !app.deleting)?;
+        let rolling = app.rolling.as_deref().filter(|_| !self.given_up.contains(app.name()));
+        Some(Course { generation: app.generation, rolling, failed: app.failed.as_ref() })
     }
 
-    fn log_tail(&self, slot: &SlotRef) -> Vec<String> {
-        match self.last_ended.get(slot) {
-            Some(instance) => {
-                let sources = super::ask::logs_of(self.store, slot, self.home);
-                last_words(sources, *instance, TAIL_LINES)
-            }
-            None => Vec::new(),
-        }
+    fn last_life(&self, slot: &SlotRef) -> Option<InstanceId> {
+        self.last_ended.get(slot).copied()
+    }
+
+    fn is_draining(&self, instance: InstanceId) -> bool {
+        self.scribe.is_draining(instance)
+    }
+
+    fn log_tail(&self, slot: &SlotRef, instance: InstanceId) -> Vec<String> {
+        last_words(super::ask::logs_of(self.store, slot, self.home), instance, TAIL_LINES)
     }
 }
 
@@ -61,29 +67,38 @@ pub(super) struct Intent {
 }
 
 impl Brain {
-    pub(super) fn wish(&mut self, wish: Wish, actor: &str, key: Option<String>) -> Result<Followed, Problem> {
+    pub(super) fn wish(&mut self, wish: Wish, actor: &str, key: Option<String>) -> Result<Heard, Problem> {
         if wish == Wish::Shutdown && self.upgrade.is_none() {
-            return self.shut_down(actor);
+            return self.shut_down(actor).map(Heard::Accepted);
         }
         if let Some(heard) = key.as_ref().and_then(|key| self.remembered(key)) {
-            return Ok(heard);
+            return Ok(Heard::Accepted(heard));
         }
         if self.shutdown.is_some() {
             return Err(Problem::new(503, "stopping", "the manager is stopping").hint("try again when it has stopped"));
         }
         if wish == Wish::Upgrade {
-            return self.begin_upgrade(actor);
+            return self.begin_upgrade(actor).map(Heard::Accepted);
         }
         self.refuse_during_upgrade()?;
+        if matches!(wish, Wish::Apply(_) | Wish::Rollback(..)) {
+            self.look_at_own_file();
+        }
         let intent = match wish {
             Wish::Define(request) => self.intend_define(request.definition)?,
             Wish::Apply(request) => self.intend_apply(request)?,
             Wish::Rollback(back, plan) => self.intend_rollback(&back, plan.as_deref())?,
             Wish::About(verb, selector) => self.intend_verb(verb, &selector)?,
             Wish::Renew(request, selector) => self.intend_renewal(request, &selector)?,
+            Wish::Reload(session, selector) => self.intend_reload(&selector, session.as_ref())?,
+            Wish::Scale(request, selector) => self.intend_scale(request, &selector)?,
             Wish::Shutdown | Wish::Upgrade => unreachable!("answered above"),
         };
-        self.carry_out(intent, actor, key)
+        let waits = self.bind_beforehand(&intent.asks)?;
+        if !waits.is_empty() {
+            return Ok(Heard::Later(waits));
+        }
+        self.carry_out(intent, actor, key).map(Heard::Accepted)
     }
 
     fn remembered(&self, key: &str) -> Option<Followed> {
@@ -92,8 +107,9 @@ impl Brain {
     }
 
     fn carry_out(&mut self, intent: Intent, actor: &str, key: Option<String>) -> Result<Followed, Problem> {
+        self.check_ports(&intent.asks)?;
         let Intent { kind, act, told, asks, goals, apply } = intent;
-        let settings = apply.as_ref().is_some_and(|apply| apply.daemon);
+        let settings = matches!(&act, Act::Define { settings, .. } if !settings.is_empty());
         let track = Track { kind, slots: goals, apply };
         let wall = wall_ms();
         let entry = entry_of(kind, &act, told.as_ref(), &asks);
@@ -109,11 +125,12 @@ impl Brain {
                 self.keys.pop_front();
             }
         }
-        self.say_budget();
-        self.follow_wishes();
         if settings {
-            self.open_own_log();
+            self.follow_settings();
+        } else {
+            self.say_budget();
         }
+        self.follow_wishes();
         // Told before it is followed, so that the operation is judged by what comes of it and not by what was.
         self.happenings.extend(asks.into_iter().map(Event::Asked));
         self.settle();

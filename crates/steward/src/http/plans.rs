@@ -4,7 +4,7 @@ use super::reply::{Answer, invalid, json, read, read_maybe};
 use super::routes::{APPLY_BODY, Asking, BODY, House, Write, asked, check, wish};
 use super::server::Client;
 use crate::call::{Back, Call, Wish};
-use api::{ApplyRequest, RollbackRequest};
+use api::{ApplyRequest, RestartRequest, RollbackRequest};
 use axum::body::Body;
 use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -37,6 +37,20 @@ pub(super) async fn roll_apps_back(
 pub(super) async fn roll_back((State(house), Extension(client), Path(id), headers, query): Write, body: Body) -> Answer {
     let id = id.parse().map_err(|_| invalid(400, "an operation has a number"))?;
     roll(&house, client, Back::Operation(id), &headers, query, body).await
+}
+
+/// With a body, the session of which the variables are taken.
+pub(super) async fn reload((State(house), Extension(client), Path(selector), headers, query): Write, body: Body) -> Answer {
+    let follow = asked(query)?.follow;
+    let session = read_maybe::<RestartRequest>(&headers, body, BODY).await?;
+    if session.as_ref().is_some_and(|session| session.port.is_some() || session.keep_env) {
+        return Err(invalid(422, "a reload takes another session's variables, and no port: that is for `restart`"));
+    }
+    wish(&house, client, &headers, follow, Wish::Reload(session, selector)).await
+}
+
+pub(super) async fn plan_reload(State(house): State<House>, Path(select): Path<String>) -> Answer {
+    Ok(json(StatusCode::OK, &house.door.ask(|reply| Call::PlanReload { select, reply }).await?))
 }
 
 async fn roll(house: &House, client: Client, back: Back, headers: &HeaderMap, query: Asking, body: Body) -> Answer {

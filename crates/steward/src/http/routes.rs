@@ -11,7 +11,7 @@ use crate::journal::{Wanted, here};
 use crate::logfile::last_lines;
 use crate::preflight;
 use crate::select::needs_list;
-use api::{ApplyRequest, RestartRequest, SignalRequest, StartRequest, Until, VersionInfo};
+use api::{ApplyRequest, DaemonStatus, RestartRequest, ScaleRequest, SignalRequest, StartRequest, Until, VersionInfo};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::rejection::QueryRejection;
@@ -72,6 +72,9 @@ pub(crate) fn router(house: House) -> Router {
         .route("/apps/{app}/start", post(start))
         .route("/apps/{app}/stop", post(stop))
         .route("/apps/{app}/restart", post(restart))
+        .route("/apps/{app}/reload", post(plans::reload))
+        .route("/apps/{app}/reload/plan", get(plans::plan_reload).post(plans::plan_reload))
+        .route("/apps/{app}/scale", post(scale))
         .route("/apps/{app}/rollback", post(plans::roll_apps_back))
         .route("/apps/{app}/stdin", post(send))
         .route("/apps/{app}/reset", post(reset))
@@ -86,6 +89,7 @@ pub(crate) fn router(house: House) -> Router {
         .route("/operations/{id}", get(operation))
         .route("/operations/{id}/rollback", post(plans::roll_back))
         .route("/events", get(events))
+        .route("/ports", get(ports))
         .route("/daemon", get(daemon))
         .route("/daemon/stop", post(shut_down))
         .route("/daemon/upgrade", post(upgrade))
@@ -183,7 +187,7 @@ async fn stop(parts: Write) -> Answer {
     verb(Verb::Stop, parts).await
 }
 
-/// With a body, the session of which the variables are taken.
+/// With a body, the session of which the variables are taken, or another port.
 async fn restart((State(house), Extension(client), Path(selector), headers, query): Write, body: Body) -> Answer {
     let follow = asked(query)?.follow;
     let wanted = match read_maybe::<RestartRequest>(&headers, body, BODY).await? {
@@ -191,6 +195,12 @@ async fn restart((State(house), Extension(client), Path(selector), headers, quer
         None => Wish::About(Verb::Restart, selector),
     };
     wish(&house, client, &headers, follow, wanted).await
+}
+
+async fn scale((State(house), Extension(client), Path(selector), headers, query): Write, body: Body) -> Answer {
+    let follow = asked(query)?.follow;
+    let request: ScaleRequest = read(&headers, body, BODY).await?;
+    wish(&house, client, &headers, follow, Wish::Scale(request, selector)).await
 }
 
 async fn reset(parts: Write) -> Answer {
@@ -351,6 +361,13 @@ async fn whose(house: &House, selectors: Option<String>) -> Result<Vec<String>, 
         of.push(String::new());
     }
     Ok(of)
+}
+
+async fn ports(State(house): State<House>) -> Answer {
+    let shown = house.door.ask(|reply| Call::Ports { reply }).await?;
+    let DaemonStatus { keeper, .. } = house.door.ask(|reply| Call::Daemon { reply }).await?;
+    let rows = spawn_blocking(move || crate::ports::look(shown, keeper.pid)).await;
+    Ok(json(StatusCode::OK, &rows.map_err(|_| invalid(500, "failed to look at the sockets of this machine"))?))
 }
 
 async fn daemon(State(house): State<House>) -> Answer {

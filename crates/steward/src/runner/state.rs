@@ -1,6 +1,6 @@
 //! Where each command stands. Pure: facts in, acts out.
 
-use model::{AppName, End, InstanceId, Stage, Tick, Verdict};
+use model::{AppName, End, Generation, InstanceId, Stage, Tick, Verdict};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
@@ -22,6 +22,10 @@ pub(crate) enum Aim {
     },
     /// The hook `pre_start` of a life that waits for it.
     Gate(InstanceId),
+    /// The hook `on_switch` of an app that is reloaded to this generation.
+    Switch(AppName, Generation),
+    /// The stop command of a life.
+    Stop(InstanceId),
     /// Any other hook of an app.
     Hook(AppName),
 }
@@ -104,7 +108,7 @@ impl Runner {
         self.last += 1;
         let probes = match aim {
             Aim::Probe { instance, .. } => Some(instance),
-            Aim::Gate(_) | Aim::Hook(_) => None,
+            Aim::Gate(_) | Aim::Switch(..) | Aim::Stop(_) | Aim::Hook(_) => None,
         };
         let (phase, due) = (Phase::Asked, now + timeout);
         let command = Command { aim: Some(aim), probes, phase, timeout, due, ended: None, begun: now, process: None };

@@ -31,6 +31,8 @@ enum Line {
     Memo { slot: SlotRef, memo: SlotMemo },
     /// The slot is no more.
     Forgotten { slot: SlotRef },
+    /// The port that lives of a slot had last.
+    Port { slot: SlotRef, port: u16 },
 }
 
 /// What the journal comes to.
@@ -42,6 +44,8 @@ pub(crate) struct Remembered {
     pub(crate) sealed: BTreeSet<(InstanceId, Stream)>,
     /// Memory of slots.
     pub(crate) memos: BTreeMap<SlotRef, SlotMemo>,
+    /// The port that lives of a slot had last.
+    pub(crate) ports: BTreeMap<SlotRef, u16>,
     /// Higher than any instance in it.
     pub(crate) next: u64,
 }
@@ -164,7 +168,9 @@ impl LivesJournal {
         let lives = known.lives.values().map(|life| Line::Life(Box::new(life.clone())));
         let sealed = known.sealed.iter().map(|(instance, stream)| Line::Sealed { instance: *instance, stream: *stream });
         let memos = known.memos.iter().map(|(slot, memo)| Line::Memo { slot: slot.clone(), memo: memo.clone() });
-        for line in lives.chain(sealed).chain(memos) {
+        let ports = known.ports.iter().map(|(slot, port)| Line::Port { slot: slot.clone(), port: *port });
+        // The last of them may be that of a life which is closed, so it stands behind those that are not.
+        for line in lives.chain(ports).chain(sealed).chain(memos) {
             text.push_str(&frame(&serde_json::to_string(&line)?));
         }
         let (fresh, path) = (self.folder.join("lives.new"), self.folder.join("lives"));
@@ -193,6 +199,9 @@ impl Remembered {
             Line::Boot { .. } => {}
             Line::Life(life) => {
                 self.next = self.next.max(life.instance.0 + 1);
+                if let Some(port) = life.port {
+                    self.ports.insert(life.slot.clone(), port);
+                }
                 self.lives.insert(life.instance, *life);
             }
             Line::Sealed { instance, stream } => {
@@ -205,7 +214,11 @@ impl Remembered {
                 self.sealed.retain(|(other, _)| *other != instance);
             }
             Line::Memo { slot, memo } => _ = self.memos.insert(slot, memo),
-            Line::Forgotten { slot } => _ = self.memos.remove(&slot),
+            Line::Forgotten { slot } => {
+                self.memos.remove(&slot);
+                self.ports.remove(&slot);
+            }
+            Line::Port { slot, port } => _ = self.ports.insert(slot, port),
         }
     }
 

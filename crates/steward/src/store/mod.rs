@@ -11,6 +11,7 @@ mod frame;
 mod lives;
 mod past;
 mod record;
+mod settings;
 mod state;
 mod writers;
 
@@ -19,10 +20,13 @@ pub(crate) use disk::{SaveError, Store};
 pub(crate) use lives::{LivesJournal, Remembered};
 pub(crate) use past::{Past, Was};
 pub(crate) use record::{Act, Defined, FailedRoll, Goal, StoredRoll, StoredTarget, Told, Track};
+pub(crate) use settings::{Conflict, Settings};
 pub(crate) use state::StoredApp;
 pub(crate) use writers::Writers;
 
 #[cfg(test)]
 mod past_tests;
+#[cfg(test)]
+mod roll_tests;
 #[cfg(test)]
 mod tests;

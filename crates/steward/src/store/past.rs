@@ -4,9 +4,10 @@
 //! records gives it again, and nothing is written twice. Only a snapshot, which has no operations before it, holds it in full.
 
 use super::record::Told;
+use super::settings::Settings;
 use super::state::StoredApp;
 use api::OperationKind;
-use model::{AppName, Definition, Generation, Plan};
+use model::{AppName, Definition, Generation, Plan, SettingsOf};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -42,6 +43,9 @@ pub(crate) struct Done {
     pub(crate) back_to: Option<u64>,
     /// What its apps were.
     pub(crate) before: Vec<Before>,
+    /// What the sources of the manager's own settings that it changed had set.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub(crate) settings: Vec<SettingsOf>,
 }
 
 /// What an app was.
@@ -120,4 +124,10 @@ pub(super) fn before<'a>(
         proven: told.proven.contains(app.name()),
     };
     names.map(|name| Before { app: name.clone(), was: find(name).filter(|app| !app.deleting).map(was) }).collect()
+}
+
+/// What these sources set now, before they set something else. The home's own file is left out: it is not the store that says what stands there.
+pub(super) fn settings_before(new: &[SettingsOf], now: &Settings) -> Vec<SettingsOf> {
+    let changed = new.iter().filter(|of| of.source != config::MANAGER_FILE && now.of(&of.source) != of.settings);
+    changed.map(|of| SettingsOf { source: of.source.clone(), settings: now.of(&of.source) }).collect()
 }

@@ -53,10 +53,10 @@ fn sample(folder: &Path) -> State {
     let slots = vec![StoredTarget { app: name("a"), slots: Some(vec![0]) }];
     let track = Track { kind: OperationKind::Stop, slots: Vec::new(), apply: None };
     store.save(Act::Wish { targets: slots, run: false }, "uid 1", None, Some(track), None, 8).expect("saved");
-    let Act::Define { apps, start, daemon, .. } = Act::define(vec![defined("c", 1)]) else { panic!("that is one") };
+    let Act::Define { apps, start, daemon, settings, .. } = Act::define(vec![defined("c", 1)]) else { panic!("that is one") };
     let project = Project { name: "shop".into(), folder: None };
     let profiles = vec![RememberedProfile { project, profile: Some("prod".into()) }];
-    let act = Act::Define { apps, start, daemon, remove: vec![name("a"), name("b")], profiles };
+    let act = Act::Define { apps, start, daemon, settings, remove: vec![name("a"), name("b")], profiles };
     save(&mut store, OperationKind::Apply, act, Told { back_to: Some(1), ..told(Change::Remove, &["c", "a", "b"]) });
     for app in ["a", "b"] {
         store.note(Act::Gone { app: name(app) }, 9).expect("noted");

@@ -2,7 +2,7 @@
 
 use super::past::Done;
 use api::RememberedProfile;
-use model::{AppName, DaemonSettings, Definition, Generation, InstanceId, Plan, Rolling, SlotId, SlotRef};
+use model::{AppName, DaemonSettings, Definition, Generation, InstanceId, Plan, Rolling, SettingsOf, SlotId, SlotRef};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -51,9 +51,12 @@ pub(crate) enum Act {
         next_slot_id: u32,
         /// Instance numbers below this may have been used.
         reserve: u64,
-        /// The manager's own settings.
+        /// The manager's own settings of which nobody knows who set them.
         #[serde(skip_serializing_if = "DaemonSettings::is_empty", default)]
         daemon: DaemonSettings,
+        /// Those of every source.
+        #[serde(skip_serializing_if = "Vec::is_empty", default)]
+        settings: Vec<SettingsOf>,
         /// The profiles that projects were last applied with.
         #[serde(skip_serializing_if = "Vec::is_empty", default)]
         profiles: Vec<RememberedProfile>,
@@ -68,15 +71,23 @@ pub(crate) enum Act {
         /// Known apps that are only started.
         #[serde(skip_serializing_if = "Vec::is_empty", default)]
         start: Vec<StoredTarget>,
-        /// Settings of the manager that came with them; what is not set stays as it is.
+        /// Settings of the manager that came with them, in records of older stewards; what is not set stays as it is.
         #[serde(skip_serializing_if = "DaemonSettings::is_empty", default)]
         daemon: DaemonSettings,
+        /// All that each of these sources sets of them from now on.
+        #[serde(skip_serializing_if = "Vec::is_empty", default)]
+        settings: Vec<SettingsOf>,
         /// Apps that are to go.
         #[serde(skip_serializing_if = "Vec::is_empty", default)]
         remove: Vec<AppName>,
         /// Profiles that are remembered from now on.
         #[serde(skip_serializing_if = "Vec::is_empty", default)]
         profiles: Vec<RememberedProfile>,
+    },
+    /// All that a source sets of the manager's own settings, taken without an apply.
+    Settings {
+        /// Who and what.
+        of: SettingsOf,
     },
     /// These are wished to run, or not to.
     Wish {
@@ -116,6 +127,9 @@ pub(crate) enum Act {
     Roll {
         /// Which.
         apps: Vec<StoredRoll>,
+        /// Apps of which nothing runs that could be replaced: they are wished to run.
+        #[serde(skip_serializing_if = "Vec::is_empty", default)]
+        start: Vec<StoredTarget>,
     },
     /// A reload is over.
     Rolled {
@@ -186,6 +200,9 @@ pub(crate) struct FailedRoll {
     /// The life that failed, where it was one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) instance: Option<InstanceId>,
+    /// The slot of that life.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) slot: Option<SlotRef>,
     /// Why, in words.
     pub(crate) why: String,
 }
@@ -240,6 +257,15 @@ pub(crate) enum Goal {
         #[serde(default)]
         ready: bool,
     },
+    /// The reload of its app to this generation is over.
+    Roll {
+        /// Which.
+        generation: Generation,
+        /// The first life that counts where one has to be there afterwards.
+        floor: InstanceId,
+        /// To have run is not enough: it must have been ready.
+        ready: bool,
+    },
     /// It has no life.
     Stop,
     /// It is no more.
@@ -255,6 +281,13 @@ impl From<&StoredTarget> for engine::Target {
 impl Act {
     /// These apps are defined, and nothing else.
     pub(crate) fn define(apps: Vec<Defined>) -> Act {
-        Act::Define { apps, start: Vec::new(), daemon: DaemonSettings::default(), remove: Vec::new(), profiles: Vec::new() }
+        Act::Define {
+            apps,
+            start: Vec::new(),
+            daemon: DaemonSettings::default(),
+            settings: Vec::new(),
+            remove: Vec::new(),
+            profiles: Vec::new(),
+        }
     }
 }

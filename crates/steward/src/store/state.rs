@@ -1,9 +1,13 @@
 //! What the records come to.
 
-use super::past::{Done, Past, PastOps, before};
+use super::past::{Before, Done, Past, PastOps, before, settings_before};
 use super::record::{Act, Defined, FailedRoll, Record, StoredRoll, StoredTarget, Track, VERSION};
+use super::settings::Settings;
 use api::{OperationKind, RememberedProfile};
-use model::{AppName, DaemonSettings, Definition, Generation, InstanceId, Project, Rest, Rolling, SlotId, SlotMemo, SlotRef};
+use model::{
+    AppName, DaemonSettings, Definition, Generation, InstanceId, Project, Rest, Rolling, SettingsOf, SlotId, SlotMemo,
+    SlotRef,
+};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -26,7 +30,7 @@ pub(crate) struct State {
     /// Instance numbers below this may have been used.
     pub(crate) reserve: u64,
     /// The manager's own settings.
-    pub(crate) daemon: DaemonSettings,
+    pub(crate) settings: Settings,
     /// The newest operations.
     pub(crate) recent: VecDeque<Recent>,
     /// What can be undone.
@@ -75,6 +79,20 @@ impl StoredApp {
         Generation(self.generation.0.max(failed) + 1)
     }
 
+    /// The same definition with another generation, to be stored.
+    pub(crate) fn defined_anew(&self, generation: Generation, first: InstanceId, rolling: Box<Rolling>) -> Defined {
+        Defined {
+            definition: self.definition.clone(),
+            generation,
+            run: self.running,
+            slot_ids: self.slot_ids.clone(),
+            slot_wishes: self.slot_wishes.clone(),
+            first: Some(first),
+            rolling: Some(rolling),
+            failed: self.failed.clone(),
+        }
+    }
+
     /// Whether any slot of it is wished to run.
     pub(crate) fn is_wanted(&self) -> bool {
         let wished = |index: u32| self.slot_wishes.get(&index).copied().unwrap_or(self.running);
@@ -90,6 +108,11 @@ impl StoredApp {
 }
 
 impl State {
+    /// The manager's own settings, as far as they are set.
+    pub(crate) fn daemon(&self) -> DaemonSettings {
+        self.settings.all()
+    }
+
     /// The app of this name.
     pub(crate) fn app(&self, name: &AppName) -> Option<&StoredApp> {
         self.apps.iter().find(|app| app.name() == name)
@@ -112,14 +135,15 @@ impl State {
     /// Takes the record of an operation.
     pub(super) fn apply(&mut self, record: &Record) {
         match (&record.act, &record.told) {
-            (Act::Define { apps, remove, .. }, Some(told)) => {
+            (Act::Define { apps, remove, settings, .. }, Some(told)) => {
                 let defined = apps.iter().map(|defined| &defined.definition.spec.name);
                 let before = before(defined.chain(remove), |name| self.app(name), told);
-                self.remember(record, before);
+                let settings = settings_before(settings, &self.settings);
+                self.remember(record, before, settings);
             }
             (Act::Delete { apps }, Some(told)) => {
                 let before = before(apps.iter(), |name| self.app(name), told);
-                self.remember(record, before);
+                self.remember(record, before, Vec::new());
             }
             (Act::Define { .. } | Act::Delete { .. }, None) => self.past.forget(record.op),
             _ => {}
@@ -127,14 +151,14 @@ impl State {
         self.take(record);
     }
 
-    fn remember(&mut self, record: &Record, before: Vec<super::past::Before>) {
+    fn remember(&mut self, record: &Record, before: Vec<Before>, settings: Vec<SettingsOf>) {
         let Some(told) = record.told.clone() else { return };
         // One that defines nothing is no reason to forget another.
-        if before.is_empty() && told.plan.settings.is_empty() {
+        if before.is_empty() && settings.is_empty() && told.plan.settings.is_empty() {
             return;
         }
         let kind = record.track.as_ref().map_or(OperationKind::Apply, |track| track.kind);
-        let done = Done { kind, plan: told.plan, back_to: told.back_to, before };
+        let done = Done { kind, plan: told.plan, back_to: told.back_to, before, settings };
         self.past.push(Past { op: record.op, at: record.at, actor: record.actor.clone(), done });
     }
 
@@ -148,20 +172,23 @@ impl State {
             }
         }
         match &record.act {
-            Act::Base { next_slot_id, reserve, daemon, profiles, forgotten } => {
-                self.daemon = daemon.over(&self.daemon);
+            Act::Base { next_slot_id, reserve, daemon, settings, profiles, forgotten } => {
+                self.settings.set_nameless(daemon);
+                settings.iter().for_each(|of| self.settings.set(of));
                 self.next_slot_id = self.next_slot_id.max(*next_slot_id);
                 self.reserve = self.reserve.max(*reserve);
                 self.profile(profiles);
                 self.past.forget(forgotten.unwrap_or(0));
             }
-            Act::Define { apps, start, daemon, remove, profiles } => {
-                self.daemon = daemon.over(&self.daemon);
+            Act::Define { apps, start, daemon, settings, remove, profiles } => {
+                self.settings.set_nameless(daemon);
+                settings.iter().for_each(|of| self.settings.set(of));
                 apps.iter().for_each(|defined| self.define(defined));
                 start.iter().for_each(|target| self.wish(target, true));
                 self.delete(remove);
                 self.profile(profiles);
             }
+            Act::Settings { of } => self.settings.set(of),
             Act::Wish { targets, run } => targets.iter().for_each(|target| self.wish(target, *run)),
             Act::Reset { targets } => targets.iter().for_each(|target| self.forgive(target)),
             Act::Delete { apps } => self.delete(apps),
@@ -175,14 +202,11 @@ impl State {
                 let (op, at, actor, done) = (record.op, record.at, record.actor.clone(), (**done).clone());
                 self.past.push(Past { op, at, actor, done });
             }
-            Act::Roll { apps } => apps.iter().for_each(|roll| self.roll(roll)),
-            Act::Rolled { app, generation } => {
-                if let Some(app) = self.app_mut(app).filter(|app| app.generation == *generation) {
-                    // The way back is no success of what has failed.
-                    let back = app.rolling.take().is_some_and(|rolling| rolling.back);
-                    app.failed = app.failed.take().filter(|_| back);
-                }
+            Act::Roll { apps, start } => {
+                apps.iter().for_each(|roll| self.roll(roll));
+                start.iter().for_each(|target| self.wish(target, true));
             }
+            Act::Rolled { app, generation } => self.rolled(app, *generation),
             Act::RolledBack { app, failed, back } => self.roll_back(app, failed, back.as_deref()),
             Act::Nothing => {}
         }
@@ -194,6 +218,14 @@ impl State {
         app.failed = app.failed.take().filter(|failed| failed.generation != roll.generation);
         app.first = Some(roll.first);
         app.rolling = Some(roll.rolling.clone());
+    }
+
+    fn rolled(&mut self, name: &AppName, generation: Generation) {
+        let Some(app) = self.app_mut(name).filter(|app| app.generation == generation) else { return };
+        // The way back is no reload that has succeeded: why it was taken is still worth knowing.
+        if !app.rolling.take().is_some_and(|rolling| rolling.back) {
+            app.failed = None;
+        }
     }
 
     /// An app is again what it was before its reload.
@@ -291,7 +323,8 @@ impl State {
         let mut all = vec![record(Act::Base {
             next_slot_id: self.next_slot_id,
             reserve: self.reserve,
-            daemon: self.daemon.clone(),
+            daemon: self.settings.nameless().clone(),
+            settings: self.settings.sources(),
             profiles: self.profiles.iter().map(profile).collect(),
             forgotten: Some(self.past.earliest()),
         })];

@@ -270,6 +270,8 @@ fn life(instance: u64) -> LifeNote {
         port: None,
         ended: None,
         stop_signal: Signal::TERM,
+        stop_command: None,
+        kill_tree: true,
         stop_timeout: std::time::Duration::from_secs(1),
         log: LogSpec::default(),
     }))
@@ -300,6 +302,28 @@ fn lives_are_read_back_and_another_boot_forgets_them() {
     let memo = &known.memos[&SlotRef::new(&name("a"), 0)];
     assert_eq!((memo.restarts, memo.streak, &memo.rest), (3, 0, &Rest::None));
     assert!(!LivesJournal::open(folder.path(), "boot-2").is_of_other_boot());
+}
+
+#[test]
+fn slots_remember_their_last_port() {
+    let folder = tempfile::tempdir().expect("tempdir");
+    let mut journal = LivesJournal::open(folder.path(), "boot-1");
+    let with = |n: u64, index, port| match life(n) {
+        LifeNote::Life(life) => LifeNote::Life(Box::new(LifeRecord { port, slot: SlotRef::new(&name("a"), index), ..*life })),
+        other => other,
+    };
+    for (n, index, port) in [(1, 0, Some(5000)), (2, 1, Some(5001)), (3, 0, Some(5002)), (4, 0, None)] {
+        journal.note(with(n, index, port)).expect("written");
+    }
+    journal.note(LifeNote::Closed { instance: InstanceId(3) }).expect("written");
+    let ports = |journal: &LivesJournal| journal.remembered().ports.values().copied().collect::<Vec<u16>>();
+    assert_eq!(ports(&journal), [5002, 5001]);
+    // Life 1 is still there, and has not the last word; nor has the end of this boot.
+    for boot in ["boot-1", "boot-1", "boot-2"] {
+        assert_eq!(ports(&LivesJournal::open(folder.path(), boot)), [5002, 5001], "{boot}");
+    }
+    journal.note(LifeNote::Forgotten { slot: SlotRef::new(&name("a"), 0) }).expect("written");
+    assert_eq!(ports(&journal), [5001]);
 }
 
 #[test]
@@ -334,27 +358,41 @@ fn a_lives_journal_that_could_not_be_written_is_written_whole_later() {
 }
 
 #[test]
-fn the_managers_settings_outlive_compaction_and_older_records_have_none() {
+fn the_managers_settings_outlive_compaction_and_older_records_name_nobody() {
     let folder = tempfile::tempdir().expect("tempdir");
-    let settings = |max| model::DaemonSettings { log_total_max: Some(max), ..model::DaemonSettings::default() };
-    let set = |settings| match Act::define(Vec::new()) {
-        Act::Define { apps, start, remove, profiles, .. } => Act::Define { apps, start, daemon: settings, remove, profiles },
-        other => other,
-    };
+    let total = |max| model::DaemonSettings { log_total_max: Some(max), ..model::DaemonSettings::default() };
+    let files = |count| model::DaemonSettings { log_max_files: Some(count), ..model::DaemonSettings::default() };
     let mut store = open(folder.path());
-    save(&mut store, set(model::DaemonSettings { log_max_files: Some(3), ..settings(7) }));
-    save(&mut store, define("a", 0, true));
-    save(&mut store, set(settings(9)));
-    let want = model::DaemonSettings { log_max_files: Some(3), ..settings(9) };
-    assert_eq!(store.state().daemon, want);
+    let mut set = |source: &str, new: &model::DaemonSettings| {
+        let Act::Define { apps, start, remove, profiles, daemon, .. } = Act::define(Vec::new()) else { panic!("that is one") };
+        let of = |source: &str| vec![model::SettingsOf { source: source.to_owned(), settings: new.clone() }];
+        let (daemon, settings) = if source.is_empty() { (new.clone(), Vec::new()) } else { (daemon, of(source)) };
+        save(&mut store, Act::Define { apps, start, daemon, settings, remove, profiles })
+    };
+    set("", &model::DaemonSettings { log_max_files: Some(3), ..total(7) });
+    set("/a", &files(4));
+    let second = set("/b", &total(9));
+    set("/a", &files(5));
+    set("/a", &total(9));
+    store.note(Act::Settings { of: model::SettingsOf { source: "daemon.toml".into(), settings: total(9) } }, 7).expect("noted");
+    let want = model::DaemonSettings { log_max_files: Some(3), ..total(9) };
+    assert_eq!(store.state().daemon(), want);
+    assert_eq!(store.state().settings.origins()["log_max_files"], "an earlier apply");
+    let before: Vec<_> =
+        store.state().past.iter().filter(|past| past.op > second).flat_map(|past| past.done.settings.clone()).collect();
+    assert_eq!(
+        before.iter().map(|of| of.settings.log_max_files).collect::<Vec<_>>(),
+        [Some(4), Some(5)],
+        "what a rollback goes back to"
+    );
     let mut again = State::default();
     again.restore(&store.state().records(0));
-    assert_eq!(again.daemon, want);
+    assert_eq!(&again, store.state());
     drop(store);
-    assert_eq!(open(folder.path()).state().daemon, want);
+    assert_eq!(open(folder.path()).state().settings, again.settings);
     let older = r#"{"v":1,"op":1,"at":0,"actor":"x","do":{"base":{"next_slot_id":1,"reserve":2}}}"#;
     let record: Record = serde_json::from_str(older).expect("read");
     let mut state = State::default();
     state.apply(&record);
-    assert!(state.daemon.is_empty());
+    assert!(state.daemon().is_empty());
 }

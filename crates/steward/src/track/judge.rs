@@ -1,9 +1,10 @@
 //! Whether a slot is where it should be.
 
+use super::roll::{self, Course};
 use crate::store::Goal;
 use api::{Outcome, Until};
 use engine::SlotView;
-use model::{End, Fault, InstanceId, Status};
+use model::{End, Fault, InstanceId, SlotRef, Status};
 
 /// What is waited for in one slot.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -30,8 +31,31 @@ pub(crate) enum Watch {
 pub(super) struct Judgement {
     pub(super) outcome: Outcome,
     pub(super) detail: String,
-    /// Whether the log of the last life says more about a failure.
-    pub(super) has_words: bool,
+    /// Whose log says more about a failure.
+    pub(super) words: Words,
+}
+
+/// Whose log says more about a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Words {
+    /// Nobody's.
+    Nobodys,
+    /// That of the slot's last life that has ended.
+    Last,
+    /// That of the life that fills the slot.
+    Now,
+    /// That of this one.
+    Of(InstanceId),
+}
+
+impl Judgement {
+    pub(super) fn failed(detail: String, words: Words) -> Judgement {
+        Judgement { outcome: Outcome::Failed, detail, words }
+    }
+
+    pub(super) fn pending(detail: String) -> Judgement {
+        Judgement { outcome: Outcome::Pending, detail, words: Words::Nobodys }
+    }
 }
 
 impl Watch {
@@ -45,29 +69,42 @@ impl Watch {
     }
 }
 
-/// Looks at a slot; `bad` is the last bad answer of a probe that was seen on the way.
-pub(super) fn judge(aim: Aim, view: Option<&SlotView<'_>>, bad: Option<&str>) -> Judgement {
+/// Looks at a slot and at the reload of its app; `bad` is the last bad answer of a probe that was seen on the way.
+pub(super) fn judge(
+    aim: Aim,
+    slot: &SlotRef,
+    view: Option<&SlotView<'_>>,
+    course: Option<Course<'_>>,
+    bad: Option<&str>,
+) -> Judgement {
+    if let Aim::Wish(goal) = aim
+        && let Some(wanted) = roll::Wanted::of(goal)
+    {
+        return roll::judge(wanted, slot, view, course, bad);
+    }
     let Some(view) = view else {
         let (outcome, detail) = match aim {
-            Aim::Wish(Goal::Run { .. }) | Aim::Watch(Watch::Ready) => (Outcome::Failed, "the slot is no more"),
+            Aim::Wish(Goal::Run { .. } | Goal::Roll { .. }) | Aim::Watch(Watch::Ready) => {
+                (Outcome::Failed, "the slot is no more")
+            }
             Aim::Wish(Goal::Stop | Goal::Gone) | Aim::Watch(Watch::Stopped | Watch::Exit(_)) => (Outcome::Ok, "gone"),
         };
-        return Judgement { outcome, detail: detail.to_owned(), has_words: false };
+        return Judgement { outcome, detail: detail.to_owned(), words: Words::Nobodys };
     };
     let (outcome, detail) = match aim {
         Aim::Wish(Goal::Run { floor, patient, ready }) => run(view, floor, patient, ready, bad),
         Aim::Wish(Goal::Stop) | Aim::Watch(Watch::Stopped) => (if rests(view) { Outcome::Ok } else { Outcome::Pending }, None),
-        Aim::Wish(Goal::Gone) => (Outcome::Pending, None),
+        Aim::Wish(Goal::Gone | Goal::Roll { .. }) => (Outcome::Pending, None),
         Aim::Watch(Watch::Ready) => ready_now(view),
         Aim::Watch(Watch::Exit(life)) => ended(view, life),
     };
-    let has_words = !matches!(view.status, Status::Waiting | Status::Stopped);
-    Judgement { outcome, detail: detail.unwrap_or_else(|| word(view, bad)), has_words }
+    let words = if matches!(view.status, Status::Waiting | Status::Stopped) { Words::Nobodys } else { Words::Last };
+    Judgement { outcome, detail: detail.unwrap_or_else(|| word(view, bad)), words }
 }
 
-type Found = (Outcome, Option<String>);
+pub(super) type Found = (Outcome, Option<String>);
 
-fn run(view: &SlotView<'_>, floor: InstanceId, patient: bool, ready: bool, bad: Option<&str>) -> Found {
+pub(super) fn run(view: &SlotView<'_>, floor: InstanceId, patient: bool, ready: bool, bad: Option<&str>) -> Found {
     let lived = if ready { view.was_ready } else { view.ran };
     let outcome = match view.status {
         _ if lived.is_some_and(|life| life >= floor) => Outcome::Ok,
@@ -129,7 +166,7 @@ fn cause(view: &SlotView<'_>, bad: Option<&str>) -> String {
 }
 
 /// Its status and more about it.
-fn word(view: &SlotView<'_>, bad: Option<&str>) -> String {
+pub(super) fn word(view: &SlotView<'_>, bad: Option<&str>) -> String {
     let mut text = match &view.why {
         Some(why) => format!("{}: {why}", view.status),
         None => view.status.to_string(),

@@ -183,7 +183,7 @@ impl Town {
                 self.apps.remove(app);
                 Some(Ask::Delete(vec![app.clone()]))
             }
-            Change::Add | Change::Change | Change::Start => {
+            Change::Add | Change::Change | Change::Start | Change::Reload => {
                 let definition = wished.expect("it was wished").clone();
                 let instances = definition.spec.instances;
                 self.apps.insert(app.clone(), (definition.clone(), decision.generation, decision.run));

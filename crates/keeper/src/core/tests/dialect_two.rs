@@ -294,3 +294,63 @@ fn orphans_are_told_to_who_asks() {
     desk.say("reap.adopted\t-");
     assert!(!desk.core.wants_orphans());
 }
+
+#[test]
+fn what_a_listening_socket_is_asked_to_be() {
+    let mut desk = Desk::two();
+    let heard = |desk: &mut Desk, flags: &str, at: &str| {
+        let lines = desk.say(&format!("fd.socket\ts\t{flags}\t{at}"));
+        lines[0].split_once('\t').expect("numbered").1.to_owned()
+    };
+    for (flags, at, shown, want) in [
+        ("tcp,listen=7,reuse_port", "*:80", "inet,stream,bind,listen=7,reuse_port", (true, None, None)),
+        ("inet6,udp,reuse_port,sticky=4", "[::]:80", "inet6,dgram,bind,reuse_port,sticky=4", (true, None, Some(4))),
+        ("mode=66,listen", "/s", "unix,stream,bind,listen=32,mode=066", (false, Some(0o66), None)),
+        ("dgram,mode=0", "/s", "unix,dgram,bind,mode=000", (false, Some(0), None)),
+        ("tcp,listen", "*:80", "inet,stream,bind,listen=32", (false, None, None)),
+    ] {
+        assert_eq!(heard(&mut desk, flags, at), format!("fd.state\ts\tsocket\t{shown}\t{at}"));
+        let asked = desk.done.iter().rev().find_map(|effect| match effect {
+            Effect::Socket { how, .. } => *how,
+            _ => None,
+        });
+        let (reuse_port, mode, sticky) = want;
+        assert_eq!(asked, Some(BindHow { reuse_port, mode, sticky }), "{flags}");
+    }
+    for (flags, at, why) in [
+        ("tcp,mode=600", "*:80", "a flag does not fit this socket"),
+        ("unix,reuse_port", "/s", "a flag does not fit this socket"),
+        ("tcp,sticky=2", "*:80", "a flag does not fit this socket"),
+        ("tcp,reuse_port", "", "a flag does not fit this socket"),
+        ("mode=600", "", "a flag does not fit this socket"),
+        ("mode=888", "/s", "invalid mode"),
+        ("mode=1777", "/s", "invalid mode"),
+        ("mode=", "/s", "invalid mode"),
+        ("tcp,reuse_port,sticky=0", "*:80", "invalid count"),
+        ("tcp,reuse_port,sticky=x", "*:80", "invalid count"),
+    ] {
+        assert!(heard(&mut desk, flags, at).starts_with(&format!("error\t{why}, for")), "{flags}");
+    }
+    // Dialect 1 has none of it.
+    let mut one = Desk::one();
+    for flags in ["tcp,reuse_port", "mode=600", "tcp,sticky=2"] {
+        assert!(one.say(&format!("fd.socket\ts\t{flags}\t*:80"))[0].starts_with("error\tunknown flag"), "{flags}");
+    }
+    assert!(one.say("fd.sticky\ts\t2")[0].starts_with("error\tUnknown command"));
+    one.say("fd.socket\ts\ttcp\t*:80");
+    assert!(one.done.iter().any(|effect| matches!(effect, Effect::Socket { how: None, .. })));
+}
+
+#[test]
+fn connections_are_spread_over_more_or_fewer() {
+    let mut desk = Desk::two();
+    desk.say("fd.socket\ts\ttcp,listen,reuse_port,sticky=2\t*:80");
+    let said = desk.say("fd.sticky\ts\t3");
+    assert!(said[0].ends_with("fd.state\ts\tsocket\tinet,stream,bind,listen=32,reuse_port,sticky=3\t*:80"), "{said:?}");
+    assert!(matches!(desk.done.last(), Some(Effect::Steer { count: 3, .. })));
+    assert!(desk.say("fd.sticky\tx\t3")[0].contains("No such file descriptor"));
+    assert!(desk.say("fd.sticky\ts\t0")[0].contains("invalid count"));
+    desk.fault = Some(fault("EINVAL", "Invalid argument"));
+    assert!(desk.say("fd.sticky\ts\t4")[0].contains("Invalid argument"));
+    assert!(desk.say("fd.list\ts")[0].contains("sticky=3"));
+}

@@ -24,7 +24,7 @@ impl Desk {
 const EVERYTHING: &str = "service.tags\tb\tx\\ty\t\nservice.args\tb\tsleep\t1\nservice.env\tb\tA=1\tB=\\n\nservice.cwd\tb\t/\nservice.umask\tb\t022
 service.rlimit\tb\tnofile\t10\tunlimited\nservice.nice\tb\t5\nservice.oom\tb\t-3\nservice.user\tb\t1\t2\t3\nservice.cgroup\tb\t/x
 service.opt\tb\tsession\tlisten_pid\tdeath_signal\tTERM\nservice.fds\tb\tnull\t7=r\nservice.args\ta\ttrue\nservice.auto_up\ta\t5\talways
-fd.pipe\tr\tw\tnonblock\nfd.pipe\tp\tq\tseqpacket\nfd.socket\ts\ttcp,listen=9\t*:80\nfd.open\tf\tread,create,handoff\t/x y
+fd.pipe\tr\tw\tnonblock\nfd.pipe\tp\tq\tseqpacket\nfd.socket\ts\ttcp,listen=9\t*:80\nfd.socket\tt\ttcp,reuse_port,sticky=3\t*:81\nfd.socket\tu\tmode=660,listen\t/u\nfd.sticky\tt\t4\nfd.open\tf\tread,create,handoff\t/x y
 log.dest\tfd\tw\nlog.filter\ttrace\nterminate.guard\t+\t7\nterminate.exec_args\ta\tb c\nservice.fds\td\nservice.keep\td\nconn.event_timeout\t3\t9";
 
 #[test]
@@ -79,6 +79,20 @@ fn whoever_asked_is_told() {
     let (core, _) = Core::restore(read(&saved(&desk.core)).expect("ours")).expect("restored");
     desk.core = core;
     assert!(desk.heard()[0].contains("\tupgrade\t"));
+}
+
+/// A keeper of before there was more to say about sockets wrote less.
+#[test]
+fn a_shorter_line_about_a_socket_is_understood() {
+    let mut desk = Desk::two();
+    desk.say("fd.socket\tt\ttcp,listen,reuse_port\t*:81");
+    let text = String::from_utf8(saved(&desk.core)).expect("text");
+    let older = text.lines().map(|line| line.strip_suffix("\t1\t-\t-").unwrap_or(line)).collect::<Vec<_>>().join("\n") + "\n";
+    assert!(older.len() < text.len());
+    let (core, _) = Core::restore(read(older.as_bytes()).expect("lines")).expect("restored");
+    desk.core = core;
+    let dump = desk.say("statedump");
+    assert!(dump.iter().any(|line| line.ends_with("fd.state\tt\tsocket\tinet,stream,bind,listen=32\t*:81")), "{dump:#?}");
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! Whether what a configuration says may be believed: who else can write it decides as whom programs run.
 
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt;
+use crate::diagnostic::escape;
 use std::path::Path;
 
 /// Bits of a mode.
@@ -28,15 +27,16 @@ pub enum Trust {
     Refused(String),
 }
 
-impl From<&Metadata> for Rights {
-    fn from(seen: &Metadata) -> Rights {
-        Rights { uid: seen.uid(), gid: seen.gid(), mode: seen.mode() & 0o7777 }
+impl Rights {
+    /// As the system says them; of the mode only what is no file type counts.
+    pub fn new(uid: u32, gid: u32, mode: u32) -> Rights {
+        Rights { uid, gid, mode: mode & 0o7777 }
     }
 }
 
 /// Judges a file by its rights, those of its folder, and the user who reads it (by effective id).
 pub fn judge(path: &Path, file: Rights, folder: Option<Rights>, me: u32) -> Trust {
-    let shown = |path: &Path| super::files::shown_path(path);
+    let shown = |path: &Path| escape(&path.to_string_lossy());
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let who = match (writers(file, me), folder.and_then(|folder| creators(file, folder, me))) {
         (Some(who), _) => Some((who, format!("it (mode {:04o})", file.mode), format!("chmod go-w {}", shown(path)))),
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     fn rights(uid: u32, gid: u32, mode: u32) -> Rights {
-        Rights { uid, gid, mode }
+        Rights::new(uid, gid, mode)
     }
 
     #[test]

@@ -1,0 +1,20 @@
+//! `bluegreen` on ports that Abide chooses, behind a proxy that is told by the hook `on_switch`.
+
+use crate::kit::Scene;
+use crate::proxy::Proxy;
+use std::time::Duration;
+
+#[test]
+fn bluegreen_on_ports_of_its_own() {
+    let mut scene = Scene::new();
+    scene.deploy("version:v0");
+    let told = "hooks.on_switch = { cmd = \"echo $ABIDE_PORTS_TO > ports.new && mv ports.new ports\", shell = true }\n";
+    let how = "instances = 2\nport = \"auto\"\nreload = \"bluegreen\"\ndrain = \"100ms\"\nready = { notify = true }\n";
+    scene.up(&format!("{}{how}{told}", scene.server("delay:20")));
+    let ports: Vec<String> = scene.house.list().iter().filter_map(|row| row.port).map(|port| port.to_string()).collect();
+    assert_eq!(ports.len(), 2, "{ports:?}");
+    let file = scene.house.write("ports", ports.join(" "));
+    let proxy = Proxy::start(&file);
+    let load = scene.load(proxy.port, Duration::ZERO);
+    scene.course("Rust, bluegreen, ports and a proxy", load, 2);
+}
