@@ -98,12 +98,11 @@ impl Engine {
                     }
                     None if fills => {
                         kept.life = Some(instance);
+                        // What is new in it came in its turn.
                         kept.turn |= on_trial;
                     }
                     None => {}
                 }
-                // What is new in it came in its turn.
-                kept.turn |= rolls && new && !beside;
                 // Its run at the start goes on already.
                 kept.due = false;
             }
