@@ -186,7 +186,6 @@ fn one_on_trial_whose_process_is_gone_fails_the_reload() {
          @+0 amnesia
          @+0 dump i1=up
          > inspect i2
-         > listen to i1
          @+0 foreign i2
          > rolled back web from 2
          > look for i2
