@@ -123,7 +123,8 @@ impl App {
     /// By which definition a slot is filled now: while a reload may have to go back, by the old one until its turn has come.
     pub(crate) fn fills_by(&self, index: u32) -> (Arc<Definition>, Generation) {
         let waits = self.slots.get(&index).is_some_and(|slot| !slot.turn);
-        let old = self.rolling.as_ref().filter(|rolling| waits && rolling.how.goes_back());
+        // On the way back nothing more is filled by what has failed.
+        let old = self.rolling.as_ref().filter(|rolling| waits && rolling.how.goes_back() && !rolling.back);
         match old.filter(|rolling| index < rolling.before.spec.instances) {
             Some(rolling) => (rolling.before.clone(), rolling.generation),
             None => (self.definition.clone(), self.generation),

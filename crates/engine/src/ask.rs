@@ -54,7 +54,17 @@ impl Engine {
         for slot in self.slots_of(target) {
             self.forgive(&slot, out);
             self.begin_run(&slot);
+            self.renew_outdated(&slot, now, out);
             self.settle(&slot, now, out);
+        }
+    }
+
+    /// A life whose end was held back, and that is wished again, may be of a generation that nothing replaces any more.
+    fn renew_outdated(&mut self, slot: &SlotRef, now: Tick, out: &mut Vec<Effect>) {
+        let Some(app) = self.apps.get(&slot.app).filter(|app| app.rolling.is_none()) else { return };
+        let life = app.slots.get(&slot.index).and_then(|kept| self.lives.get(&kept.life?));
+        if let Some(life) = life.filter(|life| life.record.generation != app.generation && !life.is_ending()) {
+            self.end_life(life.id(), ByUser::Restart, now, out);
         }
     }
 
@@ -213,11 +223,15 @@ impl Engine {
     /// another is born.
     fn inherit(&mut self, slot: &SlotRef, now: Tick, out: &mut Vec<Effect>) {
         let left = |life: &&Life| life.record.slot == *slot && life.phase != Phase::Over;
-        let Some(instance) = self.lives.values().filter(left).map(Life::id).next_back() else { return };
+        // Those that stood beside others, or were taken out, fill no slot.
+        let (fills, beside): (Vec<&Life>, Vec<&Life>) =
+            self.lives.values().filter(left).partition(|life| life.record.beside.is_none() && life.record.retired.is_none());
+        let all: Vec<InstanceId> = beside.into_iter().chain(fills.iter().copied()).map(Life::id).collect();
+        let filler = fills.last().map(|life| life.id());
         if let Some(kept) = self.slot_mut(slot) {
-            kept.life = Some(instance);
-            self.end_life(instance, ByUser::Restart, now, out);
+            kept.life = filler;
         }
+        all.into_iter().for_each(|instance| self.end_life(instance, ByUser::Restart, now, out));
     }
 
     /// A slot after its app was defined again: starts, is replaced, or goes.

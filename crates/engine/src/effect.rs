@@ -196,6 +196,8 @@ pub enum StoreNote {
         instance: Option<InstanceId>,
         /// Why, in words.
         why: String,
+        /// The way back, where slots have another generation already: the reload that is under way from here on.
+        back: Option<Box<Rolling>>,
     },
 }
 

@@ -50,10 +50,7 @@ impl Engine {
             Lost::Trial(why) => self.fall_back(&slot.app, Some(instance), format!("{slot}: {why}"), now, out),
             Lost::Next(Some(why)) if on_trial => self.fall_back(&slot.app, Some(instance), format!("{slot}: {why}"), now, out),
             Lost::Next(Some(_)) => self.give_up_replacement(&slot, now, out),
-            Lost::Filler if told && !asked => {
-                let why = format!("{slot}: it ended");
-                self.fall_back(&slot.app, Some(instance), why, now, out);
-            }
+            Lost::Filler if told && !asked => self.told_in_vain(instance, "it ended", now, out),
             Lost::Filler | Lost::Next(None) | Lost::Other => {}
         }
         self.say_rest(&slot, asked, out);

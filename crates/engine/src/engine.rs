@@ -158,6 +158,8 @@ impl Engine {
             return;
         }
         let is_alone = self.others_in(slot).next().is_none();
+        // One that is no part of a declared overlap, and is being ended: its end comes here again.
+        let is_taken = self.others_in(slot).any(|life| life.record.beside.is_none() && life.record.retired.is_none());
         let Some(app) = self.apps.get_mut(&slot.app) else { return };
         let Some(kept) = app.slots.get_mut(&slot.index) else { return };
         if retiring {
@@ -170,7 +172,7 @@ impl Engine {
             self.maybe_gone(&slot.app, out);
             return;
         }
-        if !wanted || self.stage != Stage::Open {
+        if !wanted || is_taken || self.stage != Stage::Open {
             return;
         }
         // A job rests until a run of it is due; one that failed may be restarted meanwhile.

@@ -71,6 +71,8 @@ impl Engine {
         life.care.found = Some(now);
         if life.record.stopping.is_some() {
             life.phase = Phase::Stopping;
+            self.leave_to_another(instance, now, out);
+            let Some(life) = self.lives.get_mut(&instance) else { return };
             let kill_at = life.kill_at(now);
             self.timers.arm(&mut life.alarm, Owner::Life(instance), kill_at);
         } else if let Some(since) = life.record.retired {
@@ -115,12 +117,21 @@ impl Engine {
     }
 
     /// Whether a life of another generation has one that fills its slot and is right: its place was taken by a steward that did not live to say so.
-    fn is_superseded(&self, instance: InstanceId) -> bool {
+    pub(crate) fn is_superseded(&self, instance: InstanceId) -> bool {
         let Some(life) = self.lives.get(&instance) else { return false };
         let Some(app) = self.apps.get(&life.record.slot.app) else { return false };
         let filler = app.slots.get(&life.record.slot.index).and_then(|kept| kept.life).and_then(|filler| self.lives.get(&filler));
-        let right = |filler: &Life| filler.id() > instance && filler.record.generation == app.generation;
+        let right = |filler: &Life| filler.record.generation == app.generation;
         life.record.generation != app.generation && life.record.beside.is_none() && filler.is_some_and(right)
+    }
+
+    /// It was being ended already when its place was taken, by a steward that did not live to say so.
+    pub(crate) fn leave_to_another(&mut self, instance: InstanceId, now: Tick, out: &mut Vec<Effect>) {
+        let is_superseded = self.is_superseded(instance);
+        if let Some(life) = self.lives.get_mut(&instance).filter(|life| is_superseded && life.record.retired.is_none()) {
+            life.record.retired = Some(now);
+            out.push(Effect::Record(LifeNote::Life(Box::new(life.record.clone()))));
+        }
     }
 
     fn ran(&mut self, slot: &SlotRef, instance: InstanceId, out: &mut Vec<Effect>) {

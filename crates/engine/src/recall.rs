@@ -77,25 +77,49 @@ impl Engine {
         let instance = record.instance;
         let slot = record.slot.clone();
         let life = Life::recalled(record);
-        let (generation, retired, beside) = (life.record.generation, life.record.retired.is_some(), life.record.beside.is_some());
+        let retired = life.record.retired.is_some();
         if let Some(app) = self.apps.get_mut(&slot.app).filter(|_| life.phase != Phase::Over && !retired) {
-            let (rolls, new) = (app.rolling.is_some(), generation == app.generation);
+            let record = &life.record;
+            let (rolls, new) = (app.rolling.is_some(), record.generation == app.generation);
+            let on_trial = new && app.rolling.as_ref().is_some_and(|rolling| !rolling.back);
+            let generation = app.generation;
             if let Some(kept) = app.slots.get_mut(&slot.index) {
-                match beside {
-                    // A reload that has no way back any more, or a sick one that was to be replaced.
-                    true if !rolls && new => kept.life = kept.life.max(Some(instance)),
-                    true if new => kept.next = kept.next.max(Some(instance)),
-                    // It was to be replaced no more, or by another.
-                    true => {}
-                    false => kept.life = kept.life.max(Some(instance)),
+                let old = |known: InstanceId| self.lives.get(&known).is_some_and(|known| known.record.generation != generation);
+                // The one that has taken the place of the other may be the older one: old ones that die meanwhile are born anew.
+                let fills = kept.life.is_none_or(|known| if old(known) == new { new } else { known < instance });
+                match record.beside {
+                    // It was to be the next no more, or another was.
+                    Some(_) if !new || record.stopping.is_some() => {}
+                    // A reload that has no way back any more.
+                    Some(_) if !rolls && record.ready.is_some() => kept.life = Some(instance),
+                    Some(_) => {
+                        kept.next = kept.next.max(Some(instance));
+                        self.rolls.insert(slot.app.clone());
+                    }
+                    None if fills => {
+                        kept.life = Some(instance);
+                        // What is new in it came in its turn.
+                        kept.turn |= on_trial;
+                    }
+                    None => {}
                 }
-                // What is new in it came in its turn.
-                kept.turn |= rolls && new && !beside;
                 // Its run at the start goes on already.
                 kept.due = false;
             }
         }
         self.lives.insert(instance, life);
+    }
+
+    /// Writes down of those that fill a slot that they stand beside nobody any more, before anything else may be read into it.
+    fn end_overlaps(&mut self, out: &mut Vec<Effect>) {
+        let fillers: Vec<InstanceId> =
+            self.apps.values().flat_map(|app| app.slots.values()).filter_map(|slot| slot.life).collect();
+        for instance in fillers {
+            if let Some(life) = self.lives.get_mut(&instance).filter(|life| life.record.beside.is_some()) {
+                life.record.beside = None;
+                out.push(Effect::Record(LifeNote::Life(Box::new(life.record.clone()))));
+            }
+        }
     }
 
     pub(crate) fn take_dump(&mut self, facts: Vec<KeeperFact>, now: Tick, out: &mut Vec<Effect>) {
@@ -105,6 +129,7 @@ impl Engine {
                 self.found_unrecorded(fact, now, out);
             }
         }
+        self.end_overlaps(out);
         let mut facts: BTreeMap<InstanceId, FactState> = facts.into_iter().map(|fact| (fact.instance, fact.state)).collect();
         let known: Vec<InstanceId> = self.lives.keys().copied().collect();
         for instance in known {
@@ -172,6 +197,8 @@ impl Engine {
         let Some(life) = self.lives.get_mut(&instance) else { return };
         if life.record.stopping.is_some() {
             life.phase = Phase::Stopping;
+            self.leave_to_another(instance, now, out);
+            let Some(life) = self.lives.get_mut(&instance) else { return };
             let kill_at = life.kill_at(now);
             return self.timers.arm(&mut life.alarm, Owner::Life(instance), kill_at);
         }
@@ -181,6 +208,7 @@ impl Engine {
         }
         match self.unwanted(instance) {
             Some(ByUser::Stop) => self.end_in_turn(instance, now, out),
+            Some(_) if self.is_superseded(instance) => self.retire(instance, false, now, out),
             Some(by) => self.ask_to_stop(instance, by, now, out),
             None => {}
         }
@@ -260,6 +288,8 @@ impl Engine {
                 }
                 life.phase = Phase::Foreign { pause: (pause * 2).min(FOREIGN.1) };
                 self.timers.arm(&mut life.alarm, Owner::Life(instance), now + pause);
+                // Of one on trial that is the end, whatever is left of it.
+                self.lost(instance, "its process is gone, and something of it still lives", now, out);
                 let stopping = self.lives[&instance].record.stopping.map(|(_, by)| by);
                 // One of an older generation that fills its slot is left to the reload, or to the user.
                 let fills = self.lives.get(&instance).is_some_and(|life| self.place_of(life) == Place::Fills);

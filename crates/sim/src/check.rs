@@ -60,6 +60,10 @@ pub struct Checks {
     pub ends: BTreeMap<InstanceId, End>,
     /// How often an end of each was told to followers.
     pub told: BTreeMap<InstanceId, u32>,
+    /// Lives that stand beside another in their slot, and such as were taken out: two in one slot are declared.
+    pub declared: BTreeSet<InstanceId>,
+    /// The life that has just taken the place of another in each slot, until that is taken out.
+    pub taking: BTreeMap<SlotRef, InstanceId>,
     /// Lives that were not born for want of something of ours.
     pub short: BTreeSet<InstanceId>,
     /// Ends of lives in each slot, since it was last given up, that were the program's own doing.
@@ -97,6 +101,11 @@ impl Checks {
         self.sabotage == Some(sabotage)
     }
 
+    /// Whether a life may be in its slot beside others.
+    pub(crate) fn is_declared(&self, slot: &SlotRef, instance: InstanceId) -> bool {
+        self.declared.contains(&instance) || self.taking.get(slot) == Some(&instance)
+    }
+
     pub(crate) fn keeps_zombies(&self) -> bool {
         self.has(Sabotage::Zombies)
     }
@@ -113,6 +122,15 @@ impl Checks {
     /// I4: a life has one end, and keeps it.
     pub(crate) fn recorded(&mut self, record: &LifeRecord) {
         self.slots.insert(record.instance, record.slot.clone());
+        if record.beside.is_some() || record.retired.is_some() {
+            self.declared.insert(record.instance);
+            if record.retired.is_some() {
+                self.taking.remove(&record.slot);
+            }
+        } else if self.declared.remove(&record.instance) {
+            self.taking.insert(record.slot.clone(), record.instance);
+            self.reach("a place taken");
+        }
         let Some(end) = &record.ended else {
             if let Some(before) = self.ends.get(&record.instance) {
                 let before = before.to_string();
@@ -181,8 +199,11 @@ impl Kernel {
         let Some(slot) = self.checks.slots.get(&instance).cloned() else {
             return self.checks.fail(format!("{instance} was born and nobody has recorded it"));
         };
+        let apart = |other: InstanceId| {
+            other == instance || self.checks.is_declared(&slot, other) || self.checks.is_declared(&slot, instance)
+        };
         let others: Vec<u32> =
-            self.living_in(&slot).into_iter().filter(|other| self.procs[other].truth != Some(instance)).collect();
+            self.living_in(&slot).into_iter().filter(|other| !self.procs[other].truth.is_some_and(apart)).collect();
         if let Some(other) = others.first() {
             let of = self.procs[other].truth.unwrap_or(instance);
             self.checks.fail(format!("I1: {slot} gets {instance} (p{pid}) while p{other} of {of} lives"));
@@ -201,7 +222,8 @@ impl Kernel {
 
     /// I5: it is said that nothing of the slot lives.
     pub(crate) fn check_empty(&mut self, slot: &SlotRef, said: &str) {
-        if let Some(pid) = self.living_in(slot).first() {
+        let plain = |pid: &&u32| !self.procs[*pid].truth.is_some_and(|life| self.checks.is_declared(slot, life));
+        if let Some(pid) = self.living_in(slot).iter().find(plain) {
             self.checks.fail(format!("I5: {slot} is said to be {said} while p{pid} lives"));
         }
     }

@@ -1,8 +1,8 @@
 //! What is on disk: wishes, the lives journal, and what followers were told. It outlives every process.
 
 use crate::judge::{bereave, is_over};
-use engine::{Ask, LifeNote, Recalled, RecalledApp, StoreNote, Target};
-use model::{AppName, AppSpec, Definition, Generation, InstanceId, LifeRecord, Rest, SlotId, SlotMemo, SlotRef};
+use engine::{Ask, Engine, LifeNote, Recalled, RecalledApp, SlotView, StoreNote, Target, strategy};
+use model::{AppName, AppSpec, Definition, Generation, InstanceId, LifeRecord, Reload, Rest, Rolling, SlotId, SlotMemo, SlotRef};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -19,6 +19,10 @@ pub struct StoredApp {
     pub slot_wishes: BTreeMap<u32, bool>,
     /// Ids of every slot that it ever had.
     pub slot_ids: BTreeMap<u32, SlotId>,
+    /// How lives of another definition are replaced, until that is over.
+    pub rolling: Option<Box<Rolling>>,
+    /// The generation that failed last.
+    pub failed: Option<Generation>,
     /// It is to go.
     pub deleting: bool,
 }
@@ -34,6 +38,8 @@ pub enum Op {
     Stop(Target),
     /// Run anew.
     Restart(Target),
+    /// Replace what runs by its strategy.
+    Reload(AppName),
     /// Forget.
     Delete(AppName),
     /// End the house.
@@ -45,6 +51,20 @@ impl StoredApp {
     pub fn wants(&self, index: u32) -> bool {
         let wished = self.slot_wishes.get(&index).copied().unwrap_or(self.running);
         wished && !self.deleting && index < self.definition.spec.instances
+    }
+
+    fn next_generation(&self) -> Generation {
+        Generation(self.generation.max(self.failed.unwrap_or_default()).0 + 1)
+    }
+
+    /// What there is to go back to.
+    fn rolling_from(&self, how: Reload) -> Box<Rolling> {
+        let under_way = self.rolling.as_ref().filter(|rolling| rolling.how.goes_back() && !rolling.back);
+        let (before, generation) = match under_way {
+            Some(rolling) => (rolling.before.clone(), rolling.generation),
+            None => (self.definition.clone(), self.generation),
+        };
+        Box::new(Rolling { how, before, generation, back: false })
     }
 
     /// Whether any of its slots is.
@@ -108,11 +128,11 @@ impl Home {
     }
 
     /// Accepts what a client asks: it is in the store from here on.
-    pub fn accept(&mut self, op: Op, now: u64) -> Option<Ask> {
+    pub fn accept(&mut self, op: Op, engine: &Engine, now: u64) -> Option<Ask> {
         let touched = match &op {
             Op::Define(spec, _) => Some(spec.name.clone()),
             Op::Start(target) | Op::Stop(target) | Op::Restart(target) => Some(target.app.clone()),
-            Op::Delete(name) => Some(name.clone()),
+            Op::Delete(name) | Op::Reload(name) => Some(name.clone()),
             Op::Shutdown => None,
         };
         if let Some(name) = &touched {
@@ -121,7 +141,11 @@ impl Home {
         }
         let op = self.meant(op)?;
         match op {
-            Op::Define(spec, run) => Some(self.define(*spec, run)),
+            Op::Define(spec, run) => {
+                let views = views(engine, &spec.name);
+                self.define(*spec, run, &views)
+            }
+            Op::Reload(name) => self.reload(&name, &views(engine, &name)),
             Op::Start(target) => self.wish(&target, true).then_some(Ask::Start(target)),
             Op::Restart(target) => self.wish(&target, true).then_some(Ask::Restart(target)),
             Op::Stop(target) => self.wish(&target, false).then_some(Ask::Stop(vec![target])),
@@ -167,15 +191,39 @@ impl Home {
         true
     }
 
-    fn define(&mut self, spec: AppSpec, run: bool) -> Ask {
+    /// A reload, or a plain restart where nothing is replaced bit by bit.
+    fn reload(&mut self, name: &AppName, views: &[SlotView<'_>]) -> Option<Ask> {
+        let app = self.apps.iter_mut().find(|app| app.definition.spec.name == *name && !app.deleting)?;
+        let found = strategy(&app.definition.spec, &app.definition.spec, false, views);
+        if found.refused.is_some() {
+            return None;
+        }
+        if !found.rolls {
+            let target = Target { app: name.clone(), slots: None };
+            return self.wish(&target, true).then_some(Ask::Restart(target));
+        }
+        let rolling = app.rolling_from(found.how);
+        app.generation = app.next_generation();
+        app.rolling = Some(rolling.clone());
+        Some(Ask::Reload { app: name.clone(), generation: app.generation, rolling })
+    }
+
+    fn define(&mut self, spec: AppSpec, run: bool, views: &[SlotView<'_>]) -> Option<Ask> {
         let name = spec.name.clone();
         let at = self.apps.iter().position(|app| app.definition.spec.name == name);
         let old = at.map(|at| self.apps[at].clone());
-        let generation = match &old {
-            Some(old) if old.definition.spec.same_process(&spec) => old.generation,
-            Some(old) => Generation(old.generation.0 + 1),
-            None => Generation(1),
+        let (generation, rolling) = match &old {
+            Some(old) if old.definition.spec.same_process(&spec) => (old.generation, old.rolling.clone()),
+            Some(old) => {
+                let found = strategy(&old.definition.spec, &spec, true, views);
+                if found.refused.is_some() {
+                    return None;
+                }
+                (old.next_generation(), found.rolls.then(|| old.rolling_from(found.how)))
+            }
+            None => (Generation(1), None),
         };
+        let failed = old.as_ref().and_then(|old| old.failed);
         let mut slot_ids = old.as_ref().map(|old| old.slot_ids.clone()).unwrap_or_default();
         for index in 0..spec.instances {
             slot_ids.entry(index).or_insert_with(|| {
@@ -186,22 +234,26 @@ impl Home {
         let mut slot_wishes = if run { BTreeMap::new() } else { old.map(|old| old.slot_wishes).unwrap_or_default() };
         slot_wishes.retain(|index, _| *index < spec.instances);
         let definition = Arc::new(Definition { spec, session_env: BTreeMap::new(), umask: 0o22, source: None, project: None });
-        let app = StoredApp { definition, generation, running: run, slot_wishes, slot_ids, deleting: false };
+        let app = StoredApp { definition, generation, running: run, slot_wishes, slot_ids, rolling, failed, deleting: false };
         if run {
             self.errored.retain(|slot, _| slot.app != name);
         }
         let (generation, slot_wishes) = (app.generation, app.slot_wishes.clone());
-        let ask =
-            Ask::Define { definition: app.definition.clone(), generation, run, slot_ids: live(&app), slot_wishes, rolling: None };
+        let (definition, rolling) = (app.definition.clone(), app.rolling.clone());
+        let ask = Ask::Define { definition, generation, run, slot_ids: live(&app), slot_wishes, rolling };
         match at {
             Some(at) => self.apps[at] = app,
             None => self.apps.push(app),
         }
-        ask
+        Some(ask)
+    }
+
+    fn stored(&mut self, name: &AppName) -> Option<&mut StoredApp> {
+        self.apps.iter_mut().find(|app| app.definition.spec.name == *name)
     }
 
     /// What must survive a power cut.
-    pub fn persist(&mut self, note: StoreNote) {
+    pub fn persist(&mut self, note: StoreNote, now: u64) {
         match note {
             StoreNote::Errored { slot, why } => _ = self.errored.insert(slot, why),
             StoreNote::Reserve { until } => self.reserve = self.reserve.max(until),
@@ -211,7 +263,32 @@ impl Home {
                     self.wish(&Target { app, slots: None }, false);
                 }
             }
-            StoreNote::Roll { .. } | StoreNote::Rolled { .. } | StoreNote::RolledBack { .. } => {}
+            StoreNote::Roll { app, generation, rolling } => {
+                self.excused.insert(app.clone(), now);
+                if let Some(app) = self.stored(&app) {
+                    app.failed = app.failed.filter(|failed| *failed != generation);
+                    (app.generation, app.rolling) = (generation, Some(rolling));
+                }
+            }
+            StoreNote::Rolled { app, generation } => {
+                self.excused.insert(app.clone(), now);
+                if let Some(app) = self.stored(&app).filter(|app| app.generation == generation) {
+                    let back = app.rolling.take().is_some_and(|rolling| rolling.back);
+                    app.failed = app.failed.filter(|_| back);
+                }
+            }
+            StoreNote::RolledBack { app, generation, back, .. } => {
+                self.excused.insert(app.clone(), now);
+                if let Some(app) = self.stored(&app).filter(|app| app.generation == generation) {
+                    app.failed = Some(generation);
+                    if let Some(rolling) = app.rolling.take().filter(|rolling| rolling.how.goes_back()) {
+                        (app.definition, app.generation) = (rolling.before, rolling.generation);
+                        let instances = app.definition.spec.instances;
+                        app.slot_wishes.retain(|index, _| *index < instances);
+                        app.rolling = back;
+                    }
+                }
+            }
             StoreNote::Gone { app } => self.apps.retain(|known| known.definition.spec.name != app || !known.deleting),
         }
     }
@@ -252,7 +329,7 @@ impl Home {
             running: app.running,
             slot_wishes: app.slot_wishes.clone(),
             slot_ids: live(app),
-            rolling: None,
+            rolling: app.rolling.clone(),
         };
         Recalled {
             apps: self.apps.iter().map(app).collect(),
@@ -266,6 +343,11 @@ impl Home {
 
 /// Ids of the slots that it has now.
 fn live(app: &StoredApp) -> BTreeMap<u32, SlotId> {
-    let instances = app.definition.spec.instances;
+    let before = app.rolling.as_ref().map_or(0, |rolling| rolling.before.spec.instances);
+    let instances = app.definition.spec.instances.max(before);
     app.slot_ids.iter().filter(|(index, _)| **index < instances).map(|(index, id)| (*index, *id)).collect()
+}
+
+fn views<'a>(engine: &'a Engine, app: &AppName) -> Vec<SlotView<'a>> {
+    engine.slots().into_iter().filter(|view| view.slot.app == *app).collect()
 }

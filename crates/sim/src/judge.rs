@@ -50,7 +50,9 @@ impl Checks {
 
 /// The life that a slot has, by the journal.
 fn life_in<'a>(home: &'a Home, slot: &SlotRef) -> Option<&'a LifeRecord> {
-    home.lives.values().rfind(|life| life.slot == *slot && life.ended.is_none())
+    let here = |life: &&LifeRecord| life.slot == *slot && life.ended.is_none();
+    let fills = |life: &&LifeRecord| here(life) && life.beside.is_none() && life.retired.is_none();
+    home.lives.values().rfind(fills).or_else(|| home.lives.values().rfind(here))
 }
 
 fn slots(app: &StoredApp) -> impl Iterator<Item = SlotRef> {

@@ -4,7 +4,7 @@ use crate::adorn::adorn;
 use crate::dice::Dice;
 use crate::home::{Home, Op};
 use engine::Target;
-use model::{AppName, AppSpec, Backoff, LogFormat, LogOverflow, LogPolicy, LogSpec, LogTarget, Restart};
+use model::{AppName, AppSpec, Backoff, LogFormat, LogOverflow, LogPolicy, LogSpec, LogTarget, Reload, Restart};
 use std::time::Duration;
 
 /// Programs, the quiet ones more often.
@@ -12,11 +12,20 @@ const PROGRAMS: [&str; 9] = ["printer", "printer", "flood", "crasher", "job", "s
 /// Names of apps.
 const NAMES: [&str; 4] = ["web", "db", "jobs", "cron"];
 
+/// What apps are like.
+#[derive(Debug, Clone, Copy)]
+pub struct Like {
+    /// They have readiness, health, dependencies and so on.
+    pub mixed: bool,
+    /// They have strategies of reload, and users reload them.
+    pub rolls: bool,
+}
+
 fn name(dice: &mut Dice) -> AppName {
     AppName::new(dice.pick(&NAMES)).expect("a name")
 }
 
-fn spec(dice: &mut Dice, name: AppName, mixed: bool) -> AppSpec {
+fn spec(dice: &mut Dice, name: AppName, like: Like) -> AppSpec {
     let argv = vec!["app".to_owned(), dice.pick(&PROGRAMS).to_owned(), dice.below(3).to_string()];
     let mut spec = AppSpec::new(name, argv, "/".into());
     spec.instances = dice.between(1, 2) as u32;
@@ -35,30 +44,44 @@ fn spec(dice: &mut Dice, name: AppName, mixed: bool) -> AppSpec {
             *target = LogTarget::Nowhere;
         }
     }
-    if mixed {
+    if like.rolls {
+        rolls(&mut spec, dice);
+    }
+    if like.mixed {
         let place = NAMES.iter().position(|known| *known == spec.name.as_str()).unwrap_or(0);
         adorn(&mut spec, dice, &NAMES[..place]);
     }
     spec
 }
 
+/// How it is reloaded.
+fn rolls(spec: &mut AppSpec, dice: &mut Dice) {
+    let renewal = &mut spec.renewal;
+    renewal.strategy =
+        dice.pick(&[Reload::Restart, Reload::Hup, Reload::Rolling, Reload::Rolling, Reload::Bluegreen, Reload::Socket]);
+    renewal.drain = Duration::from_millis(dice.pick(&[0, 0, 600]));
+    renewal.soak = Duration::from_millis(dice.pick(&[0, 400, 1500]));
+    renewal.max_parallel = dice.between(1, 2) as u32;
+    spec.min_uptime = Duration::from_millis(dice.pick(&[0, 0, 500]));
+}
+
 /// The apps that the house begins with.
-pub fn first_ops(dice: &mut Dice, mixed: bool) -> Vec<Op> {
-    let count = dice.between(1, if mixed { 4 } else { 3 }) as usize;
-    let define = |word: &&str| Op::Define(Box::new(spec(dice, AppName::new(word).expect("a name"), mixed)), true);
+pub fn first_ops(dice: &mut Dice, like: Like) -> Vec<Op> {
+    let count = dice.between(1, if like.mixed { 4 } else { 3 }) as usize;
+    let define = |word: &&str| Op::Define(Box::new(spec(dice, AppName::new(word).expect("a name"), like)), true);
     NAMES[..count].iter().map(define).collect()
 }
 
 /// Something that a user does.
-pub fn next_op(dice: &mut Dice, home: &Home, mixed: bool) -> Op {
+pub fn next_op(dice: &mut Dice, home: &Home, like: Like) -> Op {
     let name = name(dice);
     let instances = home.app(&name).map_or(0, |app| app.definition.spec.instances);
     let slots = (instances > 0 && dice.once_in(4)).then(|| vec![dice.below(u64::from(instances)) as u32]);
     let target = Target { app: name.clone(), slots };
-    match (dice.below(12), home.app(&name)) {
+    match (dice.below(if like.rolls { 18 } else { 12 }), home.app(&name)) {
         (_, None) => {
             let run = !dice.once_in(8);
-            Op::Define(Box::new(spec(dice, name, mixed)), run)
+            Op::Define(Box::new(spec(dice, name, like)), run)
         }
         (0..=1, Some(_)) => Op::Start(target),
         (2..=3, Some(_)) => Op::Stop(target),
@@ -69,8 +92,9 @@ pub fn next_op(dice: &mut Dice, home: &Home, mixed: bool) -> Op {
             spec.instances = dice.below(4) as u32;
             Op::Define(Box::new(spec), dice.once_in(2))
         }
-        (8..=9, Some(_)) => Op::Define(Box::new(spec(dice, name, mixed)), true),
+        (8..=9, Some(_)) => Op::Define(Box::new(spec(dice, name, like)), true),
         (10, Some(_)) => Op::Delete(name),
+        (12.., Some(_)) => Op::Reload(name),
         _ if dice.once_in(3) => Op::Shutdown,
         _ => Op::Restart(target),
     }

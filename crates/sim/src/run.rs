@@ -163,8 +163,16 @@ impl World {
             if app.deleting {
                 wrong.push(format!("convergence: {} is still being deleted", spec.name));
             }
+            let rolling = app.rolling.as_ref().filter(|rolling| !rolling.back);
+            if let Some(rolling) = rolling {
+                wrong.push(format!("convergence: {} is still being reloaded ({})", spec.name, rolling.how));
+            }
             for index in 0..spec.instances {
                 let slot = model::SlotRef::new(&spec.name, index);
+                let of = steward.engine.slot(&slot).filter(|view| view.status == Status::Running).map(|view| view.generation);
+                if of.is_some_and(|of| of != app.generation) && app.rolling.is_none() {
+                    wrong.push(format!("convergence: {slot} is of generation {of:?}, the store has {}", app.generation));
+                }
                 let wished = app.slot_wishes.get(&index).copied().unwrap_or(app.running);
                 let status = steward.engine.slot(&slot).map(|view| view.status);
                 let fits = match status {

@@ -20,6 +20,8 @@ pub struct Settings {
     pub seed: u64,
     /// Whether apps are more than a program: readiness, health, dependencies, groups, schedules, limits, watched files, hooks.
     pub mixed: bool,
+    /// Whether apps have strategies of reload, and users reload them.
+    pub rolls: bool,
     /// Whether the screenplay is written down.
     pub trace: bool,
     /// How many of its last lines a verdict shows.
@@ -57,6 +59,8 @@ pub struct World {
     pub(crate) scribes: BTreeMap<u32, Scribe>,
     pub(crate) stewards: BTreeMap<u32, Steward>,
     stalled: BTreeMap<u32, u64>,
+    /// What apps are like.
+    pub(crate) like: operator::Like,
     /// A role is killed once in so many of its steps; 0 = never.
     pub(crate) kill_rate: u64,
     pub(crate) next_op: u64,
@@ -85,11 +89,12 @@ impl World {
             kind: false,
         };
         let mixed = settings.mixed;
+        let like = operator::Like { mixed, rolls: settings.rolls };
         let mut kernel = Kernel::new(dice.roll(), weather);
         kernel.trace.on = settings.trace;
         kernel.checks.sabotage = settings.sabotage;
         let mut home = Home::default();
-        home.inbox.extend(operator::first_ops(&mut dice, mixed));
+        home.inbox.extend(operator::first_ops(&mut dice, like));
         let now = kernel.now;
         let kill_rate = dice.pick(&[0, 3000, 800, 250, 80]);
         let (next_op, chaos_ends) = (now + SECOND, now + dice.between(3, if mixed { 20 } else { 12 }) * SECOND);
@@ -101,6 +106,7 @@ impl World {
             scribes: BTreeMap::new(),
             stewards: BTreeMap::new(),
             stalled: BTreeMap::new(),
+            like,
             kill_rate,
             next_op,
             chaos_ends,
@@ -252,7 +258,7 @@ impl World {
             10.. => self.trouble(),
             0..=4 => {
                 if self.home.inbox.len() < 4 && !self.home.stopped {
-                    let op = operator::next_op(&mut self.dice, &self.home, self.kernel.weather.mixed);
+                    let op = operator::next_op(&mut self.dice, &self.home, self.like);
                     self.home.inbox.push_back(op);
                 }
             }

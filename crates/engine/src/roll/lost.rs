@@ -72,18 +72,26 @@ impl Engine {
             let nexts: Vec<SlotRef> = app.slots.keys().map(|index| SlotRef::new(name, *index)).collect();
             return nexts.iter().for_each(|slot| self.drop_next(slot, now, out));
         }
-        out.push(Effect::Persist(StoreNote::RolledBack { app: name.clone(), generation: failed, instance, why }));
         app.roll = Roll::default();
-        if rolling.how == Reload::Hup {
+        if !rolling.how.goes_back() {
             // Nobody was replaced: all are of the new generation, and stay.
-            return;
+            let note = StoreNote::RolledBack { app: name.clone(), generation: failed, instance, why, back: None };
+            return out.push(Effect::Persist(note));
         }
         let lost = std::mem::replace(&mut app.definition, rolling.before);
         app.generation = rolling.generation;
         let slots: Vec<SlotRef> = app.slots.keys().map(|index| SlotRef::new(name, *index)).collect();
         app.slots.values_mut().for_each(|slot| slot.turn = false);
+        let back = self
+            .leaves_a_mixture(name)
+            .then(|| Box::new(Rolling { how: rolling.how, before: lost, generation: failed, back: true }));
+        // In one record: a steward that comes after us finds either the reload or the way back.
+        let note = StoreNote::RolledBack { app: name.clone(), generation: failed, instance, why, back: back.clone() };
+        out.push(Effect::Persist(note));
         slots.iter().for_each(|slot| self.drop_next(slot, now, out));
-        self.roll_finished_back(name, failed, &lost, rolling.how, out);
+        if back.is_some() {
+            self.begin_roll(name, rolling.generation, back, out);
+        }
         for slot in slots {
             let retires = self.apps.get(name).is_some_and(|app| app.is_retiring(slot.index));
             if retires {
@@ -96,23 +104,20 @@ impl Engine {
         self.moved(name);
     }
 
-    /// Slots that have the new generation already give it back, as gently as they took it.
-    fn roll_finished_back(
-        &mut self,
-        name: &AppName,
-        failed: model::Generation,
-        lost: &std::sync::Arc<model::Definition>,
-        how: Reload,
-        out: &mut Vec<Effect>,
-    ) {
-        let Some(app) = self.apps.get(name) else { return };
-        let fills = |slot: &crate::app::Slot| slot.life.and_then(|life| self.lives.get(&life));
-        if !app.slots.values().filter_map(fills).any(|life| life.record.generation == failed && !life.is_ending()) {
-            return;
+    /// Whether slots of it are filled by another generation than the one that it has again: by the one that failed, or by one of an earlier reload that
+    /// was given up for the sake of it. They give it back, as gently as they took it.
+    fn leaves_a_mixture(&self, name: &AppName) -> bool {
+        let Some(app) = self.apps.get(name) else { return false };
+        let mut fillers = app.slots.values().filter_map(|slot| self.lives.get(&slot.life?));
+        fillers.any(|life| life.record.generation != app.generation && !life.is_ending())
+    }
+
+    /// A life that was told to take its configuration anew is not well: that is the failure of the reload that told it.
+    pub(crate) fn told_in_vain(&mut self, instance: InstanceId, why: &str, now: Tick, out: &mut Vec<Effect>) {
+        let Some(slot) = self.lives.get(&instance).map(|life| life.record.slot.clone()) else { return };
+        let by_signal = |app: &crate::app::App| app.rolling.as_ref().is_some_and(|rolling| rolling.how == Reload::Hup);
+        if self.apps.get(&slot.app).is_some_and(by_signal) {
+            self.fall_back(&slot.app, Some(instance), format!("{slot}: {why}"), now, out);
         }
-        let generation = app.generation;
-        let rolling = Box::new(Rolling { how, before: lost.clone(), generation: failed, back: true });
-        out.push(Effect::Persist(StoreNote::Roll { app: name.clone(), generation, rolling: rolling.clone() }));
-        self.begin_roll(name, generation, Some(rolling), out);
     }
 }

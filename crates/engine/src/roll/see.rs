@@ -58,19 +58,29 @@ impl Engine {
         let app = self.apps.get(name)?;
         let rolling = app.rolling.as_ref().filter(|_| !app.roll.given_up && !app.deleting)?;
         let spec = &app.definition.spec;
-        let stand = |(index, slot): (&u32, &Slot)| (*index, self.stand(app, rolling.how, &SlotRef::new(name, *index), slot));
+        let how = if self.has_another(app) { Reload::Restart } else { rolling.how };
+        let stand = |(index, slot): (&u32, &Slot)| (*index, self.stand(app, how, &SlotRef::new(name, *index), slot));
         let wanted = app.slots.iter().filter(|(index, _)| **index < spec.instances && app.wants(**index));
-        let asks = rolling.how == Reload::Bluegreen && spec.listen.is_empty() && spec.hooks.contains_key(&HookPoint::OnSwitch);
+        let asks = how == Reload::Bluegreen && spec.listen.is_empty() && spec.hooks.contains_key(&HookPoint::OnSwitch);
         let pause = app.roll.not_before.filter(|at| *at > now);
         let blocked = self.waits_for_another(app) || self.blocked(app).is_some();
         Some(Seen {
-            how: rolling.how,
+            how,
             parallel: spec.renewal.max_parallel.max(1) as usize,
-            overlaps: rolling.how != Reload::Restart && overlaps(spec, rolling.how),
+            overlaps: how != Reload::Restart && overlaps(spec, how),
             held: if blocked { Some(None) } else { pause.map(Some) },
             asks: asks.then_some(app.roll.switch),
             slots: wanted.map(stand).collect(),
         })
+    }
+
+    /// Whether a reload by signal finds a process that was made otherwise than the app is now, because the reload that was to replace it was given up for
+    /// the sake of this one. No signal makes it so.
+    fn has_another(&self, app: &App) -> bool {
+        let by_signal = app.rolling.as_ref().is_some_and(|rolling| rolling.how == Reload::Hup);
+        let another =
+            |life: &Life| life.record.generation != app.generation && life.record.digest != app.definition.spec.digest();
+        by_signal && app.slots.values().filter_map(|slot| self.lives.get(&slot.life?)).any(another)
     }
 
     /// Whether one of those that an app depends on is being reloaded itself: first the lower floors.
@@ -89,6 +99,8 @@ impl Engine {
             Some(life) if life.record.generation == app.generation => match self.proven_at(app, life) {
                 // What a restart could not bring up does not hold up the others.
                 None if how == Reload::Restart && kept.memo.streak > 0 => Stand::Done,
+                // Nor what has lost its process, and stays so until somebody stops it.
+                None if matches!(life.phase, Phase::Foreign { .. }) => Stand::Done,
                 Some(_) if !self.leaving(slot).is_empty() => Stand::Leaving,
                 proven => Stand::Coming { beside: false, proven },
             },

@@ -47,7 +47,7 @@ impl Engine {
         if let Some(life) = self.lives.get_mut(&instance) {
             life.care.health = Some(HealthView::Unhealthy);
         }
-        self.fall_back(&slot.app, Some(instance), format!("{slot}: {why}"), now, out);
+        self.told_in_vain(instance, &why, now, out);
     }
 
     /// Whether a sick life is replaced by one that is born beside it. `false`: it cannot be.

@@ -9,6 +9,8 @@ mod order;
 mod plans;
 mod recall;
 mod reload;
+mod reload_orders;
+mod rolls;
 mod screenplay;
 mod settings;
 mod stage;

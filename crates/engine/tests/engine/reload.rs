@@ -148,8 +148,7 @@ fn a_new_one_that_dies_while_it_soaks_changes_nothing_and_finished_slots_go_back
          > look for i4
          @+0 swept i4 0
          > forget i4
-         > rolled back web from 2
-         > roll web rolling to 1
+         > rolled back web from 2, rolling of slots that have it
          > bear i5 in web-0
          = web-1 running
          @+0 up i5

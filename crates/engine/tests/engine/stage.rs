@@ -281,11 +281,12 @@ fn persist(apps: &mut BTreeMap<String, Staged>, note: &StoreNote) {
             known.rolling = Some(rolling.clone());
         }
         StoreNote::Rolled { app, .. } => apps.get_mut(app.as_str()).expect("known").rolling = None,
-        StoreNote::RolledBack { app, .. } => {
+        StoreNote::RolledBack { app, back, .. } => {
             let known = apps.get_mut(app.as_str()).expect("known");
             let rolling = known.rolling.take().expect("it was under way");
-            if rolling.how != model::Reload::Hup {
+            if rolling.how.goes_back() {
                 (known.spec, known.generation) = (rolling.before.spec.clone(), rolling.generation.0);
+                known.rolling = back.clone();
             }
         }
         _ => {}
@@ -359,7 +360,12 @@ pub fn short(effect: &Effect) -> Option<String> {
         Effect::Switch { app, from, to, .. } => format!("switch {app} {from:?} {to:?}"),
         Effect::Persist(StoreNote::Roll { app, generation, rolling }) => format!("roll {app} {} to {generation}", rolling.how),
         Effect::Persist(StoreNote::Rolled { app, generation }) => format!("rolled {app} to {generation}"),
-        Effect::Persist(StoreNote::RolledBack { app, generation, .. }) => format!("rolled back {app} from {generation}"),
+        Effect::Persist(StoreNote::RolledBack { app, generation, back: None, .. }) => {
+            format!("rolled back {app} from {generation}")
+        }
+        Effect::Persist(StoreNote::RolledBack { app, generation, back: Some(back), .. }) => {
+            format!("rolled back {app} from {generation}, {} of slots that have it", back.how)
+        }
         Effect::Persist(StoreNote::Reserve { .. })
         | Effect::Record(_)
         | Effect::Journal(_)

@@ -8,6 +8,8 @@ use model::InstanceId;
 
 /// Milliseconds in nanoseconds.
 const MS: u64 = 1_000_000;
+/// SIGHUP: every program here takes its configuration anew and goes on.
+const HANG_UP: i32 = 1;
 
 /// A program, or a descendant of one.
 #[derive(Debug, Clone)]
@@ -70,7 +72,7 @@ impl App {
 
     /// A signal other than KILL came; when it does something about it.
     pub(crate) fn signalled(&mut self, signal: i32, now: u64) -> Option<u64> {
-        if self.kind == Kind::Stubborn || (self.kind == Kind::Child && self.lock.is_none()) {
+        if signal == HANG_UP || self.kind == Kind::Stubborn || (self.kind == Kind::Child && self.lock.is_none()) {
             return None;
         }
         if self.ends.is_none() {

@@ -48,7 +48,13 @@ impl Steward {
                     let least = if once { 1 } else { window.min(streak) };
                     kernel.checks.given_up(slot, least, why);
                 }
-                home.persist(note);
+                if let StoreNote::RolledBack { .. } = &note {
+                    kernel.checks.reach("a reload that failed");
+                }
+                if let StoreNote::Rolled { .. } = &note {
+                    kernel.checks.reach("a reload that succeeded");
+                }
+                home.persist(note, kernel.now);
             }
             Effect::Journal(note) => self.journal(&note, kernel, home),
             Effect::Bear(bear) => {
@@ -68,6 +74,12 @@ impl Steward {
             Effect::StreamsEnded { instance } => {
                 self.around.end(instance, kernel);
                 self.scribe.ended(instance);
+            }
+            // By which a life takes its configuration anew: that is no end.
+            Effect::Signal { instance, signal: Signal::HUP } => {
+                kernel.checks.reach("a life told by a signal");
+                kernel.checks.addressed.insert(instance, kernel.now);
+                self.say(&Request::new("service.signal").field(instance.to_string()).field(Signal::HUP.number().to_string()));
             }
             Effect::Signal { instance, signal } if self.close_gate(instance, kernel) => {
                 tell!(kernel, "steward p{}: {signal} called {instance} off", self.pid);
@@ -132,7 +144,9 @@ impl Steward {
             }
             Effect::Listen { .. } if kernel.checks.has(Sabotage::Deaf) => {}
             Effect::Listen { instance, ready } => self.listen(instance, *ready, kernel),
-            Effect::Switch { .. } => {}
+            Effect::Switch { app, generation, .. } => {
+                self.events.push_back(Event::Switched { app, generation, refused: None });
+            }
             Effect::Farewell => {
                 kernel.checks.reach("a farewell");
                 self.say(&Request::new("service.keep").field("scribe").field("-"));
@@ -177,6 +191,11 @@ impl Steward {
         let leads =
             life.pid.is_some_and(|pid| kernel.procs.get(&pid).is_some_and(|proc| proc.lives() && proc.truth == Some(instance)));
         // Whether a fault is a reason is judged where it is told.
+        let app = home.app(&life.slot.app);
+        let replaced = life.retired.is_some() || life.beside.is_some() && app.is_none_or(|app| app.generation != life.generation);
+        if replaced {
+            return kernel.checks.reach("a life that was replaced");
+        }
         if leads && life.fault.is_none() && !home.may_end(instance, &life.slot) {
             kernel.checks.fail(format!("I2: {instance} in {} is told to end, and nobody asked for it", life.slot));
         }

@@ -240,7 +240,7 @@ impl Steward {
         }
         let Some(op) = home.inbox.pop_front() else { return false };
         tell!(kernel, "steward p{}: accepts {}", self.pid, words(&op));
-        if let Some(ask) = home.accept(op, kernel.now) {
+        if let Some(ask) = home.accept(op, &self.engine, kernel.now) {
             self.events.push_back(Event::Asked(ask));
         }
         self.around.book.look_again(kernel.now);

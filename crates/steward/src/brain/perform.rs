@@ -104,10 +104,10 @@ impl Brain {
                 Act::Roll { apps: vec![StoredRoll { app, generation, first, rolling }], start: Vec::new() }
             }
             StoreNote::Rolled { app, generation } => Act::Rolled { app, generation },
-            StoreNote::RolledBack { app, generation, instance, why } => {
+            StoreNote::RolledBack { app, generation, instance, why, back } => {
                 let life = instance.and_then(|instance| self.lives.remembered().lives.get(&instance));
                 let slot = life.map(|life| life.slot.clone());
-                Act::RolledBack { app, failed: FailedRoll { generation, instance, slot, why } }
+                Act::RolledBack { app, failed: FailedRoll { generation, instance, slot, why }, back }
             }
             StoreNote::Stopped { apps } => {
                 let targets = apps.into_iter().map(|app| StoredTarget { app, slots: None }).collect();

@@ -144,6 +144,9 @@ pub(crate) enum Act {
         app: AppName,
         /// How.
         failed: FailedRoll,
+        /// The way back, where slots have the generation that failed already.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        back: Option<Box<Rolling>>,
     },
     /// In a snapshot: what an operation did and what it replaced.
     Past(Box<Done>),

@@ -38,7 +38,7 @@ fn from(version: u64, generation: u64, instances: u32) -> Rolling {
 fn failed(generation: u64) -> Act {
     let (instance, slot) = (Some(InstanceId(21)), Some(SlotRef::new(&name(), 0)));
     let failed = FailedRoll { generation: Generation(generation), instance, slot, why: "it never became ready".to_owned() };
-    Act::RolledBack { app: name(), failed }
+    Act::RolledBack { app: name(), failed, back: None }
 }
 
 fn open(folder: &Path) -> Store {

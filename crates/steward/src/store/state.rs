@@ -5,7 +5,7 @@ use super::record::{Act, Defined, FailedRoll, Record, StoredRoll, StoredTarget, 
 use super::settings::Settings;
 use api::{OperationKind, RememberedProfile};
 use model::{
-    AppName, DaemonSettings, Definition, Generation, InstanceId, Project, Reload, Rest, Rolling, SettingsOf, SlotId, SlotMemo,
+    AppName, DaemonSettings, Definition, Generation, InstanceId, Project, Rest, Rolling, SettingsOf, SlotId, SlotMemo,
     SlotRef,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -207,7 +207,7 @@ impl State {
                 start.iter().for_each(|target| self.wish(target, true));
             }
             Act::Rolled { app, generation } => self.rolled(app, *generation),
-            Act::RolledBack { app, failed } => self.roll_back(app, failed),
+            Act::RolledBack { app, failed, back } => self.roll_back(app, failed, back.as_deref()),
             Act::Nothing => {}
         }
     }
@@ -229,16 +229,16 @@ impl State {
     }
 
     /// An app is again what it was before its reload.
-    fn roll_back(&mut self, name: &AppName, failed: &FailedRoll) {
+    fn roll_back(&mut self, name: &AppName, failed: &FailedRoll, back: Option<&Rolling>) {
         let Some(app) = self.app_mut(name).filter(|app| app.generation == failed.generation) else { return };
         app.failed = Some(failed.clone());
-        let rolling = app.rolling.take();
-        // A signal has replaced nobody: all are what they were told to be.
-        if let Some(rolling) = rolling.filter(|rolling| rolling.how != Reload::Hup) {
+        // Where nobody is replaced there is nothing to go back to.
+        if let Some(rolling) = app.rolling.take().filter(|rolling| rolling.how.goes_back()) {
             (app.definition, app.generation) = (rolling.before, rolling.generation);
             app.first = None;
             let instances = app.definition.spec.instances;
             app.slot_wishes.retain(|index, _| *index < instances);
+            app.rolling = back.cloned().map(Box::new);
         }
     }
 
