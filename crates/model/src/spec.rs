@@ -1,6 +1,6 @@
 //! What the user wrote, with no option left open.
 
-pub(crate) use crate::millis::{maybe_millis, millis};
+pub(crate) use crate::in_millis::{maybe_millis, millis};
 use crate::{
     AppName, CgroupUse, Check, Dependency, Group, Health, Hooks, Identity, Listen, LogSpec, OnExit, Port, Readiness, Renewal,
     Schedule, Signal, Sticky, Stream, Usage, Watch,

@@ -32,7 +32,7 @@ impl Brain {
         self.look_at_own_file();
         let Ok((touched, _)) = self.settle_settings(&[], false) else { return };
         for of in touched {
-            let reason = self.told_settings(&[of.clone()]);
+            let reason = self.told_settings(std::slice::from_ref(&of));
             if let Err(error) = self.store.note(Act::Settings { of }, wall_ms()) {
                 say!("{error}");
             }

@@ -140,7 +140,7 @@ impl Brain {
     pub(super) fn take_socket_state(&mut self, fields: &[String]) {
         let Some(handle) = fields.get(1).and_then(|name| Socket::named(name)) else { return };
         if fields.get(2).is_some_and(|kind| kind == "socket") {
-            self.socket_held(&handle.to_owned());
+            self.socket_held(handle);
         }
     }
 

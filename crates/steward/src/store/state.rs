@@ -5,8 +5,7 @@ use super::record::{Act, Defined, FailedRoll, Record, StoredRoll, StoredTarget, 
 use super::settings::Settings;
 use api::{OperationKind, RememberedProfile};
 use model::{
-    AppName, DaemonSettings, Definition, Generation, InstanceId, Project, Rest, Rolling, SettingsOf, SlotId, SlotMemo,
-    SlotRef,
+    AppName, DaemonSettings, Definition, Generation, InstanceId, Project, Rest, Rolling, SettingsOf, SlotId, SlotMemo, SlotRef,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;

@@ -69,7 +69,8 @@ impl World {
                 let alive: Vec<String> = living.iter().map(|instance| self.told_of(*instance)).collect();
                 if !app.wants(index) {
                     // While a reload waits, also slots that only the old definition has are kept.
-                    if !living.is_empty() && !(waits && index < app.slots()) {
+                    let excused = waits && index < app.slots();
+                    if !living.is_empty() && !excused {
                         self.fail(&format!("{slot} is not wished, and has {alive:?}"));
                     }
                     continue;
