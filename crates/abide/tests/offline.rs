@@ -75,7 +75,7 @@ fn usage_errors_end_with_two() {
         (&["lsit"][..], "list"),
         (&["list", "--jsno"], "--json"),
         (&["start"], "required"),
-        (&["start", "--port", "1", "x"], "--port"),
+        (&["start", "--prot", "1", "x"], "--port"),
         (&["stop"], "required"),
         (&["stop", "a,b"], "words of their own"),
         (&["start", "--env", "novalue", "x"], "KEY=VALUE"),

@@ -342,7 +342,7 @@ mod tests {
     fn nothing_is_parsed_and_ignored() {
         for wrong in [
             &["list", "--watch"][..],
-            &["start", "--port", "1", "x"],
+            &["start", "--sandbox", "1", "x"],
             &["start", "--cluster", "x"],
             &["logs", "--until", "now", "-f"],
             &["logs", "--timestamps", "--raw"],
