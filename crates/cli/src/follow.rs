@@ -188,7 +188,9 @@ pub fn failed(operation: &Operation) -> Failure {
     let apps: BTreeSet<&str> =
         operation.slots.iter().filter(|slot| slot.outcome == Outcome::Failed).map(|slot| slot.app.as_str()).collect();
     let app = apps.first().copied().unwrap_or("APP");
+    let goes_back = |slot: &SlotOutcome| slot.outcome == Outcome::Failed && slot.detail.ends_with("rolled back");
     let what = match operation.kind {
+        OperationKind::Apply if operation.slots.iter().any(goes_back) => "rolled back to what ran before",
         OperationKind::Apply | OperationKind::Start => "failed to start",
         OperationKind::Rollback => "rolled back, but failed to start",
         OperationKind::Stop => "failed to stop",

@@ -281,14 +281,23 @@ impl Tracing {
 
 /// What an app must hear that tries to bind what is bound for it.
 fn binds_itself(spec: &AppSpec, tail: &[String]) -> Option<String> {
+    let fails = |line: &&String| line.contains("EADDRINUSE") || line.to_lowercase().contains("address already in use");
+    let line = tail.iter().find(fails)?;
+    // One that names a port means that one; many name none.
+    let named: Vec<u16> = line.split(':').skip(1).filter_map(port_at_the_start).collect();
+    let listens = |port: &u16| spec.listen.iter().any(|listen| listen.address.port() == Some(*port));
     let address = &spec.listen.first()?.address;
-    let fails = |line: &String| line.contains("EADDRINUSE") || line.to_lowercase().contains("address already in use");
-    tail.iter().any(fails).then(|| {
+    (named.is_empty() || named.iter().any(listens)).then(|| {
         format!(
             "; {address} is bound for it already: it must take descriptor 3 (see LISTEN_FDS) and not bind the address itself, or the file \
              must say `port` instead of `listen`"
         )
     })
+}
+
+fn port_at_the_start(text: &str) -> Option<u16> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).map_or(text, |end| &text[..end]);
+    digits.parse().ok()
 }
 
 /// The first life that counts for a start of this slot: the one that fills it and will stay, or the next.

@@ -344,3 +344,21 @@ fn goals_that_an_older_steward_wrote_are_still_read() {
 mod rolls;
 #[path = "track_wait_tests.rs"]
 mod waits;
+
+#[test]
+fn who_binds_what_is_bound_for_it_is_told() {
+    let mut spec = AppSpec::new(AppName::new("web").expect("name"), vec!["x".into()], "/".into());
+    let said = |spec: &AppSpec, line: &str| binds_itself(spec, &["up".to_owned(), line.to_owned()]).is_some();
+    assert!(!said(&spec, "EADDRINUSE 127.0.0.1:80"), "it has no sockets");
+    let address = model::ListenAddress::Tcp("127.0.0.1:80".parse().expect("address"));
+    spec.listen = vec![model::Listen { address, name: "80".into(), backlog: 9, reuse_port: false, mode: None }];
+    for (line, want) in [
+        ("Error: listen EADDRINUSE: address already in use 127.0.0.1:80", true),
+        ("Error: listen EADDRINUSE: address already in use :::80", true),
+        ("OSError: [Errno 98] Address already in use", true),
+        ("Error: listen EADDRINUSE: address already in use 127.0.0.1:9229", false),
+        ("bye", false),
+    ] {
+        assert_eq!(said(&spec, line), want, "{line}");
+    }
+}

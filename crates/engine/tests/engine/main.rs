@@ -1,6 +1,7 @@
 //! The brain as screenplays, and walked exhaustively.
 
 mod care;
+mod dice;
 mod jobs;
 mod kills;
 mod main_process;
@@ -10,6 +11,7 @@ mod plans;
 mod recall;
 mod reload;
 mod reload_orders;
+mod reload_trouble;
 mod rolls;
 mod screenplay;
 mod settings;

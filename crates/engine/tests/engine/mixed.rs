@@ -13,10 +13,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-mod dice;
 mod rules;
 
-use dice::Dice;
+use crate::dice::Dice;
 
 const SEEDS: u64 = 400;
 const STEPS: usize = 250;

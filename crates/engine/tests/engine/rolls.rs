@@ -5,7 +5,6 @@
 //! A failing seed prints its last steps: `ROLLS_SEED=N cargo nextest run -p abide-engine rolls`.
 
 mod calm;
-mod dice;
 mod random;
 mod rules;
 mod short;

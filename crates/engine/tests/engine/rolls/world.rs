@@ -1,7 +1,7 @@
 //! The world: processes, the keeper that knows of them, the journal, and stewards that come and go.
 
-use super::dice::Dice;
 use super::store::Store;
+use crate::dice::Dice;
 use engine::{Ask, Effect, Engine, Event, FactState, Finding, KeeperFact, LifeNote, Recalled};
 use model::{AppName, End, Generation, InstanceId, LifeRecord, Signal, SlotMemo, SlotRef, Stream, Tick, Verdict};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
