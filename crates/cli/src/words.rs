@@ -114,7 +114,11 @@ mod tests {
         let cases = [
             ("abide|start|node|server.js", "node|server.js", None),
             ("abide|start|node server.js|--name|web", "node server.js", Some("web")),
-            ("abide|start|--name|web|node|server.js|--port|3000|-x", "node|server.js|--port|3000|-x", Some("web")),
+            (
+                "abide|start|--name|web|node|server.js|--inspect-port|3000|-x",
+                "node|server.js|--inspect-port|3000|-x",
+                Some("web"),
+            ),
             ("abide|start|node|--name|web|server.js|--inspect", "node|server.js|--inspect", Some("web")),
             ("abide|start|node|--name=web|server.js|-v", "node|server.js|-v", Some("web")),
             ("abide|start|--|node|--inspect|server.js|--name|x", "node|--inspect|server.js|--name|x", None),

@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn later_keys_in_every_spelling() {
-        for written in ["image", "otel", "seccomp?", "kill_tree_ms"] {
+        for written in ["image", "otel", "seccomp?", "fds_ms"] {
             assert!(is_later(Scope::App, written), "{written}");
         }
         assert!(!is_later(Scope::App, "cmd") && !is_later(Scope::Top, "image") && is_later(Scope::Daemon, "http"));

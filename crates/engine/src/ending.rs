@@ -4,7 +4,7 @@ use crate::engine::{Engine, note};
 use crate::life::{Life, Phase};
 use crate::restart;
 use crate::{Effect, LifeNote, What};
-use model::{End, Fault, InstanceId, LifeRecord, Rest, Run, SlotRef, Stage, Tick};
+use model::{End, Fault, InstanceId, LifeRecord, Reload, Rest, Run, SlotRef, Stage, Tick};
 use std::time::Duration;
 
 impl Engine {
@@ -74,8 +74,9 @@ impl Engine {
         let passes = end.is_shortage() && !matches!(end, End::NotBorn { stage: Stage::Port, .. });
         let Some(app) = self.apps.get_mut(&record.slot.app) else { return Lost::Other };
         let spec = app.definition_of(record).clone();
-        // What an app was before it went back to something else is not counted.
-        let counts = app.rolling.is_some() || record.generation == app.generation;
+        // What an app was before it went back to something else is not counted; nor is what it was before a restart, in a slot whose turn that brings.
+        let keeps_old = app.rolling.as_ref().is_some_and(|rolling| rolling.how != Reload::Restart);
+        let counts = keeps_old || record.generation == app.generation;
         let Some(kept) = app.slots.get_mut(&record.slot.index) else { return Lost::Other };
         if kept.next == Some(record.instance) {
             kept.next = None;

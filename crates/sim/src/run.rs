@@ -2,7 +2,7 @@
 
 use crate::check::Sabotage;
 use crate::home::StoredApp;
-use crate::judge::{holds_well, is_unheard};
+use crate::judge::{holds, holds_well, is_unheard};
 use crate::kernel::{Node, RoleKind};
 use crate::world::{Figures, Settings, World};
 use model::Status;
@@ -163,7 +163,10 @@ impl World {
             if app.deleting {
                 wrong.push(format!("convergence: {} is still being deleted", spec.name));
             }
-            let rolling = app.rolling.as_ref().filter(|rolling| !rolling.back);
+            // One that waits for another is not at its end either.
+            let needs = spec.depends_on.iter().filter(|need| need.required);
+            let waits = needs.into_iter().any(|need| !holds(&self.home, &need.app, need.condition));
+            let rolling = app.rolling.as_ref().filter(|rolling| !rolling.back && !waits);
             if let Some(rolling) = rolling {
                 wrong.push(format!("convergence: {} is still being reloaded ({})", spec.name, rolling.how));
             }

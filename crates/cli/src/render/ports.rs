@@ -101,8 +101,7 @@ mod tests {
 
     #[test]
     fn a_row_each() {
-        let want = "\
-     PORT  PROTOCOL  APP    KIND        STATE       PID  ADDRESS
+        let want = "     PORT  PROTOCOL  APP    KIND        STATE       PID  ADDRESS
      3000  tcp       web-0  port        listening  4711  127.0.0.1:3000
 3000-3003  tcp       web-1  port        waiting       -  -
         -  unix      web    listen api  unused        -  /run/\\x1b[31m.sock

@@ -1,6 +1,7 @@
 //! Chance from a seed.
 
 /// splitmix64.
+#[derive(Clone)]
 pub struct Dice(pub u64);
 
 impl Dice {

@@ -7,7 +7,7 @@ use crate::judge;
 use crate::kernel::Kernel;
 use crate::trace::tell;
 use engine::{Bear, Effect, Event, LifeNote, Note, StoreNote, What};
-use model::{End, InstanceId, LifeRecord, Restart, Signal};
+use model::{AppSpec, End, InstanceId, LifeRecord, Restart, Signal};
 use wire::{Birth, Request};
 
 /// A thing to be done between which and the next a kill fits.
@@ -41,11 +41,15 @@ impl Steward {
                 if let StoreNote::Errored { slot, why } = &note
                     && let Some(app) = home.app(&slot.app)
                 {
-                    let spec = &app.definition.spec;
-                    let once = spec.restart == Restart::Never || !spec.no_restart_exit_codes.is_empty();
-                    let window = spec.backoff.threshold.map_or(1, |most| most + 1);
-                    let streak = spec.max_restarts.map_or(window, |most| most + 1);
-                    let least = if once { 1 } else { window.min(streak) };
+                    let least = |spec: &AppSpec| {
+                        let once = spec.restart == Restart::Never || !spec.no_restart_exit_codes.is_empty();
+                        let window = spec.backoff.threshold.map_or(1, |most| most + 1);
+                        let streak = spec.max_restarts.map_or(window, |most| most + 1);
+                        if once { 1 } else { window.min(streak) }
+                    };
+                    // While it is reloaded, lives by the definition of before are judged by that.
+                    let before = app.rolling.as_ref().map_or(u32::MAX, |rolling| least(&rolling.before.spec));
+                    let least = before.min(least(&app.definition.spec));
                     kernel.checks.given_up(slot, least, why);
                 }
                 if let StoreNote::RolledBack { .. } = &note {
