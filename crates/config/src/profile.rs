@@ -4,6 +4,7 @@
 //! that do not count are read all the same, so that what is wrong in them is not found out on the day they are needed.
 
 use crate::base::Base;
+use crate::command;
 use crate::diagnostic::clip;
 use crate::env::Env;
 use crate::fault::{Fault, Faults, Part, Place};
@@ -98,7 +99,12 @@ pub(crate) fn shared_layer(members: Vec<Member>, base: &Base<'_>, faults: &mut F
     if let Ok(name) = AppName::new("defaults") {
         let mut spec = AppSpec::new(name, Vec::new(), base.folder.to_owned());
         let ground = Ground { layers: &[&fixed], base, cwd: base.folder };
-        resolve::settings(&mut spec, ground, &mut Texts { env: Env::new(base.around), faults });
+        let mut texts = Texts { env: Env::new(base.around), faults };
+        resolve::settings(&mut spec, ground, &mut texts);
+        // Also where no app takes it.
+        if let Some(entry) = top(&[&fixed], "cwd") {
+            command::path(&entry.item, entry, base.folder_at(&entry.item.place), base, &mut texts);
+        }
     }
     layer
 }
