@@ -19,7 +19,11 @@ pub fn flood_while_killed(program: &str, apps: usize, app: impl Fn(&House, &str)
     let size = || fs::metadata(&file).map_or(0, |found| found.len());
     house.write("go", "");
     let mut while_flowing = 0;
-    for _ in 0..KILLS {
+    for kill in 0..KILLS {
+        // One that dies before it has begun its work is started again after a pause, if that happens several times in a row: then the flood would be over.
+        if kill % 2 == 1 {
+            house.abide(["list", "--json"]).code(0);
+        }
         let goal = size() + dice.below(100_000);
         let over = wait_until(SOON, "the flood flows on", || {
             let over = !house.notes("app0").is_empty();
