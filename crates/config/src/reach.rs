@@ -281,14 +281,14 @@ pub(crate) fn bounds(spec: &AppSpec, layers: &[&Layer], t: &mut Texts<'_, '_>) {
 fn room(port: Port, spec: &AppSpec, entry: &Entry, t: &mut Texts<'_, '_>) {
     let (first, last) = port.span();
     let taken = spec.listen.iter().find_map(|one| match one.address {
-        ListenAddress::Tcp(at) if (first..=last).contains(&at.port()) && !matches!(port, Port::Auto(..)) => Some(at.port()),
+        ListenAddress::Tcp(at) if port.allows(at.port()) && !matches!(port, Port::Auto(..)) => Some(at.port()),
         _ => None,
     });
     if let Some(taken) = taken {
         let help = "remove `port`, or use another: without it PORT is that of the first TCP address of `listen`".to_owned();
         t.refuse::<()>(entry, format!("`listen` has the port {taken}, so that the app cannot bind it"), Some(help));
     }
-    let ports = u32::from(last - first) + 1;
+    let ports = port.count();
     if spec.instances <= ports {
         return;
     }

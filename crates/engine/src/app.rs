@@ -124,7 +124,7 @@ impl App {
     pub(crate) fn fills_by(&self, index: u32) -> (Arc<Definition>, Generation) {
         let waits = self.slots.get(&index).is_some_and(|slot| !slot.turn);
         // On the way back nothing more is filled by what has failed.
-        let old = self.rolling.as_ref().filter(|rolling| waits && rolling.how.goes_back() && !rolling.back);
+        let old = self.rolling.as_ref().filter(|rolling| waits && rolling.has_way_back());
         match old.filter(|rolling| index < rolling.before.spec.instances) {
             Some(rolling) => (rolling.before.clone(), rolling.generation),
             None => (self.definition.clone(), self.generation),
@@ -133,9 +133,8 @@ impl App {
 
     /// The definition that a life was born by, as far as it is known.
     pub(crate) fn definition_of(&self, life: &LifeRecord) -> &Arc<Definition> {
-        let old =
-            self.rolling.as_ref().filter(|rolling| rolling.generation == life.generation && life.generation != self.generation);
-        old.map_or(&self.definition, |rolling| &rolling.before)
+        let old = self.rolling.as_ref().and_then(|rolling| rolling.born_by(life.generation, self.generation));
+        old.unwrap_or(&self.definition)
     }
 
     /// The specification that a life was born by.
@@ -158,8 +157,7 @@ impl App {
     /// Whether the slot is to vanish once it is empty.
     pub(crate) fn is_retiring(&self, index: u32) -> bool {
         // While there is a way back, no slot of before goes.
-        let before = self.rolling.as_ref().filter(|rolling| rolling.how.goes_back() && !rolling.back);
-        let kept = before.map_or(0, |rolling| rolling.before.spec.instances).max(self.definition.spec.instances);
-        self.deleting || index >= kept
+        let before = self.rolling.as_deref().filter(|rolling| rolling.has_way_back());
+        self.deleting || index >= self.definition.spec.slots_with(before)
     }
 }

@@ -195,8 +195,7 @@ impl Engine {
         self.moved.insert(name.clone());
         let begins = run && app.definition.spec.schedule.as_ref().is_some_and(|job| job.run_at_start);
         let mut fresh = Vec::new();
-        let count = app.rolling.as_ref().map_or(0, |rolling| rolling.before.spec.instances).max(app.definition.spec.instances);
-        for index in 0..count {
+        for index in 0..app.definition.spec.slots_with(app.rolling.as_deref()) {
             let Some(id) = slot_ids.get(&index) else { continue };
             let is_new = !app.slots.contains_key(&index);
             let slot = Engine::make_slot(app, index, *id, SlotMemo::default());

@@ -7,6 +7,7 @@ use crate::restart::Spread;
 use crate::timer::{Alarm, Owner, Timers};
 use crate::{Ask, Effect, Event, LifeNote, Note, StoreNote, What};
 use model::{AppName, End, InstanceId, Rest, SlotId, SlotMemo, SlotRef, Stream, Tick};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ pub struct Engine {
     pub(crate) stage: Stage,
     pub(crate) apps: BTreeMap<AppName, App>,
     pub(crate) lives: BTreeMap<InstanceId, Life>,
+    /// Those of each slot that has any, so that nobody has to look at all of them.
+    pub(crate) of_slots: BTreeMap<SlotRef, BTreeSet<InstanceId>>,
     pub(crate) timers: Timers,
     pub(crate) spread: Spread,
     pub(crate) next_instance: u64,
@@ -57,6 +60,7 @@ impl Engine {
             stage: Stage::Ignorant,
             apps: BTreeMap::new(),
             lives: BTreeMap::new(),
+            of_slots: BTreeMap::new(),
             timers: Timers::default(),
             spread: Spread(seed),
             next_instance: 1,
@@ -218,7 +222,13 @@ impl Engine {
         out.push(note(slot, Some(instance), What::Starting));
         let bear = crate::Bear { life: record.clone(), definition };
         out.push(Effect::Bear(Box::new(bear)));
-        self.lives.insert(instance, Life::begun(record));
+        self.take_in(Life::begun(record));
+    }
+
+    /// A life is known from now on.
+    pub(crate) fn take_in(&mut self, life: Life) {
+        self.of_slots.entry(life.record.slot.clone()).or_default().insert(life.id());
+        self.lives.insert(life.id(), life);
     }
 
     /// A number that no life ever had.
@@ -265,6 +275,12 @@ impl Engine {
         if done {
             if let Some(mut life) = self.lives.remove(&instance) {
                 self.timers.disarm(&mut life.alarm);
+                if let Entry::Occupied(mut of) = self.of_slots.entry(life.record.slot) {
+                    of.get_mut().remove(&instance);
+                    if of.get().is_empty() {
+                        of.remove();
+                    }
+                }
             }
             out.push(Effect::Close { instance });
             out.push(Effect::Record(LifeNote::Closed { instance }));

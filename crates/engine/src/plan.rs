@@ -183,7 +183,7 @@ fn change(old: &KnownApp<'_>, app: &WishedApp<'_>, differ: Differ<'_>) -> Decisi
     let other = takes_session && other_session(before, after);
     let renewed = other || !before.spec.same_process(spec);
     let found = renewed.then(|| strategy(&before.spec, spec, true, &old.slots));
-    let act = found.as_ref().map(act_of);
+    let act = found.as_ref().map(Strategy::act);
     let steps = steps::of_change(&before.spec, spec, &old.slots, run, act);
     let mut said = notes::of_origin(before, after);
     said.extend(other.then(|| notes::of_session(before, after)));
@@ -196,16 +196,6 @@ fn change(old: &KnownApp<'_>, app: &WishedApp<'_>, differ: Differ<'_>) -> Decisi
     let rolling = found.as_ref().filter(|found| found.rolls).map(|found| found.how);
     let refused = found.and_then(|found| found.refused);
     Decision { takes_session, rolling, refused, ..Decision::of(planned, run, generation) }
-}
-
-/// What is done to a life that cannot stay.
-fn act_of(found: &Strategy) -> StepAct {
-    match found.how {
-        Reload::Hup => StepAct::Signal,
-        Reload::Restart => StepAct::Restart,
-        Reload::Rolling | Reload::Bluegreen | Reload::Socket if found.overlaps => StepAct::Replace,
-        Reload::Rolling | Reload::Bluegreen | Reload::Socket => StepAct::Restart,
-    }
 }
 
 impl Decision {

@@ -107,7 +107,7 @@ impl Engine {
                 kept.due = false;
             }
         }
-        self.lives.insert(instance, life);
+        self.take_in(life);
     }
 
     /// Writes down of those that fill a slot that they stand beside nobody any more, before anything else may be read into it.

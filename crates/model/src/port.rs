@@ -90,6 +90,20 @@ impl Port {
     }
 }
 
+impl Port {
+    /// How many that are.
+    pub fn count(self) -> u32 {
+        let (first, last) = self.span();
+        u32::from(last.saturating_sub(first)) + 1
+    }
+
+    /// Whether this one is among them.
+    pub fn allows(self, port: u16) -> bool {
+        let (first, last) = self.span();
+        (first..=last).contains(&port)
+    }
+}
+
 impl fmt::Display for Port {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -56,6 +56,28 @@ pub struct Rolling {
     pub back: bool,
 }
 
+impl Rolling {
+    /// A reload that begins now. `under_way` is the one before, where that is not over: what it would have gone back to is still what there is to go
+    /// back to.
+    pub fn begun(how: Reload, under_way: Option<&Rolling>, now: &Arc<Definition>, generation: Generation) -> Box<Rolling> {
+        let (before, generation) = match under_way.filter(|rolling| rolling.has_way_back()) {
+            Some(rolling) => (&rolling.before, rolling.generation),
+            None => (now, generation),
+        };
+        Box::new(Rolling { how, before: before.clone(), generation, back: false })
+    }
+
+    /// Whether its failure brings back what was before.
+    pub fn has_way_back(&self) -> bool {
+        self.how.goes_back() && !self.back
+    }
+
+    /// The definition of before, if lives of that generation were born by it. `now`: the generation that the app has.
+    pub fn born_by(&self, life: Generation, now: Generation) -> Option<&Arc<Definition>> {
+        (life == self.generation && life != now).then_some(&self.before)
+    }
+}
+
 impl Default for Renewal {
     fn default() -> Renewal {
         Renewal { strategy: Reload::Restart, signal: Signal::HUP, drain: Duration::ZERO, soak: Duration::ZERO, max_parallel: 1 }

@@ -3,7 +3,7 @@
 pub(crate) use crate::in_millis::{maybe_millis, millis};
 use crate::{
     AppName, CgroupUse, Check, Dependency, Group, Health, Hooks, Identity, Listen, LogSpec, OnExit, Port, Readiness, Renewal,
-    Schedule, Signal, Sticky, Stream, Usage, Watch,
+    Rolling, Schedule, Signal, Sticky, Stream, Usage, Watch,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -315,6 +315,11 @@ impl AppSpec {
             && self.identity == other.identity
             && born_with(self) == born_with(other)
             && reached_by(self) == reached_by(other)
+    }
+
+    /// How many slots an app of this specification has: while it is reloaded, also those that it had before.
+    pub fn slots_with(&self, rolling: Option<&Rolling>) -> u32 {
+        rolling.map_or(0, |rolling| rolling.before.spec.instances).max(self.instances)
     }
 
     /// The readiness that needs a channel of its own from the birth on.

@@ -59,12 +59,7 @@ impl StoredApp {
 
     /// What there is to go back to.
     fn rolling_from(&self, how: Reload) -> Box<Rolling> {
-        let under_way = self.rolling.as_ref().filter(|rolling| rolling.how.goes_back() && !rolling.back);
-        let (before, generation) = match under_way {
-            Some(rolling) => (rolling.before.clone(), rolling.generation),
-            None => (self.definition.clone(), self.generation),
-        };
-        Box::new(Rolling { how, before, generation, back: false })
+        Rolling::begun(how, self.rolling.as_deref(), &self.definition, self.generation)
     }
 
     /// Whether any of its slots is.
@@ -343,8 +338,7 @@ impl Home {
 
 /// Ids of the slots that it has now.
 fn live(app: &StoredApp) -> BTreeMap<u32, SlotId> {
-    let before = app.rolling.as_ref().map_or(0, |rolling| rolling.before.spec.instances);
-    let instances = app.definition.spec.instances.max(before);
+    let instances = app.definition.spec.slots_with(app.rolling.as_deref());
     app.slot_ids.iter().filter(|(index, _)| **index < instances).map(|(index, id)| (*index, *id)).collect()
 }
 

@@ -94,11 +94,10 @@ impl Reach {
     pub fn put(self, spec: &mut AppSpec) {
         let Reach { port, mut listen, sticky, instance_var, mut renewal } = self;
         let taken = |port: Port| {
-            let (first, last) = port.span();
-            let inside = |one: &Listen| matches!(one.address, ListenAddress::Tcp(at) if (first..=last).contains(&at.port()));
+            let inside = |one: &Listen| matches!(one.address, ListenAddress::Tcp(at) if port.allows(at.port()));
             !matches!(port, Port::Auto(..)) && listen.iter().any(inside)
         };
-        let room = |port: Port| u32::from(port.span().1 - port.span().0) + 1 >= spec.instances;
+        let room = |port: Port| port.count() >= spec.instances;
         spec.port = port.filter(|port| room(*port) && !taken(*port));
         if sticky && spec.instances != 1 && !listen.is_empty() {
             listen.retain(|one| !matches!(one.address, ListenAddress::Unix(_)));

@@ -33,8 +33,7 @@ impl Engine {
         }
         let highest = self.lives.values().filter(|life| life.record.slot.app == *name).map(|life| life.record.generation);
         let generation = Generation(highest.max().unwrap_or_default().max(app.highest).0 + 1);
-        let rolling =
-            Box::new(Rolling { how: found.how, before: app.definition.clone(), generation: app.generation, back: false });
+        let rolling = Rolling::begun(found.how, None, &app.definition, app.generation);
         out.push(Effect::Persist(StoreNote::Roll { app: name.clone(), generation, rolling: rolling.clone() }));
         self.begin_roll(name, generation, Some(rolling), out);
         true
@@ -187,7 +186,7 @@ impl Engine {
         out.push(Effect::Record(LifeNote::Life(Box::new(record.clone()))));
         out.push(note(slot, Some(instance), What::Starting));
         out.push(Effect::Bear(Box::new(Bear { life: record.clone(), definition })));
-        self.lives.insert(instance, Life::begun(record));
+        self.take_in(Life::begun(record));
         self.rolls.insert(slot.app.clone());
     }
 

@@ -43,9 +43,8 @@ impl Engine {
     /// The lives of a slot besides the one that fills it which are not over.
     pub(crate) fn others_in(&self, slot: &SlotRef) -> impl Iterator<Item = &Life> {
         let filler = self.apps.get(&slot.app).and_then(|app| app.slots.get(&slot.index)).and_then(|kept| kept.life);
-        self.lives
-            .values()
-            .filter(move |life| life.record.slot == *slot && Some(life.id()) != filler && life.phase != Phase::Over)
+        let all = self.of_slots.get(slot).into_iter().flatten().filter_map(|instance| self.lives.get(instance));
+        all.filter(move |life| Some(life.id()) != filler && life.phase != Phase::Over)
     }
 
     /// Those of them that were taken out.

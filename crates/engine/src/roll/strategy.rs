@@ -1,7 +1,7 @@
 //! What is done about a reload: what the app asks for, or what takes its place where that cannot be.
 
 use crate::SlotView;
-use model::{AppSpec, HookPoint, Port, Reload};
+use model::{AppSpec, HookPoint, Port, Reload, StepAct};
 
 /// How an app is reloaded, for those who are asked first and for those who do it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +16,17 @@ pub struct Strategy {
     pub notes: Vec<String>,
     /// Why it cannot be done at all.
     pub refused: Option<String>,
+}
+
+impl Strategy {
+    /// What is done to a life that runs.
+    pub fn act(&self) -> StepAct {
+        match self.how {
+            Reload::Hup => StepAct::Signal,
+            Reload::Rolling | Reload::Bluegreen | Reload::Socket if self.overlaps => StepAct::Replace,
+            Reload::Restart | Reload::Rolling | Reload::Bluegreen | Reload::Socket => StepAct::Restart,
+        }
+    }
 }
 
 /// Decides how lives by `before` become such by `after`. `another`: the process itself is another (command, variables, descriptors), which no signal can
@@ -64,14 +75,13 @@ pub fn strategy(before: &AppSpec, after: &AppSpec, another: bool, slots: &[SlotV
 
 /// Whether two lives of one slot can be there at a time.
 pub(super) fn overlaps(spec: &AppSpec, how: Reload) -> bool {
-    let (first, last) = match spec.port {
+    let room = match spec.port {
         // What it gets is bound by nobody else, or it binds by itself what it likes.
         _ if !spec.listen.is_empty() => return true,
         None => return true,
         Some(Port::Fixed(_)) => return false,
-        Some(Port::Range(first, last) | Port::Auto(first, last)) => (first, last),
+        Some(port @ (Port::Range(..) | Port::Auto(..))) => port.count(),
     };
-    let room = u32::from(last.saturating_sub(first)) + 1;
     let needed = match how {
         Reload::Rolling => spec.instances + 1,
         _ => spec.instances.saturating_mul(2),

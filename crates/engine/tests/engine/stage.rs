@@ -262,13 +262,8 @@ impl Play {
 }
 
 fn rolling(known: &Staged, how: model::Reload) -> Box<Rolling> {
-    match known.rolling.as_ref().filter(|rolling| rolling.how.goes_back() && !rolling.back) {
-        Some(under_way) => Box::new(Rolling { how, back: false, ..(**under_way).clone() }),
-        None => {
-            let (before, generation) = (definition(known.spec.clone()), Generation(known.generation));
-            Box::new(Rolling { how, before, generation, back: false })
-        }
-    }
+    let (now, generation) = (definition(known.spec.clone()), Generation(known.generation));
+    Rolling::begun(how, known.rolling.as_deref(), &now, generation)
 }
 
 /// What the store makes of a note.

@@ -8,13 +8,13 @@ use super::scale::say_undone;
 use super::verbs::must_be_ready;
 use super::wishes::Intent;
 use crate::call::Verb;
-use crate::store::{Act, Defined, Goal, StoredApp, StoredTarget, Told};
+use crate::store::{Act, Defined, Goal, StoredTarget, Told};
 use crate::track::floor_of_start;
 use api::{ApplyReply, ApplyRequest, OperationKind, PlanReply, Problem, RememberedProfile};
 use engine::{Ask, Decision, KnownApp, Scope, Start, WishedApp, decide, is_proven, same_spec};
 use model::{
-    AppName, Change, DaemonSettings, Definition, Difference, Generation, InstanceId, Plan, Project, Reload, Rolling, SettingsOf,
-    SlotId, SlotRef, StepAct,
+    AppName, Change, DaemonSettings, Definition, Difference, Generation, InstanceId, Plan, Project, SettingsOf, SlotId, SlotRef,
+    StepAct,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -317,7 +317,7 @@ impl Brain {
         let same = known.filter(|known| known.generation == decision.generation);
         let first = same.map_or(Some(self.engine.next_instance()), |known| known.first);
         let rolling = match (known, decision.rolling) {
-            (Some(known), Some(how)) => Some(rolling_from(known, how)),
+            (Some(known), Some(how)) => Some(known.rolls_by(how)),
             // One that is under way goes on where nothing is replaced.
             (Some(known), None) if known.generation == decision.generation => known.rolling.clone(),
             _ => None,
@@ -333,16 +333,6 @@ impl Brain {
         };
         Defined { definition: Arc::new(definition), generation, run: decision.run, slot_ids, slot_wishes, first, rolling, failed }
     }
-}
-
-/// What there is to go back to when the lives of an app are replaced: what it was before a reload that is still under way, else what it is.
-pub(super) fn rolling_from(known: &StoredApp, how: Reload) -> Box<Rolling> {
-    let under_way = known.rolling.as_ref().filter(|rolling| rolling.how.goes_back() && !rolling.back);
-    let (before, generation) = match under_way {
-        Some(rolling) => (rolling.before.clone(), rolling.generation),
-        None => (known.definition.clone(), known.generation),
-    };
-    Box::new(Rolling { how, before, generation, back: false })
 }
 
 /// A restart stops and bears, whatever the app's strategy for reloads.
@@ -379,8 +369,7 @@ pub(super) fn plan_id(whole: &impl serde::Serialize) -> String {
 
 fn ask_define(defined: &Defined) -> Ask {
     // Slots that only the old definition has are there until the reload is over.
-    let old = defined.rolling.as_ref().map_or(0, |rolling| rolling.before.spec.instances);
-    let instances = defined.definition.spec.instances.max(old);
+    let instances = defined.definition.spec.slots_with(defined.rolling.as_deref());
     Ask::Define {
         definition: defined.definition.clone(),
         generation: defined.generation,

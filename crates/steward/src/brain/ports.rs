@@ -6,7 +6,7 @@ use crate::ports::{Claims, Demand, Look, Shown, beforehand, choose, held_by, row
 use crate::time::now;
 use api::Problem;
 use engine::{Ask, Bear, Decision, Event, SlotView, Target};
-use model::{AppName, AppSpec, Change, Definition, End, InstanceId, LifeRecord, Planned, Port, Stage};
+use model::{AppName, AppSpec, Change, Definition, End, InstanceId, LifeRecord, Planned, Stage};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use sys::holder::{Holder, Protocol, holder};
@@ -180,10 +180,7 @@ impl<'a> After<'a> {
 
     /// Whether a life will give its port back by itself: it is on its way out, or will be by this very wish.
     fn lets_go(&self, life: &LifeRecord, port: u16) -> bool {
-        let keeps = |spec: &&AppSpec| {
-            let within = spec.port.is_some_and(|wish: Port| (wish.span().0..=wish.span().1).contains(&port));
-            life.slot.index < spec.instances && within
-        };
+        let keeps = |spec: &&AppSpec| life.slot.index < spec.instances && spec.port.is_some_and(|wish| wish.allows(port));
         life.stopping.is_some() || self.running.get(&life.slot.app).filter(|spec| keeps(spec)).is_none()
     }
 }

@@ -54,7 +54,7 @@ impl Brain {
         let asking = Asking::new(timeout, self.probes.pool.clone(), self.who(life));
         let home = &self.me.home;
         let (number_of_slot, name) = (life.slot.index.to_string(), life.slot.to_string());
-        let definition = self.definition_of(&life.slot);
+        let definition = self.definition_of_life(life);
         let port = definition.map_or(life.port, |definition| port_told(&definition.spec, life.port)).map(|port| port.to_string());
         let names = Names { app: life.slot.app.as_str(), slot: &number_of_slot, instance: &name, port: port.as_deref(), home };
         let sender = self.tell.clone();

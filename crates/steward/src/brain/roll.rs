@@ -4,7 +4,7 @@
 //! to run from then on, who says `reload all` does not mean what was stopped.
 
 use super::Brain;
-use super::apply::{Proposal, Wished, cannot_reload, plan_id, rolling_from};
+use super::apply::{Proposal, Wished, cannot_reload, plan_id};
 use super::verbs::must_be_ready;
 use super::wishes::Intent;
 use crate::select::{inherited, names_itself, resolve};
@@ -16,6 +16,7 @@ use model::{Change, Plan, Planned, Reload, Renewal, SlotRef, Step, StepAct, form
 use std::collections::BTreeMap;
 
 /// What becomes of one app.
+#[derive(Clone)]
 struct Reloading<'a> {
     app: &'a StoredApp,
     /// Its slots that are wished to run, or all, where it is started as a whole.
@@ -24,6 +25,7 @@ struct Reloading<'a> {
 }
 
 /// What is done about it.
+#[derive(Clone)]
 enum Does {
     /// Nothing; why, as a sentence without a stop.
     Nothing(&'static str),
@@ -70,7 +72,7 @@ impl Brain {
                 }
                 Does::Roll(strategy) => {
                     let generation = app.next_generation();
-                    let rolling = rolling_from(app, strategy.how);
+                    let rolling = app.rolls_by(strategy.how);
                     let name = app.name().clone();
                     asks.push(Ask::Reload { app: name.clone(), generation, rolling: rolling.clone() });
                     apps.push(StoredRoll { app: name, generation, first, rolling });
@@ -103,7 +105,7 @@ impl Brain {
         let Act::Define { apps, start, .. } = &mut renewed.act else { return Ok(renewed) };
         let other =
             |reloading: &&Reloading<'_>| !apps.iter().any(|defined| defined.definition.spec.name == *reloading.app.name());
-        let others: Vec<Reloading<'_>> = reloads.iter().filter(other).map(Reloading::again).collect();
+        let others: Vec<Reloading<'_>> = reloads.iter().filter(other).cloned().collect();
         for Reloading { app, .. } in reloads.iter().filter(|reloading| !matches!(reloading.does, Does::Start(_))) {
             self.keep_wishes(app, apps, &mut renewed.asks);
         }
@@ -175,18 +177,6 @@ impl Brain {
     }
 }
 
-impl<'a> Reloading<'a> {
-    fn again(&self) -> Reloading<'a> {
-        let does = match &self.does {
-            Does::Nothing(why) => Does::Nothing(why),
-            Does::Start(target) => Does::Start(target.clone()),
-            Does::Restart(target, strategy) => Does::Restart(target.clone(), strategy.clone()),
-            Does::Roll(strategy) => Does::Roll(strategy.clone()),
-        };
-        Reloading { app: self.app, slots: self.slots.clone(), does }
-    }
-}
-
 fn planned(reloading: &Reloading<'_>) -> Planned {
     let spec = &reloading.app.definition.spec;
     let (change, mut notes) = match &reloading.does {
@@ -201,10 +191,7 @@ fn planned(reloading: &Reloading<'_>) -> Planned {
         Does::Nothing(_) => None,
         Does::Start(_) => Some(StepAct::Start),
         Does::Restart(..) | Does::Roll(_) if view.instance.is_none() => Some(StepAct::Start),
-        Does::Restart(..) => Some(StepAct::Restart),
-        Does::Roll(strategy) if strategy.how == Reload::Hup => Some(StepAct::Signal),
-        Does::Roll(strategy) if strategy.overlaps => Some(StepAct::Replace),
-        Does::Roll(_) => Some(StepAct::Restart),
+        Does::Restart(_, strategy) | Does::Roll(strategy) => Some(strategy.act()),
     };
     let steps = reloading.slots.iter().filter_map(|view| Some(Step { slot: view.slot.clone(), act: act(view)? })).collect();
     let differences = Vec::new();

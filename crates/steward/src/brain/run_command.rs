@@ -109,10 +109,10 @@ impl Brain {
     }
 
     /// The app as it was when this life was born: while it is reloaded there are two of it.
-    fn definition_of_life(&self, life: &LifeRecord) -> Option<Arc<Definition>> {
+    pub(super) fn definition_of_life(&self, life: &LifeRecord) -> Option<Arc<Definition>> {
         let app = self.store.state().app(&life.slot.app)?;
-        let before = app.rolling.as_ref().filter(|old| old.generation == life.generation && app.generation != life.generation);
-        Some(before.map_or(&app.definition, |old| &old.before).clone())
+        let before = app.rolling.as_ref().and_then(|old| old.born_by(life.generation, app.generation));
+        Some(before.unwrap_or(&app.definition).clone())
     }
 
     /// The life has ended: nobody wants to know any more how it is.

@@ -113,11 +113,7 @@ fn wanted(spec: &AppSpec, request: ScaleRequest) -> Result<u32, Problem> {
     if after <= now {
         return Ok(after);
     }
-    let room = spec.port.map_or(u32::MAX, |port| {
-        let (first, last) = port.span();
-        u32::from(last.saturating_sub(first)) + 1
-    });
-    if after > room {
+    if after > spec.port.map_or(u32::MAX, Port::count) {
         let port = spec.port.map(|port| port.to_string()).unwrap_or_default();
         let detail = match spec.port {
             Some(Port::Fixed(_)) => format!("`{app}` has the one port {port}, and {after} instances cannot share it"),

@@ -5,7 +5,8 @@ use super::record::{Act, Defined, FailedRoll, Record, StoredRoll, StoredTarget, 
 use super::settings::Settings;
 use api::{OperationKind, RememberedProfile};
 use model::{
-    AppName, DaemonSettings, Definition, Generation, InstanceId, Project, Rest, Rolling, SettingsOf, SlotId, SlotMemo, SlotRef,
+    AppName, DaemonSettings, Definition, Generation, InstanceId, Project, Reload, Rest, Rolling, SettingsOf, SlotId, SlotMemo,
+    SlotRef,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -92,6 +93,11 @@ impl StoredApp {
         }
     }
 
+    /// A reload of it that begins now.
+    pub(crate) fn rolls_by(&self, how: Reload) -> Box<Rolling> {
+        Rolling::begun(how, self.rolling.as_deref(), &self.definition, self.generation)
+    }
+
     /// Whether any slot of it is wished to run.
     pub(crate) fn is_wanted(&self) -> bool {
         let wished = |index: u32| self.slot_wishes.get(&index).copied().unwrap_or(self.running);
@@ -100,8 +106,7 @@ impl StoredApp {
 
     /// Ids of the slots that it has now.
     pub(crate) fn live_slot_ids(&self) -> BTreeMap<u32, SlotId> {
-        let old = self.rolling.as_ref().map_or(0, |rolling| rolling.before.spec.instances);
-        let instances = self.definition.spec.instances.max(old);
+        let instances = self.definition.spec.slots_with(self.rolling.as_deref());
         self.slot_ids.iter().filter(|(index, _)| **index < instances).map(|(index, id)| (*index, *id)).collect()
     }
 }
@@ -269,8 +274,7 @@ impl State {
         self.next_slot_id = self.next_slot_id.max(highest);
         let name = &definition.spec.name;
         let mut wishes = slot_wishes.clone();
-        let before = defined.rolling.as_ref().map_or(0, |rolling| rolling.before.spec.instances);
-        let instances = definition.spec.instances.max(before);
+        let instances = definition.spec.slots_with(defined.rolling.as_deref());
         match self.apps.iter().position(|app| app.name() == name) {
             Some(at) => {
                 if !run {

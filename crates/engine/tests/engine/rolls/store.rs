@@ -51,12 +51,7 @@ impl Stored {
     }
 
     fn rolling_from(&self, how: Reload) -> Box<Rolling> {
-        let under_way = self.rolling.as_ref().filter(|rolling| rolling.how.goes_back() && !rolling.back);
-        let (before, generation) = match under_way {
-            Some(rolling) => (rolling.before.clone(), rolling.generation),
-            None => (self.definition.clone(), self.generation),
-        };
-        Box::new(Rolling { how, before, generation, back: false })
+        Rolling::begun(how, self.rolling.as_deref(), &self.definition, self.generation)
     }
 
     fn ids(&self) -> BTreeMap<u32, SlotId> {
