@@ -99,7 +99,8 @@ impl Output {
         let mut tail = lock(&self.tail);
         // What is still in the FIFO, and no more than fits into one.
         for _ in 0..FREELY / buffer.len() {
-            match self.pipe.try_read(&mut buffer) {
+            // Asked of the system: Tokio may not know yet that there is something, as the end can be heard in the same turn.
+            match rustix::io::read(&*self.pipe, &mut buffer) {
                 Ok(count @ 1..) => tail.take(&buffer[..count]),
                 _ => break,
             }
@@ -202,6 +203,16 @@ mod tests {
     fn ends(folder: &Path) -> wire::Ends {
         let at = |name: &str| folder.join(name).to_string_lossy().into_owned();
         wire::Ends { input_path: at("in"), output_path: at("out"), ..wire::ends("x1") }
+    }
+
+    #[tokio::test]
+    async fn what_came_with_the_end_is_told() {
+        let folder = tempfile::tempdir().expect("tempdir");
+        let ends = ends(folder.path());
+        let output = Output::begin(Pipes::make(&ends, None, None).expect("made"));
+        // No turn of the runtime between the writing and the telling.
+        std::fs::write(&ends.output_path, "not good\n").expect("written");
+        assert_eq!(output.last_line(), "not good");
     }
 
     #[tokio::test]
