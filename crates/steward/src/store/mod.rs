@@ -25,6 +25,8 @@ pub(crate) use state::StoredApp;
 pub(crate) use writers::Writers;
 
 #[cfg(test)]
+mod lives_tests;
+#[cfg(test)]
 mod past_tests;
 #[cfg(test)]
 mod roll_tests;

@@ -3,6 +3,7 @@
 use super::past::{APPS, OPERATIONS, Past};
 use super::record::Record;
 use super::state::State;
+use super::tests::disk;
 use super::*;
 use api::{OperationKind, RememberedProfile};
 use model::{AppName, AppSpec, Change, Definition, Generation, InstanceId, Plan, Planned, Project, SlotId};
@@ -77,7 +78,7 @@ fn versions(state: &State) -> Vec<String> {
 
 #[test]
 fn what_was_replaced_is_known_also_after_a_restart_and_a_snapshot() {
-    let folder = tempfile::tempdir().expect("tempdir");
+    let folder = disk();
     let before = sample(folder.path());
     assert_eq!(versions(&before), ["1: a -, b -", "2: a 1", "4: c -, a 2, b 1", "7: b -", "8: c 1"]);
     let removed = &before.past.iter().nth(2).expect("there").done;
@@ -96,10 +97,10 @@ fn what_was_replaced_is_known_also_after_a_restart_and_a_snapshot() {
 
 #[test]
 fn cut_and_flipped_anywhere_nothing_else_is_lost() {
-    let folder = tempfile::tempdir().expect("tempdir");
+    let folder = disk();
     let whole = versions(&sample(folder.path()));
     let bytes = fs::read(folder.path().join("operations")).expect("there");
-    let home = tempfile::tempdir().expect("tempdir");
+    let home = disk();
     let reopen = |bytes: &[u8]| {
         for file in fs::read_dir(home.path()).expect("there").flatten() {
             fs::remove_file(file.path()).expect("removed");
@@ -125,7 +126,7 @@ fn cut_and_flipped_anywhere_nothing_else_is_lost() {
 
 #[test]
 fn records_of_an_older_steward_are_read_and_nothing_before_them_can_be_gone_back_to() {
-    let folder = tempfile::tempdir().expect("tempdir");
+    let folder = disk();
     let definition = serde_json::to_string(&*defined("old", 1).definition).expect("json");
     let define =
         format!(r#"{{"define":{{"apps":[{{"definition":{definition},"generation":1,"run":true,"slot_ids":{{"0":0}}}}]}}}}"#);
@@ -143,7 +144,7 @@ fn records_of_an_older_steward_are_read_and_nothing_before_them_can_be_gone_back
 
 #[test]
 fn a_later_kind_of_record_is_left_alone() {
-    let folder = tempfile::tempdir().expect("tempdir");
+    let folder = disk();
     let before = versions(&sample(folder.path()));
     let path = folder.path().join("operations");
     let mut text = fs::read_to_string(&path).expect("there");
@@ -160,7 +161,7 @@ fn a_later_kind_of_record_is_left_alone() {
 
 #[test]
 fn what_could_not_be_written_was_not_done() {
-    let folder = tempfile::tempdir().expect("tempdir");
+    let folder = disk();
     sample(folder.path());
     let mut store = Store::open(folder.path(), 1000).expect("readable");
     let before = store.state().clone();
@@ -178,7 +179,7 @@ fn what_could_not_be_written_was_not_done() {
 
 #[test]
 fn so_many_are_kept_and_the_oldest_go_first() {
-    let folder = tempfile::tempdir().expect("tempdir");
+    let folder = disk();
     let mut store = Store::open(folder.path(), 1000).expect("readable");
     let ops: Vec<u64> = (0..OPERATIONS as u64 + 20).map(|version| apply(&mut store, &["a"], version)).collect();
     assert_eq!((store.state().past.iter().count(), store.state().past.earliest()), (OPERATIONS, ops[19]));
@@ -200,7 +201,7 @@ fn so_many_are_kept_and_the_oldest_go_first() {
 
 #[test]
 fn an_operation_is_one_line_however_much_it_replaces() {
-    let folder = tempfile::tempdir().expect("tempdir");
+    let folder = disk();
     let mut store = Store::open(folder.path(), 1000).expect("readable");
     let lines = || fs::read_to_string(folder.path().join("operations")).expect("there").lines().count();
     apply(&mut store, &["a", "b", "c"], 1);

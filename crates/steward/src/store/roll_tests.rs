@@ -1,6 +1,7 @@
 //! Reloads in the store: what replays, what a failure gives back, and numbers that never come again.
 
 use super::state::State;
+use super::tests::disk;
 use super::*;
 use model::{AppName, AppSpec, Definition, Generation, InstanceId, Reload, Rolling, SlotId, SlotRef};
 use std::collections::BTreeMap;
@@ -67,7 +68,7 @@ fn replays(store: &Store, folder: &Path) {
 
 #[test]
 fn a_reload_is_remembered_until_it_is_over() {
-    let folder = tempfile::tempdir().expect("tempdir");
+    let folder = disk();
     let mut store = open(folder.path());
     save(&mut store, defined(1, 1, 2, None));
     let roll = StoredRoll {
@@ -89,7 +90,7 @@ fn a_reload_is_remembered_until_it_is_over() {
 
 #[test]
 fn a_failure_gives_the_old_definition_back_and_numbers_never_come_again() {
-    let folder = tempfile::tempdir().expect("tempdir");
+    let folder = disk();
     let mut store = open(folder.path());
     save(&mut store, defined(1, 1, 2, None));
     save(&mut store, defined(2, 2, 3, Some(from(1, 1, 2))));
@@ -114,7 +115,7 @@ fn a_failure_gives_the_old_definition_back_and_numbers_never_come_again() {
 
 #[test]
 fn the_way_back_is_no_success() {
-    let folder = tempfile::tempdir().expect("tempdir");
+    let folder = disk();
     let mut store = open(folder.path());
     save(&mut store, defined(1, 1, 2, None));
     save(&mut store, defined(2, 2, 2, Some(from(1, 1, 2))));
@@ -132,7 +133,7 @@ fn the_way_back_is_no_success() {
 
 #[test]
 fn a_signal_in_vain_gives_nothing_back() {
-    let folder = tempfile::tempdir().expect("tempdir");
+    let folder = disk();
     let mut store = open(folder.path());
     save(&mut store, defined(1, 1, 2, None));
     save(&mut store, defined(2, 2, 2, Some(Rolling { how: Reload::Hup, ..from(1, 1, 2) })));
@@ -145,7 +146,7 @@ fn a_signal_in_vain_gives_nothing_back() {
 
 #[test]
 fn slots_that_only_the_old_definition_has_are_there_until_it_is_over() {
-    let folder = tempfile::tempdir().expect("tempdir");
+    let folder = disk();
     let mut store = open(folder.path());
     save(&mut store, defined(1, 1, 3, None));
     save(&mut store, defined(2, 2, 1, Some(from(1, 1, 3))));
@@ -158,7 +159,7 @@ fn slots_that_only_the_old_definition_has_are_there_until_it_is_over() {
 
 #[test]
 fn what_rests_is_started_by_the_same_record() {
-    let folder = tempfile::tempdir().expect("tempdir");
+    let folder = disk();
     let mut store = open(folder.path());
     save(&mut store, defined(1, 1, 1, None));
     let target = StoredTarget { app: name(), slots: None };

@@ -1,20 +1,23 @@
 //! Row 12 to 15 of reliability.md, as far as a file can show them.
 
-use super::lives::Remembered;
 use super::record::Record;
 use super::state::State;
 use super::*;
-use engine::LifeNote;
-use model::{
-    AppName, AppSpec, ByUser, Definition, Generation, InstanceId, LifeRecord, LogSpec, Rest, Signal, SlotId, SlotMemo, SlotRef,
-    Stream, Tick,
-};
+use model::{AppName, AppSpec, Definition, Generation, InstanceId, Rest, SlotId, SlotRef};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::Path;
 use std::sync::Arc;
+use tempfile::TempDir;
 
-fn name(text: &str) -> AppName {
+/// A folder for one store; in memory where there is one, as thousands of stores are written to their disks here.
+pub(super) fn disk() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    let place = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+    tempfile::tempdir_in(place).expect("tempdir")
+}
+
+pub(super) fn name(text: &str) -> AppName {
     AppName::new(text).expect("name")
 }
 
@@ -65,7 +68,7 @@ fn sample(folder: &Path) -> State {
 
 #[test]
 fn what_was_wished_is_read_back() {
-    let folder = tempfile::tempdir().expect("tempdir");
+    let folder = disk();
     let before = sample(folder.path());
     let store = open(folder.path());
     assert_eq!(*store.state(), before);
@@ -80,7 +83,7 @@ fn what_was_wished_is_read_back() {
 
 #[test]
 fn a_reset_forgets_that_it_was_given_up_and_wishes_nothing() {
-    let folder = tempfile::tempdir().expect("tempdir");
+    let folder = disk();
     let before = sample(folder.path());
     let mut store = open(folder.path());
     let targets = vec![StoredTarget { app: name("c"), slots: None }, StoredTarget { app: name("d"), slots: Some(vec![0]) }];
@@ -93,7 +96,7 @@ fn a_reset_forgets_that_it_was_given_up_and_wishes_nothing() {
 
 #[test]
 fn a_wish_clears_what_was_given_up_and_a_deleted_app_is_gone_after_a_restart() {
-    let folder = tempfile::tempdir().expect("tempdir");
+    let folder = disk();
     sample(folder.path());
     let mut store = open(folder.path());
     save(&mut store, wish("d", Some(vec![0]), true));
@@ -108,12 +111,12 @@ fn a_wish_clears_what_was_given_up_and_a_deleted_app_is_gone_after_a_restart() {
 
 #[test]
 fn cut_at_every_byte_keeps_everything_before() {
-    let folder = tempfile::tempdir().expect("tempdir");
+    let folder = disk();
     sample(folder.path());
     let bytes = fs::read(folder.path().join("operations")).expect("there");
     let mut last = 0;
     for cut in (0..=bytes.len()).step_by(if cfg!(miri) { 97 } else { 1 }) {
-        let home = tempfile::tempdir().expect("tempdir");
+        let home = disk();
         fs::write(home.path().join("operations"), &bytes[..cut]).expect("cut");
         let mut store = open(home.path());
         assert!(store.state().op >= last, "{cut}");
@@ -132,12 +135,12 @@ fn cut_at_every_byte_keeps_everything_before() {
 
 #[test]
 fn a_damaged_record_takes_no_other_with_it() {
-    let folder = tempfile::tempdir().expect("tempdir");
+    let folder = disk();
     sample(folder.path());
     let bytes = fs::read(folder.path().join("operations")).expect("there");
     let second = bytes.iter().position(|b| *b == b'\n').expect("a line") + 40;
     for hurt in [second, second - 41] {
-        let home = tempfile::tempdir().expect("tempdir");
+        let home = disk();
         let mut copy = bytes.clone();
         copy[hurt] ^= 0x10;
         fs::write(home.path().join("operations"), &copy).expect("hurt");
@@ -152,11 +155,11 @@ fn a_damaged_record_takes_no_other_with_it() {
 
 #[test]
 fn a_zeroed_tail_and_random_flips_never_panic() {
-    let folder = tempfile::tempdir().expect("tempdir");
+    let folder = disk();
     sample(folder.path());
     let bytes = fs::read(folder.path().join("operations")).expect("there");
     for at in (0..bytes.len()).step_by(3) {
-        let home = tempfile::tempdir().expect("tempdir");
+        let home = disk();
         let mut copy = bytes.clone();
         copy[at..].fill(0);
         fs::write(home.path().join("operations"), &copy).expect("zeroed");
@@ -168,7 +171,7 @@ fn a_zeroed_tail_and_random_flips_never_panic() {
 
 #[test]
 fn a_future_version_is_left_alone() {
-    let folder = tempfile::tempdir().expect("tempdir");
+    let folder = disk();
     sample(folder.path());
     let path = folder.path().join("operations");
     let mut text = fs::read_to_string(&path).expect("there");
@@ -186,7 +189,7 @@ fn a_future_version_is_left_alone() {
 
 #[test]
 fn a_failed_save_changes_nothing_and_is_healed_by_the_next() {
-    let folder = tempfile::tempdir().expect("tempdir");
+    let folder = disk();
     let mut store = open(folder.path());
     save(&mut store, define("a", 0, true));
     let before = store.state().clone();
@@ -206,7 +209,7 @@ fn a_failed_save_changes_nothing_and_is_healed_by_the_next() {
 
 #[test]
 fn compaction_keeps_everything_and_may_be_cut_short() {
-    let folder = tempfile::tempdir().expect("tempdir");
+    let folder = disk();
     let mut store = open(folder.path());
     save(&mut store, define("a", 0, true));
     let stale = fs::read(folder.path().join("operations")).expect("there");
@@ -219,7 +222,7 @@ fn compaction_keeps_everything_and_may_be_cut_short() {
     assert!(size < 64 << 10 && folder.path().join("snapshot").exists(), "{size}");
     assert_eq!(*open(folder.path()).state(), before);
     // The snapshot was renamed, the operations were not begun anew: nothing is done twice.
-    let home = tempfile::tempdir().expect("tempdir");
+    let home = disk();
     fs::copy(folder.path().join("snapshot"), home.path().join("snapshot")).expect("copy");
     fs::write(home.path().join("operations"), stale).expect("stale");
     let store = open(home.path());
@@ -228,7 +231,7 @@ fn compaction_keeps_everything_and_may_be_cut_short() {
 
 #[test]
 fn recent_operations_survive_a_snapshot() {
-    let folder = tempfile::tempdir().expect("tempdir");
+    let folder = disk();
     let mut store = open(folder.path());
     let goal = Goal::Run { floor: InstanceId(5), patient: true, ready: true };
     let slots = vec![(SlotRef::new(&name("a"), 0), goal)];
@@ -251,115 +254,9 @@ fn records_have_the_written_form() {
     assert_eq!(json, r#"{"v":1,"op":4,"at":9,"actor":"uid 1","do":{"wish":{"targets":[{"app":"a"}],"run":true}}}"#);
 }
 
-fn life(instance: u64) -> LifeNote {
-    LifeNote::Life(Box::new(LifeRecord {
-        instance: InstanceId(instance),
-        slot: SlotRef::new(&name("a"), 0),
-        slot_id: SlotId(0),
-        generation: Generation(1),
-        digest: 5,
-        begun: Tick(9),
-        pid: Some(7),
-        ident: Some(8),
-        stopping: Some((Tick(10), ByUser::Stop)),
-        ready: None,
-        fault: None,
-        told: model::Told::default(),
-        beside: None,
-        retired: None,
-        port: None,
-        ended: None,
-        stop_signal: Signal::TERM,
-        stop_command: None,
-        kill_tree: true,
-        stop_timeout: std::time::Duration::from_secs(1),
-        log: LogSpec::default(),
-    }))
-}
-
-fn lived(folder: &Path) -> Remembered {
-    let mut journal = LivesJournal::open(folder, "boot-1");
-    for n in 1..=5 {
-        journal.note(life(n)).expect("written");
-    }
-    journal.note(LifeNote::Sealed { instance: InstanceId(2), stream: Stream::Out }).expect("written");
-    journal.note(LifeNote::Closed { instance: InstanceId(1) }).expect("written");
-    let memo = SlotMemo { restarts: 3, streak: 2, rest: Rest::Backoff { at: Tick(5) }, ..SlotMemo::default() };
-    journal.note(LifeNote::Memo { slot: SlotRef::new(&name("a"), 0), memo }).expect("written");
-    journal.remembered().clone()
-}
-
-#[test]
-fn lives_are_read_back_and_another_boot_forgets_them() {
-    let folder = tempfile::tempdir().expect("tempdir");
-    let before = lived(folder.path());
-    let journal = LivesJournal::open(folder.path(), "boot-1");
-    assert_eq!((journal.remembered(), journal.is_of_other_boot()), (&before, false));
-    assert_eq!((before.lives.len(), before.next, before.sealed.len()), (4, 6, 1));
-    let journal = LivesJournal::open(folder.path(), "boot-2");
-    let known = journal.remembered();
-    assert!(journal.is_of_other_boot() && known.lives.is_empty() && known.next == 6);
-    let memo = &known.memos[&SlotRef::new(&name("a"), 0)];
-    assert_eq!((memo.restarts, memo.streak, &memo.rest), (3, 0, &Rest::None));
-    assert!(!LivesJournal::open(folder.path(), "boot-2").is_of_other_boot());
-}
-
-#[test]
-fn slots_remember_their_last_port() {
-    let folder = tempfile::tempdir().expect("tempdir");
-    let mut journal = LivesJournal::open(folder.path(), "boot-1");
-    let with = |n: u64, index, port| match life(n) {
-        LifeNote::Life(life) => LifeNote::Life(Box::new(LifeRecord { port, slot: SlotRef::new(&name("a"), index), ..*life })),
-        other => other,
-    };
-    for (n, index, port) in [(1, 0, Some(5000)), (2, 1, Some(5001)), (3, 0, Some(5002)), (4, 0, None)] {
-        journal.note(with(n, index, port)).expect("written");
-    }
-    journal.note(LifeNote::Closed { instance: InstanceId(3) }).expect("written");
-    let ports = |journal: &LivesJournal| journal.remembered().ports.values().copied().collect::<Vec<u16>>();
-    assert_eq!(ports(&journal), [5002, 5001]);
-    // Life 1 is still there, and has not the last word; nor has the end of this boot.
-    for boot in ["boot-1", "boot-1", "boot-2"] {
-        assert_eq!(ports(&LivesJournal::open(folder.path(), boot)), [5002, 5001], "{boot}");
-    }
-    journal.note(LifeNote::Forgotten { slot: SlotRef::new(&name("a"), 0) }).expect("written");
-    assert_eq!(ports(&journal), [5001]);
-}
-
-#[test]
-fn a_lives_journal_cut_at_every_byte_is_read() {
-    let folder = tempfile::tempdir().expect("tempdir");
-    lived(folder.path());
-    let bytes = fs::read(folder.path().join("lives")).expect("there");
-    let home = tempfile::tempdir().expect("tempdir");
-    let mut most = 0;
-    for cut in 0..=bytes.len() {
-        fs::write(home.path().join("lives"), &bytes[..cut]).expect("cut");
-        let mut journal = LivesJournal::open(home.path(), "boot-1");
-        most = most.max(journal.remembered().next);
-        assert_eq!(journal.remembered().next, most, "{cut}");
-        journal.note(life(40)).expect("goes on");
-        assert!(LivesJournal::open(home.path(), "boot-1").remembered().lives.contains_key(&InstanceId(40)));
-    }
-}
-
-#[test]
-fn a_lives_journal_that_could_not_be_written_is_written_whole_later() {
-    let folder = tempfile::tempdir().expect("tempdir");
-    let mut journal = LivesJournal::open(folder.path(), "b");
-    journal.note(life(1)).expect("written");
-    journal.break_file(File::open("/dev/null").expect("read only"));
-    journal.note(life(2)).expect("made good at once");
-    assert_eq!(LivesJournal::open(folder.path(), "b").remembered().lives.len(), 2);
-    for _ in 0..3000 {
-        journal.note(life(2)).expect("written");
-    }
-    assert!(fs::metadata(folder.path().join("lives")).expect("there").len() < 300 << 10);
-}
-
 #[test]
 fn the_managers_settings_outlive_compaction_and_older_records_name_nobody() {
-    let folder = tempfile::tempdir().expect("tempdir");
+    let folder = disk();
     let total = |max| model::DaemonSettings { log_total_max: Some(max), ..model::DaemonSettings::default() };
     let files = |count| model::DaemonSettings { log_max_files: Some(count), ..model::DaemonSettings::default() };
     let mut store = open(folder.path());
