@@ -1,7 +1,9 @@
 //! Processes as the kernel shows them.
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 /// A process, named for good by pid and start time.
@@ -48,14 +50,22 @@ impl Proc {
 
     /// Sends a signal, through a descriptor, so that it can reach no other process. False when it is gone.
     pub fn signal(self, signal: Signal) -> bool {
-        let Some(pid) = i32::try_from(self.pid).ok().and_then(Pid::from_raw) else { return false };
-        let Ok(fd) = pidfd_open(pid, PidfdFlags::empty()) else { return false };
+        let Some(fd) = self.open() else { return false };
         self.alive() && pidfd_send_signal(&fd, signal).is_ok()
     }
 
-    /// SIGKILL.
+    /// SIGKILL; gives back when it has gone, or after a second if it cannot go. False when it was gone before.
     pub fn kill(self) -> bool {
-        self.signal(Signal::KILL)
+        let Some(fd) = self.open() else { return false };
+        let told = self.alive() && pidfd_send_signal(&fd, Signal::KILL).is_ok();
+        // Until then it may still take what is asked of it, and answer nothing.
+        let _ = poll(&mut [PollFd::new(&fd, PollFlags::IN)], Some(&Timespec { tv_sec: 1, tv_nsec: 0 }));
+        told
+    }
+
+    fn open(self) -> Option<OwnedFd> {
+        let pid = Pid::from_raw(i32::try_from(self.pid).ok()?)?;
+        pidfd_open(pid, PidfdFlags::empty()).ok()
     }
 
     /// Processor time used so far, in clock ticks (100 a second).

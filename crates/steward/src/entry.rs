@@ -85,7 +85,11 @@ fn run(args: &Args) -> io::Result<ExitCode> {
     home::make_folders().map_err(failed("make the folders of the home"))?;
     log::begin(args.foreground);
     // Until here nothing was read: an older steward may still be at work.
-    let lock = RoleLock::wait(Path::new(home::LOCK)).map_err(failed("lock the steward's role"))?;
+    let Some(lock) = RoleLock::wait_under(Path::new(home::LOCK), &keeper).map_err(failed("lock the steward's role"))? else {
+        // Whoever is at work may be of another keeper, or about to end.
+        rescue(&keeper_exe);
+        return Ok(ExitCode::SUCCESS);
+    };
     let keeper_pid = rustix::process::getppid().map_or(0, |pid| pid.as_raw_nonzero().get().unsigned_abs());
     let me = Identity {
         home: home::canonical(Path::new("."))?.to_string_lossy().into_owned(),
@@ -109,16 +113,28 @@ fn run(args: &Args) -> io::Result<ExitCode> {
     }
     // A task that hangs on a dead disk is not waited for.
     runtime.shutdown_background();
-    let orphaned = leave == Leave::Orphaned && !Path::new(home::STOPPED).exists();
-    if orphaned || leave == Leave::Unfinished {
-        say!("the keeper is gone; another is started");
-        if let Err(error) = sys::daemon::rescue(&keeper_exe, &home::canonical(Path::new("."))?) {
-            say!("failed to start a keeper: {error}");
-        }
+    match leave {
+        Leave::Orphaned => rescue(&keeper_exe),
+        Leave::Unfinished => start_keeper(&keeper_exe),
+        _ => {}
     }
     // Released last: the next steward begins where this one has ended entirely.
     drop(lock);
     Ok(ExitCode::SUCCESS)
+}
+
+/// The keeper is gone. The house must not stay without one, unless it was stopped.
+fn rescue(keeper_exe: &Path) {
+    if !Path::new(home::STOPPED).exists() {
+        start_keeper(keeper_exe);
+    }
+}
+
+fn start_keeper(exe: &Path) {
+    say!("the keeper is gone; another is started");
+    if let Err(error) = home::canonical(Path::new(".")).and_then(|home| sys::daemon::rescue(exe, &home)) {
+        say!("failed to start a keeper: {error}");
+    }
 }
 
 async fn live(me: Identity, keeper: std::os::fd::OwnedFd, scribe: std::os::fd::OwnedFd) -> io::Result<Leave> {

@@ -1,10 +1,16 @@
 //! File locks that say who is at work (`flock`): they end with their holder, whatever ends it, and are never unlinked.
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io;
+use std::os::fd::AsFd;
 use std::path::Path;
+
+/// Between two looks at a lock that another holds: this at first, twice as much each time. (Who waits in the kernel cannot see his parent go.)
+const LEAST_PAUSE: Timespec = Timespec { tv_sec: 0, tv_nsec: 1_000_000 };
+const MOST_PAUSE_NS: i64 = 64_000_000;
 
 /// A lock that is held until this value is dropped. Close-on-exec, and never given to a child.
 #[derive(Debug)]
@@ -36,16 +42,20 @@ impl RoleLock {
         }
     }
 
-    /// Takes the lock, waiting for as long as another holds it.
+    /// Takes the lock, waiting for as long as another holds it and the other end of `parent`, a socket, is open; `None` when that was closed.
     ///
     /// # Errors
     /// The file cannot be opened, or is a symbolic link.
-    pub fn wait(path: &Path) -> io::Result<RoleLock> {
-        let file = open_lock_file(path)?;
+    pub fn wait_under(path: &Path, parent: impl AsFd) -> io::Result<Option<RoleLock>> {
+        let mut pause = LEAST_PAUSE;
         loop {
-            match flock(&file, FlockOperation::LockExclusive) {
-                Ok(()) => return Ok(RoleLock { file }),
-                Err(Errno::INTR) => {}
+            if let Some(lock) = RoleLock::try_take(path)? {
+                return Ok(Some(lock));
+            }
+            let mut wait = [PollFd::new(&parent, PollFlags::HUP)];
+            match poll(&mut wait, Some(&pause)) {
+                Ok(0) | Err(Errno::INTR) => pause.tv_nsec = (pause.tv_nsec * 2).min(MOST_PAUSE_NS),
+                Ok(_) => return Ok(None),
                 Err(error) => return Err(error.into()),
             }
         }
@@ -90,5 +100,27 @@ mod tests {
         drop(held);
         assert!(!is_held(&path).expect("open"));
         assert!(RoleLock::try_take(&path).expect("open").is_some());
+    }
+
+    #[test]
+    fn nobody_waits_longer_than_his_parent_lives() {
+        let home = tempfile::tempdir().expect("tempdir");
+        let path = home.path().join("lock");
+        let (parent, child) = std::os::unix::net::UnixStream::pair().expect("a pair");
+        let held = RoleLock::try_take(&path).expect("open").expect("free");
+        let waits = std::thread::spawn({
+            let (path, child) = (path.clone(), child.try_clone().expect("cloned"));
+            move || RoleLock::wait_under(&path, child).expect("open").is_some()
+        });
+        drop(held);
+        assert!(waits.join().expect("no panic"), "taken once it is free");
+        let held = RoleLock::try_take(&path).expect("open").expect("free again");
+        let waits = std::thread::spawn({
+            let path = path.clone();
+            move || RoleLock::wait_under(&path, child).expect("open").is_some()
+        });
+        drop(parent);
+        assert!(!waits.join().expect("no panic"), "given up");
+        drop(held);
     }
 }

@@ -6,6 +6,7 @@ mod children;
 mod files;
 mod input;
 mod logfiles;
+mod roles;
 mod starting;
 mod state;
 

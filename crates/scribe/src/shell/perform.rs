@@ -164,7 +164,7 @@ impl Hands {
                 None
             }
             Effect::Rescue => {
-                self.rescue();
+                rescue(self.keeper_exe.as_deref(), &self.home);
                 None
             }
             Effect::Exit => None,
@@ -253,18 +253,18 @@ impl Hands {
             Err(word) => Answer::Failed(Cause(word)),
         }
     }
+}
 
-    /// The house is to stay stopped when it says so; otherwise it must not stay without a keeper.
-    fn rescue(&self) {
-        if Path::new("stopped").exists() {
-            return;
-        }
-        let started = match &self.keeper_exe {
-            Some(exe) => sys::daemon::rescue(exe, &self.home),
-            None => Err(io::Error::from(ErrorKind::NotFound)),
-        };
-        complain("failed to start a new keeper", started);
+/// The house is to stay stopped when it says so; otherwise it must not stay without a keeper.
+pub(super) fn rescue(keeper_exe: Option<&Path>, home: &Path) {
+    if Path::new("stopped").exists() {
+        return;
     }
+    let started = match keeper_exe {
+        Some(exe) => sys::daemon::rescue(exe, home),
+        None => Err(io::Error::from(ErrorKind::NotFound)),
+    };
+    complain("failed to start a new keeper", started);
 }
 
 fn watch(poller: &Poller, fifo: &OwnedFd, stream: StreamKey, interest: Interest) -> io::Result<()> {

@@ -1,7 +1,7 @@
 //! Start, and the loop.
 
 use super::lanes::Lanes;
-use super::perform::{Hands, log_line};
+use super::perform::{Hands, log_line, rescue};
 use super::relay::Sums;
 use super::worker::Worker;
 use crate::core::{Core, Effect, Happening, Now, StreamKey};
@@ -80,15 +80,19 @@ fn run(home: &Path) -> Result<(), Fault> {
     let _ = way.as_ref().map(sys::own_log::take_stderr);
     sys::process::raise_nofile();
     let open_files = sys::process::nofile().0;
-    // Before the lock, which may be long in coming: until then a signal just ends us.
-    let lock = RoleLock::wait(Path::new("run/scribe.lock")).map_err(to("take run/scribe.lock"))?;
+    let keeper_exe = sys::daemon::sibling("abide-keeper").ok();
+    // Before the signals, since the lock may be long in coming: until then one just ends us.
+    let Some(lock) = RoleLock::wait_under(Path::new("run/scribe.lock"), &keeper).map_err(to("take run/scribe.lock"))? else {
+        // Whoever is at work may be of another keeper, or about to end.
+        rescue(keeper_exe.as_deref(), &home);
+        return Ok(());
+    };
     let signals = Signals::take(&[SIGTERM, SIGINT, SIGHUP]).map_err(to("take signals"))?;
     let poller = Poller::new().map_err(to("make a poller"))?;
     let nothing = Interest::default();
     poller.add(&signals, SIGNALS, Interest { read: true, ..nothing }).map_err(to("watch signals"))?;
     poller.add(&keeper, KEEPER, nothing).map_err(to("watch the keeper"))?;
     poller.add(&link, LINK, Interest { read: true, ..nothing }).map_err(to("watch the steward"))?;
-    let keeper_exe = sys::daemon::sibling("abide-keeper").ok();
     let mut lanes = Lanes::new(&home);
     let (own_logs, sums) = (lanes.has_own_logs(), Arc::clone(&lanes.sums));
     let hands = Hands {
