@@ -6,6 +6,7 @@ use crate::folder::Folder;
 use crate::janitor::{clear, janitor, members};
 use crate::proc::{Proc, pids, state_of};
 use crate::wait::wait_until;
+use rustix::process::Signal;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -157,9 +158,7 @@ impl House {
     pub fn kill_roles(&self) {
         wait_until(Duration::from_secs(20), "no role is left", || {
             let left: Vec<Proc> = ["abide-keeper", "abide-steward", "abide-scribe"].iter().flat_map(|p| self.role(p)).collect();
-            left.iter().for_each(|role| {
-                role.kill();
-            });
+            left.iter().for_each(|role| _ = role.signal(Signal::KILL));
             left.is_empty().then_some(())
         });
     }

@@ -1,6 +1,7 @@
 //! Nobody's death but its own hurts an app: SIGKILL to our processes, at random, under apps that print numbered lines.
 
 use e2e::{App, Dice, House, Pause, Proc, app_file, state_of, wait_until};
+use rustix::process::Signal;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
@@ -52,7 +53,7 @@ impl Stroke {
         let victims: Vec<Vec<Proc>> = self.programs().iter().map(|p| house.role(p)).collect();
         let hit = self.programs().iter().zip(victims).filter(|(program, found)| {
             let chosen = found.iter().filter(|p| !(spare && **program == "abide-keeper" && stands_by(p)));
-            chosen.filter(|p| p.kill()).count() > 0
+            chosen.filter(|p| p.signal(Signal::KILL)).count() > 0
         });
         hit.count()
     }
