@@ -4,7 +4,7 @@ use e2e::{App, Dice, House, Pause, Proc, app_file, state_of, wait_until};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_secs(60);
 
 /// What is killed in one stroke.
 #[derive(Debug, Clone, Copy)]
@@ -74,6 +74,7 @@ impl Choir {
         let file: Vec<App> = apps.iter().map(|name| App::puppet(name, &house.puppet(), &script)).collect();
         house.up(&app_file(&file));
         let pids = apps.iter().map(|a| house.process(&format!("{a}-0"))).collect();
+        wait_until(SOON, "each has noted that it was born", || (house.notes("starts").len() == count).then_some(()));
         Choir { house, apps, pids }
     }
 
