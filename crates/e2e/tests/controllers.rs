@@ -10,8 +10,8 @@ use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-const SOON: Duration = Duration::from_secs(10);
-const LATER: Duration = Duration::from_secs(30); // pauses are counted in seconds
+const SOON: Duration = Duration::from_secs(60);
+const LATER: Duration = Duration::from_secs(90); // pauses are counted in seconds
 
 /// An app that tells its pid and, when it is asked to end, has something to say: each line in one write, since others use the same pipe.
 const APP: &str = "#!/bin/sh
@@ -65,7 +65,8 @@ impl Stage {
         house.write("keeper.conf", conf.join("\n"));
         let mut keeper = house.plain(house.bins().path("abide-keeper"));
         keeper.args(["-c", "keeper.conf", "-S", "control"]).stdin(Stdio::null()).stdout(Stdio::null());
-        keeper.env("BACKOFF_BASE", "1").env("STOP_TIMEOUT", "2");
+        // Who has much to say at its end must come to an end within the time.
+        keeper.env("BACKOFF_BASE", "1").env("STOP_TIMEOUT", "8");
         keeper.stderr(fs::File::create(house.file("keeper.log")).expect("a log file"));
         let keeper = keeper.spawn().expect("the keeper can be started");
         let control = house.file("control");

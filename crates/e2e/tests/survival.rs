@@ -5,7 +5,7 @@ use rustix::process::Signal;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_secs(60);
 
 /// What is killed in one stroke.
 #[derive(Debug, Clone, Copy)]
@@ -75,6 +75,7 @@ impl Choir {
         let file: Vec<App> = apps.iter().map(|name| App::puppet(name, &house.puppet(), &script)).collect();
         house.up(&app_file(&file));
         let pids = apps.iter().map(|a| house.process(&format!("{a}-0"))).collect();
+        wait_until(SOON, "each has noted that it was born", || (house.notes("starts").len() == count).then_some(()));
         Choir { house, apps, pids }
     }
 

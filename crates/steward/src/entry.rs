@@ -183,6 +183,8 @@ async fn live(me: Identity, keeper: std::os::fd::OwnedFd, scribe: std::os::fd::O
         // Who starts the house again wants what is installed then.
         previous::forget();
         say!("the house is empty; the keeper ends");
+        // Before it: who has asked takes the end of the keeper for the end of everything, and may read the log at once.
+        log::last_words();
         brain.terminate();
         let _ = timeout(LAST_KEEPER, brain.await_end()).await;
     }

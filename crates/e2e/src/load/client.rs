@@ -2,6 +2,8 @@
 
 use super::answer;
 use super::tally::Tally;
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, recv};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -145,9 +147,11 @@ async fn connect(address: SocketAddr, shared: &Shared) -> Result<TcpStream, Stri
     Ok(stream)
 }
 
-/// Whether the server has closed a connection on which nothing is expected. Bytes that nobody asked for show in the next answer.
+/// Whether the server has closed a connection on which nothing is expected, or has sent what nobody asked for. Asked of the system: the runtime may not
+/// know yet.
 fn is_closed(stream: &TcpStream) -> bool {
-    !matches!(stream.try_read(&mut [0; 1]), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    let mut byte = [0; 1];
+    recv(stream, &mut byte, RecvFlags::PEEK | RecvFlags::DONTWAIT) != Err(Errno::WOULDBLOCK)
 }
 
 async fn ask(stream: Result<TcpStream, String>, request: &[u8]) -> Result<(TcpStream, answer::Answer), String> {

@@ -1,14 +1,15 @@
 //! A house with one app, `web`, that is reloaded again and again.
 
-use e2e::{Dice, Done, House, Load, Pause, Tally, Target};
-use std::net::{SocketAddr, TcpListener};
+use e2e::{Dice, Done, House, Load, Pause, Tally, Target, free_port};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 pub const CONNECTIONS: usize = 64;
 pub const RELOADS: usize = 50;
 /// In each so many-th reload the steward is killed.
 const KILLED: usize = 5;
-const SOON: Duration = Duration::from_secs(20);
+/// How long anything may take. Generous: it only ends a test that hangs.
+const SOON: Duration = Duration::from_secs(60);
 
 /// A house, the port of its app, and chance.
 #[derive(Debug)]
@@ -29,8 +30,7 @@ pub struct Course {
 
 impl Scene {
     pub fn new() -> Scene {
-        let mut dice = Dice::new();
-        Scene { house: House::new(), port: free_port(&mut dice), dice }
+        Scene { house: House::new(), port: free_port(), dice: Dice::new() }
     }
 
     /// Puts a version in place. Servers read it when they start.
@@ -156,14 +156,4 @@ impl std::fmt::Display for Course {
 /// A program of the kit, as it stands in a file.
 pub fn path(house: &House, program: &str) -> String {
     e2e::toml_string(house.bins().path(program).to_str().expect("target folders have plain names"))
-}
-
-/// A port that nobody has and that no connection gets by chance: below those from which the kernel takes.
-pub fn free_port(dice: &mut Dice) -> u16 {
-    loop {
-        let port = 10_000 + u16::try_from(dice.below(9_000)).expect("small");
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
 }

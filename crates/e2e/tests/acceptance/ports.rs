@@ -2,6 +2,7 @@
 
 use crate::kit::Scene;
 use crate::proxy::Proxy;
+use e2e::free_ports;
 use std::time::Duration;
 
 #[test]
@@ -9,7 +10,11 @@ fn bluegreen_on_ports_of_its_own() {
     let mut scene = Scene::new();
     scene.deploy("version:v0");
     let told = "hooks.on_switch = [\"sh\", \"-c\", \"echo $$ABIDE_PORTS_TO > ports.new && mv ports.new ports\"]\n";
-    let how = "instances = 2\nport = \"auto\"\nreload = \"bluegreen\"\ndrain = \"100ms\"\nready = { notify = true }\n";
+    let first = free_ports(20);
+    let how = format!(
+        "instances = 2\nport = \"auto:{first}-{}\"\nreload = \"bluegreen\"\ndrain = \"100ms\"\nready = {{ notify = true }}\n",
+        first + 19
+    );
     scene.up(&format!("{}{how}{told}", scene.server("delay:20")));
     let ports: Vec<String> = scene.house.list().iter().filter_map(|row| row.port).map(|port| port.to_string()).collect();
     assert_eq!(ports.len(), 2, "{ports:?}");

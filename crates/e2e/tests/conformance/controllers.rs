@@ -4,7 +4,6 @@ use crate::desk::{define, dump, start, talk, with_socket};
 use e2e::{Keeper, Start, wait_until};
 use rustix::process::Signal;
 use std::os::unix::net::UnixStream;
-use std::time::Duration;
 
 #[test]
 fn the_banner_of_i_has_six_lines() {
@@ -50,7 +49,7 @@ fn the_last_commands_of_a_client_that_left_are_obeyed() {
     let mut keeper = with_socket();
     let mut client = keeper.client("ctl");
     client.say("service.tags\tdone\tx");
-    wait_until(Duration::from_secs(10), "the line is on its way", || (client.written() > 0).then_some(()));
+    wait_until(e2e::PATIENCE, "the line is on its way", || (client.written() > 0).then_some(()));
     client.hang_up();
     keeper.expect("service.tags\tdone\tx");
 }

@@ -7,7 +7,6 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpStream, UdpSocket};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::time::Duration;
 
 #[test]
 fn a_descriptor_is_taken_and_given_to_a_service() {
@@ -149,7 +148,7 @@ fn a_udp_socket() {
     keeper.ask("fd.socket\ts\tudp\t127.0.0.1:0", "fd.state\ts\tsocket\tinet,dgram,bind\t*");
     let port = port_of(&keeper, "udp");
     let mine = UdpSocket::bind("127.0.0.1:0").expect("a free port");
-    mine.set_read_timeout(Some(Duration::from_secs(10))).expect("a socket has a timeout");
+    mine.set_read_timeout(Some(e2e::PATIENCE)).expect("a socket has a timeout");
     mine.send_to(b"hi", ("127.0.0.1", port)).expect("loopback takes it");
     serve(&mut keeper, "udp", 3);
     let mut bytes = [0; 100];

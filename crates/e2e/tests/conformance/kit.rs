@@ -3,7 +3,6 @@
 use e2e::{Keeper, Proc, Start};
 use rustix::process::Signal;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Duration;
 
 const FAKE: &str = r#"#!/bin/sh
 printf 'info\tfake\n'
@@ -67,5 +66,5 @@ fn a_failure_tells_the_whole_story() {
         assert!(story.contains(part), "{part} in {story}");
     }
     keeper.signal(Signal::KILL);
-    assert_eq!(keeper.exit_status(Duration::from_secs(5)).code(), None);
+    assert_eq!(keeper.exit_status(e2e::PATIENCE).code(), None);
 }

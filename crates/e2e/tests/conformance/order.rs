@@ -37,15 +37,16 @@ fn a_service_that_is_up_is_left_alone() {
 #[test]
 fn after_a_long_life_the_next_begins_at_once_and_start_is_told_twice() {
     let mut keeper = talk();
-    define(&mut keeper, "a", "sleep\t1.5");
-    keeper.say("service.auto_up\ta\t1\talways");
-    keeper.expect_all(&[START, "service.auto_up\ta\t1\talways", UP]);
+    define(&mut keeper, "a", "sleep\t4.5");
+    keeper.say("service.auto_up\ta\t4\talways");
+    keeper.expect_all(&[START, "service.auto_up\ta\t4\talways", UP]);
     let down: i64 = keeper.expect_match(DOWN)[0].parse().expect("digits");
     let ended = Instant::now();
     keeper.expect_all(&[START, START]);
     let up: i64 = keeper.expect_match(UP)[0].parse().expect("digits");
-    keeper.check(ended.elapsed() < Duration::from_millis(900), &format!("at once, not after {:?}", ended.elapsed()));
-    keeper.check((0..=1).contains(&(up - down)), &format!("down at {down}, up at {up}"));
+    // An interval would be four.
+    keeper.check(ended.elapsed() < Duration::from_secs(3), &format!("at once, not after {:?}", ended.elapsed()));
+    keeper.check((0..=3).contains(&(up - down)), &format!("down at {down}, up at {up}"));
 }
 
 #[test]
@@ -61,7 +62,7 @@ fn after_a_short_life_a_whole_interval_is_waited_from_the_exit_on() {
     keeper.expect_match(START);
     keeper.expect_match(UP);
     let waited = ended.elapsed();
-    keeper.check(waited > Duration::from_millis(1700) && waited < Duration::from_secs(6), &format!("waited {waited:?}"));
+    keeper.check(waited > Duration::from_millis(1700) && waited < Duration::from_secs(20), &format!("waited {waited:?}"));
 }
 
 #[test]

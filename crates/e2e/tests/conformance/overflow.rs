@@ -120,7 +120,7 @@ fn after_reset_its_commands_are_consumed_again() {
         client.say(&format!("echo\t{}", "e".repeat(900)));
     }
     client.say("service.tags\treached\tx");
-    keeper.wait_for_within("service.tags\treached\tx", Duration::from_secs(30));
+    keeper.wait_for("service.tags\treached\tx");
     keeper.wait_stderr("warning: **");
     client.listen();
     client.expect("service.tags\tready\tx");
@@ -162,7 +162,7 @@ fn after_close_the_connection_is_dropped() {
     };
     let begun = Instant::now();
     flood(&mut keeper);
-    dropped(&client, Duration::from_secs(15));
+    dropped(&client, e2e::PATIENCE);
     keeper.check(begun.elapsed() > Duration::from_millis(1500), &format!("not before its time: {:?}", begun.elapsed()));
     keeper.wait_stderr("warning: **");
     keeper.quiet();

@@ -43,8 +43,8 @@ fn row_31_an_app_that_ignores_term_is_killed_in_time() {
     let took = begun.elapsed();
     assert!(!deaf.alive() && other.alive());
     assert!(
-        took >= Duration::from_secs(1) && took < Duration::from_millis(3500),
-        "timeout + 1 s, and some for a busy machine: {took:?}"
+        took >= Duration::from_secs(1) && took < Duration::from_secs(8),
+        "its own timeout and not the usual ten seconds, and some for a busy machine: {took:?}"
     );
     assert_eq!(house.slot("deaf-0").exit.and_then(|e| e.signal).as_deref(), Some("SIGKILL"));
 }
@@ -94,7 +94,7 @@ fn row_36_orphans_leave_no_zombies() {
     let house = House::new();
     house.up(&app_file(&[App::puppet("breeder", &house.puppet(), "orphans:1000 print:bred hang")]));
     let [steward, scribe, keeper] = house.roles(SOON);
-    house.until_logged("breeder-0", "out", "bred\n", Duration::from_secs(60));
+    house.until_logged("breeder-0", "out", "bred\n", 2 * SOON);
     wait_until(SOON, "no zombie is left", || {
         let zombies = [steward, scribe, keeper].iter().flat_map(|r| children_of(r.pid)).filter(|c| c.1 == 'Z').count();
         (zombies == 0).then_some(())

@@ -43,6 +43,7 @@ fn an_app_that_always_fails_is_given_up_and_restart_leaves_that() {
     // `errored` on failed life number threshold + 1.
     assert_eq!(house.notes("starts").len(), 4);
     assert_eq!(row.restarts, 3, "{row:?}");
+    house.until_logged("job-0", "err", &"no-database-here\n".repeat(4), SOON);
     let detail = house.detail("job");
     assert!(detail.slots[0].last_lines.iter().any(|l| l.contains("no-database-here")), "{detail:#?}");
     assert!(detail.slots[0].why.is_some(), "{detail:#?}");

@@ -3,7 +3,6 @@
 use crate::SOON;
 use e2e::{App, House, app_file, wait_until};
 use std::process::Stdio;
-use std::time::Duration;
 
 #[test]
 fn daemon_stop_is_orderly_and_start_brings_back_what_was_wished() {
@@ -20,7 +19,7 @@ fn daemon_stop_is_orderly_and_start_brings_back_what_was_wished() {
     let roles = house.roles(SOON);
     house.abide(["daemon", "stop"]).ok();
     // The lock, for which `daemon stop` waits, is let go a moment before the process that held it is off the list.
-    wait_until(Duration::from_secs(1), "the roles are gone", || roles.iter().all(|r| !r.alive()).then_some(()));
+    wait_until(SOON, "the roles are gone", || roles.iter().all(|r| !r.alive()).then_some(()));
     assert_eq!(house.members(), [], "nothing is left");
     assert!(house.daemon().is_none());
     assert_eq!(house.notes("terms").len(), 4);
@@ -129,7 +128,7 @@ fn logs_and_events_can_be_followed() {
     let mut follow = command.spawn().expect("abide can be run");
     wait_until(SOON, "the past is shown", || house.read("followed").contains("first").then_some(()));
     house.write("go", "");
-    wait_until(Duration::from_secs(5), "what is new is shown", || house.read("followed").contains("second").then_some(()));
+    wait_until(SOON, "what is new is shown", || house.read("followed").contains("second").then_some(()));
     assert_eq!(house.notes("followed").len(), 2);
     follow.kill().expect("our own child");
     follow.wait().expect("our own child");

@@ -46,6 +46,7 @@ fn whoever_shows_it() {
     house.abide(["up"]);
     house.until_status("bad-0", "errored", SOON);
     house.until_logged("web-0", "out", "stays\n", SOON);
+    house.until_logged("bad-0", "err", "stays\n", SOON);
 
     let shown = house.abide(["logs", "web"]).ok().out;
     let golden: String = CORPUS.iter().map(|(_, shown)| format!("web-0 | {shown}\n")).collect();

@@ -50,7 +50,7 @@ fn a_folder_of_nothing_gets_a_file_to_fill_in() {
     let mut command = house.command(["init", "empty"]);
     fs::create_dir(house.file("empty")).expect("a folder");
     command.stdin(Stdio::null());
-    let made = e2e::run(command, std::time::Duration::from_secs(20)).ok();
+    let made = e2e::run(command, crate::SOON).ok();
     assert!(made.err.contains("write into it what to run"), "{}", made.err);
     let checked = house.abide(["validate", "empty"]).ok();
     assert!(checked.out.contains("valid, 0 apps"), "{checked:?}");
@@ -78,7 +78,7 @@ fn completions_can_be_read_by_their_shell() {
     let words =
         "source abide.bash && COMP_WORDS=(abide vali) COMP_CWORD=1 && _abide abide vali abide && echo \"${COMPREPLY[@]}\"";
     bash.args(["--norc", "-c", words]);
-    let said = e2e::run(bash, std::time::Duration::from_secs(20)).ok();
+    let said = e2e::run(bash, crate::SOON).ok();
     assert_eq!(said.out.trim(), "validate");
     assert_eq!(house.abide(["completions", "tcsh"]).code, Some(2));
 }

@@ -1,7 +1,7 @@
 //! `daemon.log`: what the manager says of itself, also when a part of it cannot start or the file cannot be written.
 
 use crate::SOON;
-use e2e::{House, wait_until};
+use e2e::{House, Strace, wait_until};
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -32,7 +32,8 @@ fn rotated_under_load() {
     let mut way = OpenOptions::new().write(true).open(house.home().join("run/daemon-log")).expect("the FIFO");
     let count = 20_000;
     for n in 0..count {
-        writeln!(way, "line {n:06} {}", "x".repeat(40)).expect("written");
+        // In one piece: lines of others come between.
+        way.write_all(format!("line {n:06} {}\n", "x".repeat(40)).as_bytes()).expect("written");
     }
     let part = |n: usize| {
         let name = if n == 0 { "daemon.log".to_owned() } else { format!("daemon.log.{n}") };
@@ -67,9 +68,9 @@ fn a_log_that_cannot_be_written_stops_nobody() {
     house.abide(["restart", "web"]).ok();
     wait_until(SOON, "the trouble is told", || house.events(None).into_iter().find(|event| event.event == "log.trouble"));
     fs::remove_dir(&log).expect("out of the way");
-    until_said(&house, "steward begins in");
-    let begun = said(&house).matches("steward begins in").count();
-    assert_eq!(begun, 2, "nothing was lost meanwhile: {}", said(&house));
+    let begun = || said(&house).matches("steward begins in").count();
+    wait_until(SOON, "nothing was lost meanwhile", || (begun() >= 2).then_some(()));
+    assert_eq!(begun(), 2, "{}", said(&house));
 }
 
 #[test]
@@ -100,4 +101,19 @@ fn the_last_words_are_there() {
     house.abide(["daemon", "start"]).ok();
     house.abide(["daemon", "stop"]).ok();
     assert!(said(&house).contains("the house is empty; the keeper ends\n"), "{}", said(&house));
+}
+
+/// Also where the log is slow: who has waited for the end may read it at once.
+#[test]
+fn the_last_words_are_there_before_the_command_comes_back() {
+    let house = House::new();
+    house.abide(["daemon", "start"]).ok();
+    let [steward, ..] = house.roles(SOON);
+    // Who moves lines into it takes the scribe's lock first.
+    let args = ["-f", "-e", "trace=flock", "-e", "inject=flock:delay_enter=700000"];
+    let Some(strace) = Strace::attach("last words (own_log)", steward.pid, &house.file("strace"), &args) else { return };
+    house.abide(["daemon", "stop"]).ok();
+    assert!(said(&house).contains("the house is empty; the keeper ends\n"), "{}", said(&house));
+    let traced = strace.detach();
+    assert!(traced.contains("DELAYED"), "it was slow: {traced}");
 }

@@ -6,7 +6,6 @@ use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 /// `abide logs …` that goes on beside the test, its standard output in a file. Ended when dropped.
 struct Follower {
@@ -91,6 +90,8 @@ fn times_and_patterns_choose() {
         App::puppet("a", &puppet, "print:apple lines:50:0 eprint:oh hang"),
         App::puppet("b", &puppet, "print:banana hang"),
     ]));
+    // What was printed first on another stream may come later.
+    house.until_logged("a-0", "out", "line 50\n", SOON);
     house.until_logged("a-0", "err", "oh\n", SOON);
     house.until_logged("b-0", "out", "banana\n", SOON);
     let out = |args: &[&str]| house.abide(["logs"].iter().chain(args)).ok().out;
@@ -220,7 +221,7 @@ fn who_cannot_keep_up_is_told() {
     File::create(&go).expect("a file");
     let log = house.home().join("logs/web-0.out.log");
     let whole: u64 = 6 + 4 + (1..=2_000_000u64).map(|n| 6 + n.to_string().len() as u64).sum::<u64>();
-    wait_until(Duration::from_secs(60), "all is logged", || (fs::metadata(&log).ok()?.len() == whole).then_some(()));
+    wait_until(2 * SOON, "all is logged", || (fs::metadata(&log).ok()?.len() == whole).then_some(()));
     let mut text = String::new();
     let mut piece = [0; 64 << 10];
     while !text.ends_with("| end\n") {
@@ -260,6 +261,7 @@ fn every_form_is_read_back() {
             fs::read(out).expect("our own file")
         };
         wait_until(SOON, &format!("{name} has spoken"), || (raw("--err") == b"oh\n").then_some(()));
+        wait_until(SOON, &format!("all of {name} is read"), || (raw("--out").len() >= odd.len()).then_some(()));
         assert!(raw("--out") == odd, "{name}: {} of {} bytes", raw("--out").len(), odd.len());
         let lines = house.logs(name, 1000);
         assert!(lines.iter().all(|line| line.time.is_some() && line.instance.is_some()), "{name}: {lines:#?}");

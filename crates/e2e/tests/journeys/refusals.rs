@@ -4,6 +4,7 @@ use crate::SOON;
 use e2e::{App, Done, House, app_file, is_root, skip, wait_until};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 
 /// A house in which one good app runs, to see that nothing of it changes.
 fn lived_in() -> House {
@@ -156,7 +157,8 @@ fn row_50_a_socket_of_a_stranger_is_not_believed() {
     let mut stranger = crate::uid::command_as_nobody(&house, &house.root().join("programs/puppet"));
     stranger.arg(format!("socket:{}", fake.display()));
     let mut stranger = stranger.spawn().expect("the puppet can be run");
-    wait_until(SOON, "the stranger listens", || fake.exists().then_some(()));
+    // Its file is there a moment before it listens.
+    wait_until(SOON, "the stranger listens", || UnixStream::connect(&fake).ok());
     let socket = house.home().join("run/abide.sock");
     fs::rename(&socket, house.file("away")).expect("our own file");
     fs::rename(&fake, &socket).expect("our own file");

@@ -5,7 +5,7 @@ pub use e2e::{body, denied, set, speak_two, start_two};
 use std::time::Duration;
 
 /// Generous: other tests run beside this one.
-pub const SOON: Duration = Duration::from_secs(20);
+pub const SOON: Duration = Duration::from_secs(60);
 
 /// A keeper with `-i` and a control socket `ctl`, its banner read.
 #[track_caller]

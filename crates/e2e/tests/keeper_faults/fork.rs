@@ -1,6 +1,6 @@
 //! Row 26: a process cannot be made.
 
-use crate::desk::{body, fails_two, no_zombies, one, plain, set, two, works_one, works_two};
+use crate::desk::{SOON, body, fails_two, no_zombies, one, plain, set, two, works_one, works_two};
 use std::time::{Duration, Instant};
 
 /// Every way to make a process.
@@ -23,7 +23,7 @@ fn row_26_a_fork_that_fails_once_is_tried_again_after_three_seconds() {
         keeper.check(dump.iter().any(|l| l.starts_with("service.state\ta\tstart\t")), &format!("it waits: {dump:?}"));
         let more = keeper.answers("echo\tstill here");
         keeper.check(more.last().is_some_and(|l| l == "still here"), &format!("{more:?}"));
-        keeper.wait_for_within("service.state\ta\tup\t<ts>\t<pid>\t-\t-\t<int>\t-", Duration::from_secs(15));
+        keeper.wait_for_within("service.state\ta\tup\t<ts>\t<pid>\t-\t-\t<int>\t-", SOON);
         let took = begun.elapsed();
         let log = strace.detach();
         keeper.check(took >= Duration::from_millis(2_900), &format!("3 s, not {took:?}"));
@@ -47,7 +47,7 @@ fn row_26_forks_that_fail_for_a_while_end_nothing() {
     }
     let log = strace.detach();
     keeper.check(log.matches("INJECTED").count() >= 2, &log);
-    keeper.wait_for_within("service.state\ta\tup\t<ts>\t<pid>\t-\t-\t<int>\t-", Duration::from_secs(15));
+    keeper.wait_for_within("service.state\ta\tup\t<ts>\t<pid>\t-\t-\t<int>\t-", SOON);
     no_zombies(keeper.pid());
     works_one(&mut keeper);
 }
@@ -86,6 +86,6 @@ fn row_26_a_kept_service_comes_when_forks_work_again() {
     }
     keeper.barrier();
     strace.detach();
-    keeper.wait_for_within("#<int>\tservice.state\ta\tup\t**", Duration::from_secs(40));
+    keeper.wait_for_within("#<int>\tservice.state\ta\tup\t**", SOON);
     works_two(&mut keeper);
 }

@@ -36,11 +36,11 @@ fn prepare(client: &mut Lines) {
 /// How long the end of a start is waited for whose fault may have lost it. What counts comes after it.
 const LOST: Duration = Duration::from_secs(2);
 
-/// One start and whatever becomes of it; false when nothing was heard of its end, or the connection was lost.
-fn start(client: &mut Client) -> bool {
+/// One start and whatever becomes of it; false when nothing was heard of its end in that time, or the connection was lost.
+fn start(client: &mut Client, within: Duration) -> bool {
     let quietly = AssertUnwindSafe(|| {
         client.say("service.start\ta");
-        client.wait_for_within("#<int>\tservice.state\ta\tdown\t<ts>\t*\t*\t*\t**", LOST);
+        client.wait_for_within("#<int>\tservice.state\ta\tdown\t<ts>\t*\t*\t*\t**", within);
         client.barrier();
     });
     catch_unwind(quietly).is_ok()
@@ -84,9 +84,9 @@ fn whole(keeper: &Keeper, what: &str) -> Client {
 fn sweep(row: &str, errno: &str, follow: &[&str]) -> Option<usize> {
     let (keeper, mut client) = keeper();
     // The first start may do what no later one does.
-    assert!(start(&mut client));
+    assert!(start(&mut client, SOON));
     let strace = keeper.strace(row, follow)?;
-    assert!(start(&mut client));
+    assert!(start(&mut client, SOON));
     let counts = counts(&strace.detach());
     let mut swept = 0;
     for (call, count) in &counts {
@@ -96,7 +96,7 @@ fn sweep(row: &str, errno: &str, follow: &[&str]) -> Option<usize> {
             let fault = format!("inject={call}:error={errno}:when={nth}");
             let args: Vec<&str> = follow.iter().copied().chain(["-e", &fault]).collect();
             let strace = keeper.strace(row, &args)?;
-            let heard = start(&mut client);
+            let heard = start(&mut client, LOST);
             let log = strace.detach();
             swept += log.matches("INJECTED").count();
             let process = e2e::Proc::find(keeper.pid());

@@ -169,15 +169,16 @@ fn a_busy_app_is_told_once() {
         return skip("max_cpu (limits)", "the kernel throttles here, and nothing is to be told");
     }
     let house = House::new();
-    let app = shell("busy", "while :; do :; done").with("max_cpu = 10\non_limit = \"none\"");
+    // However many want the processors: so much it gets.
+    let app = shell("busy", "while :; do :; done").with("max_cpu = 2\non_limit = \"none\"");
     house.up(&app_file(&[app]));
     let pid = house.process("busy-0");
     let reason = told(&house, "busy", "limit", "(max_cpu)").reason.expect("asked for");
-    assert!(reason.starts_with("cpu ") && reason.contains("% of 10% "), "{reason}");
+    assert!(reason.starts_with("cpu ") && reason.contains("% of 2% "), "{reason}");
     assert_eq!(house.process("busy-0"), pid, "it is only told");
-    house.until("busy-0", SOON, "shows what it uses", |row| row.cpu_percent.is_some_and(|cpu| cpu > 10.0));
+    house.until("busy-0", SOON, "shows what it uses", |row| row.cpu_percent.is_some_and(|cpu| cpu > 2.0));
     // What follows from the limit is changed while it runs, and holds for the life that was told of already.
-    house.up(&app_file(&[shell("busy", "while :; do :; done").with("max_cpu = 10\non_limit = \"kill\"\nrestart = \"never\"")]));
+    house.up(&app_file(&[shell("busy", "while :; do :; done").with("max_cpu = 2\non_limit = \"kill\"\nrestart = \"never\"")]));
     told(&house, "busy", "killing", "without being asked to end");
     house.until_status("busy-0", "errored", SOON);
 }

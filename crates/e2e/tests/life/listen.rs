@@ -1,7 +1,7 @@
 //! Listening sockets: bound before anything starts, held over every life and every death of ours.
 
 use crate::SOON;
-use e2e::{App, House, Proc, app_file, skip, wait_until};
+use e2e::{App, House, Proc, app_file, free_port, skip, wait_until};
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
@@ -30,10 +30,6 @@ fn server(house: &House, name: &str, listen: &str) -> App {
     let script = house.write("server.py", SERVER);
     let app = App::new(name, ["python3", script.to_str().expect("plain")]).with(&format!("listen = {listen}"));
     app.with("restart = \"always\"\nrestart_delay = \"300ms\"\nstop_timeout = \"2s\"")
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").expect("loopback").local_addr().expect("bound").port()
 }
 
 /// What an answer said.
@@ -241,6 +237,7 @@ fn a_privileged_port_for_an_app_that_is_nobody() {
     for folder in [house.root().to_path_buf(), house.work()] {
         std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).expect("ours");
     }
+    // Where no other test looks.
     let port = (600..1024).rev().find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("one is free");
     house.up(&app_file(&[server(&house, "web", &format!("[\"tcp://127.0.0.1:{port}\"]")).with("user = \"nobody\"")]));
     let answer = ask(port);

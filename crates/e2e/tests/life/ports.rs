@@ -2,17 +2,9 @@
 
 use crate::SOON;
 use api::{HistoryEntry, PortRow, PortState};
-use e2e::{App, Done, House, app_file, wait_until};
+use e2e::{App, Done, House, app_file, free_ports, wait_until};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-
-/// The first of `count` ports in a row that nobody has. Each test process looks in a place of its own.
-fn free(count: u16) -> u16 {
-    let begin = 21_000 + u16::try_from(std::process::id() % 80).expect("small") * 100;
-    let is_free = |port: u16| TcpListener::bind(("0.0.0.0", port)).is_ok();
-    let found = (begin..29_900).find(|first| (*first..*first + count).all(is_free));
-    found.expect("some ports of thousands are free")
-}
 
 fn ports(house: &House) -> Vec<PortRow> {
     house.abide(["ports", "--json"]).ok().json()
@@ -57,7 +49,7 @@ fn names_us(done: Done, port: u16) {
 #[test]
 fn each_slot_has_its_port_and_keeps_it_whatever_dies() {
     let house = House::new();
-    let first = free(5);
+    let first = free_ports(5);
     let web = server("web").with(&format!("instances = 3\nport = \"auto:{first}-{}\"", first + 4));
     house.up(&app_file(&[web]));
     let before = leased(&house, "web");
@@ -99,7 +91,7 @@ fn each_slot_has_its_port_and_keeps_it_whatever_dies() {
 #[test]
 fn nothing_starts_when_somebody_could_not_get_a_port() {
     let house = House::new();
-    let first = free(4);
+    let first = free_ports(4);
     let hang = |name: &str, port: &str| App::puppet(name, &house.puppet(), "hang").with(&format!("port = {port}"));
     let held = stranger(first);
     house.write("abide.toml", app_file(&[hang("api", "\"auto\""), hang("web", &first.to_string())]));
@@ -130,7 +122,7 @@ fn nothing_starts_when_somebody_could_not_get_a_port() {
 #[test]
 fn a_slot_waits_for_its_port_and_says_who_has_it() {
     let house = House::new();
-    let port = free(1);
+    let port = free_ports(1);
     // It is given a port, and does not listen there.
     let web = App::puppet("web", &house.puppet(), "env:PORT hang")
         .with(&format!("port = {port}\nhooks = {{ pre_start = \"./hook\" }}"));
@@ -166,7 +158,7 @@ fn a_slot_waits_for_its_port_and_says_who_has_it() {
 #[test]
 fn restart_with_another_port_or_not_at_all() {
     let house = House::new();
-    let first = free(3);
+    let first = free_ports(3);
     house.up(&app_file(&[server("web").with(&format!("port = {first}")), server("api").with("port = \"auto\"")]));
     let before = house.process("web-0");
     let restart = |args: &[&str]| house.abide([&["restart"], args].concat());
@@ -204,7 +196,7 @@ fn restart_with_another_port_or_not_at_all() {
 #[test]
 fn many_slots_that_begin_at_once_have_a_port_each() {
     let house = House::new();
-    let first = free(40);
+    let first = free_ports(40);
     let span = format!("port = \"auto:{first}-{}\"\ninstances = 20", first + 39);
     let app = |name: &str| App::puppet(name, &house.puppet(), "hang").with(&span);
     house.up(&app_file(&[app("one"), app("two")]));

@@ -1,14 +1,9 @@
 //! Programs that people run.
 
 use crate::SOON;
-use e2e::{App, House, app_file, wait_until};
+use e2e::{App, House, app_file, free_port, wait_until};
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-
-/// A port that nobody has just now.
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
-}
+use std::net::TcpStream;
 
 /// What a server says; nothing if it does not.
 fn get(port: u16) -> String {
@@ -99,7 +94,10 @@ fn a_node_app_that_prints_heavily_is_ready_and_restarted_without_a_lost_line() {
     house.until_logged("node-0", "out", &format!("end {LINES}\n"), 2 * SOON);
     house.abide(["restart", "node"]).ok();
     house.abide(["stop", "node"]).ok();
-    let log = String::from_utf8(house.log_bytes("node-0", "out")).expect("text");
+    let log = wait_until(SOON, "the last words of three lives are there", || {
+        let log = String::from_utf8(house.log_bytes("node-0", "out")).ok()?;
+        (log.matches("end ").count() == 3 && log.ends_with('\n')).then_some(log)
+    });
     let (first, rest) = one_life(&log);
     assert!(first >= LINES / 2, "{first}");
     let (second, rest) = one_life(rest);

@@ -1,7 +1,7 @@
 //! What a life leaves to its successor, and the process to which it leaves itself.
 
 use crate::SOON;
-use crate::notify::{says, speaker, until_said, up_beside};
+use crate::notify::{says, speaker, until_in_own_log, until_said, up_beside};
 use e2e::{App, House, Proc, app_file, wait_until};
 use rustix::process::Signal;
 use std::time::Duration;
@@ -144,19 +144,19 @@ fn launcher(house: &House, name: &str) -> App {
     app.with("ready = { notify = true }\nstdin = \"pipe\"\nstop_timeout = \"20s\"\nrestart = \"never\"")
 }
 
-/// The pids that the last launcher has printed.
-fn last_pids(house: &House) -> (u32, u32) {
+/// The pids that the last launcher has printed; its line may come after the word of its daemon.
+fn last_pids(house: &House) -> Option<(u32, u32)> {
     let log = String::from_utf8_lossy(&house.log_bytes("web-0", "out")).into_owned();
-    let line = log.lines().rfind(|line| line.starts_with("launcher ")).expect("it has spoken");
-    let words: Vec<u32> = line.split(' ').filter_map(|word| word.parse().ok()).collect();
-    (words[0], words[1])
+    let line = log.split_inclusive('\n').rfind(|line| line.starts_with("launcher ") && line.ends_with('\n'))?;
+    let words: Vec<u32> = line.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    Some((words[0], words[1]))
 }
 
 /// Waits until the life goes on with its daemon; gives back that.
 #[track_caller]
 fn until_daemon(house: &House) -> Proc {
     let row = house.until("web-0", SOON, "goes on with its daemon", |row| {
-        row.status.word() == "ready" && row.pid.is_some_and(|pid| pid == last_pids(house).1)
+        row.status.word() == "ready" && row.pid.is_some() && row.pid == last_pids(house).map(|pids| pids.1)
     });
     Proc::find(row.pid.expect("it runs")).expect("it lives")
 }
@@ -210,7 +210,7 @@ fn what_was_named_is_known_to_the_next_steward() {
     let go = house.file("go").display().to_string();
     let app = App::new("web", ["python3", script.to_str().expect("plain"), &go]);
     house.up(&app_file(&[app.with("ready = { notify = true }\nstdin = \"pipe\"\nstop_timeout = \"1s\"\nrestart = \"never\"")]));
-    let (first, daemon) = last_pids(&house);
+    let (first, daemon) = wait_until(SOON, "the launcher has spoken", || last_pids(&house));
     wait_until(SOON, "the other is shown", || (house.detail("web").slots[0].main_pid == Some(daemon)).then_some(()));
     assert_eq!(house.slot("web-0").pid, Some(first));
     assert!(house.roles(SOON)[0].kill());
@@ -231,8 +231,7 @@ fn a_process_of_somebody_else_is_no_main_process() {
     house.until_status("web-0", "ready", SOON);
     up.ends_well();
     assert_eq!(house.detail("web").slots[0].main_pid, None);
-    let log = String::from_utf8_lossy(&std::fs::read(house.home().join("daemon.log")).expect("log")).into_owned();
-    assert!(log.contains("MAINPID names a process that does not belong to it"), "{log}");
+    until_in_own_log(&house, "MAINPID names a process that does not belong to it");
     assert!(house.process("web-0").kill());
     house.until_status("web-0", "errored", SOON);
 }

@@ -13,13 +13,13 @@ use std::time::{Duration, Instant};
 fn fragile(house: &House, name: &str) -> App {
     let (starts, good) = (house.file("starts"), house.file("good"));
     let script = format!("note:{} eprint:no-database-here need:{}:7 hang", starts.display(), good.display());
-    App::puppet(name, &house.puppet(), &script).with("max_restarts = 0\nmin_uptime = \"300ms\"")
+    App::puppet(name, &house.puppet(), &script).with("max_restarts = 0\nmin_uptime = \"3s\"")
 }
 
 /// Runs a command beside the test.
 fn beside(house: &House, args: &[&str]) -> JoinHandle<Done> {
     let command = house.command(args);
-    std::thread::spawn(move || run(command, Duration::from_secs(60)))
+    std::thread::spawn(move || run(command, SOON))
 }
 
 fn named(house: &House, app: &str, event: &str) -> Vec<EventLine> {
@@ -224,17 +224,19 @@ fn up_and_start_wait_until_it_is_ready() {
         let done = house.abide(command).ok();
         assert!(done.took >= Duration::from_millis(700), "{done:?}");
     }
-    house.abide(["stop", "web"]).ok();
-    house.abide(["up", "--no-wait"]).ok();
-    house.abide(["start", "--wait-timeout", "100ms", "web"]).code(1).says(&["not done after", "starting"]);
-    house.abide(["wait", "web"]).ok().says(&["web-0", "ready"]);
+    // One that is surely not ready yet.
+    let late = App::puppet("late", &house.puppet(), "hang").with("ready = { after = \"8s\" }");
+    house.write("late.toml", app_file(&[late]));
+    house.abide(["up", "late.toml", "--no-wait"]).ok();
+    house.abide(["start", "--wait-timeout", "100ms", "late"]).code(1).says(&["not done after", "starting"]);
+    house.abide(["wait", "late"]).ok().says(&["late-0", "ready"]);
 }
 
 #[test]
 fn not_ready_in_time_says_why() {
     let house = House::new();
     let app = App::puppet("web", &house.puppet(), "print:still-loading hang");
-    let app = app.with("ready = { log = \"nothing of the kind\" }\nstart_timeout = \"300ms\"\nmax_restarts = 0");
+    let app = app.with("ready = { log = \"nothing of the kind\" }\nstart_timeout = \"4s\"\nmax_restarts = 0");
     house.write("abide.toml", app_file(&[app]));
     house.abide(["up"]).code(1).says(&["web-0", "start_timeout", "still-loading", "failed to start: web"]);
     house.until_status("web-0", "errored", SOON);

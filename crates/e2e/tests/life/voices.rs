@@ -2,7 +2,8 @@
 
 use crate::SOON;
 use crate::notify::{says, speaker, until_said, up_beside};
-use e2e::{App, House, app_file, is_root, skip, wait_until};
+use e2e::{App, House, Pause, app_file, is_root, skip, wait_until};
+use rustix::process::Signal;
 use std::time::Duration;
 
 /// Says that it is alive until a file with its pid in the name is there; then nothing more.
@@ -48,15 +49,42 @@ fn who_falls_silent_is_restarted_and_the_reason_shown() {
     let house = House::new();
     let quiet = house.file("quiet-").display().to_string();
     let app = App::new("web", ["python3", "-c", BEATING, &quiet]).with("ready = { notify = true }");
-    house.up(&app_file(&[app.with("watchdog = \"2s\"").with("stop_timeout = \"1s\"")]));
-    house.until_logged("web-0", "out", "watchdog 2000000", SOON);
+    house.up(&app_file(&[app.with("watchdog = \"5s\"").with("stop_timeout = \"1s\"")]));
+    house.until_logged("web-0", "out", "watchdog 5000000", SOON);
     // More than twice the span, and still the same life.
-    let lives = house.until("web-0", SOON, "beats for a while", |row| row.uptime_ms.is_some_and(|age| age > 5000));
+    let lives = house.until("web-0", SOON, "beats for a while", |row| row.uptime_ms.is_some_and(|age| age > 11_000));
     assert_eq!((lives.restarts, lives.status.word()), (0, "ready"), "{lives:?}");
     let pid = lives.pid.expect("it runs");
     house.write(&format!("quiet-{pid}"), "");
     ended_for(&house, "web", "no WATCHDOG=1 in time", Some(pid));
     house.until_status("web-0", "ready", SOON);
+}
+
+/// The steward does not run for a while, as on a machine that is overloaded or was halted: what was said meanwhile counts before the time that has passed.
+#[test]
+fn a_steward_that_was_held_up_hears_before_it_judges() {
+    let house = House::new();
+    let quiet = house.file("quiet-").display().to_string();
+    let beats = App::new("beats", ["python3", "-c", BEATING, &quiet]).with("ready = { notify = true }\nwatchdog = \"1s\"");
+    let app = |name: &str| speaker(&house, name).with("start_timeout = \"8s\"\nrestart = \"never\"");
+    let up = up_beside(&house, &[beats, app("late")]);
+    house.until_logged("late-0", "out", "speaks to", SOON);
+    let before = house.until_status("beats-0", "ready", SOON);
+    let [steward, ..] = house.roles(SOON);
+    let input = format!("/proc/{}/fd/0", house.process("late-0").pid);
+    assert!(steward.signal(Signal::STOP));
+    // As `send` does, which needs the steward.
+    std::fs::write(input, "READY=1\n").expect("it reads");
+    Pause::measure(Duration::from_secs(9));
+    assert!(steward.signal(Signal::CONT));
+    house.until_status("late-0", "ready", SOON);
+    up.ends_well();
+    // It is watched as before.
+    let age = before.uptime_ms.expect("it runs") + 12_000;
+    let after = house.until("beats-0", SOON, "has beaten on", |row| row.uptime_ms.is_some_and(|is| is > age));
+    assert_eq!((after.pid, after.restarts), (before.pid, 0));
+    house.write(&format!("quiet-{}", after.pid.expect("it runs")), "");
+    ended_for(&house, "beats", "no WATCHDOG=1 in time", after.pid);
 }
 
 #[test]

@@ -7,11 +7,25 @@ use std::fs::{self, OpenOptions};
 use std::path::Path;
 use std::time::Duration;
 
-const LAST: u64 = 3000;
+/// The last line, which comes when it is [`calm`].
+const LAST: u64 = 4501;
 
-/// An app that prints numbered lines for some seconds.
+/// An app that prints numbered lines for some seconds, notes that it has, and prints one more when nobody takes files away any more.
 fn printing(house: &House) -> App {
-    App::puppet("web", &house.puppet(), &format!("lines:{LAST}:1500 hang")).with("log_max_size = 0")
+    let (done, calm) = (house.file("done"), house.file("calm"));
+    let script = format!("lines:{}:1500 note:{} until:{} lines:1:0:out:{LAST} hang", LAST - 1, done.display(), calm.display());
+    App::puppet("web", &house.puppet(), &script).with("log_max_size = 0")
+}
+
+/// Whether it has printed all but the last line.
+fn is_done(house: &House) -> bool {
+    !house.notes("done").is_empty()
+}
+
+/// The files stay from now on; waits for the last line.
+fn calm(house: &House) {
+    house.write("calm", "");
+    house.until_logged("web-0", "out", &format!("line {LAST}\n"), SOON);
 }
 
 /// The numbers of the lines in a file; each line must be whole. `truncated` = a first line may have lost its head.
@@ -34,12 +48,12 @@ fn row_18_moved_again_and_again() {
     wait_until(SOON, "it prints to its end", || {
         Pause::measure(dice.span(Duration::from_millis(50)));
         let to = house.file(&format!("moved{}", moved.len()));
-        let end = fs::read_to_string(&file).is_ok_and(|text| text.ends_with(&format!("line {LAST}\n")));
-        if !end && fs::rename(&file, &to).is_ok() {
+        if fs::rename(&file, &to).is_ok() {
             moved.push(to);
         }
-        end.then_some(())
+        is_done(&house).then_some(())
     });
+    calm(&house);
     // What was moved kept its lines, and a new file took the next: nothing is lost at all.
     let mut found: Vec<u64> = moved.iter().chain([&file]).flat_map(|path| numbers(path)).collect();
     eprintln!("moved {} times", moved.len());
@@ -58,10 +72,10 @@ fn row_18_removed_again_and_again() {
         Pause::measure(dice.span(Duration::from_millis(50)));
         let found = numbers(&file);
         assert!(in_order(&found), "{found:?}");
-        let end = found.last() == Some(&LAST);
-        removed += usize::from(!end && fs::remove_file(&file).is_ok());
-        end.then_some(())
+        removed += usize::from(fs::remove_file(&file).is_ok());
+        is_done(&house).then_some(())
     });
+    calm(&house);
     assert!(removed > 5, "{removed}");
     // The folder too.
     fs::remove_dir_all(house.home().join("logs")).expect("our own folder");
@@ -88,11 +102,10 @@ fn row_18_truncated_again_and_again() {
         let found: Vec<u64> = text.lines().skip(1).filter_map(|line| line.strip_prefix("line ")?.parse().ok()).collect();
         assert!(in_order(&found), "{found:?}");
         seen.extend(found.iter().copied());
-        let end = found.last() == Some(&LAST);
-        let emptied = !end && OpenOptions::new().write(true).truncate(true).open(&file).is_ok();
-        cut += usize::from(emptied);
-        end.then_some(())
+        cut += usize::from(OpenOptions::new().write(true).truncate(true).open(&file).is_ok());
+        is_done(&house).then_some(())
     });
+    calm(&house);
     eprintln!("truncated {cut} times ({holes} looks at a hole), {} of {LAST} lines seen before they went", seen.len());
     assert!(cut > 5 && holes * 4 < cut, "{cut} times truncated, {holes} holes");
     assert_eq!(house.slot("web-0").restarts, 0);

@@ -1,7 +1,7 @@
 //! `text` and `json`: the same promises, except that a SIGKILL to the scribe may write a turn twice.
 
-use crate::kills::flood_while_killed;
-use crate::{SOON, at_rest, flooded, flooding, flooding_at, sized, until_bytes};
+use crate::kills::{KILLS, flood_while_killed};
+use crate::{SOON, at_rest, flooded, flooding, flooding_by_steps, sized, until_bytes};
 use e2e::{App, FLOOD_LINE, House, app_file, flood_line, wait_until};
 use std::fs;
 
@@ -68,8 +68,8 @@ fn every_line_once_in_each_form() {
 fn the_scribe_is_killed_sixty_times_in_each_form() {
     let count = sized(200_000, 1_000_000);
     for (form, keys) in KEYS {
-        let (house, _) = flood_while_killed("abide-scribe", 1, |house, name| {
-            flooding_at(house, name, count, 20_000).with(keys).with("log_max_size = 0")
+        let (house, _) = flood_while_killed("abide-scribe", 1, count, |house, name| {
+            flooding_by_steps(house, name, count, 20_000, KILLS as u64).with(keys).with("log_max_size = 0")
         });
         let (again, torn) = repeated(form, &to_the_end(&house, count), count);
         eprintln!("{form}: {again} lines twice and {torn} cut short after 60 kills");

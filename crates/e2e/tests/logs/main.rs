@@ -13,10 +13,11 @@ mod viewers;
 
 use e2e::{App, House, wait_until};
 use std::fs;
+use std::io::Write;
 use std::time::Duration;
 
 /// How long anything may take. Generous: it only ends a test that hangs.
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_secs(120);
 
 /// `full` when the longer forms are asked for, else `short`.
 fn sized(short: u64, full: u64) -> u64 {
@@ -28,7 +29,21 @@ fn flooding(house: &House, name: &str, count: u64) -> App {
     flooding_at(house, name, count, 0)
 }
 
-/// The same, so many lines a second at most.
+/// The same in so many steps: no line of a step comes before [`next_step`] was called for it. So what a test does in a flood falls into it, however
+/// long that takes.
+fn flooding_by_steps(house: &House, name: &str, count: u64, rate: u64, steps: u64) -> App {
+    let file = |name: &str| house.file(name).display().to_string();
+    let script = format!("until:{} flood:{count}:{rate}:{}:{}:{steps} hang", file("go"), file(name), file("steps"));
+    App::puppet(name, &house.puppet(), &script).with("restart = \"never\"")
+}
+
+/// Lets every flood by steps go on by one.
+fn next_step(house: &House) {
+    let file = fs::OpenOptions::new().append(true).create(true).open(house.file("steps"));
+    file.and_then(|mut file| file.write_all(b".")).expect("our own file");
+}
+
+/// The same as [`flooding`], so many lines a second at most.
 fn flooding_at(house: &House, name: &str, count: u64, rate: u64) -> App {
     let script = format!("until:{} flood:{count}:{rate}:{} hang", house.file("go").display(), house.file(name).display());
     App::puppet(name, &house.puppet(), &script).with("restart = \"never\"")

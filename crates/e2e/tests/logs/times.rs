@@ -1,9 +1,10 @@
 //! Looking into rotated and compressed logs, and tending them while they grow.
 
-use crate::{SOON, at_rest, flooded, flooding, flooding_at, names, until_bytes};
+use crate::{SOON, at_rest, flooded, flooding, flooding_at, flooding_by_steps, names, next_step, until_bytes};
 use api::LogLine;
-use e2e::{App, FLOOD_LINE, House, app_file, check_flood, flood_line, wait_until};
+use e2e::{App, FLOOD_LINE, House, Pause, app_file, check_flood, flood_line, wait_until};
 use std::fs;
+use std::time::Duration;
 
 /// The numbers of the lines of a flood.
 fn numbers(lines: &[LogLine]) -> Vec<u64> {
@@ -59,10 +60,15 @@ fn times_and_words_in_compressed_files() {
 fn several_apps_in_the_order_of_time() {
     let house = House::new();
     let turn = |n: u32| house.file(&format!("turn{n}")).display().to_string();
-    // They wait for each other's files, so who said what before whom is certain; the pauses are longer than the grain of the index.
-    let ping = format!("print:p1 note:{} until:{} sleep:30 print:p2 note:{} hang", turn(1), turn(2), turn(3));
-    let pong = format!("until:{} sleep:30 print:q1 note:{} until:{} sleep:30 print:q2 hang", turn(1), turn(2), turn(3));
+    let ping = format!("print:p1 until:{} print:p2 hang", turn(2));
+    let pong = format!("until:{} print:q1 until:{} print:q2 hang", turn(1), turn(3));
     house.up(&app_file(&[App::puppet("ping", &house.puppet(), &ping), App::puppet("pong", &house.puppet(), &pong)]));
+    // Each speaks when what the other has said is in the log, and after that more time has passed than the grain of the index.
+    for (n, (slot, said)) in (1..).zip([("ping-0", "p1\n"), ("pong-0", "q1\n"), ("ping-0", "p2\n")]) {
+        house.until_logged(slot, "out", said, SOON);
+        Pause::measure(Duration::from_millis(30));
+        house.write(&format!("turn{n}"), "");
+    }
     house.until_logged("pong-0", "out", "q2\n", SOON);
     let lines: Vec<LogLine> = house.abide(["logs", "--json"]).ok().json_lines();
     assert_eq!(lines.iter().map(|line| line.line.as_str()).collect::<Vec<_>>(), ["p1", "q1", "p2", "q2"]);
@@ -72,11 +78,12 @@ fn several_apps_in_the_order_of_time() {
 fn an_external_logrotate() {
     const COUNT: u64 = 100_000;
     let house = House::new();
-    house.up(&app_file(&[flooding_at(&house, "flood", COUNT, 40_000).with("log_max_size = 0")]));
+    house.up(&app_file(&[flooding_by_steps(&house, "flood", COUNT, 40_000, 5).with("log_max_size = 0")]));
     let file = house.log_file("flood-0", "out");
     house.write("go", "");
     let mut kept = Vec::new();
     for n in 0..5 {
+        next_step(&house);
         wait_until(SOON, "the flood flows", || fs::metadata(&file).is_ok_and(|found| found.len() > 500_000).then_some(()));
         let to = house.file(&format!("rotated{n}"));
         fs::rename(&file, &to).expect("our own file");
@@ -94,11 +101,12 @@ fn an_external_logrotate() {
 fn cleared_while_it_grows() {
     const COUNT: u64 = 60_000;
     let house = House::new();
-    let flood = flooding_at(&house, "flood", COUNT, 30_000).with("log_max_size = \"256K\"\nlog_max_files = 100");
+    let flood = flooding_by_steps(&house, "flood", COUNT, 30_000, 5).with("log_max_size = \"256K\"\nlog_max_files = 100");
     let other = flooding(&house, "other", 1000);
     house.up(&app_file(&[flood, other]));
     house.write("go", "");
     for _ in 0..5 {
+        next_step(&house);
         wait_until(SOON, "it has rotated", || (names(&house, "flood-0.out.log.").len() > 3).then_some(()));
         house.abide(["logs", "flood", "--clear"]).ok();
     }

@@ -103,8 +103,10 @@ fn following_from_life_to_life() {
     house.up(&app_file(&[web]));
     house.until_logged("web-0", "out", "born\n", SOON);
     let mut follower = Follower::new(&house, "seen", &["logs", "web", "--json", "-f", "-n", "100"]);
-    for _ in 0..5 {
+    for lives in 2..=6 {
         house.abide(["restart", "web"]).ok();
+        // Who is told to end at once says nothing.
+        house.until_logged("web-0", "out", &"born\n".repeat(lives), SOON);
     }
     let lives = wait_until(SOON, "six births", || {
         assert!(follower.child.try_wait().expect("our own child").is_none());

@@ -80,9 +80,9 @@ fn orphans_are_reaped_by_thousands_while_it_answers() {
         let at = Instant::now();
         client.barrier();
         slowest = slowest.max(at.elapsed());
-        client.check(begun.elapsed() < Duration::from_secs(60), "they are bred within a minute");
+        client.check(begun.elapsed() < 2 * SOON, "they are bred in time");
     }
-    client.check(slowest < Duration::from_secs(2), &format!("the slowest answer took {slowest:?}"));
+    client.check(slowest < Duration::from_secs(5), &format!("the slowest answer took {slowest:?}"));
     wait_until(SOON, "no zombie is left", || (!space.inside().iter().any(|(_, state)| *state == 'Z')).then_some(()));
     wait_until(SOON, "two are left", || {
         let mut pids: Vec<u32> = space.inside().into_iter().map(|(pid, _)| pid).collect();

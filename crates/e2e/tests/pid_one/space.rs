@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 /// Generous: other tests run beside this one.
-pub const SOON: Duration = Duration::from_secs(20);
+pub const SOON: Duration = Duration::from_secs(60);
 
 /// `--kill-child`: when `unshare` ends, so does the namespace.
 const WAYS: [&[&str]; 2] = [

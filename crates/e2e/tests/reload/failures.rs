@@ -2,13 +2,13 @@
 
 use crate::{SOON, lives, mode, stage, web};
 use api::{Operation, OperationState, Outcome};
-use e2e::wait_until;
+use e2e::{House, wait_until};
 
 #[test]
 fn the_old_one_is_untouched_and_the_reason_is_shown() {
     let house = stage();
     for strategy in ["rolling", "bluegreen"] {
-        house.up(&web(&house, "1", &format!("reload = \"{strategy}\"\nsoak = \"1s\"")).replace("20s", "2s"));
+        house.up(&web(&house, "1", &format!("reload = \"{strategy}\"\nsoak = \"1s\"")).replace("20s", "6s"));
         let before = lives(&house, 2);
         for (kind, why, words) in [
             ("never", "not ready within start_timeout", "| version 1 never"),
@@ -52,7 +52,7 @@ fn a_changed_file_that_is_no_good_changes_nothing() {
     mode(&house, "");
     assert!(before[0].kill());
     house.until("web-0", SOON, "is born again", |row| row.restarts == 1 && row.status.word() == "ready");
-    assert!(house.log_bytes("web-0", "out").ends_with(b"version 1 good\n"));
+    until_last_said(&house, "version 1 good\n");
     assert!(house.roles(SOON)[0].kill());
     house.roles(SOON);
     assert_eq!((house.process("web-1"), house.detail("web").spec["argv"][2].clone()), (before[1], "1".into()));
@@ -77,7 +77,14 @@ fn what_was_finished_before_a_later_slot_failed_is_brought_back() {
     assert!(of("web-1").log_tail.iter().any(|line| line.contains("cannot bind")), "{done:?}");
     let after = lives(&house, 2);
     assert_eq!(after[1], before[1], "never touched");
-    assert!(after[0] != before[0] && house.log_bytes("web-0", "out").ends_with(b"version 1 good\n"), "one good generation");
+    assert!(after[0] != before[0], "one good generation");
+    until_last_said(&house, "version 1 good\n");
+}
+
+/// Waits until this is what the first slot has printed last: its line may come after the word that it is ready.
+#[track_caller]
+fn until_last_said(house: &House, line: &str) {
+    wait_until(SOON, "the first slot says so", || house.log_bytes("web-0", "out").ends_with(line.as_bytes()).then_some(()));
 }
 
 trait Pipe: Sized {

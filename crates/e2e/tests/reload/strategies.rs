@@ -81,7 +81,7 @@ fn a_signal_replaces_nobody() {
     told.sort();
     assert_eq!(told, ["0", "1"]);
     // One that does not say that it is ready again is unwell, and stays.
-    house.up(&web(&house, "1", "reload = \"hup\"").replace("20s", "1s"));
+    house.up(&web(&house, "1", "reload = \"hup\"").replace("20s", "4s"));
     mode(&house, "deaf");
     house.abide(["reload", "web"]).code(1).says(&["not ready again within start_timeout", "failed to reload: web"]);
     assert_eq!(lives(&house, 2), before);

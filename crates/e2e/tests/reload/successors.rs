@@ -37,7 +37,7 @@ fn a_reload_goes_on_under_the_next_steward() {
 #[test]
 fn a_reload_fails_under_the_next_steward() {
     let house = stage();
-    house.up(&web(&house, "1", "reload = \"rolling\"").replace("20s", "3s"));
+    house.up(&web(&house, "1", "reload = \"rolling\"").replace("20s", "6s"));
     let before = lives(&house, 2);
     mode(&house, "never");
     let reload = beside(&house, &["reload", "web"]);

@@ -11,4 +11,4 @@ mod whole;
 use std::time::Duration;
 
 /// How long anything may take that is to happen at all.
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_secs(60);

@@ -1,21 +1,20 @@
 //! New executables that cannot take over: each is refused with a reason, and nothing changes.
 
+use crate::SOON;
 use crate::load::{body, gapless, keeper, running, sang_every_line, sing};
 use crate::stand_ins::{put, put_script};
 use e2e::{Keeper, wait_until};
 use std::fs;
-use std::time::Duration;
 
 /// Says `upgrade`; gives back the reason of the refusal. Commands are served meanwhile.
 #[track_caller]
 fn refusal(keeper: &mut Keeper, name: &str) -> String {
     let path = keeper.file(name).display().to_string();
     keeper.say(&format!("upgrade\t{path}\necho\tmeanwhile-{name}"));
-    wait_until(Duration::from_secs(3), "a command is obeyed meanwhile", || {
+    wait_until(SOON, "a command is obeyed meanwhile", || {
         keeper.lines().iter().any(|line| body(line) == format!("meanwhile-{name}")).then_some(())
     });
-    // Five seconds, and what a busy machine adds.
-    let why = keeper.wait_for_within("#<int>\terror\tupgrade **", Duration::from_secs(9)).pop().expect("a hole");
+    let why = keeper.wait_for_within("#<int>\terror\tupgrade **", SOON).pop().expect("a hole");
     // One that was killed for its silence takes a moment to die.
     if why == "one that was late is not over yet" { refusal(keeper, name) } else { why }
 }

@@ -26,6 +26,7 @@ impl Choir {
         let file: Vec<App> = apps.iter().map(|name| App::puppet(name, &house.puppet(), &script)).collect();
         house.up(&app_file(&file));
         let pids = apps.iter().map(|app| house.process(&format!("{app}-0"))).collect();
+        wait_until(SOON, "each has noted that it was born", || (house.notes("starts").len() == count).then_some(()));
         Choir { house, apps, pids }
     }
 

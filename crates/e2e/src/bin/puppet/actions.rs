@@ -40,8 +40,8 @@ fn step(action: &Action, children: &mut Vec<Child>) {
                 exit(*code);
             }
         }
-        Action::Lines { count, rate, out, err } => lines(*count, *rate, *out, *err),
-        Action::Flood { count, rate, pauses } => output::flood(*count, *rate, pauses.as_deref()),
+        Action::Lines { count, rate, out, err, from } => lines(*count, *rate, *out, *err, *from),
+        Action::Flood { count, rate, pauses, gate } => output::flood(*count, *rate, pauses.as_deref(), gate.as_ref()),
         Action::Noise { count, seed } => output::noise(*count, *seed),
         Action::Wall(count) => output::wall(*count),
         Action::Print { text, err } => say(text, !err, *err),
@@ -122,11 +122,11 @@ fn say(text: &str, out: bool, err: bool) {
     }
 }
 
-fn lines(count: u64, rate: u64, out: bool, err: bool) {
+fn lines(count: u64, rate: u64, out: bool, err: bool, from: u64) {
     let begun = Instant::now();
     let last = if count == 0 { u64::MAX } else { count };
     for number in 1..=last {
-        say(&format!("line {number}"), out, err);
+        say(&format!("line {}", from - 1 + number), out, err);
         if let Some(nanos) = 1_000_000_000_u64.checked_div(rate) {
             let due = Duration::from_nanos(number.saturating_mul(nanos));
             thread::sleep(due.saturating_sub(begun.elapsed()));

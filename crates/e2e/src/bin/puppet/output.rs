@@ -1,24 +1,31 @@
 //! Output in masses.
 
 use crate::actions::BROKEN_OUTPUT;
-use e2e::{Dice, FLOOD_LINE, flood_line};
+use e2e::{Dice, FLOOD_LINE, Pause, flood_line};
 use rustix::stdio::stdout;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::exit;
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// Numbered lines in pieces that end anywhere in a line, as those of a buffering program do.
-pub fn flood(count: u64, rate: u64, pauses: Option<&Path>) {
+pub fn flood(count: u64, rate: u64, pauses: Option<&Path>, gate: Option<&(PathBuf, u64)>) {
     const PIECE: usize = 8192;
     let mut room = Vec::with_capacity(PIECE + FLOOD_LINE);
-    let (mut longest, begun) = (Duration::ZERO, Instant::now());
+    let (mut longest, mut begun, mut before) = (Duration::ZERO, Instant::now(), 0);
+    let mut allowed = if gate.is_some() { 0 } else { count };
     for number in 1..=count {
+        if let Some((gate, steps)) = gate
+            && number > allowed
+        {
+            allowed = let_through(gate, *steps, count, number);
+            (begun, before) = (Instant::now(), number - 1);
+        }
         room.extend_from_slice(&flood_line(number));
         if room.len() >= PIECE {
             longest = longest.max(put(&room[..PIECE]));
             room.drain(..PIECE);
-            if let Some(due) = (number * 1_000_000_000).checked_div(rate) {
+            if let Some(due) = ((number - before) * 1_000_000_000).checked_div(rate) {
                 thread::sleep(Duration::from_nanos(due).saturating_sub(begun.elapsed()));
             }
         }
@@ -26,6 +33,19 @@ pub fn flood(count: u64, rate: u64, pauses: Option<&Path>) {
     longest = longest.max(put(&room));
     if let Some(file) = pauses {
         crate::actions::append(file, &format!("longest {} us\n", longest.as_micros()));
+    }
+}
+
+/// Waits until the gate lets this line through; up to which one it does.
+fn let_through(gate: &Path, steps: u64, count: u64, number: u64) -> u64 {
+    let mut pause = Pause::default();
+    loop {
+        let open = std::fs::metadata(gate).map_or(0, |found| found.len());
+        let allowed = count * open.min(steps) / steps;
+        if allowed >= number {
+            return allowed;
+        }
+        pause.take();
     }
 }
 

@@ -12,11 +12,11 @@ pub enum Action {
     Until(PathBuf),
     /// `need:FILE:CODE`: exits with the code if the file is missing.
     Need(PathBuf, i32),
-    /// `lines:COUNT:RATE[:err|:both]`: prints `line 1` … `line COUNT` (0 = for ever), RATE a second (0 = flat out).
-    Lines { count: u64, rate: u64, out: bool, err: bool },
-    /// `flood:COUNT[:RATE[:FILE]]`: so many numbered lines of 100 bytes, RATE a second (0 = flat out), in pieces of 8 KiB; the longest time
-    /// that one write took goes to the file.
-    Flood { count: u64, rate: u64, pauses: Option<PathBuf> },
+    /// `lines:COUNT:RATE[:out|:err|:both[:FROM]]`: prints `line 1` (or FROM) and so on, so many (0 = for ever), RATE a second (0 = flat out).
+    Lines { count: u64, rate: u64, out: bool, err: bool, from: u64 },
+    /// `flood:COUNT[:RATE[:FILE[:GATE:STEPS]]]`: so many numbered lines of 100 bytes, RATE a second (0 = flat out), in pieces of 8 KiB; the longest
+    /// time that one write took goes to FILE. Of STEPS equal parts as many are printed as there are bytes in the file GATE.
+    Flood { count: u64, rate: u64, pauses: Option<PathBuf>, gate: Option<(PathBuf, u64)> },
     /// `noise:COUNT:SEED`: so many bytes of chance, every value among them; the seed says which.
     Noise { count: u64, seed: u64 },
     /// `wall:COUNT`: so many times `w`, and no line feed.
@@ -87,13 +87,19 @@ pub fn parse(args: &[String]) -> Result<Vec<Action>, String> {
                 let parts: Vec<&str> = value.split(':').collect();
                 let (count, rate) = (number(parts[0])?, number(parts.get(1).unwrap_or(&"0"))?);
                 let to = parts.get(2).copied().unwrap_or("out");
-                Action::Lines { count, rate, out: to != "err", err: to != "out" }
+                let from = number(parts.get(3).unwrap_or(&"1"))?;
+                Action::Lines { count, rate, out: to != "err", err: to != "out", from }
             }
             "flood" => {
-                let mut parts = value.splitn(3, ':');
+                let mut parts = value.split(':');
                 let mut next = || parts.next().unwrap_or("0");
                 let (count, rate) = (number(next())?, number(next())?);
-                Action::Flood { count, rate, pauses: parts.next().map(PathBuf::from) }
+                let pauses = parts.next().map(PathBuf::from);
+                let gate = match (parts.next(), parts.next()) {
+                    (Some(gate), Some(steps)) => Some((gate.into(), number(steps)?)),
+                    _ => None,
+                };
+                Action::Flood { count, rate, pauses, gate }
             }
             "noise" => {
                 let (count, seed) = value.split_once(':').ok_or_else(wrong)?;
@@ -167,7 +173,7 @@ mod tests {
     #[test]
     fn lines_have_rate_and_stream() {
         let script = parse(&words("lines:5:0:both lines:0:10")).expect("a good script");
-        let both = Action::Lines { count: 5, rate: 0, out: true, err: true };
-        assert_eq!(script, [both, Action::Lines { count: 0, rate: 10, out: true, err: false }]);
+        let both = Action::Lines { count: 5, rate: 0, out: true, err: true, from: 1 };
+        assert_eq!(script, [both, Action::Lines { count: 0, rate: 10, out: true, err: false, from: 1 }]);
     }
 }
