@@ -10,6 +10,9 @@ pub struct EnvironmentView {
     pub app: String,
     /// The slot that is meant, `web-0`: some values differ from slot to slot.
     pub slot: String,
+    /// The profile that counts for the app, if any.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub profile: Option<String>,
     /// Every variable, by name.
     pub variables: Vec<VariableView>,
 }

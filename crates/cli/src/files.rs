@@ -4,6 +4,7 @@ use crate::args::{AppFlags, FileArgs, PartArgs};
 use crate::escape::shown_word;
 use crate::failure::{Exit, Failure};
 use crate::found::{Found, find};
+use crate::reading;
 use crate::screen::Screen;
 use crate::session::{Own, Session};
 use config::{Diagnostic, Format, MANAGER_FILE, Options, ProfileChoice, Rights, Surroundings, Trust, judge, load_manager};
@@ -11,13 +12,10 @@ use model::{AppSpec, DaemonSettings, Definition, Origin, SettingsOf};
 use serde::Serialize;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-
-/// The longest configuration in bytes.
-const LIMIT: u64 = 4 << 20;
 
 /// One loaded file.
 #[derive(Debug)]
@@ -74,7 +72,7 @@ impl Finding {
     /// Something about a file as a whole.
     fn whole(severity: &str, path: &Path, message: &str) -> Finding {
         let (file, message) = (shown_path(path), message.to_owned());
-        let text = format!("{severity}: {message}\n --> {file}");
+        let text = format!("{severity}: {message}\n  --> {file}");
         Finding { message, file, line: None, column: None, help: None, text }
     }
 }
@@ -233,7 +231,7 @@ fn load_stdin(profile: &ProfileChoice, format: Option<Format>) -> Result<Project
 /// What is written there. It can be read only once, and is loaded again where a profile is remembered.
 fn standard_input() -> &'static Result<String, String> {
     static TEXT: OnceLock<Result<String, String>> = OnceLock::new();
-    TEXT.get_or_init(|| bounded(io::stdin().lock()).map_err(|error| format!("failed to read standard input: {error}")))
+    TEXT.get_or_init(|| reading::text(io::stdin().lock()).map_err(|error| format!("failed to read standard input: {error}")))
 }
 
 fn load_text(path: &Path, text: &str, options: Options, system: &System) -> Result<Project, Invalid> {
@@ -313,16 +311,6 @@ pub fn shown_path(path: &Path) -> String {
     shown_word(&path.to_string_lossy()).into_owned()
 }
 
-fn bounded(from: impl Read) -> io::Result<String> {
-    let mut text = String::new();
-    from.take(LIMIT + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > LIMIT {
-        Err(io::Error::other(format!("it is longer than {}", model::format_size(LIMIT))))
-    } else {
-        Ok(text)
-    }
-}
-
 /// This machine and this session, as far as a configuration may ask.
 #[derive(Default)]
 struct System {
@@ -343,7 +331,7 @@ impl System {
             Trust::Odd(text) => self.odd.borrow_mut().push(Finding::whole("warning", path, &text)),
             Trust::Refused(text) => return Err(io::Error::other(text)),
         }
-        bounded(file)
+        reading::text(file)
     }
 }
 

@@ -27,14 +27,15 @@ pub fn find(named: &[PathBuf]) -> Result<Vec<Found>, Failure> {
 
 fn find_one(path: &Path) -> Result<Found, Failure> {
     let is_here = path == Path::new(".");
-    let missing = |text: String| {
-        let next = "name a file or folder: abide up PATH; or run a program without one: abide start CMD";
-        Err(Failure::new(Exit::Config, text).next(next))
-    };
+    let missing = |text: String, next: &str| Err(Failure::new(Exit::Config, text).next(next));
     if !path.is_dir() {
-        return match path.exists() || path == Path::new("-") {
-            true => Ok(Found { path: path.to_owned(), warning: None }),
-            false => missing(format!("there is no {}", shown_path(path))),
+        return match path.symlink_metadata() {
+            _ if path == Path::new("-") || path.exists() => Ok(Found { path: path.to_owned(), warning: None }),
+            Ok(_) => missing(format!("{} is a link that leads nowhere", shown_path(path)), "mend the link, or name another file"),
+            Err(_) => missing(
+                format!("there is no {}", shown_path(path)),
+                "name a file or folder that is there, or - for standard input",
+            ),
         };
     }
     let all = FILE_NAMES.map(|name| if is_here { PathBuf::from(name) } else { path.join(name) });
@@ -42,7 +43,10 @@ fn find_one(path: &Path) -> Result<Found, Failure> {
     let Some(first) = there.next() else {
         let names = FILE_NAMES[1..].join(", ");
         let place = if is_here { "this folder".to_owned() } else { shown_path(path) };
-        return missing(format!("there is no {} in {place} (nor {names})", FILE_NAMES[0]));
+        return missing(
+            format!("there is no {} in {place} (nor {names})", FILE_NAMES[0]),
+            "`abide init` writes a first one; name a file or folder if it is elsewhere; `abide start CMD` runs a program without any",
+        );
     };
     let warning = there.next().map(|second| beside(&first, &second));
     Ok(Found { path: first, warning })
@@ -52,7 +56,7 @@ fn beside(first: &Path, second: &Path) -> Finding {
     let (file, other) = (shown_path(first), shown_path(second));
     let message = format!("{other} is there too, and is not read");
     let help = "remove one of them, or name the one that is meant".to_owned();
-    let text = format!("warning: {message}\n --> {file}\n  = help: {help}");
+    let text = format!("warning: {message}\n  --> {file}\n   = help: {help}");
     Finding { message, file, line: None, column: None, help: Some(help), text }
 }
 
@@ -66,6 +70,15 @@ mod tests {
         let find = |path: &Path| find(&[path.to_owned()]);
         let refused = find(folder.path()).expect_err("nothing there");
         assert_eq!(refused.code(), 3);
+        let said = |wrong: Failure| match wrong {
+            Failure::Told { message, next, .. } => format!("{message}; {}", next.unwrap_or_default()),
+            other => panic!("{other:?}"),
+        };
+        assert!(said(refused).contains("`abide init` writes a first one"));
+        let link = folder.path().join("link.toml");
+        std::os::unix::fs::symlink("nowhere", &link).expect("linked");
+        assert!(said(find(&link).expect_err("leads nowhere")).contains("link.toml is a link that leads nowhere"));
+        assert!(said(find(&folder.path().join("x")).expect_err("not there")).contains("name a file or folder that is there"));
         for (name, counts, warns) in [
             ("abide.json", "abide.json", false),
             ("abide.yml", "abide.yml", true),

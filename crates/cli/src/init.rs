@@ -2,6 +2,7 @@
 //!
 //! Pure: it is given the names of what is there and the texts of a few files.
 
+mod compose;
 mod node;
 mod others;
 mod python;
@@ -12,14 +13,20 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use text::file;
 
 /// The files whose contents are looked at, where they are there.
-pub const LOOKED_AT: [&str; 12] = [
+pub const LOOKED_AT: [&str; 18] = [
     "Procfile",
+    ".env",
+    "compose.yaml",
+    "compose.yml",
+    "docker-compose.yml",
+    "docker-compose.yaml",
     "package.json",
     "pyproject.toml",
     "requirements.txt",
     "manage.py",
     "main.py",
     "app.py",
+    "app/main.py",
     "Cargo.toml",
     "go.mod",
     "Gemfile",
@@ -30,6 +37,9 @@ pub const LOOKED_AT: [&str; 12] = [
 /// Files that say what runs in containers.
 const COMPOSE: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
 
+/// A folder whose entries are looked at as well, each of them a program of Cargo.
+pub const OF_CARGO: &str = "src/bin";
+
 /// Files of PM2 and of Oxmgr.
 const OF_OTHERS: [&str; 5] =
     ["ecosystem.config.js", "ecosystem.config.cjs", "ecosystem.config.mjs", "ecosystem.json", "oxfile.toml"];
@@ -39,7 +49,7 @@ const OF_OTHERS: [&str; 5] =
 pub struct Folder {
     /// Its own name.
     pub name: String,
-    /// What is in it.
+    /// What is in it; of [`OF_CARGO`] with its path in front.
     pub entries: BTreeSet<String>,
     /// The contents of those of [`LOOKED_AT`] that could be read.
     pub texts: BTreeMap<String, String>,
@@ -58,6 +68,10 @@ pub struct Draft {
     pub remarks: Vec<String>,
     /// Variables that it needs.
     pub env: Vec<(String, String)>,
+    /// A file with more of them.
+    pub env_file: Option<&'static str>,
+    /// The apps that it waits for.
+    pub depends_on: Vec<String>,
     /// Whether `up` starts it.
     pub autostart: bool,
 }
@@ -67,6 +81,8 @@ pub struct Draft {
 pub struct Found {
     /// Apps.
     pub apps: Vec<Draft>,
+    /// Apps that are run otherwise and could be run by Abide. They are written as comments.
+    pub offered: Vec<Draft>,
     /// What else is there that was not taken over, and why, as sentences without a stop.
     pub notes: Vec<String>,
 }
@@ -94,6 +110,8 @@ impl Draft {
             from: from.to_owned(),
             remarks: Vec::new(),
             env: Vec::new(),
+            env_file: None,
+            depends_on: Vec::new(),
             autostart: true,
         }
     }
@@ -118,14 +136,20 @@ pub fn detect(folder: &Folder) -> Found {
         others::ruby(folder, &mut found);
     }
     if let Some(name) = folder.first(&COMPOSE) {
-        found.notes.push(format!("{name} is there: what runs in containers stays with them, and was not taken over"));
+        compose::detect(folder, name, &mut found);
     }
     if let Some(name) = folder.first(&OF_OTHERS) {
         found
             .notes
             .push(format!("{name} is there: a later version of abide reads it (abide import); until then copy its apps by hand"));
     }
+    if folder.has(".env") && found.apps.iter().any(|app| app.env_file.is_none()) {
+        found
+            .notes
+            .push(".env is there: for a program that does not read it itself, add env_file = \".env\" to its app".to_owned());
+    }
     apart(&mut found.apps);
+    apart(&mut found.offered);
     found
 }
 

@@ -190,9 +190,7 @@ pub(crate) enum Found {
     Key(&'static KeyDoc, Suffix),
     /// Documented, but not part of this version.
     Later,
-    Unknown {
-        help: Option<String>,
-    },
+    Unknown,
 }
 
 impl Unit {
@@ -253,11 +251,12 @@ pub(crate) fn find(scope: Scope, written: &str) -> Found {
     if later::is_later(scope, written) {
         return Found::Later;
     }
-    Found::Unknown { help: suggest(scope, written) }
+    Found::Unknown
 }
 
-/// "Did you mean …", if anything is near, or the right place for a key that stands in a wrong one.
-fn suggest(scope: Scope, written: &str) -> Option<String> {
+/// "Did you mean …", if anything is near, or the right place for a key that stands in a wrong one. It compares with every key there is, so it is
+/// asked only of what will be shown.
+pub(crate) fn suggest(scope: Scope, written: &str) -> Option<String> {
     let lower = written.to_ascii_lowercase().replace('-', "_");
     let theirs = || ELSEWHERE.iter().filter(|(theirs, _)| *theirs == lower).map(|(_, ours)| *ours);
     if let Some(ours) = theirs().find(|ours| doc(scope, ours).is_some()) {
@@ -346,7 +345,7 @@ mod tests {
     #[test]
     fn suggestions() {
         let help = |scope, text| match find(scope, text) {
-            Found::Unknown { help } => help.unwrap_or_default(),
+            Found::Unknown => suggest(scope, text).unwrap_or_default(),
             other => panic!("{text}: {other:?}"),
         };
         for (text, near) in [

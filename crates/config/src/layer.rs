@@ -119,7 +119,7 @@ impl Value {
 impl Layer {
     /// Sorts the members of `[defaults]` or of an app into a layer.
     pub fn read(members: Vec<Member>, faults: &mut Faults) -> Layer {
-        let unsure = members.iter().any(|member| matches!(keys::find(Scope::App, &member.name), Found::Unknown { .. }));
+        let unsure = members.iter().any(|member| matches!(keys::find(Scope::App, &member.name), Found::Unknown));
         let mut layer = Layer { keys: entries(Scope::App, "", members, faults), unsure, ..Layer::default() };
         for (table, scope, example) in MERGED {
             layer.merged(table, scope, example, faults);
@@ -246,7 +246,9 @@ pub(crate) fn entries(scope: Scope, prefix: &str, members: Vec<Member>, faults: 
                 Fault::new(&place, format!("not yet: `{shown}` is not supported by this version of abide"))
                     .help("remove it for now; a key is never silently ignored"),
             ),
-            Found::Unknown { help } => {
+            Found::Unknown => {
+                // Advice costs far more than the finding, and nobody reads what is over the bound.
+                let help = if faults.is_full() { None } else { keys::suggest(scope, &name) };
                 faults.push(Fault::new(&place, format!("unknown key `{shown}`")).maybe_help(help));
             }
         }

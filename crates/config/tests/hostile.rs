@@ -131,6 +131,8 @@ fn large_and_deep() {
         format!("{}a = 1", "a.".repeat(size / 2)),
         "k = 1,".repeat(size / 6),
         "= \n".repeat(size / 3),
+        // As many keys that nobody knows as there is room for; each could be a misspelling of any other.
+        format!("[apps.a]\ncmd='x'\n{}", (0..size / 12).map(|n| format!("foo{n}=1\n")).collect::<String>()),
         format!("x = {{ {} }}", (0..size / 20).map(|n| format!("key{n} = 1")).collect::<Vec<_>>().join(", ")),
         format!("[apps.a]\ncmd = 'x {}'", "${A:-".repeat(size / 5)),
         format!("[apps.a]\ncmd = 'x {}'", "${A}".repeat(size / 4)),

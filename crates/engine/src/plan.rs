@@ -101,6 +101,9 @@ pub fn decide(
         Some(old) => change(old, app, differ),
     };
     let mut decisions: Vec<Decision> = wished.iter().map(of).collect();
+    for (app, decision) in wished.iter().zip(&mut decisions).filter(|(_, decision)| decision.planned.change != Change::Keep) {
+        decision.planned.notes.extend(notes::of_missing(&app.definition.spec, known, wished));
+    }
     let is_named = |name: &AppName| wished.iter().any(|app| app.definition.spec.name == *name);
     let goes = |name: &AppName, app: &KnownApp<'_>| {
         let scoped = app.definition.project.as_ref().is_some_and(|project| scope.prune.contains(project));

@@ -54,7 +54,7 @@ pub(crate) fn environment(given: &Given, reveal: bool) -> EnvironmentView {
         VariableView { value: if secret { Some(MASK.to_owned()) } else { value }, name, from, origin }
     };
     let variables = env.into_iter().map(view).collect();
-    EnvironmentView { app: slot.app.to_string(), slot: slot.to_string(), variables }
+    EnvironmentView { app: slot.app.to_string(), slot: slot.to_string(), profile: spec.profile.clone(), variables }
 }
 
 /// Whether the manager sets it whatever the app says.

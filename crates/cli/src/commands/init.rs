@@ -3,7 +3,7 @@
 use crate::args::Init;
 use crate::failure::{Exit, Failure};
 use crate::files::{self, shown_path};
-use crate::init::{self, Draft, Folder, Found, LOOKED_AT};
+use crate::init::{self, Draft, Folder, Found, LOOKED_AT, OF_CARGO};
 use crate::screen::Screen;
 use serde::Serialize;
 use std::fs;
@@ -62,6 +62,13 @@ fn look(path: &Path) -> Result<Folder, Failure> {
     let mut folder = Folder { name, ..Folder::default() };
     for entry in fs::read_dir(path).map_err(unreadable)?.flatten() {
         folder.entries.extend(entry.file_name().into_string());
+    }
+    for name in
+        fs::read_dir(path.join(OF_CARGO)).into_iter().flatten().flatten().filter_map(|entry| entry.file_name().into_string().ok())
+    {
+        let program = format!("{OF_CARGO}/{name}");
+        let inside = format!("{program}/main.rs");
+        folder.entries.insert(if path.join(&inside).is_file() { inside } else { program });
     }
     for name in LOOKED_AT {
         folder.texts.extend(read(&path.join(name)).map(|text| (name.to_owned(), text)));

@@ -5,7 +5,9 @@ use crate::failure::Failure;
 use crate::files::{self, Finding, shown_path};
 use crate::found::{Found, find};
 use crate::home::Home;
+use crate::privilege::{Machine, odd};
 use crate::screen::Screen;
+use crate::session::Own;
 use config::MANAGER_FILE;
 use serde::Serialize;
 
@@ -43,7 +45,9 @@ pub fn validate(home: Option<Home>, screen: &Screen, args: &Validate) -> Result<
                 files::only(&mut projects, &part, false)?;
                 let of_manager = projects.iter().all(|project| project.of_manager);
                 let apps = projects.iter().flat_map(|project| &project.apps).map(|app| app.name.as_str().to_owned()).collect();
-                let warnings = projects.iter().flat_map(|project| project.warnings.clone()).collect();
+                let mut warnings: Vec<Finding> = projects.iter().flat_map(|project| project.warnings.clone()).collect();
+                let own = Own::read().map_or(0, |own| own.uid);
+                warnings.extend(projects.iter().flat_map(|project| odd(&file, &project.apps, own, &Machine)));
                 settings.extend(projects);
                 FileReport { file, valid: true, of_manager, apps, warnings, errors: Vec::new() }
             }

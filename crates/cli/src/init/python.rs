@@ -27,13 +27,16 @@ pub(super) fn detect(folder: &Folder, found: &mut Found) {
         found.apps.push(Draft::new(script, &format!("{bin}{}", super::text::word(script)), "pyproject.toml, project.scripts"));
         return;
     }
-    for file in ["main.py", "app.py"] {
+    for file in ["main.py", "app.py", "app/main.py"] {
         let Some(text) = folder.text(file) else { continue };
-        let module = file.trim_end_matches(".py");
-        let draft = if text.contains("FastAPI(") && needs_any(&needs, &["uvicorn", "fastapi"]) {
-            Draft::new(&name, &format!("{bin}uvicorn {module}:app --host 127.0.0.1 --port 8000"), file)
-        } else if text.contains("Flask(") && needs("gunicorn") {
-            Draft::new(&name, &format!("{bin}gunicorn {module}:app"), file)
+        let module = file.trim_end_matches(".py").replace('/', ".");
+        let draft = if let (Some(app), true) = (made_by(text, "FastAPI"), needs_any(&needs, &["uvicorn", "fastapi"])) {
+            Draft::new(&name, &format!("{bin}uvicorn {module}:{app} --host 127.0.0.1 --port 8000"), file)
+        } else if let (Some(app), true) = (made_by(text, "Flask"), needs("gunicorn")) {
+            Draft::new(&name, &format!("{bin}gunicorn {module}:{app}"), file)
+        } else if file.contains('/') {
+            // Whether a module of a package is for running is open.
+            continue;
         } else {
             Draft::new(&name, &format!("{python} {file}"), file)
         };
@@ -46,6 +49,15 @@ pub(super) fn detect(folder: &Folder, found: &mut Found) {
             "this is a Python project, and no file says what to run: no manage.py, project.scripts, main.py or app.py".to_owned(),
         );
     }
+}
+
+/// The variable that gets an application of this class: `app = FastAPI(…)`. Where it is made otherwise, `app` is what everybody calls it.
+fn made_by<'t>(text: &'t str, class: &str) -> Option<&'t str> {
+    let call = format!("{class}(");
+    let line = text.lines().find(|line| line.contains(&call))?;
+    let name = line.split_once('=').map_or("", |(name, _)| name.split(':').next().unwrap_or_default().trim_end());
+    let fits = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    Some(if fits { name } else { "app" })
 }
 
 fn needs_any(needs: &impl Fn(&str) -> bool, names: &[&str]) -> bool {

@@ -14,7 +14,15 @@ fn folder(name: &str, files: &[(&str, &str)]) -> Folder {
 
 /// Writes the file down and loads it, as a user would.
 fn loaded(found: &Found) -> Vec<model::AppSpec> {
+    loaded_in(found, &[])
+}
+
+/// The same beside these files.
+fn loaded_in(found: &Found, beside: &[(&str, &str)]) -> Vec<model::AppSpec> {
     let dir = tempfile::tempdir().expect("a folder");
+    for (name, text) in beside {
+        std::fs::write(dir.path().join(name), text).expect("written");
+    }
     let path: PathBuf = dir.path().join("abide.toml");
     let text = file(found);
     std::fs::write(&path, &text).expect("written");
@@ -82,6 +90,28 @@ fn what_is_found() {
             &["a = ./target/release/a", "b = ./target/release/b"],
         ),
         (&[("Cargo.toml", "[package]\nname = 'lib'\n")], &none),
+        (
+            &[
+                ("Cargo.toml", "[package]\nname = 's'\n"),
+                ("src/main.rs", ""),
+                ("src/bin/tool.rs", ""),
+                ("src/bin/two/main.rs", ""),
+            ],
+            &["s = ./target/release/s", "tool = ./target/release/tool", "two = ./target/release/two"],
+        ),
+        (
+            &[
+                ("Cargo.toml", "[package]\nname = 's'\nautobins = false\n[[bin]]\nname = 'x'\npath = 'src/main.rs'\n"),
+                ("src/main.rs", ""),
+                ("src/bin/tool.rs", ""),
+            ],
+            &["x = ./target/release/x"],
+        ),
+        (&[("Cargo.toml", "[workspace]\nmembers = ['a']\n")], &none),
+        (
+            &[("requirements.txt", "fastapi\n"), ("app/main.py", "from fastapi import *\napi: FastAPI = FastAPI()\n")],
+            &["shop = uvicorn app.main:api --host 127.0.0.1 --port 8000"],
+        ),
         (&[("go.mod", "module example.com/x/api\n"), ("main.go", "")], &["api = ./api"]),
         (&[("Gemfile", "gem 'puma', '~> 6'\n")], &["shop = bundle exec puma"]),
         (&[("Gemfile", "gem \"rack\"\n"), ("config.ru", "")], &["shop = bundle exec rackup"]),
@@ -130,6 +160,72 @@ fn a_procfile_is_for_a_shell_where_it_says_so() {
 }
 
 #[test]
+fn what_runs_a_procfile_reads_env_files_too() {
+    let with = |env: &str| {
+        loaded_in(&detect(&folder("shop", &[("Procfile", "web: serve -p $PORT\n"), (".env", env)])), &[(".env", env)])
+    };
+    assert_eq!(
+        with("TOKEN=a\n")[0].env,
+        [("PORT", "5000"), ("TOKEN", "a")].map(|(name, value)| (name.into(), value.into())).into()
+    );
+    assert_eq!(with("export PORT=1\n")[0].env["PORT"], "1", "foreman takes it from there");
+    let node = detect(&folder("shop", &[("package.json", r#"{"main":"a.js"}"#), (".env", "A=1\n")]));
+    assert!(node.apps[0].env_file.is_none() && node.notes.join("\n").contains(".env is there"), "{:?}", node.notes);
+}
+
+#[test]
+fn services_of_a_compose_file_are_offered_as_comments() {
+    let text = "\
+services:
+  web:
+    build: .
+    command: node server.js --name \"a b\"
+    depends_on: [db, worker]
+    environment:
+      SECRET: hunter2
+  worker:
+    image: shop/worker:2
+    entrypoint: [bundle, exec]
+    command: [\"sidekiq\", \"-c\", 5, \"${QUEUE:-x}\"]
+    depends_on:
+      web: {condition: service_healthy}
+  db:
+    image: postgres:16
+volumes:
+  data:
+";
+    let found = detect(&folder("shop", &[("docker-compose.yml", text)]));
+    assert!(found.apps.is_empty() && loaded(&found).is_empty(), "what runs in containers stays there");
+    let written = file(&found);
+    for line in [
+        "# from docker-compose.yml, service web",
+        "# there it runs in an image that is built first",
+        "# [apps.web]",
+        "# cmd = \"node server.js --name \\\"a b\\\"\"",
+        "# depends_on = [\"worker\"]",
+        "# there it runs in the image shop/worker:2",
+        "# NOTE: docker-compose.yml does not say which command these run: db (image postgres:16)",
+    ] {
+        assert!(written.lines().any(|has| has == line), "{line}\n{written}");
+    }
+    assert!(!written.contains("hunter2"), "a secret is not copied into another file");
+    // With the # taken away it is a configuration.
+    let mut offered = found.offered.clone();
+    offered[1].depends_on.clear();
+    let apps = loaded(&Found { apps: offered, ..Found::default() });
+    assert_eq!(apps[0].argv[3..], ["a b"]);
+    assert_eq!(apps[1].argv[..2], ["/bin/sh", "-c"], "${{…}} is for a shell");
+    for (text, offers) in [
+        ("", 0),
+        ("[", 0),
+        ("services:\n", 0),
+        ("services: {a: {command: ''}, b: {command: [x, [y]]}, 'c d/e': {command: x}}", 1),
+    ] {
+        assert_eq!(detect(&folder("shop", &[("compose.yaml", text)])).offered.len(), offers, "{text}");
+    }
+}
+
+#[test]
 fn what_is_left_out_is_said() {
     let notes = |files: &[(&str, &str)]| detect(&folder("x", files)).notes.join("; ");
     for (files, part) in [
@@ -154,6 +250,8 @@ fn hostile_contents_make_a_good_file() {
     for text in texts {
         let json = serde_json::json!({ "name": text, "scripts": { "start": text, "build": text } }).to_string();
         let procfile = format!("{text}: {text}\nweb: {text}\n");
+        let compose =
+            serde_json::json!({ "services": { text: { "image": text, "command": text, "depends_on": [text] } } }).to_string();
         let cargo = format!("[[bin]]\nname = {}\n", serde_json::json!(text).to_string().replace('\u{7f}', ""));
         for (file, contents) in [
             ("package.json", json.as_str()),
@@ -161,10 +259,15 @@ fn hostile_contents_make_a_good_file() {
             ("Cargo.toml", &cargo),
             ("main.py", text),
             ("go.mod", text),
+            ("compose.yaml", &compose),
         ] {
             let mut folder = folder(text, &[(file, contents), ("main.go", "")]);
             folder.entries.insert(evil.to_owned());
-            loaded(&detect(&folder));
+            let mut found = detect(&folder);
+            loaded(&found);
+            found.apps = std::mem::take(&mut found.offered);
+            found.apps.iter_mut().for_each(|app| app.depends_on.clear());
+            loaded(&found);
         }
     }
 }

@@ -37,9 +37,8 @@ pub fn file(found: &Found) -> String {
              # env = { PORT = \"3000\" }\n",
         );
     }
-    for app in &found.apps {
-        write(&mut out, app);
-    }
+    found.apps.iter().for_each(|app| write(&mut out, app, ""));
+    found.offered.iter().for_each(|app| write(&mut out, app, "# "));
     out.push_str(
         "\n# More that an app can have; `abide schema` has every key.\n\
          # instances = 2                                       # how many of it\n\
@@ -52,23 +51,28 @@ pub fn file(found: &Found) -> String {
     out
 }
 
-fn write(out: &mut String, app: &Draft) {
+/// An app; `front` stands before each of its lines, which are comments with `# `.
+fn write(out: &mut String, app: &Draft, front: &str) {
     comment(out, "\n# from ", &app.from);
     for remark in &app.remarks {
         comment(out, "# ", remark);
     }
     let name = if app.name.contains('.') { quoted(&app.name) } else { app.name.clone() };
-    // A string takes whatever is written to it.
-    let _ = writeln!(out, "[apps.{name}]\ncmd = {}", quoted(&plain(&app.cmd)));
-    if needs_shell(&app.cmd) {
-        out.push_str("shell = true\n");
-    }
-    if !app.autostart {
-        out.push_str("autostart = false\n");
-    }
+    let mut lines = vec![format!("[apps.{name}]"), format!("cmd = {}", quoted(&plain(&app.cmd)))];
+    lines.extend(needs_shell(&app.cmd).then(|| "shell = true".to_owned()));
+    lines.extend((!app.autostart).then(|| "autostart = false".to_owned()));
+    lines.extend(app.env_file.map(|file| format!("env_file = {}", quoted(file))));
     if !app.env.is_empty() {
         let pairs: Vec<String> = app.env.iter().map(|(name, value)| format!("{name} = {}", quoted(&plain(value)))).collect();
-        let _ = writeln!(out, "env = {{ {} }}", pairs.join(", "));
+        lines.push(format!("env = {{ {} }}", pairs.join(", ")));
+    }
+    if !app.depends_on.is_empty() {
+        let names: Vec<String> = app.depends_on.iter().map(|name| quoted(name)).collect();
+        lines.push(format!("depends_on = [{}]", names.join(", ")));
+    }
+    for line in lines {
+        // A string takes whatever is written to it.
+        let _ = writeln!(out, "{front}{line}");
     }
 }
 

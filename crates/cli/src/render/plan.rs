@@ -38,7 +38,10 @@ pub fn plan_text(plan: &Plan, colour: bool) -> String {
         let number = plan.with(change).count();
         (number > 0).then(|| format!("{number} {word}"))
     };
+    // Where no app changes, the line would else read as if nothing did.
+    let only_settings = !plan.settings.is_empty() && plan.apps.iter().all(|app| app.change == Change::Keep);
     let parts = [
+        only_settings.then(|| "the manager's own settings to change".to_owned()),
         count(Change::Add, "to add"),
         count(Change::Change, "to change"),
         count(Change::Start, "to start"),
@@ -227,6 +230,10 @@ mod tests {
 plan: 1 to add, 2 to change, 1 to start, 1 to reload, 1 to remove, 1 unchanged
 "
         );
+        let plan = example();
+        let settings =
+            Plan { apps: plan.apps.into_iter().filter(|app| app.change == Change::Keep).collect(), settings: plan.settings };
+        assert!(plan_text(&settings, false).ends_with("plan: the manager's own settings to change, 1 unchanged\n"));
         assert_eq!(plan_text(&Plan::default(), false), "nothing to do: everything is as wished\n");
     }
 

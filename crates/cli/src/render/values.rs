@@ -61,7 +61,7 @@ pub fn environment_text(view: &EnvironmentView, colour: bool) -> String {
     let row = |variable: &api::VariableView| -> Row {
         let value = variable.value.clone().unwrap_or_else(|| "(another for each life)".to_owned());
         let from = match (&variable.origin, variable.from) {
-            (Some(origin), _) => origin_text(origin, None),
+            (Some(origin), _) => origin_text(origin, view.profile.as_deref()),
             (None, VariableFrom::Session) => "session".to_owned(),
             (None, VariableFrom::App) => "app".to_owned(),
             (None, VariableFrom::User) => "user".to_owned(),
@@ -165,8 +165,9 @@ web
             one("HOME", Some("/home/u"), VariableFrom::User, None),
             one("PATH", Some("•••"), VariableFrom::Session, None),
             one("TOKEN", Some("•••"), VariableFrom::App, at),
+            one("X", Some("•••"), VariableFrom::App, Some(Origin::Profile { at: "abide.toml:3".into() })),
         ];
-        let view = EnvironmentView { app: "web".into(), slot: "web-0".into(), variables };
+        let view = EnvironmentView { app: "web".into(), slot: "web-0".into(), profile: Some("prod".into()), variables };
         assert_eq!(
             environment_text(&view, false),
             "\
@@ -176,6 +177,7 @@ web-0
   HOME            /home/u                  user
   PATH            •••                      session
   TOKEN           •••                      web.env:3
+  X               •••                      abide.toml:3 (profile prod)
 "
         );
     }

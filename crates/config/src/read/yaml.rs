@@ -19,6 +19,11 @@ const LEAST_COST: usize = 64;
 
 /// Reads the text.
 pub(super) fn document(text: &str, file: usize, faults: &mut Faults) -> Vec<Member> {
+    members(text, file, faults, false)
+}
+
+/// Reads the text; with `lenient`, what is good of it also where something else is not.
+pub(super) fn members(text: &str, file: usize, faults: &mut Faults, lenient: bool) -> Vec<Member> {
     let options = granit_parser::options! {
         disallow_directives: true,
         flow_nesting_limit: MAX_DEPTH,
@@ -30,6 +35,7 @@ pub(super) fn document(text: &str, file: usize, faults: &mut Faults) -> Vec<Memb
         lines: Lines::of(text),
         faults,
         broken: false,
+        lenient,
         open: Vec::new(),
         anchors: HashMap::new(),
         copied: 0,
@@ -90,6 +96,7 @@ struct Builder<'t, 'f> {
     faults: &'f mut Faults,
     /// Whether something was found that makes the rest a guess.
     broken: bool,
+    lenient: bool,
     open: Vec<Open>,
     anchors: HashMap<usize, Node>,
     copied: usize,
@@ -335,7 +342,7 @@ impl Builder<'_, '_> {
                 Vec::new()
             }
         };
-        if self.broken { Vec::new() } else { members }
+        if self.broken && !self.lenient { Vec::new() } else { members }
     }
 
     fn not_valid(&mut self, error: &ScanError) -> Result<(), Lost> {

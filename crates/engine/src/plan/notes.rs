@@ -57,6 +57,14 @@ pub(super) fn of_dependents(
     if names.is_empty() { Vec::new() } else { vec![format!("still waited for by {}", listed(&names))] }
 }
 
+/// Whom it would wait for in vain: a misspelled name is found here, or when `up` says that it goes on waiting.
+pub(super) fn of_missing(spec: &AppSpec, known: &BTreeMap<AppName, KnownApp<'_>>, wished: &[WishedApp<'_>]) -> Vec<String> {
+    let there = |name: &AppName| known.contains_key(name) || wished.iter().any(|app| app.definition.spec.name == *name);
+    let missing = spec.depends_on.iter().filter(|need| need.required && !there(&need.app));
+    let names: Vec<&str> = missing.map(|need| need.app.as_str()).collect();
+    if names.is_empty() { Vec::new() } else { vec![format!("waits for what is not defined: {}", listed(&names))] }
+}
+
 fn listed(names: &[&str]) -> String {
     match names.len().checked_sub(NAMES) {
         Some(more @ 1..) => format!("{} and {more} more", names[..NAMES].join(", ")),

@@ -71,6 +71,12 @@ fn what_somebody_should_know() {
     let mut api = definition("api");
     api.spec.depends_on = vec![model::Dependency { app: name("web"), condition: model::Condition::Ready, required: true }];
     api.project = None;
+    let plan = town.plan(std::slice::from_ref(&api), false);
+    assert_eq!(plan.apps[0].notes, ["waits for what is not defined: web"]);
+    assert!(town.plan(&[web.clone(), api.clone()], false).apps.iter().all(|app| app.notes.is_empty()));
+    api.spec.depends_on[0].required = false;
+    assert!(town.plan(std::slice::from_ref(&api), false).apps[0].notes.is_empty(), "waited for only while it is on its way");
+    api.spec.depends_on[0].required = true;
     town.apply(&[web.clone(), api], false);
     let mut moved = web.clone();
     moved.source = Some("/other/abide.toml".into());
