@@ -26,7 +26,7 @@ use std::time::Duration;
 
 /// Runs, watches and restarts programs, and keeps their logs; they live on whatever becomes of the manager.
 #[derive(Debug, Parser)]
-#[command(name = "abide", version, disable_version_flag = true, subcommand_required = true)]
+#[command(name = "abide", version, subcommand_required = true)]
 #[command(after_help = "\
 Examples:
   abide start \"node server.js\" --name web    run a program and keep it running

@@ -16,6 +16,7 @@ mod project;
 mod render;
 mod screen;
 mod session;
+mod slips;
 mod words;
 
 pub use entry::main;
