@@ -28,7 +28,7 @@ pub fn find(named: &[PathBuf]) -> Result<Vec<Found>, Failure> {
 fn find_one(path: &Path) -> Result<Found, Failure> {
     let is_here = path == Path::new(".");
     let missing = |text: String| {
-        let next = "name a file or folder: abide up PATH; or run a program without one: abide start CMD";
+        let next = "name the file or its folder, or have a first one written: abide init; `abide start CMD` runs a program without a file";
         Err(Failure::new(Exit::Config, text).next(next))
     };
     if !path.is_dir() {

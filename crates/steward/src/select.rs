@@ -155,8 +155,7 @@ fn likeness(word: &str, name: &str) -> f64 {
 
 fn unknown(word: &str, known: &[Known]) -> Problem {
     let shown = word.chars().take(80).flat_map(char::escape_debug).collect::<String>();
-    let mut near: Vec<(f64, &str)> =
-        known.iter().map(|app| (likeness(&shown, app.app.as_str()), app.app.as_str())).collect();
+    let mut near: Vec<(f64, &str)> = known.iter().map(|app| (likeness(&shown, app.app.as_str()), app.app.as_str())).collect();
     near.retain(|(likeness, _)| *likeness > 0.7);
     near.sort_by(|a, b| b.0.total_cmp(&a.0));
     let mut problem = Problem::new(404, "unknown_app", format!("no app, slot or id matches `{shown}`"))
