@@ -41,12 +41,31 @@ fn version_and_help() {
     let desk = Desk::new();
     let version = env!("CARGO_PKG_VERSION");
     assert_eq!(desk.run(&["version"]), (0, format!("abide {version}\n"), String::new()));
+    for args in [&["--version"][..], &["-V"], &["--no-color", "--version"]] {
+        assert_eq!(desk.run(args), (0, format!("abide {version}\n"), String::new()), "{args:?}");
+    }
+    assert_eq!(desk.run(&["--json", "-V"]).1, format!("{{\"version\":\"{version}\"}}\n"));
     let (code, out, _) = desk.run(&["version", "--json"]);
     assert_eq!((code, out), (0, format!("{{\"version\":\"{version}\"}}\n")));
     for args in [&[][..], &["--help"], &["help"], &["start", "--help"], &["daemon", "--help"]] {
         let (code, out, err) = desk.run(args);
         assert!(code == 0 && out.contains("Usage: abide") && err.is_empty(), "{args:?}: {code} {out} {err}");
     }
+}
+
+#[test]
+fn words_of_other_managers_are_answered_with_ours() {
+    let desk = Desk::new();
+    for (args, words) in [
+        (&["save"][..], &["error: there is no command `save`", "next: `abide daemon start`"][..]),
+        (&["monit"], &["error: `abide monit` is not there yet", "next: until then: "]),
+        (&["lst"], &["error: there is no command `lst`", "next: did you mean `abide list`"]),
+        (&["start", "app.js", "--max-memory-restart", "300M"], &["next: write --max-memory 300M"]),
+    ] {
+        let (code, out, err) = desk.run(args);
+        assert!(code == 2 && out.is_empty() && words.iter().all(|word| err.contains(word)), "{args:?}: {code} {out} {err}");
+    }
+    assert!(!desk.home().exists());
 }
 
 #[test]
@@ -74,9 +93,9 @@ fn usage_errors_end_with_two() {
     let cases = [
         (&["lsit"][..], "list"),
         (&["list", "--jsno"], "--json"),
-        (&["start"], "required"),
+        (&["start"], "needs"),
         (&["start", "--prot", "1", "x"], "--port"),
-        (&["stop"], "required"),
+        (&["stop"], "needs"),
         (&["stop", "a,b"], "words of their own"),
         (&["start", "--env", "novalue", "x"], "KEY=VALUE"),
         (&["start", "--stop-timeout", "soon", "./x"], "--stop-timeout"),

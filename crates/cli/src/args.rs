@@ -26,7 +26,7 @@ use std::time::Duration;
 
 /// Runs, watches and restarts programs, and keeps their logs; they live on whatever becomes of the manager.
 #[derive(Debug, Parser)]
-#[command(name = "abide", version, disable_version_flag = true, subcommand_required = true)]
+#[command(name = "abide", version, subcommand_required = true)]
 #[command(after_help = "\
 Examples:
   abide start \"node server.js\" --name web    run a program and keep it running
@@ -167,8 +167,8 @@ pub enum Command {
     /// STATE is leased (its app does not listen there yet), listening, taken (somebody else listens there), waiting (a slot waits until it is free)
     /// or unused (nothing runs that needs it). For a socket of `listen` PID is the keeper, which holds it.
     Ports,
-    /// Show everything known of one app
-    #[command(visible_aliases = ["show", "describe", "info"], after_help = "Example:\n  abide status web")]
+    /// Show everything known of one app, or of one slot
+    #[command(visible_aliases = ["show", "describe", "info"], after_help = "Examples:\n  abide status web\n  abide status web-1")]
     Status(Status),
     /// Show what apps say
     ///
@@ -196,7 +196,10 @@ pub enum Command {
     #[command(after_help = "Example:\n  abide attach game")]
     Attach(Attach),
     /// Show what happened: who did what, every end and why
-    #[command(after_help = "Examples:\n  abide events -f\n  abide events web -n 20\n  abide events --since 412 --json")]
+    #[command(
+        after_help = "Examples:\n  abide events -f\n  abide events web -n 20\n  abide events --since 10m\n  abide events --since 412 --json\n\n\
+                      TIME is written as for `abide logs`: 10m (ago), 14:00, yesterday, 2026-11-21T13:00:00Z"
+    )]
     Events(Events),
     /// The manager itself: start, stop, status, or run it in the foreground
     #[command(subcommand, arg_required_else_help = true)]
@@ -260,7 +263,7 @@ pub struct Start {
 /// `status`.
 #[derive(Debug, Args)]
 pub struct Status {
-    /// Which app
+    /// Which app, by name, slot or id
     #[arg(value_name = "APP")]
     pub app: String,
 }

@@ -68,7 +68,11 @@ pub fn run(cli: Cli, screen: &Screen) -> Result<(), Failure> {
     }
 }
 
-fn version(screen: &Screen) -> Result<(), Failure> {
+/// Says which version this is.
+///
+/// # Errors
+/// Standard output cannot be written.
+pub fn version(screen: &Screen) -> Result<(), Failure> {
     let version = env!("CARGO_PKG_VERSION").to_owned();
     if screen.json { screen.print_json(&api::VersionInfo { version }) } else { screen.print(&format!("abide {version}\n")) }
 }

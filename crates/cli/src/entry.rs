@@ -1,9 +1,10 @@
 //! From the arguments of the process to its exit code.
 
-use crate::args::Cli;
-use crate::commands::run;
+use crate::args::{Cli, Global};
+use crate::commands::{run, version};
 use crate::failure::Exit;
 use crate::screen::Screen;
+use crate::slips::told;
 use crate::words::{Ambiguous, arrange};
 use clap::error::ErrorKind;
 use clap::{ColorChoice, CommandFactory, FromArgMatches};
@@ -50,14 +51,26 @@ fn parse(mut argv: Vec<OsString>) -> Result<Cli, u8> {
         let _ = command.print_help();
         return Err(0);
     }
-    let parsed = command.try_get_matches_from(argv).and_then(|matches| Cli::from_arg_matches(&matches));
+    let parsed = command.try_get_matches_from(&argv).and_then(|matches| Cli::from_arg_matches(&matches));
     parsed.map_err(|error| {
-        // If nobody reads it there is nobody to tell.
-        let _ = error.print();
+        let words: Vec<String> = argv.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        let screen =
+            Screen::new(&Global { json: words.iter().any(|word| word == "--json"), quiet: false, no_color: plain, home: None });
         match error.kind() {
-            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => 0,
-            _ => Exit::Usage as u8,
+            // If nobody reads it there is nobody to tell.
+            ErrorKind::DisplayHelp => _ = error.print(),
+            ErrorKind::DisplayVersion => _ = version(&screen),
+            // A command below another was asked for what there is, and named nothing.
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+                let _ = error.print();
+                return Exit::Usage as u8;
+            }
+            _ => {
+                screen.fail(&told(&error, &words));
+                return Exit::Usage as u8;
+            }
         }
+        0
     })
 }
 

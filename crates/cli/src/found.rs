@@ -34,7 +34,7 @@ fn find_one(path: &Path) -> Result<Found, Failure> {
             Ok(_) => missing(format!("{} is a link that leads nowhere", shown_path(path)), "mend the link, or name another file"),
             Err(_) => missing(
                 format!("there is no {}", shown_path(path)),
-                "name a file or folder that is there, or - for standard input",
+                "name a file or folder that is there, or - for standard input; `abide init` writes a first one",
             ),
         };
     }

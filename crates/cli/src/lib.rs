@@ -18,6 +18,7 @@ mod reading;
 mod render;
 mod screen;
 mod session;
+mod slips;
 mod words;
 
 pub use entry::main;

@@ -127,6 +127,8 @@ mod tests {
             ("abide|start|sh|run|--|--name|x", "sh|run|--|--name|x", None),
             ("abide|start|-|--name|web", "-", Some("web")),
             ("abide|start|./app|--env|A=B|--env|C=D", "./app", None),
+            ("abide|start|app.js|-n|web|-i|4", "app.js", Some("web")),
+            ("abide|start|-i4|-nweb|node|app.js|-x", "node|app.js|-x", Some("web")),
         ];
         for (line, words, name) in cases {
             let cli = Cli::try_parse_from(arranged(line).expect(line)).expect(line);

@@ -142,10 +142,20 @@ pub(crate) fn needs_list(word: &str) -> bool {
     word.bytes().all(|b| b.is_ascii_digit()) || ["ns:", "label:", "status:"].iter().any(|prefix| word.starts_with(prefix))
 }
 
+/// How likely it is that `word` was meant to be `name`. Jaro and Winkler like equal beginnings, and see nothing in a short word whose letters
+/// have changed places (`wbe`): there the slips of fingers are counted.
+fn likeness(word: &str, name: &str) -> f64 {
+    // The number of a slot is no part of the name.
+    let word = word.rsplit_once('-').filter(|(_, end)| end.bytes().all(|b| b.is_ascii_digit())).map_or(word, |(app, _)| app);
+    let longer = word.chars().count().max(name.chars().count());
+    let slips = if longer < 3 { usize::MAX } else { strsim::damerau_levenshtein(word, name) };
+    let by_slips = if slips <= (longer / 3).max(1) { 1.0 - slips as f64 / (longer * 2) as f64 } else { 0.0 };
+    by_slips.max(strsim::jaro_winkler(word, name))
+}
+
 fn unknown(word: &str, known: &[Known]) -> Problem {
     let shown = word.chars().take(80).flat_map(char::escape_debug).collect::<String>();
-    let mut near: Vec<(f64, &str)> =
-        known.iter().map(|app| (strsim::jaro_winkler(word, app.app.as_str()), app.app.as_str())).collect();
+    let mut near: Vec<(f64, &str)> = known.iter().map(|app| (likeness(&shown, app.app.as_str()), app.app.as_str())).collect();
     near.retain(|(likeness, _)| *likeness > 0.7);
     near.sort_by(|a, b| b.0.total_cmp(&a.0));
     let mut problem = Problem::new(404, "unknown_app", format!("no app, slot or id matches `{shown}`"))
@@ -238,6 +248,15 @@ mod tests {
             ("all", "web api-1x api-two none"),
             ("api-two, web", "web api-two"),
             ("wep", "404 [\"web\"]"),
+            ("wbe", "404 [\"web\"]"),
+            ("ewb", "404 [\"web\"]"),
+            ("we", "404 [\"web\"]"),
+            ("wbe-1", "404 [\"web\"]"),
+            ("web-7", "404 [\"web\"]"),
+            ("apit-wo", "404 [\"api-two\", \"api-1x\"]"),
+            ("w", "404 [\"web\"]"),
+            ("x", "404 []"),
+            ("xyz", "404 []"),
             ("web,wep", "404 [\"web\"]"),
             ("", "400 []"),
             ("web,", "400 []"),

@@ -7,10 +7,10 @@ use config::StartFlags;
 #[derive(Debug, Clone, Default, Args)]
 pub struct AppFlags {
     /// Name of the app [default: the stem of the script or program]
-    #[arg(long)]
+    #[arg(long, short)]
     pub name: Option<String>,
     /// How many to run: a number, cpu, cpu-1, cpu/2 [default: 1]
-    #[arg(long, value_name = "N")]
+    #[arg(long, short, value_name = "N")]
     pub instances: Option<String>,
     /// Port that it binds, as PORT and {{port}}: 3000, one for each of 3000-3003, auto, auto:5000-5100
     #[arg(long, value_name = "PORT")]

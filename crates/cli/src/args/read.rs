@@ -52,9 +52,9 @@ pub struct Events {
     /// Go on with new events as they come
     #[arg(long, short)]
     pub follow: bool,
-    /// Only events after this number
-    #[arg(long, value_name = "SEQ")]
-    pub since: Option<u64>,
+    /// Only events from this time on; or after this number, as --json has it (seq)
+    #[arg(long, value_name = "TIME|SEQ", allow_hyphen_values = true)]
+    pub since: Option<String>,
     /// How many of the last events [default: 100; 10000 with --since or --json]
     #[arg(long, short = 'n', value_name = "N")]
     pub lines: Option<u64>,

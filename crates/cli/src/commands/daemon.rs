@@ -24,7 +24,7 @@ const FAREWELL: Duration = Duration::from_secs(15);
 /// [`Failure`].
 pub fn daemon(home: Home, screen: &Screen, what: &Daemon) -> Result<(), Failure> {
     match what {
-        Daemon::Run => run(&home),
+        Daemon::Run => run(home),
         Daemon::Start => start(home, screen),
         Daemon::Stop => stop(&House::new(home, Stopped::Leave), screen),
         Daemon::Status => status(&House::new(home, Stopped::Look), screen),
@@ -32,8 +32,13 @@ pub fn daemon(home: Home, screen: &Screen, what: &Daemon) -> Result<(), Failure>
     }
 }
 
-fn run(home: &Home) -> Result<(), Failure> {
+fn run(home: Home) -> Result<(), Failure> {
     let keeper = keeper_exe()?;
+    // Another keeper would end at once, and with 0: whoever looks at the unit of a service manager would take it for a good end.
+    if home.is_kept()? {
+        let text = format!("a manager runs already in {}", home.path.display());
+        return Err(Failure::new(Exit::No, text).next("`abide daemon status` shows it; `abide daemon stop` ends it and its apps"));
+    }
     home.unmark()?;
     let error = Command::new(&keeper).arg("--home").arg(&home.path).arg("--foreground").exec();
     Err(Failure::new(Exit::Unreachable, format!("failed to run {}: {error}", keeper.display()))

@@ -63,9 +63,20 @@ pub fn rows_of(house: &House, selector: &str) -> Result<Vec<SlotRow>, Failure> {
 /// [`Failure`].
 pub fn status(house: &House, screen: &Screen, app: &str) -> Result<(), Failure> {
     let app = super::join_selectors(&[app.to_owned()])?;
-    let detail: AppDetail = house.ask(&Request::get(path().segment("apps").segment(&app)))?;
+    let mut detail: AppDetail = house.ask(&Request::get(path().segment("apps").segment(&app)))?;
     if screen.json {
         return screen.print_json(&detail);
     }
+    narrow(&mut detail, &app);
     screen.print(&app_text(&detail, sys::clock::wall_ms(), &TimeZone::system(), screen.out_colour))
+}
+
+/// Leaves of an app what is about the slot that was asked for, by its name or id; all of it, if the app was.
+fn narrow(detail: &mut AppDetail, asked: &str) {
+    let is_asked = |row: &SlotRow| row.slot == asked || row.id.to_string() == asked;
+    let Some(slot) = detail.slots.iter().map(|slot| &slot.row).find(|row| is_asked(row)).map(|row| row.slot.clone()) else {
+        return;
+    };
+    detail.slots.retain(|one| one.row.slot == slot);
+    detail.last_events.retain(|event| event.slot.as_ref().is_none_or(|of| *of == slot));
 }

@@ -104,7 +104,7 @@ pub fn logs(house: &House, screen: &Screen, args: &Logs) -> Result<(), Failure> 
     }
     let now = jiff::Zoned::now();
     // Here, since "14:00" is meant in the zone of whoever says it.
-    let time = |text: &Option<String>| text.as_deref().map(|text| instant(text, &now)).transpose();
+    let time = |text: &Option<String>| text.as_deref().map(|text| Ok::<_, Failure>(instant(text, &now)?.to_string())).transpose();
     let wanted = Wanted {
         selector,
         stream,
@@ -118,10 +118,14 @@ pub fn logs(house: &House, screen: &Screen, args: &Logs) -> Result<(), Failure> 
     print_logs(house, screen, form, &wanted)
 }
 
-fn instant(text: &str, now: &jiff::Zoned) -> Result<String, Failure> {
+/// The moment that `text` means for somebody who says it now.
+///
+/// # Errors
+/// It is no time.
+pub(super) fn instant(text: &str, now: &jiff::Zoned) -> Result<jiff::Timestamp, Failure> {
     let wrong = |error: String| Failure::new(Exit::Usage, crate::escape::shown(&error)).next(api::TIMES);
     let ms = api::when(text, now).map_err(|error| wrong(error.to_string()))?;
-    Ok(jiff::Timestamp::from_millisecond(ms).map_err(|error| wrong(error.to_string()))?.to_string())
+    jiff::Timestamp::from_millisecond(ms).map_err(|error| wrong(error.to_string()))
 }
 
 /// What has come since the manager last said where reading stands.

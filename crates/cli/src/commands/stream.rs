@@ -51,6 +51,11 @@ impl Batch<'_> {
     }
 }
 
+/// Whether it was before that moment; one whose time nobody can read was not.
+fn is_before(event: &EventLine, moment: jiff::Timestamp) -> bool {
+    event.time.parse::<jiff::Timestamp>().is_ok_and(|time| time < moment)
+}
+
 /// `events`.
 ///
 /// # Errors
@@ -58,7 +63,14 @@ impl Batch<'_> {
 pub fn events(house: &House, screen: &Screen, args: &Events) -> Result<(), Failure> {
     let zone = TimeZone::system();
     let app = if args.selectors.is_empty() { None } else { Some(super::join_selectors(&args.selectors)?) };
-    let mut since = args.since;
+    let (mut since, from) = match args.since.as_deref() {
+        None => (None, None),
+        Some(text) => match text.parse::<u64>() {
+            Ok(seq) => (Some(seq), None),
+            // Here, since "14:00" is meant in the zone of whoever says it.
+            Err(_) => (None, Some(super::logs::instant(text, &jiff::Zoned::now())?)),
+        },
+    };
     let mut lines_wanted = args.lines.unwrap_or(if args.since.is_none() && !screen.json { EVENTS } else { EVENTS_MOST });
     let (mut breaks, mut batch) = (Breaks::default(), Batch { screen, at_once: args.follow, text: String::new() });
     loop {
@@ -72,6 +84,9 @@ pub fn events(house: &House, screen: &Screen, args: &Events) -> Result<(), Failu
                     since = Some(event.seq);
                     lines_wanted = if args.follow { EVENTS_MOST } else { lines_wanted.saturating_sub(1) };
                     breaks.fruit();
+                    if from.is_some_and(|from| is_before(&event, from)) {
+                        continue;
+                    }
                     batch.push(&match screen.json {
                         true => crate::escape::json(&serde_json::to_string(&event)?).into_owned() + "\n",
                         false => event_text(&event, &zone, screen.out_colour),

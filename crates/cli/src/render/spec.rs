@@ -4,11 +4,12 @@
 use crate::escape::{shown, shown_word};
 use crate::words::quote;
 use model::{
-    CgroupUse, Check, Group, Health, HealthAction, Hook, Hooks, Identity, OnExit, OnLimit, Overlap, Probe, Readiness, Rlimit,
-    Schedule, Strategy, Usage, Watch, WatchAction, When, format_size, format_span,
+    CgroupUse, Check, Group, Health, HealthAction, Hook, Hooks, Identity, Listen, OnExit, OnLimit, Overlap, Port, Probe,
+    Readiness, Reload, Renewal, Rlimit, Schedule, Strategy, Usage, Watch, WatchAction, When, format_size, format_span,
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Rows of an app, in order.
@@ -32,8 +33,12 @@ pub fn spec_fields(spec: &Value) -> Vec<(&'static str, String)> {
         ("command", argv.map(|argv| command(&argv))),
         ("directory", plain("cwd")),
         ("namespace", plain("namespace")),
+        ("description", plain("description")),
+        ("labels", labels(spec)),
         ("instances", plain("instances")),
         ("env", env),
+        ("port", part::<Port>(spec, "port").map(|port| port.to_string())),
+        ("listens on", listed(part::<Vec<Listen>>(spec, "listen").unwrap_or_default().iter().map(listen_text).collect())),
         ("user", user(&identity)),
         ("limits", limits(&part(spec, "usage").unwrap_or_default(), &identity)),
         ("group", part(spec, "group").map(|group| group_text(&group, part(spec, "on_exit")))),
@@ -52,7 +57,13 @@ pub fn spec_fields(spec: &Value) -> Vec<(&'static str, String)> {
         ("good exits", codes(spec, "success_exit_codes").filter(|codes| codes != "0")),
         ("last exits", codes(spec, "no_restart_exit_codes")),
         ("stop signal", plain("stop_signal")),
+        ("stop command", part::<Vec<String>>(spec, "stop_command").map(|argv| command(&argv))),
         ("stop timeout", span("stop_timeout")),
+        (
+            "stops",
+            spec.get("kill_tree").and_then(Value::as_bool).filter(|tree| !tree).map(|_| "its first process only".to_owned()),
+        ),
+        ("reload", part::<Renewal>(spec, "renewal").filter(|how| *how != Renewal::default()).map(|how| renewal(&how))),
         ("input", spec.get("stdin").and_then(Value::as_bool).filter(|on| *on).map(|_| "a pipe (`abide send`)".to_owned())),
     ];
     let hooks: Hooks = part(spec, "hooks").unwrap_or_default();
@@ -77,6 +88,28 @@ fn listed(words: Vec<String>) -> Option<String> {
 
 fn codes(spec: &Value, key: &str) -> Option<String> {
     listed(part::<Vec<i32>>(spec, key)?.iter().map(ToString::to_string).collect())
+}
+
+fn labels(spec: &Value) -> Option<String> {
+    let labels: BTreeMap<String, String> = part(spec, "labels")?;
+    listed(labels.iter().map(|(key, value)| format!("{}={}", shown_word(key), shown_word(value))).collect())
+}
+
+fn listen_text(listen: &Listen) -> String {
+    let each = if listen.reuse_port { " (one for each slot)" } else { "" };
+    format!("{}{each}", shown(&listen.address.to_string()))
+}
+
+fn renewal(how: &Renewal) -> String {
+    let mut words = vec![how.strategy.to_string()];
+    if how.strategy == Reload::Hup {
+        words.push(format!("by {}", how.signal));
+    }
+    for (what, span) in [("soak", how.soak), ("drain", how.drain)] {
+        words.extend((!span.is_zero()).then(|| format!("{what} {}", format_span(span))));
+    }
+    words.extend((how.max_parallel > 1).then(|| format!("{} slots at a time", how.max_parallel)));
+    words.join(", ")
 }
 
 fn user(identity: &Identity) -> Option<String> {
@@ -271,6 +304,16 @@ mod tests {
         spec.hooks.insert(HookPoint::PreStart, Hook::Command { argv: vec!["./migrate".into(), "--all".into()] });
         spec.no_restart_exit_codes = vec![7, 8];
         spec.stdin = true;
+        spec.port = Some(Port::Auto(5000, 5010));
+        spec.listen = serde_json::from_value(serde_json::json!([
+            { "address": { "tcp": "127.0.0.1:80" }, "name": "80", "backlog": 4096, "reuse_port": true },
+            { "address": { "unix": "/run/w.sock" }, "name": "w", "backlog": 4096 },
+        ]))
+        .expect("sockets");
+        spec.renewal = Renewal { strategy: Reload::Rolling, soak: Duration::from_secs(2), max_parallel: 3, ..Renewal::default() };
+        spec.stop_command = Some(vec!["bye".into()]);
+        spec.kill_tree = false;
+        spec.labels = [("tier".to_owned(), "front".to_owned())].into();
         let text = rows(&spec);
         for row in [
             "user: www\\x1b, group web, no other groups, umask 027",
@@ -284,6 +327,12 @@ mod tests {
             "watch: /srv/src: restart with dependents",
             "last exits: 7, 8",
             "input: a pipe (`abide send`)",
+            "port: auto:5000-5010",
+            "listens on: tcp://127.0.0.1:80 (one for each slot), unix:/run/w.sock",
+            "reload: rolling, soak 2s, 3 slots at a time",
+            "stop command: bye",
+            "stops: its first process only",
+            "labels: tier=front",
             "pre_start: ./migrate --all",
             "on_crash: POST https://h/•••, signed by /k",
         ] {

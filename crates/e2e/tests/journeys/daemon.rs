@@ -108,6 +108,7 @@ fn daemon_run_is_the_manager_in_the_foreground() {
     wait_until(SOON, "it answers", || house.daemon());
     assert!(run.try_wait().expect("our own child").is_none(), "it stays in the foreground");
     house.abide(["start", &format!("{} hang", house.puppet()), "--name", "web"]).ok();
+    house.abide(["daemon", "run"]).code(1).says(&["runs already", "abide daemon status"]);
     house.abide(["daemon", "stop"]).ok();
     let ended = wait_until(SOON, "the foreground ends", || run.try_wait().expect("our own child"));
     assert!(ended.success(), "{ended}");

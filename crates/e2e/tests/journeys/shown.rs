@@ -155,3 +155,23 @@ fn the_file_and_an_editor_for_it() {
     edit("no-such-editor").code(1).says(&["is not there"]);
     assert!(house.role("abide-keeper").is_empty(), "nothing is applied");
 }
+
+#[test]
+fn one_slot_and_one_span_of_time() {
+    let house = house();
+    house.abide(["up", "-q"]).ok();
+    let whole = house.abide(["status", "web"]).ok().out;
+    assert!(whole.contains("\nweb-0\n") && whole.contains("\nweb-1\n"), "{whole}");
+    let id = house.list().into_iter().find(|row| row.slot == "web-1").expect("web-1").id.to_string();
+    for asked in ["web-1", id.as_str()] {
+        let one = house.abide(["status", asked]).ok().out;
+        assert!(one.contains("\nweb-1\n") && !one.contains("web-0"), "{asked}: {one}");
+    }
+    let json: Value = house.abide(["status", "web-1", "--json"]).ok().json();
+    assert_eq!(json["slots"].as_array().map(Vec::len), Some(2), "programs get the app whole");
+
+    let lines = |since: &str| house.abide(["events", "web", "--since", since]).ok().out.lines().count();
+    assert!(lines("1h") > 2 && lines("1h") == lines("0"), "{} {}", lines("1h"), lines("0"));
+    assert_eq!(lines("2126-01-01"), 0);
+    house.abide(["events", "--since", "soon"]).code(2).says(&["`soon` is no time", "10m"]);
+}
