@@ -199,6 +199,13 @@ pub enum StoreNote {
         /// The way back, where slots have another generation already: the reload that is under way from here on.
         back: Option<Box<Rolling>>,
     },
+    /// The way back to this generation has failed too.
+    GivenUp {
+        /// The app.
+        app: AppName,
+        /// The generation.
+        generation: Generation,
+    },
 }
 
 /// Everything that a birth needs.

@@ -28,5 +28,5 @@ pub use effect::{Bear, Effect, LifeNote, Note, StoreNote, What};
 pub use engine::Engine;
 pub use event::{Ask, Event, FactState, Finding, KeeperFact, Outcome, Recalled, RecalledApp, Target, Word};
 pub use plan::{Decision, Differ, KnownApp, Scope, Start, WishedApp, begins_at_once, decide, is_proven, same_spec};
-pub use roll::{Strategy, strategy};
+pub use roll::{Strategy, ports_beside, strategy};
 pub use shown::{HealthView, NextView, RollView, SlotView};

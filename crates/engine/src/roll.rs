@@ -16,7 +16,7 @@ mod strategy;
 mod told;
 
 pub(crate) use see::Place;
-pub use strategy::{Strategy, strategy};
+pub use strategy::{Strategy, ports_beside, strategy};
 
 use crate::timer::Alarm;
 use model::{Reload, Tick};
@@ -30,8 +30,6 @@ pub(crate) struct Roll {
     pub not_before: Option<Tick>,
     /// How far the question is whether the new generation may take over.
     pub switch: Switch,
-    /// The way back has failed: what lives is left alone until somebody wishes something.
-    pub given_up: bool,
 }
 
 /// Whether a new generation on ports of its own may take over.
@@ -74,6 +72,8 @@ pub(crate) struct Seen {
     pub parallel: usize,
     /// Two lives can be in one slot at a time.
     pub overlaps: bool,
+    /// For so many more lives there is a port.
+    pub room: u32,
     /// Nothing may be begun now; until then, if that is known.
     pub held: Option<Option<Tick>>,
     /// Somebody is to be asked before the switch.
@@ -118,6 +118,8 @@ pub(crate) fn next(seen: &Seen, now: Tick) -> Move {
     let first =
         |is: &dyn Fn(&Stand) -> bool| seen.slots.iter().find(|(_, stand)| is(stand)).map(|(index, stand)| (*index, *stand));
     let unbegun = first(&|stand| matches!(stand, Stand::Old | Stand::Empty));
+    // Where there is no port left, a life that leaves, or one that is not ready yet, gives one back in time.
+    let may_begin = seen.held.is_none() && (!seen.overlaps || seen.room > 0);
     match seen.how {
         Reload::Hup => match unbegun {
             Some((index, Stand::Old)) => Move::Tell(index),
@@ -138,7 +140,7 @@ pub(crate) fn next(seen: &Seen, now: Tick) -> Move {
             };
             let busy = seen.slots.iter().filter(|(_, stand)| at_it(stand)).count();
             match unbegun {
-                Some((index, stand)) if busy < seen.parallel && seen.held.is_none() => match stand {
+                Some((index, stand)) if busy < seen.parallel && may_begin => match stand {
                     Stand::Empty => Move::Bear(index),
                     _ if seen.overlaps => Move::Beside(index),
                     _ => Move::Stop(index),
@@ -148,7 +150,7 @@ pub(crate) fn next(seen: &Seen, now: Tick) -> Move {
             }
         }
         Reload::Bluegreen | Reload::Socket => match unbegun {
-            Some((index, _)) if seen.held.is_none() => Move::Beside(index),
+            Some((index, _)) if may_begin => Move::Beside(index),
             Some(_) => waits(),
             None if seen.slots.iter().any(|(_, stand)| matches!(stand, Stand::Coming { .. }) && !is_proven(stand)) => waits(),
             None => match seen.asks {
@@ -178,7 +180,7 @@ mod tests {
             _ => panic!("{word}"),
         };
         let slots = slots.split_whitespace().map(stand).enumerate().map(|(at, stand)| (at as u32, stand)).collect();
-        Seen { how, parallel: 1, overlaps: true, held: None, asks: None, slots }
+        Seen { how, parallel: 1, overlaps: true, room: 9, held: None, asks: None, slots }
     }
 
     #[test]
@@ -220,6 +222,12 @@ mod tests {
     fn several_at_a_time_alone_held_back_and_asked() {
         let of = |how, slots| seen(how, slots);
         assert_eq!(next(&Seen { parallel: 2, ..of(Reload::Rolling, "beside old old") }, Tick(10)), Move::Beside(1));
+        for (how, slots) in
+            [(Reload::Rolling, "beside old"), (Reload::Rolling, "empty leaving"), (Reload::Bluegreen, "beside old")]
+        {
+            assert_eq!(next(&Seen { room: 0, parallel: 2, ..of(how, slots) }, Tick(10)), Move::Wait(None), "{how} {slots}");
+        }
+        assert_eq!(next(&Seen { room: 0, overlaps: false, ..of(Reload::Rolling, "done old") }, Tick(10)), Move::Stop(1));
         assert_eq!(next(&Seen { overlaps: false, ..of(Reload::Rolling, "done old") }, Tick(10)), Move::Stop(1));
         let held = Some(Some(Tick(30)));
         assert_eq!(next(&Seen { held, ..of(Reload::Rolling, "old") }, Tick(10)), Move::Wait(Some(Tick(30))));

@@ -89,6 +89,8 @@ pub struct RollView {
     pub generation: Generation,
     /// It is the way back from one that failed.
     pub back: bool,
+    /// That has failed too, and what lives is left alone.
+    pub given_up: bool,
 }
 
 /// The health of a life.

@@ -54,6 +54,9 @@ pub struct Rolling {
     /// This is the way back itself: its failure has no other way back.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub back: bool,
+    /// The way back has failed: what lives is left alone until somebody wishes something.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub given_up: bool,
 }
 
 impl Rolling {
@@ -64,7 +67,7 @@ impl Rolling {
             Some(rolling) => (&rolling.before, rolling.generation),
             None => (now, generation),
         };
-        Box::new(Rolling { how, before: before.clone(), generation, back: false })
+        Box::new(Rolling { how, before: before.clone(), generation, back: false, given_up: false })
     }
 
     /// Whether its failure brings back what was before.

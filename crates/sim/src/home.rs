@@ -284,6 +284,12 @@ impl Home {
                     }
                 }
             }
+            StoreNote::GivenUp { app, generation } => {
+                let known = self.stored(&app).filter(|app| app.generation == generation);
+                if let Some(rolling) = known.and_then(|app| app.rolling.as_mut()) {
+                    rolling.given_up = true;
+                }
+            }
             StoreNote::Gone { app } => self.apps.retain(|known| known.definition.spec.name != app || !known.deleting),
         }
     }

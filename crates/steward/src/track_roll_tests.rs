@@ -10,7 +10,7 @@ fn goal(generation: u64) -> Goal {
 fn rolling(scene: &Scene, back: bool) -> Rolling {
     let (spec, session_env) = (scene.spec.clone(), Default::default());
     let before = Arc::new(Definition { spec, session_env, umask: 0o22, source: None, project: None });
-    Rolling { how: Reload::Rolling, before, generation: Generation(1), back }
+    Rolling { how: Reload::Rolling, before, generation: Generation(1), back, given_up: false }
 }
 
 /// An app of generation 1, life i5 ready, whose reload to generation 2 begins.
@@ -105,6 +105,32 @@ fn the_way_back_is_waited_for() {
     scene.rolling = None;
     tracker.update(&scene, Tick(2));
     assert_eq!((state(&heard), detail(&heard).as_str()), (Failed, "i12 was not ready in time; rolled back"));
+}
+
+#[test]
+fn a_way_back_that_failed_is_not_called_a_way_back() {
+    let (mut tracker, mut scene, heard) = begun();
+    scene.failed = Some(failed(Some(SlotRef::new(&AppName::new("web").expect("name"), 7))));
+    let rolling = Rolling { given_up: true, ..rolling(&scene, true) };
+    (scene.generation, scene.rolling) = (Some(Generation(1)), Some(rolling));
+    (scene.instance, scene.lives_by) = (Some(12), 2);
+    tracker.update(&scene, Tick(1));
+    let want = "the new life i12 stays: the way back has failed too";
+    assert_eq!((state(&heard), detail(&heard).as_str()), (Failed, want));
+    let (mut tracker, _, heard) = begun();
+    (scene.instance, scene.lives_by) = (Some(5), 1);
+    tracker.update(&scene, Tick(1));
+    assert_eq!((state(&heard), detail(&heard).as_str()), (Failed, "rolled back"), "this one was never replaced");
+}
+
+#[test]
+fn who_waits_for_an_app_to_be_ready_waits_for_its_reload() {
+    let (mut tracker, mut scene, _) = begun();
+    let heard = watch(&mut tracker, &scene, Until::Ready);
+    assert_eq!((state(&heard), detail(&heard).as_str()), (Running, "its turn is to come (ready)"));
+    scene.rolling = None;
+    tracker.update(&scene, Tick(1));
+    assert_eq!((state(&heard), detail(&heard).as_str()), (Done, "ready"));
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod given;
 mod link;
 mod soon;
 
+pub(crate) use bound::is_left;
 pub use bound::{Address, BindHow, socket, steer};
 pub use given::{adopt_number, inherited};
 pub use link::{accept, listen_at, receive, send_with};

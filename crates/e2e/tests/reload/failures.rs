@@ -1,8 +1,8 @@
 //! The new one is no good.
 
-use crate::{SOON, lives, mode, stage, web};
+use crate::{SOON, beside, lives, mode, stage, web};
 use api::{Operation, OperationState, Outcome};
-use e2e::{House, wait_until};
+use e2e::{House, Proc, wait_until};
 
 #[test]
 fn the_old_one_is_untouched_and_the_reason_is_shown() {
@@ -105,4 +105,35 @@ fn a_restart_keeps_what_could_be_started_and_says_so() {
     mode(&house, "");
     house.abide(["reload", "web"]).ok();
     house.until_status("web-1", "ready", SOON);
+}
+
+/// One slot has been replaced when the program on disk is broken: the next slot fails, and nothing can bring back what was there.
+#[test]
+fn a_way_back_that_fails_is_said_and_not_tried_again_by_another_steward() {
+    let house = stage();
+    house.up(&web(&house, "1", "reload = \"rolling\""));
+    mode(&house, "waits:1");
+    let reload = beside(&house, &["reload", "web"]);
+    let new = wait_until(SOON, "the second slot is at it", || house.detail("web").slots[1].next.clone()?.pid);
+    mode(&house, "busy");
+    assert!(Proc::find(new).expect("it waits").kill());
+    let done = reload.join().expect("no panic").code(1);
+    done.says(&[
+        "failed: web-0: the new life",
+        "stays: the way back has failed too",
+        "failed: web-1: ended by SIGKILL; rolled back",
+    ]);
+    let left = lives(&house, 2);
+    let given_up = || house.detail("web").reload.is_some_and(|reload| reload.given_up);
+    assert!(given_up() && left.iter().all(|life| life.alive()));
+    mode(&house, "");
+    assert!(house.roles(SOON)[0].kill());
+    house.roles(SOON);
+    assert!(given_up(), "nobody has wished it to be tried again");
+    house.abide(["wait", "web"]).ok();
+    house.abide(["scale", "web", "3"]).ok();
+    assert_eq!(lives(&house, 2), left);
+    house.abide(["restart", "web"]).ok();
+    assert_eq!(house.detail("web").reload, None, "nothing is left of it");
+    house.abide(["reload", "web"]).ok();
 }

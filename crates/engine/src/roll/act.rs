@@ -68,6 +68,7 @@ impl Engine {
         }
         for name in self.rolls.clone() {
             self.drop_strays(&name, now, out);
+            self.forget_given_up(&name, now, out);
             while let Some(seen) = self.see(&name, now) {
                 let step = next(&seen, now);
                 self.make(&name, step, now, out);
@@ -291,7 +292,7 @@ impl Engine {
     }
 
     /// There is no way back any more.
-    fn finish_roll(&mut self, name: &AppName, now: Tick, out: &mut Vec<Effect>) {
+    pub(super) fn finish_roll(&mut self, name: &AppName, now: Tick, out: &mut Vec<Effect>) {
         let Some(app) = self.apps.get_mut(name) else { return };
         self.timers.disarm(&mut app.roll.alarm);
         app.rolling = None;

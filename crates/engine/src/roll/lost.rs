@@ -15,7 +15,7 @@ impl Engine {
         let Some(life) = self.lives.get(&instance) else { return false };
         let Some(app) = self.apps.get(&life.record.slot.app).filter(|app| !app.deleting) else { return false };
         let Some(kept) = app.slots.get(&life.record.slot.index) else { return false };
-        let goes_back = app.rolling.as_ref().is_some_and(|rolling| rolling.how.goes_back()) && !app.roll.given_up;
+        let goes_back = app.rolling.as_ref().is_some_and(|rolling| rolling.how.goes_back() && !rolling.given_up);
         let new = life.record.generation == app.generation && life.record.retired.is_none();
         goes_back && new && (kept.next == Some(instance) || kept.life == Some(instance) && kept.turn)
     }
@@ -67,8 +67,9 @@ impl Engine {
         out.push(Effect::Journal(Note { app: name.clone(), slot: None, instance, what: said }));
         if rolling.back {
             // Nothing better is known than what lives.
-            app.rolling = Some(rolling);
-            app.roll = Roll { given_up: true, ..Roll::default() };
+            app.rolling = Some(Box::new(Rolling { given_up: true, ..*rolling }));
+            app.roll = Roll::default();
+            out.push(Effect::Persist(StoreNote::GivenUp { app: name.clone(), generation: failed }));
             let nexts: Vec<SlotRef> = app.slots.keys().map(|index| SlotRef::new(name, *index)).collect();
             return nexts.iter().for_each(|slot| self.drop_next(slot, now, out));
         }
@@ -84,7 +85,7 @@ impl Engine {
         app.slots.values_mut().for_each(|slot| slot.turn = false);
         let back = self
             .leaves_a_mixture(name)
-            .then(|| Box::new(Rolling { how: rolling.how, before: lost, generation: failed, back: true }));
+            .then(|| Box::new(Rolling { how: rolling.how, before: lost, generation: failed, back: true, given_up: false }));
         // In one record: a steward that comes after us finds either the reload or the way back.
         let note = StoreNote::RolledBack { app: name.clone(), generation: failed, instance, why, back: back.clone() };
         out.push(Effect::Persist(note));
@@ -102,6 +103,14 @@ impl Engine {
             }
         }
         self.moved(name);
+    }
+
+    /// A way back that was given up is over once nothing is left of the generation that failed: it has been restarted, or stopped.
+    pub(crate) fn forget_given_up(&mut self, name: &AppName, now: Tick, out: &mut Vec<Effect>) {
+        let given_up = |app: &crate::app::App| app.rolling.as_ref().is_some_and(|rolling| rolling.given_up);
+        if self.apps.get(name).is_some_and(given_up) && !self.leaves_a_mixture(name) {
+            self.finish_roll(name, now, out);
+        }
     }
 
     /// Whether slots of it are filled by another generation than the one that it has again: by the one that failed, or by one of an earlier reload that

@@ -6,7 +6,7 @@ use crate::RollView;
 use crate::app::{App, Slot};
 use crate::engine::Engine;
 use crate::life::{Life, Phase};
-use model::{AppName, HookPoint, InstanceId, Reload, Rest, SlotRef, Tick};
+use model::{AppName, AppSpec, HookPoint, InstanceId, Port, Reload, Rest, SlotRef, Tick};
 
 /// What a life is to its slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +26,7 @@ impl Engine {
     pub fn roll(&self, app: &AppName) -> Option<RollView> {
         let app = self.apps.get(app)?;
         let rolling = app.rolling.as_ref()?;
-        Some(RollView { how: rolling.how, generation: app.generation, back: rolling.back })
+        Some(RollView { how: rolling.how, generation: app.generation, back: rolling.back, given_up: rolling.given_up })
     }
 
     /// What a life is to its slot.
@@ -55,7 +55,7 @@ impl Engine {
     /// Everything that the next move depends on; `None`: there is nothing to move.
     pub(crate) fn see(&self, name: &AppName, now: Tick) -> Option<Seen> {
         let app = self.apps.get(name)?;
-        let rolling = app.rolling.as_ref().filter(|_| !app.roll.given_up && !app.deleting)?;
+        let rolling = app.rolling.as_ref().filter(|rolling| !rolling.given_up && !app.deleting)?;
         let spec = &app.definition.spec;
         let how = if self.has_another(app) { Reload::Restart } else { rolling.how };
         let stand = |(index, slot): (&u32, &Slot)| (*index, self.stand(app, how, &SlotRef::new(name, *index), slot));
@@ -67,10 +67,22 @@ impl Engine {
             how,
             parallel: spec.renewal.max_parallel.max(1) as usize,
             overlaps: how != Reload::Restart && overlaps(spec, how),
+            room: self.room(name, spec),
             held: if blocked { Some(None) } else { pause.map(Some) },
             asks: asks.then_some(app.roll.switch),
             slots: wanted.map(stand).collect(),
         })
+    }
+
+    /// For how many more lives the range of an app has a port. Those of lives that leave are not free yet.
+    fn room(&self, name: &AppName, spec: &AppSpec) -> u32 {
+        let Some(wish @ (Port::Range(..) | Port::Auto(..))) = spec.port else { return u32::MAX };
+        // One that has none yet is about to get one.
+        let takes = |life: &&Life| life.phase != Phase::Over && life.record.port.is_none_or(|port| wish.allows(port));
+        let slots = SlotRef::new(name, 0)..=SlotRef::new(name, u32::MAX);
+        let lives = self.of_slots.range(slots).flat_map(|(_, lives)| lives);
+        let taken = lives.filter_map(|instance| self.lives.get(instance)).filter(takes).count();
+        wish.count().saturating_sub(u32::try_from(taken).unwrap_or(u32::MAX))
     }
 
     /// Whether a reload by signal finds a process that was made otherwise than the app is now, because the reload that was to replace it was given up for
@@ -84,7 +96,7 @@ impl Engine {
 
     /// Whether one of those that an app depends on is being reloaded itself: first the lower floors.
     fn waits_for_another(&self, app: &App) -> bool {
-        let moves = |other: &App| other.rolling.is_some() && !other.roll.given_up && other.running;
+        let moves = |other: &App| other.rolling.as_ref().is_some_and(|rolling| !rolling.given_up) && other.running;
         app.definition.spec.depends_on.iter().any(|need| self.apps.get(&need.app).is_some_and(moves))
     }
 

@@ -75,16 +75,24 @@ pub fn strategy(before: &AppSpec, after: &AppSpec, another: bool, slots: &[SlotV
 
 /// Whether two lives of one slot can be there at a time.
 pub(super) fn overlaps(spec: &AppSpec, how: Reload) -> bool {
-    let room = match spec.port {
-        // What it gets is bound by nobody else, or it binds by itself what it likes.
-        _ if !spec.listen.is_empty() => return true,
-        None => return true,
-        Some(Port::Fixed(_)) => return false,
-        Some(port @ (Port::Range(..) | Port::Auto(..))) => port.count(),
-    };
-    let needed = match how {
-        Reload::Rolling => spec.instances + 1,
-        _ => spec.instances.saturating_mul(2),
-    };
-    room >= needed
+    match spec.port {
+        // What it gets by `listen` has room for all, and what it binds by itself is its own matter.
+        None => true,
+        Some(Port::Fixed(_)) => false,
+        Some(port @ (Port::Range(..) | Port::Auto(..))) => port.count() >= spec.instances.saturating_add(beside(spec, how)),
+    }
+}
+
+/// How many lives stand beside others at the least.
+fn beside(spec: &AppSpec, how: Reload) -> u32 {
+    match how {
+        Reload::Restart | Reload::Hup => 0,
+        Reload::Rolling => 1,
+        Reload::Bluegreen | Reload::Socket => spec.instances,
+    }
+}
+
+/// How many ports an app needs while it is reloaded, besides those of its slots.
+pub fn ports_beside(spec: &AppSpec, how: Reload) -> u32 {
+    if spec.port.is_some() && spec.instances > 0 && overlaps(spec, how) { beside(spec, how) } else { 0 }
 }

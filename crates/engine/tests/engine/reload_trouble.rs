@@ -272,3 +272,82 @@ fn a_shortage_only_delays() {
          = web-0 running",
     );
 }
+
+/// Ports 1 to 4 for three slots: there is one for a single new life at a time, however many may be replaced at once.
+#[test]
+fn no_more_lives_are_born_beside_others_than_there_are_ports() {
+    check(
+        "@+0 define web instances=3 reload=rolling auto=4 ready=log:up parallel=3
+         > bear i1 in web-0
+         > bear i2 in web-1
+         > bear i3 in web-2
+         @+0 leased i1 1
+         @+0 up i1
+         > listen to i1
+         @+0 leased i2 2
+         @+0 up i2
+         > listen to i2
+         @+0 leased i3 3
+         @+0 up i3
+         > listen to i3
+         @+0 said i1 ready
+         @+0 said i2 ready
+         @+0 said i3 ready
+         @+0 reload web
+         > bear i4 in web-0
+         @+0 leased i4 4
+         @+0 up i4
+         > listen to i4
+         @+0 said i4 ready
+         > signal i1 SIGTERM
+         @+0 end i1 0
+         > look for i1
+         @+0 swept i1 0
+         > forget i1
+         > bear i5 in web-1",
+    );
+}
+
+/// Two slots and four ports, the old lives still at their last requests.
+#[test]
+fn a_reload_waits_for_the_ports_of_lives_that_leave() {
+    check(
+        "@+0 define web instances=2 reload=bluegreen auto=4 ready=log:up drain=5s
+         > bear i1 in web-0
+         > bear i2 in web-1
+         @+0 leased i1 1
+         @+0 up i1
+         > listen to i1
+         @+0 leased i2 2
+         @+0 up i2
+         > listen to i2
+         @+0 said i1 ready
+         @+0 said i2 ready
+         @+0 reload web
+         > bear i3 in web-0
+         > bear i4 in web-1
+         @+0 leased i3 3
+         @+0 up i3
+         > listen to i3
+         @+0 leased i4 4
+         @+0 up i4
+         > listen to i4
+         @+0 said i3 ready
+         @+0 said i4 ready
+         > rolled web to 2
+         @+0 reload web
+         @+5s time
+         > signal i1 SIGTERM
+         > signal i2 SIGTERM
+         @+0 end i1 0
+         > look for i1
+         @+0 swept i1 0
+         > forget i1
+         > bear i5 in web-0
+         @+0 end i2 0
+         > look for i2
+         @+0 swept i2 0
+         > forget i2
+         > bear i6 in web-1",
+    );
+}

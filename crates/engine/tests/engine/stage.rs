@@ -284,6 +284,10 @@ fn persist(apps: &mut BTreeMap<String, Staged>, note: &StoreNote) {
                 known.rolling = back.clone();
             }
         }
+        StoreNote::GivenUp { app, .. } => {
+            let known = apps.get_mut(app.as_str()).expect("known");
+            known.rolling.as_mut().expect("it was under way").given_up = true;
+        }
         _ => {}
     }
 }
@@ -361,6 +365,7 @@ pub fn short(effect: &Effect) -> Option<String> {
         Effect::Persist(StoreNote::RolledBack { app, generation, back: Some(back), .. }) => {
             format!("rolled back {app} from {generation}, {} of slots that have it", back.how)
         }
+        Effect::Persist(StoreNote::GivenUp { app, .. }) => format!("given up {app}"),
         Effect::Persist(StoreNote::Reserve { .. })
         | Effect::Record(_)
         | Effect::Journal(_)

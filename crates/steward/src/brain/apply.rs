@@ -77,7 +77,9 @@ impl Brain {
         let proposal = self.with_settings(Proposal::of(request))?;
         let decisions = self.decide(&proposal);
         self.check(&proposal, &decisions)?;
-        self.check_planned_ports(proposal.wished.iter().map(|app| &app.definition), &decisions)?;
+        let wished = || proposal.wished.iter().map(|app| &app.definition);
+        self.check_planned_sockets(wished(), &decisions)?;
+        self.check_planned_ports(wished(), &decisions)?;
         Ok(self.reply_of(&proposal, &decisions))
     }
 

@@ -109,7 +109,6 @@ impl Brain {
             store: &self.store,
             home: &self.me.home,
             last_ended: &self.last_ended,
-            given_up: &self.given_up,
         };
         Ok(self.tracker.watch(slots, &world, now()))
     }

@@ -17,6 +17,7 @@ mod measuring;
 mod names;
 mod parked;
 mod perform;
+mod planned_sockets;
 mod ports;
 mod probe;
 mod roll;

@@ -22,8 +22,8 @@ pub(super) struct Wishing {
 #[derive(Debug)]
 pub(super) struct Parked {
     wishing: Wishing,
-    /// Those that have not been answered.
-    pub(super) waits: BTreeSet<String>,
+    /// Those that have not been answered, with whose they are.
+    pub(super) waits: BTreeMap<String, AppName>,
     /// Why some cannot be bound.
     pub(super) faults: BTreeMap<String, String>,
 }
@@ -34,7 +34,18 @@ pub(super) enum Heard {
     /// It is carried out.
     Accepted(Followed),
     /// It is looked at again when these sockets are there.
-    Later(BTreeSet<String>),
+    Later(BTreeMap<String, AppName>),
+}
+
+/// What the sockets of a wish come to, as far as we know ourselves.
+#[derive(Debug, Default)]
+pub(super) struct Needs {
+    /// Who of ours is in the way.
+    pub(super) faults: BTreeSet<String>,
+    /// Those that are to be bound.
+    pub(super) bind: Vec<(AppName, Socket)>,
+    /// Those that are being bound.
+    waits: BTreeMap<String, AppName>,
 }
 
 impl Brain {
@@ -87,16 +98,30 @@ impl Brain {
     ///
     /// # Errors
     /// Two apps want the same address: 409 `cannot_listen`.
-    pub(super) fn bind_beforehand(&mut self, asks: &[Ask]) -> Result<BTreeSet<String>, Problem> {
+    pub(super) fn bind_beforehand(&mut self, asks: &[Ask]) -> Result<BTreeMap<String, AppName>, Problem> {
         let begun: Vec<(AppName, Socket)> = asks.iter().flat_map(|ask| self.begun_by(ask)).collect();
-        let (mut faults, mut bind, mut waits) = (BTreeSet::new(), Vec::new(), BTreeSet::new());
+        let Needs { faults, bind, mut waits } = self.needs(&begun, &|app, address| lets_go(asks, app, address));
+        if !faults.is_empty() {
+            return Err(cannot_listen(faults));
+        }
+        for (app, socket) in bind {
+            if waits.insert(socket.handle.clone(), app).is_none() {
+                self.bind_socket(&socket);
+            }
+        }
+        Ok(waits)
+    }
+
+    /// Looks among our own sockets for those that are to be there. `lets_go`: whether an app gives up an address by the same wish.
+    pub(super) fn needs(&self, begun: &[(AppName, Socket)], lets_go: &dyn Fn(&AppName, &ListenAddress) -> bool) -> Needs {
+        let mut needs = Needs::default();
         for (at, (app, socket)) in begun.iter().enumerate() {
             let Socket { handle, listen, own, .. } = socket;
             if self.sockets.excused.contains(handle) {
                 continue;
             }
             if let Some(place) = self.sockets.there.get(handle) {
-                waits.extend((!place.held).then(|| handle.clone()));
+                needs.waits.extend((!place.held).then(|| (handle.clone(), app.clone())));
                 continue;
             }
             let address = &listen.address;
@@ -104,25 +129,19 @@ impl Brain {
                 .iter()
                 .find(|(_, other)| other.handle != *handle && other.listen.address == *address && !(*own && other.own));
             if let Some((other, _)) = twin.filter(|(other, _)| other != app) {
-                faults.insert(format!("{address} is where both `{other}` and `{app}` would listen"));
+                needs.faults.insert(format!("{app}: {address} is where `{other}` would listen too"));
                 continue;
             }
             match self.others_at(address, handle).filter(|(_, other)| !(*own && other.own)) {
                 // Its lives are still there; the birth waits until they have gone.
-                Some((other, _)) if other == *app || lets_go(asks, &other, address) => {}
+                Some((other, _)) if other == *app || lets_go(&other, address) => {}
                 Some((other, _)) => {
-                    _ = faults.insert(format!("{address} is held for the app `{other}`, which listens there too"))
+                    _ = needs.faults.insert(format!("{app}: {address} is held for the app `{other}`, which listens there too"))
                 }
-                None => bind.push(socket.clone()),
+                None => needs.bind.push((app.clone(), socket.clone())),
             }
         }
-        if !faults.is_empty() {
-            return Err(cannot_listen(faults));
-        }
-        for socket in bind.iter().filter(|socket| waits.insert(socket.handle.clone())) {
-            self.bind_socket(socket);
-        }
-        Ok(waits)
+        needs
     }
 
     /// Whether a process that is in the way of a socket is a life of the very app whose socket it is: it has bound the address itself, or has it
@@ -168,7 +187,7 @@ fn lets_go(asks: &[Ask], app: &AppName, address: &ListenAddress) -> bool {
     })
 }
 
-fn cannot_listen(words: BTreeSet<String>) -> Problem {
+pub(super) fn cannot_listen(words: BTreeSet<String>) -> Problem {
     let detail = words.into_iter().collect::<Vec<_>>().join("\n");
     Problem::new(409, "cannot_listen", detail).hint("nothing was started; mend this and try again")
 }

@@ -29,7 +29,6 @@ impl Brain {
                     _ => {}
                 }
                 self.end_switch(&note);
-                self.follow_way_back(&note);
                 if matches!(note.what, What::Stopped | What::Deleted) {
                     self.clear_shelf();
                 }
@@ -109,6 +108,7 @@ impl Brain {
                 let slot = life.map(|life| life.slot.clone());
                 Act::RolledBack { app, failed: FailedRoll { generation, instance, slot, why }, back }
             }
+            StoreNote::GivenUp { app, generation } => Act::GivenUp { app, generation },
             StoreNote::Stopped { apps } => {
                 let targets = apps.into_iter().map(|app| StoredTarget { app, slots: None }).collect();
                 Act::Wish { targets, run: false }

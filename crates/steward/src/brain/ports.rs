@@ -5,8 +5,8 @@ use crate::birth::port_told;
 use crate::ports::{Claims, Demand, Look, Shown, beforehand, choose, held_by, rows_of};
 use crate::time::now;
 use api::Problem;
-use engine::{Ask, Bear, Decision, Event, SlotView, Target};
-use model::{AppName, AppSpec, Change, Definition, End, InstanceId, LifeRecord, Planned, Stage};
+use engine::{Ask, Bear, Decision, Event, SlotView, Target, ports_beside};
+use model::{AppName, AppSpec, Change, Definition, End, InstanceId, LifeRecord, Planned, Reload, Stage};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use sys::holder::{Holder, Protocol, holder};
@@ -24,7 +24,8 @@ fn who_holds(port: u16) -> Option<Holder> {
 #[derive(Debug, Default)]
 struct After<'a> {
     running: BTreeMap<&'a AppName, &'a AppSpec>,
-    starts: Vec<&'a AppName>,
+    /// With the number of ports that each needs besides those of its slots.
+    starts: Vec<(&'a AppName, u32)>,
 }
 
 impl Brain {
@@ -99,10 +100,14 @@ impl Brain {
         let mut after = self.running();
         for ask in asks {
             match ask {
-                Ask::Define { definition, run, .. } => after.define(&definition.spec, *run),
+                Ask::Define { definition, run, rolling, .. } => {
+                    let how = rolling.as_ref().filter(|rolling| !rolling.given_up).map(|rolling| rolling.how);
+                    after.define(&definition.spec, *run, how);
+                }
+                Ask::Reload { app, rolling, .. } => self.reload_too(app, rolling.how, &mut after),
                 Ask::Start(target) | Ask::Restart(target) => self.start_too(target, &mut after),
                 Ask::Delete(apps) => apps.iter().for_each(|app| _ = after.running.remove(app)),
-                Ask::Reload { .. } | Ask::Reset(_) | Ask::Stop(_) | Ask::Shutdown => {}
+                Ask::Reset(_) | Ask::Stop(_) | Ask::Shutdown => {}
             }
         }
         self.look_beforehand(&after)
@@ -117,8 +122,8 @@ impl Brain {
         let mut after = self.running();
         for (definition, decision) in wished.zip(decisions) {
             match decision.planned.change {
-                Change::Add | Change::Change => after.define(&definition.spec, decision.run),
-                Change::Start => after.define(&definition.spec, true),
+                Change::Add | Change::Change => after.define(&definition.spec, decision.run, decision.rolling),
+                Change::Start => after.define(&definition.spec, true, None),
                 Change::Keep | Change::Remove | Change::Reload => {}
             }
         }
@@ -135,15 +140,29 @@ impl Brain {
 
     fn start_too<'a>(&'a self, target: &Target, after: &mut After<'a>) {
         if let Some(app) = self.store.state().app(&target.app).filter(|app| !app.deleting) {
-            after.define(&app.definition.spec, true);
+            after.define(&app.definition.spec, true, None);
         }
     }
 
+    /// The ports of its slots are its own, or not to be had now as before; those of the lives beside them are asked for.
+    fn reload_too<'a>(&'a self, app: &AppName, how: Reload, after: &mut After<'a>) {
+        if let Some(app) = self.store.state().app(app).filter(|app| ports_beside(&app.definition.spec, how) > 0) {
+            after.define(&app.definition.spec, true, Some(how));
+        }
+    }
+
+    /// The same for the plan of a reload.
+    pub(super) fn check_reload_ports<'a>(&'a self, reloads: impl Iterator<Item = (&'a AppName, Reload)>) -> Result<(), Problem> {
+        let mut after = self.running();
+        reloads.for_each(|(app, how)| self.reload_too(app, how, &mut after));
+        self.look_beforehand(&after)
+    }
+
     fn look_beforehand(&self, after: &After<'_>) -> Result<(), Problem> {
-        let demand = |app: &&AppName| {
+        let demand = |(app, beside): &(&AppName, u32)| {
             // A job is begun by the clock, not now.
             let spec = after.running.get(*app).filter(|spec| spec.schedule.is_none())?;
-            Some(Demand { app: &spec.name, port: spec.port?, slots: spec.instances })
+            Some(Demand { app: &spec.name, port: spec.port?, slots: spec.instances, beside: *beside })
         };
         let demands: Vec<Demand<'_>> = after.starts.iter().filter_map(demand).collect();
         if demands.is_empty() {
@@ -169,12 +188,12 @@ pub(super) fn note_port(spec: &AppSpec, planned: &mut Planned) {
 }
 
 impl<'a> After<'a> {
-    fn define(&mut self, spec: &'a AppSpec, run: bool) {
+    fn define(&mut self, spec: &'a AppSpec, run: bool, reloaded: Option<Reload>) {
         self.running.remove(&spec.name);
-        self.starts.retain(|app| **app != spec.name);
+        self.starts.retain(|(app, _)| **app != spec.name);
         if run {
             self.running.insert(&spec.name, spec);
-            self.starts.push(&spec.name);
+            self.starts.push((&spec.name, reloaded.map_or(0, |how| ports_beside(spec, how))));
         }
     }
 

@@ -11,7 +11,7 @@ use crate::select::{inherited, names_itself, resolve};
 use crate::store::{Act, Goal, StoredApp, StoredRoll, StoredTarget};
 use crate::track::floor_of_start;
 use api::{OperationKind, PlanReply, Problem, RestartRequest};
-use engine::{Ask, Note, SlotView, Start, Strategy, Target, What, strategy};
+use engine::{Ask, SlotView, Start, Strategy, Target, strategy};
 use model::{Change, Plan, Planned, Reload, Renewal, SlotRef, Step, StepAct, format_span};
 use std::collections::BTreeMap;
 
@@ -40,7 +40,13 @@ enum Does {
 impl Brain {
     /// What a reload would do.
     pub(super) fn plan_reload(&self, selector: &str) -> Result<PlanReply, Problem> {
-        let apps = self.reloads(selector)?.iter().map(planned).collect();
+        let reloads = self.reloads(selector)?;
+        let rolls = reloads.iter().filter_map(|reloading| match &reloading.does {
+            Does::Roll(strategy) => Some((reloading.app.name(), strategy.how)),
+            Does::Nothing(_) | Does::Start(_) | Does::Restart(..) => None,
+        });
+        self.check_reload_ports(rolls)?;
+        let apps = reloads.iter().map(planned).collect();
         let plan = Plan { apps, settings: Vec::new() };
         Ok(PlanReply { id: plan_id(&plan), plan, remembers: false, settings_trouble: None })
     }
@@ -124,16 +130,6 @@ impl Brain {
         renewed.asks.extend(as_they_are.asks);
         renewed.apply = None;
         Ok(renewed)
-    }
-
-    /// A way back that fails has no other: the reload is not over, but nothing comes of it any more. A steward that comes after us tries it once again.
-    pub(super) fn follow_way_back(&mut self, note: &Note) {
-        let backs = || self.store.state().app(&note.app)?.rolling.as_ref().map(|rolling| rolling.back);
-        match note.what {
-            What::RolledBack { .. } if backs() == Some(true) => _ = self.given_up.insert(note.app.clone()),
-            What::RollBegun { .. } | What::RolledOver { .. } | What::Deleted => _ = self.given_up.remove(&note.app),
-            _ => {}
-        }
     }
 
     fn reloads(&self, selector: &str) -> Result<Vec<Reloading<'_>>, Problem> {

@@ -26,7 +26,7 @@ use crate::time::{instant, now};
 use crate::track::Tracker;
 use crate::usage::Samples;
 use engine::{Effect, Engine, Event};
-use model::{AppName, InstanceId, SlotRef, Stream, StreamId, Tick};
+use model::{InstanceId, SlotRef, Stream, StreamId, Tick};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::path::PathBuf;
@@ -106,8 +106,6 @@ pub(crate) struct Brain {
     pub(super) bounds: Bounds,
     /// The last life of each slot that ended.
     pub(super) last_ended: BTreeMap<SlotRef, InstanceId>,
-    /// Apps whose way back from a reload has failed too.
-    pub(super) given_up: BTreeSet<AppName>,
     pub(super) errands: Errands,
     pub(super) hush: Hush,
     /// Signals that users have sent.
@@ -264,7 +262,6 @@ impl Brain {
             store: &self.store,
             home: &self.me.home,
             last_ended: &self.last_ended,
-            given_up: &self.given_up,
         };
         self.tracker.update(&world, now());
     }

@@ -18,7 +18,7 @@ impl Brain {
         let app = self.scaled_app(selector)?;
         let before = app.definition.spec.instances;
         let after = wanted(&app.definition.spec, request)?;
-        if app.rolling.is_some() && before != after {
+        if app.rolling.as_ref().is_some_and(|rolling| !rolling.given_up) && before != after {
             let detail = format!("`{}` is being reloaded", app.name());
             return Err(Problem::new(409, "reloading", detail).hint(format!(
                 "try again when it is over: `abide wait {0}` waits, `abide status {0}` shows how far it is",

@@ -79,7 +79,7 @@ impl Brain {
                 strategy: roll.how.word().to_owned(),
                 generation: roll.generation.0,
                 back: roll.back,
-                given_up: self.given_up.contains(&name),
+                given_up: roll.given_up,
             }),
             failed_reload: stored.failed.as_ref().map(|failed| FailedReloadView {
                 generation: failed.generation.0,

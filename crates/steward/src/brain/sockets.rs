@@ -93,8 +93,8 @@ impl Sockets {
     }
 
     fn is_awaited(&self, handle: &str) -> bool {
-        let births = self.births.iter().map(|waiting| &waiting.waits);
-        births.chain(self.parked.iter().map(|parked| &parked.waits)).any(|waits| waits.contains(handle))
+        let by_birth = self.births.iter().any(|waiting| waiting.waits.contains(handle));
+        by_birth || self.parked.as_ref().is_some_and(|parked| parked.waits.contains_key(handle))
     }
 }
 
@@ -193,12 +193,12 @@ impl Brain {
         let goes = obstacle.pid.is_some_and(|pid| self.goes_with_the_wish(handle, pid));
         let Obstacle { why, .. } = obstacle;
         if let Some(parked) = &mut self.sockets.parked
-            && parked.waits.remove(handle)
+            && let Some(app) = parked.waits.remove(handle)
         {
             if goes {
                 self.sockets.excused.insert(handle.to_owned());
             } else {
-                parked.faults.insert(handle.to_owned(), why.clone());
+                parked.faults.insert(handle.to_owned(), format!("{app}: {why}"));
             }
         }
         let failed = self.sockets.births.extract_if(.., |waiting| waiting.waits.contains(handle));

@@ -91,7 +91,6 @@ impl Brain {
             samples: Samples::default(),
             bounds,
             last_ended: BTreeMap::new(),
-            given_up: BTreeSet::new(),
             errands: Errands::new(epoch),
             hush: Hush::default(),
             sent: super::signals::Sent::default(),

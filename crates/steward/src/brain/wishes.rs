@@ -28,7 +28,6 @@ pub(super) struct Here<'a> {
     pub(super) store: &'a Store,
     pub(super) home: &'a str,
     pub(super) last_ended: &'a BTreeMap<SlotRef, InstanceId>,
-    pub(super) given_up: &'a BTreeSet<AppName>,
 }
 
 impl World for Here<'_> {
@@ -38,8 +37,7 @@ impl World for Here<'_> {
 
     fn course(&self, app: &AppName) -> Option<Course<'_>> {
         let app = self.store.state().app(app).filter(|app| !app.deleting)?;
-        let rolling = app.rolling.as_deref().filter(|_| !self.given_up.contains(app.name()));
-        Some(Course { generation: app.generation, rolling, failed: app.failed.as_ref() })
+        Some(Course { generation: app.generation, rolling: app.rolling.as_deref(), failed: app.failed.as_ref() })
     }
 
     fn last_life(&self, slot: &SlotRef) -> Option<InstanceId> {

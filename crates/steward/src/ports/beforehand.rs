@@ -14,6 +14,8 @@ pub(crate) struct Demand<'a> {
     pub(crate) port: Port,
     /// How many slots need one.
     pub(crate) slots: u32,
+    /// How many lives need one besides, which stand beside others while the app is reloaded.
+    pub(crate) beside: u32,
 }
 
 /// What the machine is asked.
@@ -50,7 +52,8 @@ pub(crate) fn beforehand(demands: &[Demand<'_>], claims: &Claims, look: &mut imp
 }
 
 fn fault(demand: &Demand<'_>, claims: &Claims, look: &mut impl Look) -> Option<Fault> {
-    let Demand { app, port, slots } = *demand;
+    let Demand { app, port, slots, beside } = *demand;
+    let all = slots + beside;
     match port {
         _ if slots == 0 => None,
         Port::Fixed(port) if slots > 1 => {
@@ -75,15 +78,18 @@ fn fault(demand: &Demand<'_>, claims: &Claims, look: &mut impl Look) -> Option<F
                         refused.add(number, why);
                     }
                 }
-                if free == slots {
+                if free == all {
                     return None;
                 }
             }
             let words =
                 |number: u16| holders.iter().find(|(at, _)| *at == number).map(|(_, words)| words.clone()).unwrap_or_default();
             let many = u32::from(last - first) + 1;
-            let (need, why) = (count(slots, "instance"), refused.why(words));
-            let text = match (free, many < slots) {
+            let (mut need, why) = (count(slots, "instance"), refused.why(words));
+            if beside > 0 {
+                need.push_str(&format!(" and {beside} more beside them for the reload"));
+            }
+            let text = match (free, many < all) {
                 (_, true) => format!("{app}: {need}, and {} has {}", span_of(port), count(many, "port")),
                 (0, _) => format!("{app}: no port of {} is free: {why}", span_of(port)),
                 _ => format!("{app}: {need}, and of {} only {free} are free: {why}", span_of(port)),

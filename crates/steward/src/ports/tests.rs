@@ -122,7 +122,7 @@ fn asked(all: &[AppSpec], start: &[&str], leases: &[(u16, &str, bool)], machine:
     leases.iter().for_each(|(port, name, leaves)| claims.lease(*port, slot(name, 0), *leaves));
     let begins = all.iter().filter(|spec| start.contains(&spec.name.as_str()));
     let demands: Vec<Demand<'_>> =
-        begins.filter_map(|spec| Some(Demand { app: &spec.name, port: spec.port?, slots: spec.instances })).collect();
+        begins.filter_map(|spec| Some(Demand { app: &spec.name, port: spec.port?, slots: spec.instances, beside: 0 })).collect();
     beforehand(&demands, &claims, machine).map_err(|problem| format!("{} {}", problem.code, problem.detail))
 }
 
@@ -187,5 +187,23 @@ fn too_few_ports_are_counted_beforehand() {
     assert_eq!(
         go(&[narrow], &[(5000, "nginx")]),
         "too_few_ports web: no port of 5000-5000 is free: 5000 is held by nginx (pid 12)"
+    );
+}
+
+#[test]
+fn a_reload_needs_ports_beside_those_that_its_slots_have() {
+    let (app, mut claims) = (AppName::new("web").expect("name"), Claims::default());
+    let web = spec("web", Some(Port::Range(3000, 3003)), 3);
+    claims.keep(&web);
+    (0..3).for_each(|index| claims.lease(3000 + index, slot("web", u32::from(index)), false));
+    let go = |beside, held: &[(u16, &'static str)]| {
+        let demand = Demand { app: &app, port: Port::Range(3000, 3003), slots: 3, beside };
+        beforehand(&[demand], &claims, &mut Machine::holding(held)).err().map(|problem| problem.detail).unwrap_or_default()
+    };
+    assert_eq!(go(1, &[]), "");
+    assert_eq!(go(0, &[(3003, "nginx")]), "", "nobody stands beside them");
+    assert_eq!(
+        go(1, &[(3003, "nginx")]),
+        "web: 3 instances and 1 more beside them for the reload, and of 3000-3003 only 3 are free: 3003 is held by nginx (pid 12)"
     );
 }

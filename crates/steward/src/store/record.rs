@@ -148,6 +148,13 @@ pub(crate) enum Act {
         #[serde(skip_serializing_if = "Option::is_none", default)]
         back: Option<Box<Rolling>>,
     },
+    /// The way back to this generation has failed too: it is not tried again.
+    GivenUp {
+        /// The app.
+        app: AppName,
+        /// The generation.
+        generation: Generation,
+    },
     /// In a snapshot: what an operation did and what it replaced.
     Past(Box<Done>),
     /// Nothing changes: in a snapshot, an operation that clients may still ask about.

@@ -33,7 +33,7 @@ fn defined(version: u64, generation: u64, instances: u32, rolling: Option<Rollin
 
 fn from(version: u64, generation: u64, instances: u32) -> Rolling {
     let before = definition(version, instances);
-    Rolling { how: Reload::Rolling, before, generation: Generation(generation), back: false }
+    Rolling { how: Reload::Rolling, before, generation: Generation(generation), back: false, given_up: false }
 }
 
 fn failed(generation: u64) -> Act {
@@ -129,6 +129,28 @@ fn the_way_back_is_no_success() {
     assert_eq!((app(&store).generation, app(&store).definition.clone()), (Generation(3), definition(1, 2)));
     assert_eq!(app(&store).failed.as_ref().map(|failed| failed.generation), Some(Generation(2)), "why is still to be told");
     assert_eq!(app(&store).next_generation(), Generation(4));
+}
+
+#[test]
+fn a_way_back_that_was_given_up_stays_so_until_another_reload_begins() {
+    let folder = disk();
+    let mut store = open(folder.path());
+    save(&mut store, defined(1, 1, 2, None));
+    save(&mut store, defined(2, 2, 2, Some(from(1, 1, 2))));
+    let back = Box::new(Rolling { back: true, ..from(2, 2, 2) });
+    let Act::RolledBack { app: of, failed, .. } = failed(2) else { unreachable!("that is what it makes") };
+    note(&mut store, Act::RolledBack { app: of, failed, back: Some(back) });
+    let given_up = |store: &Store| app(store).rolling.as_ref().map(|rolling| rolling.given_up);
+    assert_eq!(given_up(&store), Some(false));
+    note(&mut store, Act::GivenUp { app: name(), generation: Generation(2) });
+    assert_eq!(given_up(&store), Some(false), "that is not what it has");
+    note(&mut store, Act::GivenUp { app: name(), generation: Generation(1) });
+    assert_eq!(given_up(&store), Some(true));
+    replays(&store, folder.path());
+    let rolling = app(&store).rolls_by(Reload::Rolling);
+    let roll = StoredRoll { app: name(), generation: Generation(3), first: InstanceId(30), rolling };
+    note(&mut store, Act::Roll { apps: vec![roll], start: Vec::new() });
+    assert_eq!(given_up(&store), Some(false));
 }
 
 #[test]

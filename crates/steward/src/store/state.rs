@@ -212,6 +212,7 @@ impl State {
             }
             Act::Rolled { app, generation } => self.rolled(app, *generation),
             Act::RolledBack { app, failed, back } => self.roll_back(app, failed, back.as_deref()),
+            Act::GivenUp { app, generation } => self.give_up(app, *generation),
             Act::Nothing => {}
         }
     }
@@ -243,6 +244,13 @@ impl State {
             let instances = app.definition.spec.instances;
             app.slot_wishes.retain(|index, _| *index < instances);
             app.rolling = back.cloned().map(Box::new);
+        }
+    }
+
+    fn give_up(&mut self, name: &AppName, generation: Generation) {
+        let Some(app) = self.app_mut(name).filter(|app| app.generation == generation) else { return };
+        if let Some(rolling) = app.rolling.as_mut().filter(|rolling| rolling.back) {
+            rolling.given_up = true;
         }
     }
 

@@ -91,6 +91,10 @@ pub(super) fn judge(
         };
         return Judgement { outcome, detail: detail.to_owned(), words: Words::Nobodys };
     };
+    // Of two generations neither is what there will be.
+    if let (Aim::Watch(Watch::Ready), Some(judgement)) = (aim, course.and_then(|course| roll::under_way(view, course))) {
+        return judgement;
+    }
     let (outcome, detail) = match aim {
         Aim::Wish(Goal::Run { floor, patient, ready }) => run(view, floor, patient, ready, bad),
         Aim::Wish(Goal::Stop) | Aim::Watch(Watch::Stopped) => (if rests(view) { Outcome::Ok } else { Outcome::Pending }, None),

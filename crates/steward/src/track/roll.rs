@@ -50,16 +50,23 @@ pub(super) fn judge(
     };
     if let Some(failed) = failed.filter(|failed| failed.generation == wanted.generation) {
         return match rolling.filter(|rolling| rolling.back) {
+            Some(rolling) if rolling.given_up => gave_up(failed, slot, view, generation),
             Some(rolling) => Judgement::pending(format!("rolling back: {}", progress(view, generation, rolling.how))),
             None if generation == wanted.generation => told_in_vain(failed, wanted, slot, view, bad),
             None => rolled_back(failed, slot),
         };
     }
-    match rolling {
+    match rolling.filter(|rolling| !rolling.given_up) {
         _ if generation != wanted.generation => Judgement::failed("superseded by a later reload".to_owned(), Words::Nobodys),
         Some(rolling) => Judgement::pending(progress(view, generation, rolling.how)),
         None => over(wanted, view, bad),
     }
+}
+
+/// What is said of a slot to somebody who waits for the app to be ready, while that is reloaded.
+pub(super) fn under_way(view: &SlotView<'_>, course: Course<'_>) -> Option<Judgement> {
+    let rolling = course.rolling.filter(|rolling| !rolling.given_up && view.wished)?;
+    Some(Judgement::pending(progress(Some(view), course.generation, rolling.how)))
 }
 
 /// Why, without the name of the slot that is said anyway.
@@ -89,6 +96,17 @@ fn rolled_back(failed: &FailedRoll, slot: &SlotRef) -> Judgement {
         }
         (Some(_), _) => Judgement::failed("rolled back".to_owned(), Words::Nobodys),
         (None, _) => Judgement::failed(format!("{}; rolled back", failed.why), Words::Nobodys),
+    }
+}
+
+/// The way back has failed as well: what of the new generation has taken a place stays there.
+fn gave_up(failed: &FailedRoll, slot: &SlotRef, view: Option<&SlotView<'_>>, generation: Generation) -> Judgement {
+    let stays = view.filter(|view| view.generation != generation).and_then(|view| view.instance);
+    match stays {
+        Some(instance) => {
+            Judgement::failed(format!("the new life {instance} stays: the way back has failed too"), Words::Nobodys)
+        }
+        None => rolled_back(failed, slot),
     }
 }
 

@@ -104,7 +104,7 @@ fn bind_path(fd: &OwnedFd, path: &CStr, shape: Shape, how: Option<BindHow>) -> M
 }
 
 /// Whether a file is a socket that nobody has open any more. Never waits.
-fn is_left(path: &CStr, address: &SocketAddrUnix, shape: Shape) -> bool {
+pub(crate) fn is_left(path: &CStr, address: &SocketAddrUnix, shape: Shape) -> bool {
     let there = statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW);
     if !there.is_ok_and(|there| FileType::from_raw_mode(there.st_mode).is_socket()) {
         return false;

@@ -181,7 +181,10 @@ impl World {
                 }
                 self.reach("a reload that failed");
             }
-            What::RolledOver { .. } => self.reach("a reload that succeeded"),
+            What::RolledOver { .. } => {
+                self.given_up.remove(&note.app);
+                self.reach("a reload that succeeded");
+            }
             What::RollBegun { back, .. } => {
                 self.given_up.remove(&note.app);
                 self.reach(if *back { "a way back" } else { "a reload" });

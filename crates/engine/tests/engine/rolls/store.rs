@@ -156,6 +156,12 @@ impl Store {
                     }
                 }
             }
+            StoreNote::GivenUp { app, generation } => {
+                let known = self.apps.get_mut(app).filter(|app| app.generation == *generation);
+                if let Some(rolling) = known.and_then(|app| app.rolling.as_mut()) {
+                    rolling.given_up = true;
+                }
+            }
             StoreNote::Gone { app } => {
                 if self.apps.get(app).is_some_and(|app| app.deleting) {
                     self.apps.remove(app);

@@ -106,7 +106,6 @@ impl World {
     pub(super) fn arise(&mut self) {
         self.engine = Engine::new(1);
         self.deaths += 1;
-        self.given_up.clear();
         // Questions of a steward that is dead are answered to nobody.
         self.owed.retain(|owed| !matches!(owed, Owed::Swept(_) | Owed::Switched(..)));
         let (apps, next_slot_id) = self.store.recall();
