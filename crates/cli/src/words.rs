@@ -24,6 +24,10 @@ pub struct Ambiguous {
 /// # Errors
 /// [`Ambiguous`].
 pub fn arrange(argv: Vec<String>) -> Result<Vec<String>, Ambiguous> {
+    // To know all options of every command takes longer than most commands themselves.
+    if !argv.iter().skip(1).any(|word| word == "start") {
+        return Ok(argv);
+    }
     let mut root = Cli::command();
     root.build();
     let Some(start) = root.find_subcommand("start") else { return Ok(argv) };

@@ -28,7 +28,7 @@ pub(super) const DESK: &str = "desk";
 pub(crate) struct Voices {
     /// Sockets of lives that are not listened to yet.
     pub(super) fresh: BTreeMap<InstanceId, OwnedFd>,
-    /// Lines of births that wait until the keeper holds the socket of the life.
+    /// Lines of births that wait until the socket of the life is on its way to the keeper.
     births: BTreeMap<InstanceId, Vec<Request>>,
     /// Who is listened to; without a task while the keeper is asked for our end.
     ears: BTreeMap<InstanceId, Option<JoinHandle<()>>>,
@@ -124,13 +124,17 @@ impl Brain {
         Ok(own)
     }
 
-    /// Says the lines of a birth: when the keeper holds the socket by which the life speaks. If the life began before that and we were gone,
-    /// it would speak to nobody.
+    /// Says the lines of a birth, right behind those by which the keeper gets the socket by which the life speaks: it holds that when it comes to
+    /// these. If the life began before that and we were gone, it would speak to nobody.
     pub(super) fn say_birth(&mut self, instance: InstanceId, lines: Vec<Request>) {
         if self.voices.is_asked_for(instance) {
             self.voices.births.insert(instance, lines);
             return self.serve_desk();
         }
+        self.say_lines(instance, &lines);
+    }
+
+    fn say_lines(&mut self, instance: InstanceId, lines: &[Request]) {
         lines.iter().for_each(|request| self.keeper.say(request));
         self.keeper.say(&Request::new("echo").field(format!("bear-{instance}")));
     }
@@ -217,14 +221,25 @@ impl Brain {
         }
     }
 
-    /// Hands the keeper the next descriptor, or asks for it.
+    /// Hands the keeper the next descriptors, or asks for one.
     pub(super) fn serve_desk(&mut self) {
-        let Some(errand) = self.voices.desk.next() else { return };
-        match errand {
-            Errand::Take { handle, fd } => self.keeper.say_with(&Request::new("fd.take").field(&handle), fd),
-            Errand::Give { handle } => self.keeper.say(&Request::new("fd.give").field(&handle)),
+        while let Some(errand) = self.voices.desk.next() {
+            let born = match errand {
+                Errand::Take { handle, fd } => {
+                    self.keeper.say_with(&Request::new("fd.take").field(&handle), fd);
+                    handle.strip_suffix(".notify").and_then(|name| name.parse::<InstanceId>().ok())
+                }
+                Errand::Give { handle } => {
+                    self.keeper.say(&Request::new("fd.give").field(&handle));
+                    None
+                }
+            };
+            self.keeper.say(&Request::new("echo").field(DESK));
+            // Also if the keeper has no room for the socket: then it goes with us, as the life may never see.
+            if let Some((instance, lines)) = born.and_then(|instance| self.voices.births.remove_entry(&instance)) {
+                self.say_lines(instance, &lines);
+            }
         }
-        self.keeper.say(&Request::new("echo").field(DESK));
     }
 
     /// The keeper has answered the desk.
@@ -232,10 +247,6 @@ impl Brain {
         let refusal = self.refusal.take();
         let came = self.keeper.came();
         let done = self.voices.desk.done();
-        let held = match &done {
-            Some(Asked::Take(handle)) => handle.strip_suffix(".notify").and_then(|name| name.parse::<InstanceId>().ok()),
-            _ => None,
-        };
         match done {
             Some(Asked::Take(handle)) if handle.starts_with('s') => {
                 let wanted = self.voices.shelf.held(&handle, refusal.is_none());
@@ -247,10 +258,6 @@ impl Brain {
             Some(Asked::Take(handle)) if refusal.is_none() => self.take_held(handle),
             Some(Asked::Give(handle)) => self.take_given(&handle, came),
             Some(Asked::Take(_)) | None => {}
-        }
-        // Also if the keeper has no room for the socket: then it goes with us, as the life may never see.
-        if let Some((instance, lines)) = held.and_then(|instance| self.voices.births.remove_entry(&instance)) {
-            self.say_birth(instance, lines);
         }
         self.serve_desk();
         self.tell_ends();

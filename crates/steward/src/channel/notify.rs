@@ -113,7 +113,8 @@ pub(crate) async fn hear(socket: OwnedFd, ear: Ear, over: Arc<Notify>) {
         Ok(socket) => socket,
         Err(error) => return say!("failed to listen to {}: {error}", ear.instance),
     };
-    let (mut ignored, mut trusted, mut in_a_row) = (Ignored::default(), None, 0);
+    // Its leader needs no proof but its start time, which is read without waiting: no thread is begun for the READY=1 of most programs.
+    let (mut ignored, mut trusted, mut in_a_row) = (Ignored::default(), ear.life.pid.zip(ear.life.ident), 0);
     loop {
         // Neither of the two holds messages while it waits, so nothing is lost with it.
         let batch = tokio::select! {
@@ -318,7 +319,7 @@ struct Judged {
     not_main: Vec<u32>,
 }
 
-/// Keeps what may count. The sender that was found to belong last is not looked at again.
+/// Keeps what may count. The sender that was found to belong last, the leader at first, is not looked at again.
 async fn judge(batch: Vec<Heard>, ear: &Ear, trusted: &mut Option<(u32, u64)>) -> Judged {
     let life = &ear.life;
     let mains: Vec<u32> = batch.iter().filter_map(|heard| heard.main).collect();

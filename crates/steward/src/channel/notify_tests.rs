@@ -115,6 +115,23 @@ async fn that_it_is_ready_stays_in_the_socket_until_it_is_written_down() {
     assert_eq!(in_socket(&mut [0; 64]), None);
 }
 
+/// A process that hangs in the kernel may keep every thread that looks at processes.
+#[test]
+fn the_leader_is_heard_without_a_thread_that_looks_at_it() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(1).build().expect("a runtime");
+    let (end, ended) = std::sync::mpsc::channel::<()>();
+    runtime.block_on(async {
+        let hangs = tokio::task::spawn_blocking(move || ended.recv().is_ok());
+        let (theirs, mut told, _given, _folder) = Scene::new().listen(true);
+        theirs.send(b"READY=1").expect("sent");
+        let heard = tokio::time::timeout(std::time::Duration::from_secs(20), word(&mut told)).await;
+        // First of all, or nothing would end.
+        end.send(()).expect("it hangs");
+        assert_eq!(heard.expect("in time"), Word::Ready);
+        assert!(hangs.await.expect("ended"));
+    });
+}
+
 #[tokio::test]
 async fn a_flood_is_few_words_and_loses_no_change() {
     let (theirs, mut told, _given, _folder) = Scene::new().listen(true);
