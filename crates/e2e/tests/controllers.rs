@@ -65,8 +65,7 @@ impl Stage {
         house.write("keeper.conf", conf.join("\n"));
         let mut keeper = house.plain(house.bins().path("abide-keeper"));
         keeper.args(["-c", "keeper.conf", "-S", "control"]).stdin(Stdio::null()).stdout(Stdio::null());
-        // Who has much to say at its end must come to an end within the time.
-        keeper.env("BACKOFF_BASE", "1").env("STOP_TIMEOUT", "8");
+        keeper.env("BACKOFF_BASE", "1").env("STOP_TIMEOUT", "8"); // time for who has much to say at its end
         keeper.stderr(fs::File::create(house.file("keeper.log")).expect("a log file"));
         let keeper = keeper.spawn().expect("the keeper can be started");
         let control = house.file("control");

@@ -15,7 +15,7 @@ const LAST: &str = "\"kind\":\"stop\"";
 const NAMES: [&str; 4] = ["api", "extra", "job", "web"];
 
 /// For all rounds of a test together.
-const LONG: Duration = Duration::from_secs(120);
+const LONG: Duration = Duration::from_secs(300);
 
 /// What is saved is compacted at once; so long after the answer nothing more comes.
 const COMPACTED: Duration = Duration::from_secs(3);

@@ -159,9 +159,10 @@ fn a_check_by_command_that_hangs_is_killed_with_its_tree() {
         format!("ignore note:{} double{{ setsid ignore hang }} spawn{{ ignore hang }} hang", house.file("asked").display());
     let words: Vec<String> = std::iter::once(puppet.as_str()).chain(script.split(' ')).map(toml_string).collect();
     let check = format!(
-        "healthcheck = {{ exec = [{}], interval = \"100ms\", timeout = \"400ms\", failures = 2, action = \"none\" }}",
+        "healthcheck = {{ exec = [{}], interval = \"2s\", timeout = \"400ms\", failures = 2, action = \"none\" }}",
         words.join(", ")
     );
+    // Time to kill one before the next is due.
     let app = App::puppet("web", &puppet, "hang").with(&check).with("ready = { after = \"1ms\" }");
     house.up(&app_file(&[app]));
     let why = wait_until(SOON, "it is unhealthy", || {

@@ -66,7 +66,7 @@ fn a_steward_that_was_held_up_hears_before_it_judges() {
     let house = House::new();
     let quiet = house.file("quiet-").display().to_string();
     let beats = App::new("beats", ["python3", "-c", BEATING, &quiet]).with("ready = { notify = true }\nwatchdog = \"1s\"");
-    let app = |name: &str| speaker(&house, name).with("start_timeout = \"8s\"\nrestart = \"never\"");
+    let app = |name: &str| speaker(&house, name).with("start_timeout = \"20s\"\nrestart = \"never\"");
     let up = up_beside(&house, &[beats, app("late")]);
     house.until_logged("late-0", "out", "speaks to", SOON);
     let before = house.until_status("beats-0", "ready", SOON);
@@ -75,12 +75,12 @@ fn a_steward_that_was_held_up_hears_before_it_judges() {
     assert!(steward.signal(Signal::STOP));
     // As `send` does, which needs the steward.
     std::fs::write(input, "READY=1\n").expect("it reads");
-    Pause::measure(Duration::from_secs(9));
+    Pause::measure(Duration::from_secs(21));
     assert!(steward.signal(Signal::CONT));
     house.until_status("late-0", "ready", SOON);
     up.ends_well();
     // It is watched as before.
-    let age = before.uptime_ms.expect("it runs") + 12_000;
+    let age = before.uptime_ms.expect("it runs") + 24_000;
     let after = house.until("beats-0", SOON, "has beaten on", |row| row.uptime_ms.is_some_and(|is| is > age));
     assert_eq!((after.pid, after.restarts), (before.pid, 0));
     house.write(&format!("quiet-{}", after.pid.expect("it runs")), "");

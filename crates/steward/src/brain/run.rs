@@ -41,6 +41,10 @@ use wire::{Request, ServiceState};
 pub(super) const LAST_WORDS: Duration = Duration::from_secs(2);
 /// How long clients wait at the door for the lives of an earlier keeper to be found.
 pub(super) const RECONCILE: Duration = Duration::from_secs(2);
+/// So late we must be for a deadline to have been held up.
+const HELD_UP: Duration = Duration::from_millis(100);
+/// How long lives are heard first then: what they said meanwhile still lies in their sockets.
+const HEAR_FIRST: Duration = Duration::from_millis(500);
 /// Idempotency keys that are remembered.
 pub(super) const KEYS: usize = 256;
 
@@ -131,6 +135,8 @@ pub(crate) struct Brain {
     pub(super) adopting: usize,
     /// What lived before us has not all been found, at most until then.
     pub(super) reconciling: Option<Tick>,
+    /// We were held up: no deadline of a life is over before then.
+    pub(super) hearing: Option<Tick>,
 }
 
 /// How far the end is.
@@ -274,7 +280,8 @@ impl Brain {
         let upgrade = self.upgrade_deadline();
         let others = [self.errands.deadline(), self.hush.deadline(), self.bounds.deadline(), self.clock.deadline()];
         let more = [self.commands.deadline(), self.outside.deadline(), self.last_words_deadline()];
-        [self.engine.deadline(), self.searches.deadline(), self.tracker.deadline(), ending, self.reconciling, upgrade]
+        let engine = self.engine.deadline().map(|at| self.hearing.map_or(at, |until| at.max(until)));
+        [engine, self.searches.deadline(), self.tracker.deadline(), ending, self.reconciling, upgrade]
             .into_iter()
             .chain(others)
             .chain(more)
@@ -284,8 +291,16 @@ impl Brain {
 
     fn time_passed(&mut self) {
         let now = now();
-        if self.engine.deadline().is_some_and(|at| at <= now) {
-            self.happenings.push_back(Event::TimePassed);
+        if let Some(due) = self.engine.deadline().filter(|due| *due <= now) {
+            // A machine that had no time for us had some for them: who has said in time that it is ready, or alive, is heard before it is judged.
+            match self.hearing {
+                None if now.since(due) > HELD_UP => self.hearing = Some(now + HEAR_FIRST),
+                Some(until) if until > now => {}
+                _ => {
+                    self.hearing = None;
+                    self.happenings.push_back(Event::TimePassed);
+                }
+            }
         }
         self.late_errands(now);
         self.clock_time(now);

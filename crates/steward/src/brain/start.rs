@@ -107,6 +107,7 @@ impl Brain {
             scribe_gone: false,
             adopting: 0,
             reconciling: Some(now() + RECONCILE),
+            hearing: None,
         };
         brain.begin_settings();
         brain.follow_settings();
