@@ -42,7 +42,7 @@ impl Brain {
     pub(super) fn plan_reload(&self, selector: &str) -> Result<PlanReply, Problem> {
         let apps = self.reloads(selector)?.iter().map(planned).collect();
         let plan = Plan { apps, settings: Vec::new() };
-        Ok(PlanReply { id: plan_id(&plan), plan, remembers: false, settings_trouble: None })
+        Ok(PlanReply { id: plan_id(&plan), plan, remembers: false, profiles: Vec::new(), settings_trouble: None })
     }
 
     /// `reload`; with a session: its variables are taken.
