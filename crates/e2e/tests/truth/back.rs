@@ -81,7 +81,7 @@ fn everything_goes_back_to_how_it_was_after_an_operation() {
 fn a_profile_that_was_taken_back_is_not_chosen_again() {
     let house = House::new();
     let app = App::puppet("web", &house.puppet(), "hang");
-    house.up(&format!("[profiles.prod]\ninstances = 2\n{}", app_file(&[app])));
+    house.up(&format!("{}\n[profiles.prod]\ninstances = 2\n", app_file(&[app])));
     let then = history(&house).last().expect("an entry").operation;
     house.abide(["apply", "--profile", "prod", "--yes"]).ok();
     assert_eq!(pids(&house).len(), 2);
