@@ -17,6 +17,9 @@ pub struct PlanReply {
     /// Why `daemon.toml` of the home does not count as it is.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub settings_trouble: Option<String>,
+    /// The profiles that are remembered from then on.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub profiles: Vec<RememberedProfile>,
 }
 
 /// The profile that a project was last applied with. It counts again for an apply that chooses none.

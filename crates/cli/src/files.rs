@@ -291,6 +291,10 @@ pub fn definitions(projects: Vec<Project>, session: &Session) -> Result<Vec<Defi
         for spec in project.apps {
             if let Some(other) = seen.insert(spec.name.as_str().to_owned(), project.path.clone()) {
                 let place = |path: &Option<PathBuf>| path.as_deref().map_or("standard input".to_owned(), shown_path);
+                if other == project.path {
+                    let text = format!("{} is named twice", place(&other));
+                    return Err(Failure::new(Exit::Usage, text).next("name each file once"));
+                }
                 let text = format!("two files define the app `{}`: {} and {}", spec.name, place(&other), place(&project.path));
                 return Err(Failure::new(Exit::Config, text).next("give one of them another name"));
             }

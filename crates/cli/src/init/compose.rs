@@ -23,7 +23,7 @@ pub(super) fn detect(folder: &Folder, name: &str, found: &mut Found) {
     found.offered.iter_mut().for_each(|app| app.depends_on.retain(|other| offered.contains(other) && *other != app.name));
     found.notes.push(format!("{name} is there: what runs in containers stays with them, and was not taken over"));
     if !offered.is_empty() {
-        found.notes.push(format!("what could run without a container stands below as a comment: {}", offered.join(", ")));
+        found.notes.push(format!("what says its command is written down as a comment: {}", offered.join(", ")));
     }
     if !silent.is_empty() {
         let more = if silent.len() > NAMED { ", …" } else { "" };

@@ -208,6 +208,7 @@ volumes:
     ] {
         assert!(written.lines().any(|has| has == line), "{line}\n{written}");
     }
+    assert_eq!(written.matches("[apps.web]").count(), 1, "an example beside it would be a second one");
     assert!(!written.contains("hunter2"), "a secret is not copied into another file");
     // With the # taken away it is a configuration.
     let mut offered = found.offered.clone();

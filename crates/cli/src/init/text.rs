@@ -29,7 +29,7 @@ pub fn file(found: &Found) -> String {
     for note in &found.notes {
         comment(&mut out, "\n# NOTE: ", note);
     }
-    if found.apps.is_empty() {
+    if found.apps.is_empty() && found.offered.is_empty() {
         out.push_str(
             "\n# Nothing was found here that says what to run. Take the first # off each of these lines and write your command:\n\
              # [apps.web]\n\
@@ -38,6 +38,9 @@ pub fn file(found: &Found) -> String {
         );
     }
     found.apps.iter().for_each(|app| write(&mut out, app, ""));
+    if !found.offered.is_empty() {
+        out.push_str("\n# To have one of these run here, take the first # off the lines from its [apps.…] on.\n");
+    }
     found.offered.iter().for_each(|app| write(&mut out, app, "# "));
     out.push_str(
         "\n# More that an app can have; `abide schema` has every key.\n\

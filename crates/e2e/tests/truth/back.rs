@@ -76,3 +76,25 @@ fn everything_goes_back_to_how_it_was_after_an_operation() {
     house.abide(["rollback", "--operation", &then.to_string(), "--yes"]).ok();
     assert_eq!(pids(&house).into_keys().collect::<Vec<_>>(), before.into_keys().collect::<Vec<_>>());
 }
+
+#[test]
+fn a_profile_that_was_taken_back_is_not_chosen_again() {
+    let house = House::new();
+    let app = App::puppet("web", &house.puppet(), "hang");
+    house.up(&format!("{}\n[profiles.prod]\ninstances = 2\n", app_file(&[app])));
+    let then = history(&house).last().expect("an entry").operation;
+    house.abide(["apply", "--profile", "prod", "--yes"]).ok();
+    assert_eq!(pids(&house).len(), 2);
+    let back = then.to_string();
+    house.abide(["rollback", "--operation", &back, "--yes"]).ok().says(&["goes back to none"]);
+    assert_eq!(pids(&house).len(), 1);
+    house.abide(["apply"]).ok();
+    assert_eq!(pids(&house).len(), 1, "the profile had been chosen by what was taken back");
+
+    // What is taken back changes nothing but what is remembered.
+    house.abide(["apply", "--profile", "prod", "--yes"]).ok();
+    house.abide(["scale", "web", "1"]).ok();
+    house.abide(["rollback", "--operation", &back, "--yes"]).ok();
+    house.abide(["apply"]).ok();
+    assert_eq!(pids(&house).len(), 1);
+}

@@ -187,8 +187,8 @@ impl Brain {
         // Values of secrets are not in the plan; that they are the same is seen in the definitions.
         let definitions: Vec<&Definition> = proposal.wished.iter().map(|app| &app.definition).collect();
         let id = plan_id(&(&plan, definitions, &proposal.settings, &proposal.profiles));
-        let remembers = plan.is_empty() && !proposal.settings.is_empty();
-        PlanReply { id, plan, remembers, settings_trouble: proposal.trouble.clone() }
+        let remembers = plan.is_empty() && !(proposal.settings.is_empty() && proposal.profiles.is_empty());
+        PlanReply { id, plan, remembers, profiles: proposal.profiles.clone(), settings_trouble: proposal.trouble.clone() }
     }
 
     /// What is told of decisions, for the history.

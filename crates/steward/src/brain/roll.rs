@@ -48,7 +48,7 @@ impl Brain {
         self.check_reload_ports(rolls)?;
         let apps = reloads.iter().map(planned).collect();
         let plan = Plan { apps, settings: Vec::new() };
-        Ok(PlanReply { id: plan_id(&plan), plan, remembers: false, settings_trouble: None })
+        Ok(PlanReply { id: plan_id(&plan), plan, remembers: false, profiles: Vec::new(), settings_trouble: None })
     }
 
     /// `reload`; with a session: its variables are taken.

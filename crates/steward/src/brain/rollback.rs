@@ -105,6 +105,10 @@ impl Brain {
         let mut set = BTreeSet::new();
         let settings = state.past.iter().filter(|past| past.op > id).flat_map(|past| &past.done.settings);
         proposal.settings = settings.filter(|of| set.insert(&of.source)).cloned().collect();
+        let mut chosen = BTreeSet::new();
+        let profiles = state.past.iter().filter(|past| past.op > id).flat_map(|past| &past.done.profiles);
+        proposal.profiles = profiles.filter(|of| chosen.insert(&of.project)).cloned().collect();
+        proposal.profiles.retain(|of| state.profiles.get(&of.project) != of.profile.as_ref());
         let mut seen = BTreeSet::new();
         let later = state.past.iter().filter(|past| past.op > id);
         for before in later.flat_map(|past| &past.done.before).filter(|before| seen.insert(&before.app)) {

@@ -3,11 +3,11 @@
 //! An operation's record says what it makes of its apps, never what they were: that is in the state when the record is taken, so replaying the
 //! records gives it again, and nothing is written twice. Only a snapshot, which has no operations before it, holds it in full.
 
-use super::record::Told;
+use super::record::{Record, Told};
 use super::settings::Settings;
 use super::state::StoredApp;
-use api::OperationKind;
-use model::{AppName, Definition, Generation, Plan, SettingsOf};
+use api::{OperationKind, RememberedProfile};
+use model::{AppName, Definition, Generation, Plan, Project, SettingsOf};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -46,6 +46,22 @@ pub(crate) struct Done {
     /// What the sources of the manager's own settings that it changed had set.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub(crate) settings: Vec<SettingsOf>,
+    /// The profiles that were remembered of the projects for which it chose others.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub(crate) profiles: Vec<RememberedProfile>,
+}
+
+impl Done {
+    /// Of an operation that was about these apps, and about nothing else so far.
+    pub(super) fn of(record: &Record, told: &Told, before: Vec<Before>) -> Done {
+        let kind = record.track.as_ref().map_or(OperationKind::Apply, |track| track.kind);
+        Done { kind, plan: told.plan.clone(), back_to: told.back_to, before, settings: Vec::new(), profiles: Vec::new() }
+    }
+
+    /// Whether there is nothing in it to go back to.
+    pub(super) fn is_empty(&self) -> bool {
+        self.before.is_empty() && self.settings.is_empty() && self.plan.settings.is_empty() && self.profiles.is_empty()
+    }
 }
 
 /// What an app was.
@@ -130,4 +146,10 @@ pub(super) fn before<'a>(
 pub(super) fn settings_before(new: &[SettingsOf], now: &Settings) -> Vec<SettingsOf> {
     let changed = new.iter().filter(|of| of.source != config::MANAGER_FILE && now.of(&of.source) != of.settings);
     changed.map(|of| SettingsOf { source: of.source.clone(), settings: now.of(&of.source) }).collect()
+}
+
+/// The profiles that are remembered now of the projects that get others.
+pub(super) fn profiles_before(new: &[RememberedProfile], now: &BTreeMap<Project, String>) -> Vec<RememberedProfile> {
+    let changed = new.iter().filter(|of| now.get(&of.project) != of.profile.as_ref());
+    changed.map(|of| RememberedProfile { project: of.project.clone(), profile: now.get(&of.project).cloned() }).collect()
 }

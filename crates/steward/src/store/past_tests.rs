@@ -86,6 +86,7 @@ fn what_was_replaced_is_known_also_after_a_restart_and_a_snapshot() {
     assert_eq!((was.run, was.slot_wishes.get(&0), was.proven, was.generation), (true, Some(&false), true, Generation(2)));
     assert_eq!((was.definition.session_env["SESSION"].as_str(), removed.back_to), ("2", Some(1)));
     assert_eq!(before.profiles.values().collect::<Vec<_>>(), ["prod"]);
+    assert_eq!(removed.profiles.iter().map(|of| of.profile.as_deref()).collect::<Vec<_>>(), [None], "none was remembered before");
     let store = Store::open(folder.path(), 1000).expect("readable");
     let mut settled = before.clone();
     settled.settle();

@@ -1,12 +1,11 @@
 //! What the records come to.
 
-use super::past::{Before, Done, Past, PastOps, before, settings_before};
+use super::past::{Done, Past, PastOps, before, profiles_before, settings_before};
 use super::record::{Act, Defined, FailedRoll, Record, StoredRoll, StoredTarget, Track, VERSION};
 use super::settings::Settings;
-use api::{OperationKind, RememberedProfile};
+use api::RememberedProfile;
 use model::{
-    AppName, DaemonSettings, Definition, Generation, InstanceId, Project, Reload, Rest, Rolling, SettingsOf, SlotId, SlotMemo,
-    SlotRef,
+    AppName, DaemonSettings, Definition, Generation, InstanceId, Project, Reload, Rest, Rolling, SlotId, SlotMemo, SlotRef,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -139,15 +138,16 @@ impl State {
     /// Takes the record of an operation.
     pub(super) fn apply(&mut self, record: &Record) {
         match (&record.act, &record.told) {
-            (Act::Define { apps, remove, settings, .. }, Some(told)) => {
+            (Act::Define { apps, remove, settings, profiles, .. }, Some(told)) => {
                 let defined = apps.iter().map(|defined| &defined.definition.spec.name);
-                let before = before(defined.chain(remove), |name| self.app(name), told);
-                let settings = settings_before(settings, &self.settings);
-                self.remember(record, before, settings);
+                let mut done = Done::of(record, told, before(defined.chain(remove), |name| self.app(name), told));
+                done.settings = settings_before(settings, &self.settings);
+                done.profiles = profiles_before(profiles, &self.profiles);
+                self.remember(record, done);
             }
             (Act::Delete { apps }, Some(told)) => {
                 let before = before(apps.iter(), |name| self.app(name), told);
-                self.remember(record, before, Vec::new());
+                self.remember(record, Done::of(record, told, before));
             }
             (Act::Define { .. } | Act::Delete { .. }, None) => self.past.forget(record.op),
             _ => {}
@@ -155,15 +155,11 @@ impl State {
         self.take(record);
     }
 
-    fn remember(&mut self, record: &Record, before: Vec<Before>, settings: Vec<SettingsOf>) {
-        let Some(told) = record.told.clone() else { return };
+    fn remember(&mut self, record: &Record, done: Done) {
         // One that defines nothing is no reason to forget another.
-        if before.is_empty() && settings.is_empty() && told.plan.settings.is_empty() {
-            return;
+        if !done.is_empty() {
+            self.past.push(Past { op: record.op, at: record.at, actor: record.actor.clone(), done });
         }
-        let kind = record.track.as_ref().map_or(OperationKind::Apply, |track| track.kind);
-        let done = Done { kind, plan: told.plan, back_to: told.back_to, before, settings };
-        self.past.push(Past { op: record.op, at: record.at, actor: record.actor.clone(), done });
     }
 
     fn take(&mut self, record: &Record) {
