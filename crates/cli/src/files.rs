@@ -171,8 +171,8 @@ pub fn invalid(screen: &Screen, errors: &[Finding]) -> Failure {
 fn is_of_pm2(error: &Finding) -> bool {
     const KEYS: [&str; 7] =
         ["script", "exec_mode", "max_memory_restart", "error_file", "autorestart", "interpreter", "kill_timeout"];
-    let is_unknown = |key: &&str| error.message == format!("unknown key `{key}`");
-    error.message.starts_with("this file is a program") || KEYS.iter().any(|key| is_unknown(&key))
+    let is_unknown = |key: &str| error.message == format!("unknown key `{key}`");
+    error.message.starts_with("this file is a program") || KEYS.iter().any(|key| is_unknown(key))
 }
 
 /// Loads one file; a warning of [`find`] is one of its own.
