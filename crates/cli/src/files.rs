@@ -159,8 +159,18 @@ pub fn only(projects: &mut [Project], part: &PartArgs, prune: bool) -> Result<()
 pub fn invalid(screen: &Screen, errors: &[Finding]) -> Failure {
     errors.iter().for_each(|error| screen.err(&error.text));
     let count = if errors.len() == 1 { "one error".to_owned() } else { format!("{} errors", errors.len()) };
-    Failure::new(Exit::Config, format!("the configuration is not valid: {count}"))
-        .next("mend the file; `abide validate FILE` checks it without running anything")
+    Failure::new(Exit::Config, format!("the configuration is not valid: {count}")).next(match errors.iter().any(is_of_pm2) {
+        true => "docs/from-pm2.md says what each key of PM2 is called here; `abide init` writes a first abide.toml",
+        false => "mend the file; `abide validate FILE` checks it without running anything",
+    })
+}
+
+/// Whether it is the error of a file that was written for PM2.
+fn is_of_pm2(error: &Finding) -> bool {
+    const KEYS: [&str; 7] =
+        ["script", "exec_mode", "max_memory_restart", "error_file", "autorestart", "interpreter", "kill_timeout"];
+    let is_unknown = |key: &str| error.message == format!("unknown key `{key}`");
+    error.message.starts_with("this file is a program") || KEYS.iter().any(|key| is_unknown(key))
 }
 
 /// Loads one file; a warning of [`find`] is one of its own.

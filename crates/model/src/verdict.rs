@@ -170,6 +170,10 @@ impl fmt::Display for End {
             End::Exited(verdict) => verdict.fmt(f),
             End::NotBorn { stage: Stage::Hook, errno } => write!(f, "failed to start (hook pre_start: {errno})"),
             End::NotBorn { stage: Stage::Port, errno } => write!(f, "failed to start ({errno})"),
+            // The kernel's answer to a text file without a first line that says who reads it; a shell would have read it itself.
+            End::NotBorn { stage: Stage::Exec, errno } if errno == "ENOEXEC" => f.write_str(
+                "failed to start (exec: ENOEXEC: neither a program for this machine, nor a script with #! in its first line)",
+            ),
             End::NotBorn { stage, errno } => write!(f, "failed to start ({}: {errno})", stage.word()),
         }
     }

@@ -141,7 +141,20 @@ fn in_path(program: &str, path: &str, cwd: &Path) -> Result<(), String> {
             Err(_) => {}
         }
     }
-    Err(seen.unwrap_or_else(|| format!("`{program}` was not found in the app's PATH ({path}) (ENOENT)")))
+    Err(seen.unwrap_or_else(|| {
+        let here = cwd.join(program);
+        let hint = match here.exists() {
+            true => format!("; for {} write ./{program}", here.display()),
+            false if looks_like_a_file(program) => format!("; nor is there {}", here.display()),
+            false => String::new(),
+        };
+        format!("`{program}` was not found in the app's PATH ({path}) (ENOENT){hint}")
+    }))
+}
+
+/// Whether a word without a slash is rather a file than a program: `server.js`.
+fn looks_like_a_file(word: &str) -> bool {
+    Path::new(word).extension().is_some_and(|end| !end.is_empty() && end.as_encoded_bytes().iter().all(u8::is_ascii_alphanumeric))
 }
 
 fn executable(path: &Path) -> Result<(), String> {
@@ -193,6 +206,8 @@ mod tests {
             ("run", at.to_path_buf(), path, None),
             ("run", at.to_path_buf(), "", None),
             ("nothing-like-it", at.to_path_buf(), "/usr/bin", Some("was not found in the app's PATH (/usr/bin) (ENOENT)")),
+            ("serve.js", at.to_path_buf(), "/usr/bin", Some("(ENOENT); nor is there /")),
+            ("plain", at.to_path_buf(), "/usr/bin", Some("/plain write ./plain")),
             ("./missing", at.to_path_buf(), "", Some("(ENOENT)")),
             ("./dir", at.to_path_buf(), "", Some("is a directory")),
             ("dir", at.to_path_buf(), path, Some("is a directory")),

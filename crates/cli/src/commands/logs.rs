@@ -114,8 +114,22 @@ pub fn logs(house: &House, screen: &Screen, args: &Logs) -> Result<(), Failure> 
         grep: args.grep.clone(),
         follow: args.follow,
     };
-    let form = if args.raw { LogForm::Raw(RawLines::default()) } else { LogForm::of(screen, args.timestamps) };
+    let form = match LogForm::of(screen, args.timestamps) {
+        _ if args.raw => LogForm::Raw(RawLines::default()),
+        LogForm::Painted(painter) => LogForm::Painted(painter.at_least(widest(house, &wanted.selector)?)),
+        other => other,
+    };
     print_logs(house, screen, form, &wanted)
+}
+
+/// How long the longest name of these slots is.
+fn widest(house: &House, selector: &str) -> Result<usize, Failure> {
+    match super::list::rows_of(house, selector) {
+        Ok(rows) => Ok(rows.iter().map(|row| row.slot.len()).max().unwrap_or_default()),
+        // There may be logs of what is not there any more.
+        Err(failure) if failure.is("unknown_app") => Ok(0),
+        Err(failure) => Err(failure),
+    }
 }
 
 /// The moment that `text` means for somebody who says it now.

@@ -22,6 +22,9 @@ const PALETTE: [AnsiColor; 10] = [
     AnsiColor::BrightYellow,
 ];
 
+/// No name moves the lines of others further than this, unless it speaks itself.
+const WIDEST: usize = 40;
+
 /// The colour of an app: always the same, whatever else is shown.
 fn colour_of(app: &str) -> Style {
     let hash = app.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
@@ -44,6 +47,13 @@ impl LogPainter {
     pub fn new(colour: bool, timestamps: bool) -> LogPainter {
         let zone = timestamps.then(TimeZone::system);
         LogPainter { colour, zone, width: 0, head: String::new(), of: Default::default() }
+    }
+
+    /// Sets lines off by at least so many columns, so that those of slots with shorter names stand below each other from the first one on.
+    #[must_use]
+    pub fn at_least(mut self, width: usize) -> LogPainter {
+        self.width = width.min(WIDEST);
+        self
     }
 
     /// Appends the line for people, with its line feed. Standard error has `!` instead of `|`.
@@ -177,6 +187,8 @@ pub(super) mod tests {
         assert_eq!(painter.text(&line("web-0", "out", "hello")), "web-0 | hello\n");
         assert_eq!(painter.text(&line("worker-0", "err", "\u{1b}[2Joh\r")), "worker-0 ! \\x1b[2Joh\\r\n");
         assert_eq!(painter.text(&line("web-0", "out", "\tagain")), "web-0    | \tagain\n");
+        let mut painter = LogPainter::new(false, false).at_least("worker-0".len());
+        assert_eq!(painter.text(&line("web-0", "out", "hello")), "web-0    | hello\n");
     }
 
     #[test]
