@@ -4,8 +4,8 @@
 use crate::escape::{shown, shown_word};
 use crate::words::quote;
 use model::{
-    CgroupUse, Check, Group, Health, HealthAction, Hook, Hooks, Identity, OnExit, OnLimit, Overlap, Probe, Readiness, Rlimit,
-    Schedule, Strategy, Usage, Watch, WatchAction, When, format_size, format_span,
+    CgroupUse, Check, Group, Health, HealthAction, Hook, Hooks, Identity, Listen, OnExit, OnLimit, Overlap, Port, Probe,
+    Readiness, Reload, Renewal, Rlimit, Schedule, Sticky, Strategy, Usage, Watch, WatchAction, When, format_size, format_span,
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -53,6 +53,9 @@ pub fn spec_fields(spec: &Value) -> Vec<(&'static str, String)> {
         ("last exits", codes(spec, "no_restart_exit_codes")),
         ("stop signal", plain("stop_signal")),
         ("stop timeout", span("stop_timeout")),
+        ("port", part::<Port>(spec, "port").map(|port| port.to_string())),
+        ("listens", part(spec, "listen").and_then(|listen| listens(listen, part(spec, "sticky")))),
+        ("reloaded", part(spec, "renewal").map(|renewal| renewed(&renewal))),
         ("input", spec.get("stdin").and_then(Value::as_bool).filter(|on| *on).map(|_| "a pipe (`abide send`)".to_owned())),
     ];
     let hooks: Hooks = part(spec, "hooks").unwrap_or_default();
@@ -73,6 +76,30 @@ fn command(argv: &[String]) -> String {
 /// Words in a row; `None` without any.
 fn listed(words: Vec<String>) -> Option<String> {
     (!words.is_empty()).then(|| words.join(", "))
+}
+
+/// Its sockets: `http tcp://127.0.0.1:80, web unix:/run/web.sock (0660)`.
+fn listens(listen: Vec<Listen>, sticky: Option<Sticky>) -> Option<String> {
+    let one = |listen: Listen| {
+        let mode = listen.mode.map_or_else(String::new, |mode| format!(" ({mode:04o})"));
+        let each = if listen.reuse_port { " (one for each)" } else { "" };
+        shown(&format!("{} {}{mode}{each}", listen.name, listen.address))
+    };
+    let mut words: Vec<String> = listen.into_iter().map(one).collect();
+    words.extend(sticky.map(|Sticky::SourceIp| "clients spread by address".to_owned()));
+    listed(words)
+}
+
+/// How it is reloaded: `rolling, 2 at a time, soak 1s, drain 10s`.
+fn renewed(renewal: &Renewal) -> String {
+    let mut words = vec![renewal.strategy.to_string()];
+    words.extend((renewal.strategy == Reload::Hup).then(|| renewal.signal.to_string()));
+    words.extend((renewal.max_parallel > 1).then(|| format!("{} at a time", renewal.max_parallel)));
+    let spans = [("soak", renewal.soak), ("drain", renewal.drain)];
+    words.extend(
+        spans.into_iter().filter(|(_, span)| !span.is_zero()).map(|(word, span)| format!("{word} {}", format_span(span))),
+    );
+    words.join(", ")
 }
 
 fn codes(spec: &Value, key: &str) -> Option<String> {
@@ -208,7 +235,7 @@ fn hook_text(hook: &Hook) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{AppName, AppSpec, HookPoint};
+    use model::{AppName, AppSpec, HookPoint, ListenAddress};
 
     fn rows(spec: &AppSpec) -> String {
         let fields = spec_fields(&serde_json::to_value(spec).expect("JSON"));
@@ -271,6 +298,10 @@ mod tests {
         spec.hooks.insert(HookPoint::PreStart, Hook::Command { argv: vec!["./migrate".into(), "--all".into()] });
         spec.no_restart_exit_codes = vec![7, 8];
         spec.stdin = true;
+        spec.port = Some(Port::Range(3000, 3009));
+        let address = ListenAddress::Unix("/run/web.sock".into());
+        spec.listen = vec![Listen { address, name: "web".into(), backlog: 9, reuse_port: false, mode: Some(0o660) }];
+        spec.renewal = Renewal { strategy: Reload::Rolling, max_parallel: 2, soak: Duration::from_secs(1), ..Renewal::default() };
         let text = rows(&spec);
         for row in [
             "user: www\\x1b, group web, no other groups, umask 027",
@@ -283,6 +314,9 @@ mod tests {
             "watchdog: 30s",
             "watch: /srv/src: restart with dependents",
             "last exits: 7, 8",
+            "port: 3000-3009",
+            "listens: web unix:/run/web.sock (0660)",
+            "reloaded: rolling, 2 at a time, soak 1s",
             "input: a pipe (`abide send`)",
             "pre_start: ./migrate --all",
             "on_crash: POST https://h/•••, signed by /k",
