@@ -141,7 +141,7 @@ impl Engine {
             return self.fault(instance, Fault::Watchdog, now, out);
         }
         if due(care.told_by) {
-            return self.not_well_again(instance, now, out);
+            return self.told_long_ago(instance, now, out);
         }
         if due(care.ready_at) {
             self.become_ready(instance, now, out);

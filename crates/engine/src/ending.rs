@@ -35,6 +35,9 @@ impl Engine {
             Some(app) => !asked && (record.fault.is_some() || restart::is_failed(app.spec_of(&record), &end)),
             None => false,
         };
+        let told = (told && !asked).then(|| {
+            format!("it ended after its signal ({end}): if it does not expect that one, set `reload_signal` or `reload`")
+        });
         let recorded_at = out.len();
         out.push(Effect::Record(LifeNote::Life(Box::new(record))));
         if let Some(kept) = self.slot_mut(&slot).filter(|_| fills) {
@@ -50,8 +53,12 @@ impl Engine {
             Lost::Trial(why) => self.fall_back(&slot.app, Some(instance), format!("{slot}: {why}"), now, out),
             Lost::Next(Some(why)) if on_trial => self.fall_back(&slot.app, Some(instance), format!("{slot}: {why}"), now, out),
             Lost::Next(Some(_)) => self.give_up_replacement(&slot, now, out),
-            Lost::Filler if told && !asked => self.told_in_vain(instance, "it ended", now, out),
-            Lost::Filler | Lost::Next(None) | Lost::Other => {}
+            Lost::Filler => {
+                if let Some(why) = told {
+                    self.told_in_vain(instance, &why, now, out);
+                }
+            }
+            Lost::Next(None) | Lost::Other => {}
         }
         self.say_rest(&slot, asked, out);
         self.settle(&slot, now, out);

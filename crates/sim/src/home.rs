@@ -216,7 +216,11 @@ impl Home {
                 }
                 (old.next_generation(), found.rolls.then(|| old.rolling_from(found.how)))
             }
-            None => (Generation(1), None),
+            // Lives of an app that had this name may still be there.
+            None => {
+                let lives = self.lives.values().filter(|life| life.slot.app == name);
+                (Generation(lives.map(|life| life.generation.0).max().unwrap_or(0) + 1), None)
+            }
         };
         let failed = old.as_ref().and_then(|old| old.failed);
         let mut slot_ids = old.as_ref().map(|old| old.slot_ids.clone()).unwrap_or_default();

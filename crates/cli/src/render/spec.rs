@@ -5,7 +5,7 @@ use crate::escape::{shown, shown_word};
 use crate::words::quote;
 use model::{
     CgroupUse, Check, Group, Health, HealthAction, Hook, Hooks, Identity, Listen, OnExit, OnLimit, Overlap, Port, Probe,
-    Readiness, Reload, Renewal, Rlimit, Schedule, Strategy, Usage, Watch, WatchAction, When, format_size, format_span,
+    Readiness, Reload, Renewal, Rlimit, Schedule, Sticky, Strategy, Usage, Watch, WatchAction, When, format_size, format_span,
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -38,7 +38,7 @@ pub fn spec_fields(spec: &Value) -> Vec<(&'static str, String)> {
         ("instances", plain("instances")),
         ("env", env),
         ("port", part::<Port>(spec, "port").map(|port| port.to_string())),
-        ("listens on", listed(part::<Vec<Listen>>(spec, "listen").unwrap_or_default().iter().map(listen_text).collect())),
+        ("listens on", part(spec, "listen").and_then(|listen| listens(listen, part(spec, "sticky")))),
         ("user", user(&identity)),
         ("limits", limits(&part(spec, "usage").unwrap_or_default(), &identity)),
         ("group", part(spec, "group").map(|group| group_text(&group, part(spec, "on_exit")))),
@@ -86,6 +86,18 @@ fn listed(words: Vec<String>) -> Option<String> {
     (!words.is_empty()).then(|| words.join(", "))
 }
 
+/// Its sockets: `http tcp://127.0.0.1:80, web unix:/run/web.sock (0660)`.
+fn listens(listen: Vec<Listen>, sticky: Option<Sticky>) -> Option<String> {
+    let one = |listen: Listen| {
+        let mode = listen.mode.map_or_else(String::new, |mode| format!(" ({mode:04o})"));
+        let each = if listen.reuse_port { " (one for each slot)" } else { "" };
+        shown(&format!("{} {}{mode}{each}", listen.name, listen.address))
+    };
+    let mut words: Vec<String> = listen.into_iter().map(one).collect();
+    words.extend(sticky.map(|Sticky::SourceIp| "clients spread by address".to_owned()));
+    listed(words)
+}
+
 fn codes(spec: &Value, key: &str) -> Option<String> {
     listed(part::<Vec<i32>>(spec, key)?.iter().map(ToString::to_string).collect())
 }
@@ -95,11 +107,7 @@ fn labels(spec: &Value) -> Option<String> {
     listed(labels.iter().map(|(key, value)| format!("{}={}", shown_word(key), shown_word(value))).collect())
 }
 
-fn listen_text(listen: &Listen) -> String {
-    let each = if listen.reuse_port { " (one for each slot)" } else { "" };
-    format!("{}{each}", shown(&listen.address.to_string()))
-}
-
+/// How it is reloaded: `rolling, soak 1s, 2 slots at a time`.
 fn renewal(how: &Renewal) -> String {
     let mut words = vec![how.strategy.to_string()];
     if how.strategy == Reload::Hup {
@@ -307,9 +315,10 @@ mod tests {
         spec.port = Some(Port::Auto(5000, 5010));
         spec.listen = serde_json::from_value(serde_json::json!([
             { "address": { "tcp": "127.0.0.1:80" }, "name": "80", "backlog": 4096, "reuse_port": true },
-            { "address": { "unix": "/run/w.sock" }, "name": "w", "backlog": 4096 },
+            { "address": { "unix": "/run/w.sock" }, "name": "w", "backlog": 4096, "mode": 0o660 },
         ]))
         .expect("sockets");
+        spec.sticky = Some(Sticky::SourceIp);
         spec.renewal = Renewal { strategy: Reload::Rolling, soak: Duration::from_secs(2), max_parallel: 3, ..Renewal::default() };
         spec.stop_command = Some(vec!["bye".into()]);
         spec.kill_tree = false;
@@ -328,7 +337,7 @@ mod tests {
             "last exits: 7, 8",
             "input: a pipe (`abide send`)",
             "port: auto:5000-5010",
-            "listens on: tcp://127.0.0.1:80 (one for each slot), unix:/run/w.sock",
+            "listens on: 80 tcp://127.0.0.1:80 (one for each slot), w unix:/run/w.sock (0660), clients spread by address",
             "reload: rolling, soak 2s, 3 slots at a time",
             "stop command: bye",
             "stops: its first process only",

@@ -118,11 +118,7 @@ fn a_way_back_that_fails_is_said_and_not_tried_again_by_another_steward() {
     mode(&house, "busy");
     assert!(Proc::find(new).expect("it waits").kill());
     let done = reload.join().expect("no panic").code(1);
-    done.says(&[
-        "failed: web-0: the new life",
-        "stays: the way back has failed too",
-        "failed: web-1: ended by SIGKILL; rolled back",
-    ]);
+    done.says(&["failed: web-0: the new life", "stays: the way back has failed too", "failed: web-1: SIGKILL; rolled back"]);
     let left = lives(&house, 2);
     let given_up = || house.detail("web").reload.is_some_and(|reload| reload.given_up);
     assert!(given_up() && left.iter().all(|life| life.alive()));

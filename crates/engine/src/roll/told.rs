@@ -4,20 +4,33 @@ use super::strategy::overlaps;
 use crate::care::gate;
 use crate::engine::{Engine, note};
 use crate::{Effect, HealthView, What};
-use model::{AppName, InstanceId, Readiness, Reload, Tick};
+use model::{AppName, AppSpec, InstanceId, Readiness, Reload, Tick};
+use std::time::Duration;
+
+/// A life that cannot show that it is well has to outlive its signal by this, or by `soak`: what does not expect a signal dies of it at once.
+const MOMENT: Duration = Duration::from_millis(100);
+
+/// Whether lives of an app can show that they have taken their configuration anew.
+fn can_show(spec: &AppSpec) -> bool {
+    spec.ready == Some(Readiness::Notify) || gate(spec).is_some()
+}
 
 impl Engine {
-    /// A life was told to take its configuration anew: it has to show that it is well. One that has no way to show it counts as well.
+    /// A life was told to take its configuration anew: it has to show that it is well. One that has no way to show it has to stay.
     pub(crate) fn prove_again(&mut self, instance: InstanceId, now: Tick, out: &mut Vec<Effect>) {
         let Some(life) = self.lives.get_mut(&instance) else { return };
         let Some(app) = self.apps.get(&life.record.slot.app) else { return };
         let spec = app.spec_of(&life.record);
-        let says = spec.ready == Some(Readiness::Notify);
-        if life.record.ready.is_none() || !(says || gate(spec).is_some()) {
+        if life.record.ready.is_none() {
             return;
         }
-        let by = Some(now + spec.start_timeout).filter(|_| !spec.start_timeout.is_zero());
-        life.care.be_told(by, (!says).then_some(now));
+        if can_show(spec) {
+            let says = spec.ready == Some(Readiness::Notify);
+            let by = Some(now + spec.start_timeout).filter(|_| !spec.start_timeout.is_zero());
+            life.care.be_told(by, (!says).then_some(now));
+        } else {
+            life.care.be_told(Some(now + spec.renewal.soak.max(MOMENT)), None);
+        }
         self.care_due(instance, now, out);
     }
 
@@ -35,8 +48,18 @@ impl Engine {
         self.begin_care(instance, now, out);
     }
 
+    /// Its time to show that it is well is over.
+    pub(crate) fn told_long_ago(&mut self, instance: InstanceId, now: Tick, out: &mut Vec<Effect>) {
+        let app = self.lives.get(&instance).and_then(|life| Some((life, self.apps.get(&life.record.slot.app)?)));
+        if app.is_some_and(|(life, app)| can_show(app.spec_of(&life.record))) {
+            self.not_well_again(instance, now, out);
+        } else {
+            self.well_again(instance, now, out);
+        }
+    }
+
     /// It has not shown in time that it is well: it is shown as unhealthy, and nothing else is done to it.
-    pub(crate) fn not_well_again(&mut self, instance: InstanceId, now: Tick, out: &mut Vec<Effect>) {
+    fn not_well_again(&mut self, instance: InstanceId, now: Tick, out: &mut Vec<Effect>) {
         let Some(life) = self.lives.get_mut(&instance) else { return };
         let slot = life.record.slot.clone();
         let answer = life.care.bad_answer.as_ref().map(|answer| format!(": {answer}")).unwrap_or_default();

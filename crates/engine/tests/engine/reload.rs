@@ -179,16 +179,36 @@ fn hup_tells_and_looks() {
 }
 
 #[test]
-fn hup_without_a_readiness_is_done_when_it_is_said() {
+fn hup_without_a_readiness_is_done_when_the_signal_was_survived() {
     check(
         "@+0 define web reload=hup
          > bear i1 in web-0
          @+0 up i1
          @+0 reload web
          > signal i1 SIGHUP
+         ~ 100ms
+         @+100ms time
          > rolled web to 2
          = web-0 running
          ~ never",
+    );
+}
+
+#[test]
+fn hup_of_what_dies_of_it_has_failed() {
+    check(
+        "@+0 define web reload=hup soak=2s
+         > bear i1 in web-0
+         @+0 up i1
+         @+0 reload web
+         > signal i1 SIGHUP
+         ~ 2s
+         @+5ms end i1 SIGHUP
+         > look for i1
+         @+0 swept i1 0
+         > forget i1
+         > rolled back web from 2
+         > bear i2 in web-0",
     );
 }
 

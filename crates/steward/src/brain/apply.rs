@@ -327,8 +327,9 @@ impl Brain {
         // The number of one that failed is remembered until a higher one is there for good.
         let same_or_rolling = same.is_some() || rolling.is_some();
         let failed = known.and_then(|known| known.failed.clone()).filter(|_| same_or_rolling);
-        // A life of then that is still found is not one of now.
-        let generation = was.filter(|_| known.is_none()).map_or(decision.generation, |was| Generation(was.0 + 1));
+        // A life of an app of this name that is no more, which is still there or is still found, is not one of now.
+        let earlier = was.max(self.lives.highest_generation(&definition.spec.name)).filter(|_| known.is_none());
+        let generation = earlier.map_or(decision.generation, |earlier| decision.generation.max(Generation(earlier.0 + 1)));
         let slot_wishes = match start {
             Start::As { slots, .. } if known.is_none() => slots,
             _ => BTreeMap::new(),

@@ -4,7 +4,7 @@
 use super::frame::{frame, scan};
 use super::writers::Writers;
 use engine::LifeNote;
-use model::{InstanceId, LifeRecord, Rest, SlotMemo, SlotRef, Stream};
+use model::{AppName, Generation, InstanceId, LifeRecord, Rest, SlotMemo, SlotRef, Stream};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
@@ -113,6 +113,11 @@ impl LivesJournal {
         };
         let _ = journal.rewrite();
         journal
+    }
+
+    /// The highest generation that a life of an app of this name has.
+    pub(crate) fn highest_generation(&self, app: &AppName) -> Option<Generation> {
+        self.remembered().lives.values().filter(|life| life.slot.app == *app).map(|life| life.generation).max()
     }
 
     /// What is known.

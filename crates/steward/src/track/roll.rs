@@ -83,7 +83,10 @@ fn told_in_vain(
     bad: Option<&str>,
 ) -> Judgement {
     match failed.slot.as_ref() == Some(slot) {
-        true => Judgement::failed(why(failed, slot).to_owned(), Words::Now),
+        true => {
+            let died = failed.instance.filter(|instance| view.is_none_or(|view| view.instance != Some(*instance)));
+            Judgement::failed(why(failed, slot).to_owned(), died.map_or(Words::Now, Words::Of))
+        }
         false => over(wanted, view, bad),
     }
 }
