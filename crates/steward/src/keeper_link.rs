@@ -1,13 +1,11 @@
 //! The line to the keeper: requests out, numbered events in.
 
+use crate::duplex::Duplex;
 use crate::log::say;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::net::UnixStream as StdStream;
-use sys::handle::{receive, send_with};
-use tokio::io::Interest;
-use tokio::net::UnixStream;
+use sys::handle::{receive, send_with, write};
 use wire::{Event, Request};
 
 /// No line of dialect 2 is longer; what exceeds it is no line.
@@ -18,7 +16,7 @@ const KEPT_OUTPUT: usize = 16 << 10;
 /// The keeper's control socket, descriptor 3.
 #[derive(Debug)]
 pub(crate) struct KeeperLink {
-    socket: UnixStream,
+    line: Duplex,
     input: Vec<u8>,
     output: Vec<u8>,
     sent: usize,
@@ -34,11 +32,10 @@ impl KeeperLink {
     /// Takes the descriptor, which is non-blocking.
     ///
     /// # Errors
-    /// It is no socket.
+    /// It cannot be waited for.
     pub(crate) fn new(descriptor: OwnedFd) -> io::Result<KeeperLink> {
-        let socket = UnixStream::from_std(StdStream::from(descriptor))?;
         Ok(KeeperLink {
-            socket,
+            line: Duplex::new(descriptor)?,
             input: Vec::new(),
             output: Vec::new(),
             sent: 0,
@@ -70,9 +67,7 @@ impl KeeperLink {
 
     /// Waits until there is something to read, or room to write what is left.
     pub(crate) async fn ready(&self) -> io::Result<()> {
-        let writing = self.sent < self.output.len();
-        let interest = if writing { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
-        self.socket.ready(interest).await.map(drop)
+        self.line.ready().await
     }
 
     /// Sends what there is room for. A keeper that is gone is noticed by reading.
@@ -89,6 +84,7 @@ impl KeeperLink {
                 }
             }
         }
+        self.line.has_room();
         self.output.clear();
         self.output.shrink_to(KEPT_OUTPUT);
         self.gifts.clear();
@@ -101,11 +97,14 @@ impl KeeperLink {
         match self.gifts.front() {
             Some((place, gift)) if *place == self.sent => {
                 let bytes = &self.output[self.sent..next(&self.gifts, 1)];
-                let count = self.socket.try_io(Interest::WRITABLE, || send_with(&self.socket, bytes, gift.as_fd()))?;
+                let count = self.line.write(|socket| send_with(socket, bytes, gift.as_fd()))?;
                 self.gifts.pop_front();
                 Ok(count)
             }
-            _ => self.socket.try_write(&self.output[self.sent..next(&self.gifts, 0)]),
+            _ => {
+                let bytes = &self.output[self.sent..next(&self.gifts, 0)];
+                self.line.write(|socket| write(socket, bytes))
+            }
         }
     }
 
@@ -114,7 +113,7 @@ impl KeeperLink {
         let mut buffer = [0; 8192];
         loop {
             let mut came = [None, None];
-            match self.socket.try_io(Interest::READABLE, || receive(&self.socket, &mut buffer, &mut came)) {
+            match self.line.read(|socket| receive(socket, &mut buffer, &mut came)) {
                 Ok(0) => return false,
                 Ok(count) => {
                     self.came.extend(came.into_iter().flatten());
@@ -152,6 +151,7 @@ impl KeeperLink {
 mod tests {
     use super::*;
     use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream as StdStream;
 
     fn pair() -> (KeeperLink, StdStream) {
         let (near, far) = StdStream::pair().expect("pair");

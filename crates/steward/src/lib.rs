@@ -1,7 +1,7 @@
 //! The steward: decides what runs, keeps what is wished, serves the API.
 //!
 //! A shell around the engine (`brain`: one owner, one loop) with its ways out and in: the keeper's line (`keeper_link`), the link to the
-//! scribe (`scribe_link`), the state files (`store`), the event journal (`journal`), looks at /proc (`sweep`), questions to lives
+//! scribe (`scribe_link`; both over a `duplex`), the state files (`store`), the event journal (`journal`), looks at /proc (`sweep`), questions to lives
 //! (`probe`), commands beside the apps (`runner`), what the outside is told (`hooks`), changed files (`watch`), and the door (`http`) whose
 //! handlers only ask (`call`). Pure parts beside it: selectors (`select`), operations on their way (`track`), names in commands (`fill`),
 //! what the clock begins (`clock`), which port a life gets (`ports`).
@@ -12,6 +12,7 @@ mod brain;
 mod call;
 mod channel;
 mod clock;
+mod duplex;
 mod entry;
 mod environment;
 mod fill;

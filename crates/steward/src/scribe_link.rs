@@ -1,14 +1,13 @@
 //! The line to the scribe. What is kept here is the state of each stream that the scribe ought to know, not a queue of messages: a scribe
 //! that is slow, full or new is told the state when it listens, and the bound is the number of streams.
 
+use crate::duplex::Duplex;
 use crate::log::say;
 use model::{FromScribe, InstanceId, LINK_MESSAGE_LIMIT, LogForm, LogPolicy, Stream, StreamId, ToScribe};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixDatagram as StdDatagram;
-use tokio::io::Interest;
-use tokio::net::UnixDatagram;
+use sys::handle::{read, write};
 
 /// A stream as the scribe ought to know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +31,7 @@ struct Owed {
 /// The link, descriptor 4: a pair of `SOCK_SEQPACKET`, which is sent to and received from as datagrams are.
 #[derive(Debug)]
 pub(crate) struct ScribeLink {
-    socket: UnixDatagram,
+    line: Duplex,
     streams: BTreeMap<StreamId, Wished>,
     owed: BTreeMap<StreamId, Owed>,
     closing: BTreeSet<StreamId>,
@@ -43,8 +42,7 @@ pub(crate) struct ScribeLink {
     watched: bool,
     watch_owed: bool,
     finish_owed: bool,
-    /// There was no room although the socket says so, or nobody is left to read: not waited for, only tried again when something happens.
-    resting: bool,
+    /// Nobody is left to read.
     broken: bool,
 }
 
@@ -55,7 +53,7 @@ impl ScribeLink {
     /// It cannot be waited for.
     pub(crate) fn new(descriptor: OwnedFd) -> io::Result<ScribeLink> {
         Ok(ScribeLink {
-            socket: UnixDatagram::from_std(StdDatagram::from(descriptor))?,
+            line: Duplex::new(descriptor)?,
             streams: BTreeMap::new(),
             owed: BTreeMap::new(),
             closing: BTreeSet::new(),
@@ -65,7 +63,6 @@ impl ScribeLink {
             watched: false,
             watch_owed: false,
             finish_owed: false,
-            resting: false,
             broken: false,
         })
     }
@@ -157,17 +154,11 @@ impl ScribeLink {
 
     /// Waits until there is something to read, or room for what is owed.
     pub(crate) async fn ready(&self) -> io::Result<()> {
-        let asking = self.questions.values().any(|(_, told)| !told);
-        let owing = !self.owed.is_empty() || !self.closing.is_empty() || asking;
-        let owing = owing || self.budget_owed || self.watch_owed || self.finish_owed;
-        let interest =
-            if owing && !self.resting && !self.broken { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
-        self.socket.ready(interest).await.map(drop)
+        self.line.ready().await
     }
 
     /// Says what is owed, as far as there is room.
     pub(crate) fn flush(&mut self) {
-        self.resting = false;
         if self.broken {
             return;
         }
@@ -220,22 +211,27 @@ impl ScribeLink {
         if self.finish_owed && self.tell(&ToScribe::Finish) {
             self.finish_owed = false;
         }
+        if !self.watch_owed && !self.finish_owed {
+            self.line.has_room();
+        }
     }
 
     /// `false`: no room now.
     fn tell(&mut self, message: &ToScribe) -> bool {
         let Ok(text) = serde_json::to_vec(message) else { return true };
-        match self.socket.try_send(&text) {
+        match self.line.write(|socket| write(socket, &text)) {
             Ok(_) => true,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
             Err(error) if matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) => {
                 say!("nobody holds the other end of the link to the scribe any more: {error}");
                 self.broken = true;
+                self.line.has_room();
                 false
             }
             Err(error) => {
                 say!("failed to tell the scribe: {error}");
-                self.resting = true;
+                // There may be room all the same: it is tried again when something happens.
+                self.line.has_room();
                 false
             }
         }
@@ -245,7 +241,7 @@ impl ScribeLink {
     pub(crate) fn read(&mut self, heard: &mut Vec<FromScribe>) -> bool {
         let mut buffer = [0u8; LINK_MESSAGE_LIMIT];
         loop {
-            match self.socket.try_recv(&mut buffer) {
+            match self.line.read(|socket| read(socket, &mut buffer)) {
                 Ok(0) => return false,
                 Ok(count) => match serde_json::from_slice(&buffer[..count]) {
                     Ok(message) => heard.push(message),
@@ -300,7 +296,6 @@ mod tests {
     #[tokio::test]
     async fn a_new_scribe_is_told_the_state() {
         let (mut link, far) = pair();
-        link.socket.writable().await.expect("room");
         link.open(id(1), wished());
         link.flush();
         link.born(InstanceId(1));
@@ -323,7 +318,6 @@ mod tests {
     #[tokio::test]
     async fn questions_are_asked_until_they_are_answered() {
         let (mut link, far) = pair();
-        link.socket.writable().await.expect("room");
         let budget = ToScribe::Budget { total: 5, apps: Vec::new() };
         assert!(link.budget(budget.clone()) && !link.budget(budget.clone()));
         link.ask(7, ToScribe::Reopen { ask: 7 });
@@ -343,7 +337,6 @@ mod tests {
     #[tokio::test]
     async fn a_full_link_loses_nothing() {
         let (mut link, far) = pair();
-        link.socket.writable().await.expect("room");
         for n in 0..5000 {
             link.open(id(n), wished());
         }

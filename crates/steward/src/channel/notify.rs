@@ -8,6 +8,7 @@
 //! what comes of it. If we are gone before that, the next steward reads it again.
 
 use super::message::{gist, read};
+use crate::duplex::watched;
 use crate::log::say;
 use engine::{Event, Word};
 use model::InstanceId;
@@ -15,13 +16,12 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
-use std::os::unix::net::UnixDatagram as StdDatagram;
 use std::sync::Arc;
 use std::time::Duration;
 use sys::datagram::{Datagram, peek, receive};
 use sys::lives::{Belongs, Traces, belongs, started};
 use tokio::io::Interest;
-use tokio::net::UnixDatagram;
+use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc::{Sender, UnboundedSender};
 use tokio::sync::{Notify, oneshot};
 
@@ -109,7 +109,8 @@ impl Ignored {
 /// Listens to a life until nobody wants to know any more. `over`: its process has ended; what is in the socket by then is told, and then
 /// [`Wish::Over`]. It is listened on: others of its processes may speak.
 pub(crate) async fn hear(socket: OwnedFd, ear: Ear, over: Arc<Notify>) {
-    let socket = match UnixDatagram::from_std(StdDatagram::from(socket)) {
+    // Nothing is ever sent on it: that there is room would only wake us.
+    let socket = match watched(socket, Interest::READABLE) {
         Ok(socket) => socket,
         Err(error) => return say!("failed to listen to {}: {error}", ear.instance),
     };
@@ -149,7 +150,7 @@ pub(crate) async fn hear(socket: OwnedFd, ear: Ear, over: Arc<Notify>) {
 
 /// Tells what is in the socket of a life whose process has ended.
 async fn last_words(
-    socket: &UnixDatagram,
+    socket: &AsyncFd<OwnedFd>,
     ear: &Ear,
     ignored: &mut Ignored,
     trusted: &mut Option<(u32, u64)>,
@@ -157,7 +158,7 @@ async fn last_words(
     for _ in 0..LAST {
         let mut batch = Batch::default();
         // Not by way of the runtime, which may not know yet that there is something.
-        let taken = take(&mut batch, ear, ignored, |bytes, how| how.read(socket, bytes));
+        let taken = take(&mut batch, ear, ignored, |bytes, how| how.read(socket.get_ref(), bytes));
         let last = taken.is_err() || batch.heard.is_empty();
         tell_and_take(batch, socket, ear, ignored, trusted).await?;
         if last {
@@ -173,7 +174,7 @@ struct Unwanted;
 /// Tells what counts of a batch, and takes what was held from the socket when it cannot be lost any more.
 async fn tell_and_take(
     batch: Batch,
-    socket: &UnixDatagram,
+    socket: &AsyncFd<OwnedFd>,
     ear: &Ear,
     ignored: &mut Ignored,
     trusted: &mut Option<(u32, u64)>,
@@ -185,7 +186,7 @@ async fn tell_and_take(
         ear.gifts.send(Gift { instance: ear.instance, wish: Wish::Settle(done) }).await.map_err(|_| Unwanted)?;
         // A brain that knows the life no more answers nothing.
         let _ = is_done.await;
-        let _ = receive(socket, &mut [0; LONGEST]);
+        let _ = receive(socket.get_ref(), &mut [0; LONGEST]);
     }
     Ok(())
 }
@@ -217,11 +218,11 @@ async fn tell(batch: Vec<Heard>, ear: &Ear, ignored: &mut Ignored, trusted: &mut
 }
 
 /// Waits for messages and takes those that are there, up to a bound.
-async fn next_batch(socket: &UnixDatagram, ear: &Ear, ignored: &mut Ignored) -> io::Result<Batch> {
+async fn next_batch(socket: &AsyncFd<OwnedFd>, ear: &Ear, ignored: &mut Ignored) -> io::Result<Batch> {
     let mut batch = Batch::default();
     loop {
-        socket.readable().await?;
-        take(&mut batch, ear, ignored, |bytes, how| socket.try_io(Interest::READABLE, || how.read(socket, bytes)))?;
+        drop(socket.readable().await?);
+        take(&mut batch, ear, ignored, |bytes, how| socket.try_io(Interest::READABLE, |socket| how.read(socket, bytes)))?;
         if !batch.heard.is_empty() {
             return Ok(batch);
         }
@@ -238,7 +239,7 @@ enum How {
 }
 
 impl How {
-    fn read(self, socket: &UnixDatagram, bytes: &mut [u8]) -> io::Result<Datagram> {
+    fn read(self, socket: &OwnedFd, bytes: &mut [u8]) -> io::Result<Datagram> {
         match self {
             How::Look => peek(socket, bytes),
             How::Take => receive(socket, bytes),

@@ -39,7 +39,7 @@ pub fn reload(ground: &Ground, report: &mut Report) -> io::Result<()> {
         }
         let what = format!("`reload` of {count} {} by socket", if count == 1 { "instance" } else { "instances" });
         let aim = if count == 1 { "floor + 5 ms" } else { "" };
-        report.time(&format!("{what} → the old is gone, the command has returned"), &low, &high, aim);
+        report.time(&format!("{what} → the new serves, the command has returned"), &low, &high, aim);
         report.percentile(&format!("{what}, p90"), 90, &low, &high, "");
         report.count(
             &format!("{what}: more than the floor, at the median"),
