@@ -157,6 +157,15 @@ impl House {
     /// Kills our three roles, and whoever they started in their last moment, until none is left. Apps live on.
     #[track_caller]
     pub fn kill_roles(&self) {
+        self.kill_roles_and(|| ());
+    }
+
+    /// The same, and does something while none is there: commands that go on beside the test, each of which would start the manager again at once, are
+    /// held until then.
+    #[track_caller]
+    pub fn kill_roles_and(&self, meanwhile: impl FnOnce()) {
+        let commands = self.role("abide");
+        commands.iter().for_each(|command| _ = command.signal(Signal::STOP));
         wait_until(COMMAND_LIMIT, "no role is left", || {
             // All are held before the first is killed: one that sees another die starts a new one, and on a busy machine that goes on for ever.
             let mut held = BTreeSet::new();
@@ -171,6 +180,8 @@ impl House {
             held.iter().for_each(|role| _ = role.kill());
             held.is_empty().then_some(())
         });
+        meanwhile();
+        commands.iter().for_each(|command| _ = command.signal(Signal::CONT));
     }
 
     /// Lines of a shared file that puppets append to.

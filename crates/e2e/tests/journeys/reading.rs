@@ -153,8 +153,7 @@ fn following_survives_the_manager_and_misses_nothing() {
     }
     follower.until("line 1200 has come", |text| text.contains("line 1200\n"));
     // All at once, and the log is rotated and compressed while nobody reads.
-    house.kill_roles();
-    rotated_by_hand(&house, "web-0", true);
+    house.kill_roles_and(|| rotated_by_hand(&house, "web-0", true));
     house.abide(["list"]).ok();
     File::create(&last).expect("a file");
     let text = follower.until("the end has come", |text| text.ends_with("end\n"));
