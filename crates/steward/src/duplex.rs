@@ -28,6 +28,8 @@ pub(crate) struct Duplex {
     copy: Arc<OwnedFd>,
     /// Watched while there is no room.
     room: Option<AsyncFd<Arc<OwnedFd>>>,
+    /// The last try to write has failed.
+    failed: bool,
 }
 
 impl Duplex {
@@ -37,11 +39,14 @@ impl Duplex {
     /// It cannot be waited for.
     pub(crate) fn new(socket: OwnedFd) -> io::Result<Duplex> {
         let copy = Arc::new(socket.try_clone()?);
-        Ok(Duplex { socket: watched(socket, Interest::READABLE)?, copy, room: None })
+        Ok(Duplex { socket: watched(socket, Interest::READABLE)?, copy, room: None, failed: false })
     }
 
-    /// Waits until there is something to read, or room after there was none.
-    pub(crate) async fn ready(&self) -> io::Result<()> {
+    /// Waits until there is something to read, or room after there was none. With something to write that was not tried yet it waits for nothing.
+    pub(crate) async fn ready(&self, writes: bool) -> io::Result<()> {
+        if writes && !self.failed {
+            return Ok(());
+        }
         let room = async {
             match &self.room {
                 Some(room) => room.writable().await.map(drop),
@@ -67,20 +72,26 @@ impl Duplex {
     /// # Errors
     /// `WouldBlock` when there is none; from then on it is waited for. Or what `write` says.
     pub(crate) fn write<R>(&mut self, write: impl FnOnce(&OwnedFd) -> io::Result<R>) -> io::Result<R> {
-        if let Some(room) = &self.room {
-            return room.try_io(Interest::WRITABLE, |socket| write(socket));
-        }
-        let done = write(&self.copy);
-        if done.as_ref().is_err_and(|error| error.kind() == ErrorKind::WouldBlock) {
+        let done = match &self.room {
+            Some(room) => room.try_io(Interest::WRITABLE, |socket| write(socket)),
+            None => write(&self.copy),
+        };
+        self.failed = done.is_err();
+        match &done {
             // Without memory to wait with it is tried again when anything happens.
-            self.room = watched(self.copy.clone(), Interest::WRITABLE).ok();
+            Err(error) if error.kind() == ErrorKind::WouldBlock && self.room.is_none() => {
+                self.room = watched(self.copy.clone(), Interest::WRITABLE).ok();
+            }
+            // There may be room all the same: it is tried again when anything happens.
+            Err(error) if error.kind() != ErrorKind::WouldBlock => self.room = None,
+            _ => {}
         }
         done
     }
 
     /// Everything was written.
     pub(crate) fn has_room(&mut self) {
-        self.room = None;
+        (self.room, self.failed) = (None, false);
     }
 }
 
@@ -98,19 +109,21 @@ mod tests {
         near.set_nonblocking(true).expect("nonblocking");
         let mut line = Duplex::new(near.into()).expect("a line");
         let send = |line: &mut Duplex| line.write(|socket| sys::handle::write(socket, &[b'x'; 4096]));
+        line.ready(true).await.expect("not tried yet");
         send(&mut line).expect("room");
         far.read_exact(&mut [0; 4096]).expect("read");
-        assert!(timeout(Duration::from_millis(50), line.ready()).await.is_err(), "there was room");
+        assert!(timeout(Duration::from_millis(50), line.ready(false)).await.is_err(), "there was room");
         while send(&mut line).is_ok() {}
+        assert!(timeout(Duration::from_millis(50), line.ready(true)).await.is_err(), "there is none");
         far.set_nonblocking(true).expect("nonblocking");
         while far.read(&mut [0; 65536]).is_ok() {}
-        timeout(Duration::from_secs(20), line.ready()).await.expect("in time").expect("room");
+        timeout(Duration::from_secs(20), line.ready(false)).await.expect("in time").expect("room");
         send(&mut line).expect("room");
         line.has_room();
         while far.read(&mut [0; 65536]).is_ok() {}
-        assert!(timeout(Duration::from_millis(50), line.ready()).await.is_err(), "nothing is owed");
+        assert!(timeout(Duration::from_millis(50), line.ready(false)).await.is_err(), "nothing is owed");
         drop(far);
-        line.ready().await.expect("an end");
+        line.ready(false).await.expect("an end");
         assert_eq!(line.read(|socket| sys::handle::read(socket, &mut [0; 8])).expect("read"), 0);
     }
 }

@@ -67,7 +67,7 @@ impl KeeperLink {
 
     /// Waits until there is something to read, or room to write what is left.
     pub(crate) async fn ready(&self) -> io::Result<()> {
-        self.line.ready().await
+        self.line.ready(self.sent < self.output.len()).await
     }
 
     /// Sends what there is room for. A keeper that is gone is noticed by reading.

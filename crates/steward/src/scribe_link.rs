@@ -154,7 +154,10 @@ impl ScribeLink {
 
     /// Waits until there is something to read, or room for what is owed.
     pub(crate) async fn ready(&self) -> io::Result<()> {
-        self.line.ready().await
+        let asking = self.questions.values().any(|(_, told)| !told);
+        let owing = !self.owed.is_empty() || !self.closing.is_empty() || asking;
+        let owing = owing || self.budget_owed || self.watch_owed || self.finish_owed;
+        self.line.ready(owing && !self.broken).await
     }
 
     /// Says what is owed, as far as there is room.
@@ -225,13 +228,10 @@ impl ScribeLink {
             Err(error) if matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) => {
                 say!("nobody holds the other end of the link to the scribe any more: {error}");
                 self.broken = true;
-                self.line.has_room();
                 false
             }
             Err(error) => {
                 say!("failed to tell the scribe: {error}");
-                // There may be room all the same: it is tried again when something happens.
-                self.line.has_room();
                 false
             }
         }
