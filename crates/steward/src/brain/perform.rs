@@ -46,7 +46,11 @@ impl Brain {
                 self.end_questions(instance);
                 self.scribe.ended(instance);
             }
-            Effect::Signal { instance, signal } => self.signal(instance, signal),
+            Effect::Signal { instance, signal } => {
+                self.signal(instance, signal);
+                // At once: it is in the journal, so nobody sends it if we die before it is on its way, and the life is killed at its deadline.
+                self.keeper.flush();
+            }
             Effect::StopBy { instance } => self.stop_by_command(instance),
             Effect::Sweep { instance, signal } => self.sweep(instance, signal),
             Effect::Adopt { instance, pid, ident } => self.adopt(instance, pid, ident),
