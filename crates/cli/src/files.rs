@@ -54,6 +54,15 @@ pub struct Finding {
     pub text: String,
 }
 
+impl Finding {
+    /// Something odd about a file, or about a line of it, that stops nothing.
+    pub fn warning(message: String, file: String, line: Option<usize>, help: String) -> Finding {
+        let place = line.map_or_else(|| file.clone(), |line| format!("{file}:{line}"));
+        let text = format!("warning: {message}\n  --> {place}\n   = help: {help}");
+        Finding { message, file, line, column: None, help: Some(help), text }
+    }
+}
+
 /// Why a file cannot be loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invalid {

@@ -56,8 +56,7 @@ fn beside(first: &Path, second: &Path) -> Finding {
     let (file, other) = (shown_path(first), shown_path(second));
     let message = format!("{other} is there too, and is not read");
     let help = "remove one of them, or name the one that is meant".to_owned();
-    let text = format!("warning: {message}\n  --> {file}\n   = help: {help}");
-    Finding { message, file, line: None, column: None, help: Some(help), text }
+    Finding::warning(message, file, None, help)
 }
 
 #[cfg(test)]

@@ -73,11 +73,9 @@ fn finding(file: &str, app: &AppSpec, key: &str, message: String, help: String) 
         Some(Origin::App { at } | Origin::Defaults { at } | Origin::Profile { at }) => at.clone(),
         Some(Origin::Flag) | None => file.to_owned(),
     };
-    let line = at.rsplit_once(':').and_then(|(_, line)| line.parse().ok());
-    let message = format!("app `{}`: {message}", app.name);
-    let text = format!("warning: {message}\n  --> {at}\n   = help: {help}");
-    let file = line.and_then(|_: usize| at.rsplit_once(':')).map_or(at.clone(), |(file, _)| file.to_owned());
-    Finding { message, file, line, column: None, help: Some(help), text }
+    let place = at.rsplit_once(':').and_then(|(file, line)| Some((file, line.parse().ok()?)));
+    let (file, line) = place.map_or((at.as_str(), None), |(file, line)| (file, Some(line)));
+    Finding::warning(format!("app `{}`: {message}", app.name), file.to_owned(), line, help)
 }
 
 #[cfg(test)]
