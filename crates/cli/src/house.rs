@@ -94,10 +94,10 @@ impl House {
         self.repeat(|| Ok(self.send(request)?.json()?))
     }
 
-    /// Asks for something that must not happen twice: once the request is on its way it is not sent again.
+    /// Asks for something that must not happen twice: a request that may have been read whole is not sent again.
     ///
     /// # Errors
-    /// As [`House::ask`]; and when the connection broke, so that nobody knows whether it happened.
+    /// As [`House::ask`]; and when the connection broke so that nobody knows whether it happened.
     pub fn ask_once<T: DeserializeOwned>(&self, request: &Request) -> Result<T, Failure> {
         let unknown = |error: ClientError| match error {
             ClientError::Broken(error) => {
@@ -110,7 +110,11 @@ impl House {
             let stream = self.connect()?;
             stream.set_read_timeout(Some(ANSWER)).map_err(ClientError::Broken)?;
             stream.set_write_timeout(Some(ANSWER)).map_err(ClientError::Broken)?;
-            exchange(stream, request).and_then(Response::json).map_err(unknown)
+            let answer = exchange(stream, request).map_err(|error| match error {
+                ClientError::Broken(error) if sys::peer::was_unread(&error) => Trouble::Again(ClientError::Broken(error)),
+                other => unknown(other),
+            })?;
+            answer.json().map_err(unknown)
         })
     }
 

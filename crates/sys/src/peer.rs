@@ -82,6 +82,19 @@ pub fn connect(path: &Path) -> io::Result<UnixStream> {
     with_short(path, |short| UnixStream::connect(short))
 }
 
+/// Whether this error of a local stream, seen before any answer, proves that the other end has not read all that was sent to it.
+///
+/// `EPIPE`: it was gone before all could be written. `ECONNRESET`: Linux says so, and not "end of file", only where bytes that nobody had read
+/// went away with the other end, or with a listener that had not accepted yet (`unix_release_sock` in `net/unix/af_unix.c`); elsewhere it proves
+/// nothing.
+pub fn was_unread(error: &io::Error) -> bool {
+    match error.kind() {
+        ErrorKind::BrokenPipe => true,
+        ErrorKind::ConnectionReset => cfg!(target_os = "linux"),
+        _ => false,
+    }
+}
+
 /// Removes a socket file; a missing one is no error, anything but a socket is.
 ///
 /// # Errors
@@ -137,6 +150,36 @@ mod tests {
         assert_eq!(peer.uid, rustix::process::geteuid().as_raw());
         assert_eq!(peer.pid.unsigned_abs(), std::process::id());
         drop(near);
+    }
+
+    #[test]
+    fn what_nobody_read_is_known() {
+        use std::io::{Read, Write};
+        let home = tempfile::tempdir().expect("tempdir");
+        let path = home.path().join("abide.sock");
+        let listener = listen(&path).expect("listen");
+        let pair = || (connect(&path).expect("connect"), listener.accept().expect("accept").0);
+        let mut byte = [0; 1];
+        // Read in part, then gone.
+        let (mut near, mut far) = pair();
+        near.write_all(b"two").expect("write");
+        far.read_exact(&mut byte).expect("read");
+        drop(far);
+        let error = near.read(&mut byte).expect_err("a reset");
+        assert_eq!(was_unread(&error), cfg!(target_os = "linux"), "{error}");
+        assert!(was_unread(&near.write(b"more").expect_err("nobody is there")));
+        // Read whole, then gone: nothing is proved.
+        let (mut near, mut far) = pair();
+        near.write_all(b"1").expect("write");
+        far.read_exact(&mut byte).expect("read");
+        drop(far);
+        assert_eq!(near.read(&mut byte).expect("the end"), 0);
+        // Never accepted.
+        let mut near = connect(&path).expect("connect");
+        near.write_all(b"two").expect("write");
+        drop(listener);
+        let error = near.read(&mut byte).expect_err("a reset");
+        assert_eq!(was_unread(&error), cfg!(target_os = "linux"), "{error}");
     }
 
     /// Row 9 of reliability.md.

@@ -104,6 +104,40 @@ fn a_write_whose_stream_breaks_is_sent_again_under_the_same_key() {
     assert!(heard.len() == 3 && heard.iter().all(|request| *request == heard[0]), "{heard:#?}");
 }
 
+/// What must not happen twice is asked again where it cannot have happened, and only there.
+#[test]
+fn what_was_never_read_is_asked_again() {
+    let folder = tempfile::tempdir().expect("tempdir");
+    let house = House::new(home(&folder), Stopped::Look);
+    std::fs::create_dir_all(house.home.path.join("run")).expect("run");
+    let listener = UnixListener::bind(house.home.socket()).expect("bind");
+    let request = Request::post("/api/v1/apps/web/stdin").bytes(b"x".repeat(20));
+    let whole = good("[1]");
+    let reader = spawn(move || {
+        // Goes away with a part unread; then answers; then reads all and goes away.
+        let (mut stream, _) = listener.accept().expect("accept");
+        stream.read_exact(&mut [0; 10]).expect("read");
+        drop(stream);
+        let mut rounds = Vec::new();
+        for answer in [&whole, ""] {
+            let (mut stream, _) = listener.accept().expect("accept");
+            let mut heard = Vec::new();
+            while !is_whole(&heard) {
+                let mut block = [0; 512];
+                let got = stream.read(&mut block).expect("read");
+                heard.extend_from_slice(&block[..got]);
+            }
+            stream.write_all(answer.as_bytes()).expect("write");
+            rounds.push(heard);
+        }
+        assert_eq!(rounds[0], rounds[1]);
+    });
+    assert_eq!(house.ask_once::<Vec<u8>>(&request), Ok(vec![1]));
+    let unknown = house.ask_once::<Vec<u8>>(&request).expect_err("it was read whole");
+    assert!(format!("{unknown:?}").contains("nobody knows whether it was done"), "{unknown:?}");
+    reader.join().expect("reader");
+}
+
 #[test]
 fn a_wait_that_takes_too_long_says_what_it_waits_for() {
     let folder = tempfile::tempdir().expect("tempdir");
