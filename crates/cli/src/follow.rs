@@ -8,9 +8,13 @@ use api::client::{ClientError, PathBuilder, Request};
 use api::{Operation, OperationKind, OperationState, Outcome, SlotOutcome};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
+use sys::farewell::Farewell;
 
 /// How often the line with what is pending is drawn anew on a terminal.
 const TICK: Duration = Duration::from_millis(100);
+/// What an interrupt says while a wish is on its way, and where a line is drawn again and again.
+const GOES_ON: &str = "no longer waiting; what was asked goes on, and `abide list` shows how far it is\n";
+const GOES_ON_BELOW: &str = "\nno longer waiting; what was asked goes on, and `abide list` shows how far it is\n";
 /// So many slots are named of those of which the same is said.
 const NAMED: usize = 5;
 /// How long to try on a broken stream before giving up.
@@ -58,7 +62,7 @@ pub fn carry_out(
             }
             Ok(operation)
         }
-        Waiting::For(timeout) => match follow(house, screen, |_| request.clone(), timeout)? {
+        Waiting::For(timeout) => match follow(house, screen, |_| request.clone(), timeout, true)? {
             Followed::Over(operation) => Ok(operation),
             Followed::Late { last, waited } => Err(not_in_time(last.as_ref(), waited)),
         },
@@ -79,7 +83,8 @@ pub enum Followed {
     },
 }
 
-/// Follows the operation that `ask` asks for, given what was last heard when it is asked again after a stream broke.
+/// Follows the operation that `ask` asks for, given what was last heard when it is asked again after a stream broke. `goes_on`: it goes on without us,
+/// and somebody who interrupts us is told so.
 ///
 /// # Errors
 /// It was refused, or cannot be asked for.
@@ -88,11 +93,13 @@ pub fn follow(
     screen: &Screen,
     ask: impl Fn(Option<&Operation>) -> Request,
     timeout: Option<Duration>,
+    goes_on: bool,
 ) -> Result<Followed, Failure> {
     let begun = Instant::now();
     let mut progress = Progress::new(screen, begun);
     let mut last: Option<Operation> = None;
     let mut broken: Option<Instant> = None;
+    let mut farewell = None;
     loop {
         let mut lines = house.stream::<Operation>(&ask(last.as_ref())).inspect_err(|_| progress.clear())?;
         loop {
@@ -107,6 +114,10 @@ pub fn follow(
             match line {
                 Ok(Some(operation)) => {
                     broken = None;
+                    if goes_on && farewell.is_none() {
+                        // Without it an interrupt ends us in silence; that is no reason not to wait.
+                        farewell = Farewell::set(if progress.ticks() { GOES_ON_BELOW } else { GOES_ON }).ok().flatten();
+                    }
                     progress.show(&operation);
                     if operation.state != OperationState::Running {
                         progress.clear();

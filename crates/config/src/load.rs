@@ -11,6 +11,7 @@ use crate::order::{self, Written};
 use crate::profile::{self, Profiles};
 use crate::reach;
 use crate::read;
+use crate::renew;
 use crate::resolve;
 use crate::source::{Source, Sources};
 use crate::surroundings::Surroundings;
@@ -129,6 +130,7 @@ pub fn load(path: &Path, text: &str, options: &Options, around: &dyn Surrounding
         warnings.push(fault);
     }
     warnings.extend(order::nearly_named(&apps, &written));
+    warnings.extend(renew::idle(&apps, &written));
     let warnings = warnings.iter().map(|fault| sources.diagnostic(Severity::Warning, fault)).collect();
     let files = pieces.iter().map(|piece| piece.path.clone()).collect();
     let project = Project { folder: (!named).then(|| bases[0].folder.to_owned()), name: name.unwrap_or_default() };

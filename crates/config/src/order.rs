@@ -117,6 +117,11 @@ impl<'l> Written<'l> {
         self.apps.insert(app, layers);
     }
 
+    /// The layers of an app, the topmost last.
+    pub(crate) fn layers(&self, app: &AppName) -> &[&'l Layer] {
+        self.apps.get(app).map_or(&[], Vec::as_slice)
+    }
+
     pub(crate) fn entry(&self, app: &AppName, key: &str) -> Option<&'l Entry> {
         top(self.apps.get(app)?, key)
     }

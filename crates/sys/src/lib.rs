@@ -28,6 +28,8 @@ pub mod daemon;
 pub mod datagram;
 /// Errors of the system by name.
 pub mod errno;
+/// The last line of a command that somebody interrupts.
+pub mod farewell;
 /// Descriptors: open, pipe, socket, close-on-exec.
 pub mod handle;
 /// Who holds a port of this machine.

@@ -20,7 +20,7 @@ pub fn wait(house: &House, screen: &Screen, args: &WaitFor) -> Result<(), Failur
         let target = path().segment("apps").segment(&selector).segment("wait").query("for", args.until.word());
         Request::get(target.maybe("lives", last.and_then(lives)).flag("follow", true))
     };
-    match follow(house, screen, ask, args.timeout)? {
+    match follow(house, screen, ask, args.timeout, false)? {
         Followed::Over(operation) => {
             if screen.json {
                 screen.print_json(&operation)?;

@@ -2,6 +2,9 @@
 
 use crate::{SOON, beside, lives, mode, stage, web};
 use e2e::{House, wait_until};
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, ChildStderr, Command, Stdio};
 
 /// Waits until a new life stands beside an old one.
 fn until_begun(house: &House) {
@@ -70,4 +73,42 @@ fn a_later_wish_ends_a_reload() {
     let left = || house.detail("web").slots.iter().all(|slot| slot.next.is_none() && slot.row.pid.is_none());
     wait_until(SOON, "nothing of it is left", || left().then_some(()));
     assert!(before.iter().all(|life| !life.alive()));
+}
+
+/// `abide reload web`, told how to take an interrupt, and what it says once it has begun.
+fn reload_by(house: &House, interrupt: &str) -> (Child, BufReader<ChildStderr>, String) {
+    let plain = house.command(["reload", "web"]);
+    let mut command = Command::new("env");
+    command.arg(interrupt).arg(plain.get_program()).args(plain.get_args());
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("abide");
+    let mut said = BufReader::new(child.stderr.take().expect("piped"));
+    let mut text = String::new();
+    said.read_line(&mut text).expect("its first line");
+    assert!(text.contains("new life"), "{text}");
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("it waits");
+    (child, said, text)
+}
+
+/// Somebody who presses Ctrl-C ends the waiting, not the reload, and is told so.
+#[test]
+fn an_interrupted_command_says_that_the_reload_goes_on() {
+    let house = stage();
+    house.up(&web(&house, "1", "reload = \"rolling\""));
+    let before = lives(&house, 2);
+    mode(&house, "waits");
+    let (mut child, mut said, mut text) = reload_by(&house, "--default-signal=INT");
+    said.read_to_string(&mut text).expect("the rest");
+    assert!(text.ends_with("no longer waiting; what was asked goes on, and `abide list` shows how far it is\n"), "{text}");
+    assert_eq!(child.wait().expect("ended").signal(), Some(2), "ended as by any interrupt");
+    house.write("go", "");
+    house.abide(["wait", "web"]).ok();
+    wait_until(SOON, "the old ones are gone", || before.iter().all(|life| !life.alive()).then_some(()));
+    // Under `nohup`, say, it goes on waiting.
+    std::fs::remove_file(house.file("go")).expect("there");
+    let (mut child, mut said, mut text) = reload_by(&house, "--ignore-signal=INT");
+    house.write("go", "");
+    said.read_to_string(&mut text).expect("the rest");
+    assert!(text.contains("ok web-1 ready") && !text.contains("no longer"), "{text}");
+    assert!(child.wait().expect("ended").success());
 }
