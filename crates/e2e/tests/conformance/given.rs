@@ -36,6 +36,24 @@ fn nothing_sent_is_nothing_to_take() {
     client.ask("fd.take\ty", "error\tNo ancillary file descriptor received**");
 }
 
+/// What came with a command that is refused is not for another, who sent it to be something else.
+#[test]
+fn what_came_with_a_refused_command_is_closed() {
+    let keeper = with_socket();
+    let mut client = keeper.client("ctl");
+    client.quiet();
+    let (first, second) = (keeper.file("first"), keeper.file("second"));
+    let files = [&first, &second].map(|path| File::create(path).expect("our own folder"));
+    for refused in ["fd.take\tstdin", "fd.take\tx\ty", "fd.take"] {
+        client.say_with(refused, &[files[0].as_fd()]);
+        client.expect_match("error\t**");
+    }
+    client.say_with("fd.take\tx", &[files[1].as_fd()]);
+    client.expect_match("fd.state\tx\t**");
+    let held: Vec<_> = open_files(keeper.pid()).into_iter().map(|(_, target)| target).collect();
+    client.check(held.contains(&second) && !held.contains(&first), &format!("{held:?}"));
+}
+
 #[test]
 fn two_are_kept_at_most() {
     let keeper = with_socket();

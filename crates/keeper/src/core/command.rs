@@ -52,7 +52,10 @@ impl Core {
             Some(result) => result,
             None => match self.pen {
                 // Said bare, as the rule has it: who hears it knows that it must step back, whatever the command was.
-                Some((epoch, holder)) if holder != speaker.conn => return self.say_pen(speaker.conn, epoch),
+                Some((epoch, holder)) if holder != speaker.conn => {
+                    self.leave_untaken(speaker, verb);
+                    return self.say_pen(speaker.conn, epoch);
+                }
                 _ => match self.changing(speaker, verb, &mut args) {
                     Some(result) => result,
                     None => return self.unknown(speaker, verb),
@@ -60,7 +63,15 @@ impl Core {
             },
         };
         if let Err(why) = result {
+            self.leave_untaken(speaker, verb);
             self.refuse(speaker, &why);
+        }
+    }
+
+    /// What came with a refused `fd.take` is not for the next one, which has its own.
+    fn leave_untaken(&mut self, speaker: &Speaker, verb: &[u8]) {
+        if verb == b"fd.take" {
+            self.effects.push_back(Effect::Untaken { conn: speaker.conn });
         }
     }
 

@@ -189,6 +189,8 @@ pub enum Effect {
     Steer { token: FdToken, count: u32 },
     /// Hold the descriptor that came with the oldest message of this connection. Answered by [`Happening::Done`].
     Take { conn: ConnId, token: FdToken },
+    /// Close the descriptor that came with the oldest message of this connection, if one did: the command that was to take it was refused.
+    Untaken { conn: ConnId },
     /// Send a copy of this descriptor with the byte at place `at` of the connection's stream (counted as [`super::Core::sent`] counts).
     Give { conn: ConnId, token: FdToken, at: u64 },
     /// Close a descriptor.

@@ -8,7 +8,7 @@
 //!   `Adopted`. At most one such effect is out at a time, and no command is executed meanwhile. Effects that an answer gives come behind
 //!   those already there.
 //! * An effect owns nothing: its path is [`Core::text`], a child to be born is [`Core::plan`], both good until the answer is stepped.
-//! * `Close`, `Give`, `Unlisten`, `Arm`, `Upgrade`, `Drain`, `Hangup` and `End` are not answered; after `End` nothing more is stepped.
+//! * `Close`, `Give`, `Untaken`, `Unlisten`, `Arm`, `Upgrade`, `Drain`, `Hangup` and `End` are not answered; after `End` nothing more is stepped.
 //! * Whoever runs it steps exits before anything else that he knows of. For a life whose program has not been reported as executed,
 //!   `Executed` or `NotExecuted` comes before `Exited`.
 //! * Bytes for a connection stand in [`Core::unsent`]; what has been written is told by `Sent`. No more than [`Core::room`] bytes may be

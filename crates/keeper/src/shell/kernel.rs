@@ -71,6 +71,7 @@ impl Shell {
     pub(super) fn perform(&mut self, effect: Effect) -> Option<Happening<'static>> {
         match effect {
             Effect::Close { token } => self.fds.close(token),
+            Effect::Untaken { conn } => drop(self.links.take(conn)),
             Effect::Give { conn, token, at } => self.links.give(conn, at, self.fds.get(token)),
             Effect::Unlisten => self.unlisten(),
             Effect::Drain { conn } => self.links.drains.push(conn),

@@ -45,7 +45,7 @@ impl Keeper {
             // Nobody here asks for any of these, and none of them is answered.
             // Nothing here listens.
             Effect::Steer { .. } => self.answer = Some(Happening::Done(Ok(()))),
-            Effect::Give { .. } | Effect::Unlisten | Effect::Arm => {}
+            Effect::Give { .. } | Effect::Untaken { .. } | Effect::Unlisten | Effect::Arm => {}
             Effect::Close { token } => {
                 if let Some(handle) = self.tokens.remove(&token) {
                     kernel.close(pid, handle, Why::Close);

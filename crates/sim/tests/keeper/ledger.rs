@@ -83,7 +83,7 @@ impl Lone {
                 Effect::Close { .. } | Effect::Give { .. } | Effect::Unlisten | Effect::Drain { .. } | Effect::Hangup { .. } => {
                     continue;
                 }
-                Effect::Arm | Effect::Upgrade | Effect::End { .. } => continue,
+                Effect::Arm | Effect::Untaken { .. } | Effect::Upgrade | Effect::End { .. } => continue,
                 _ => Happening::Done(Err(FAULT)),
             };
             self.core.step(answer, self.now, &mut effects);

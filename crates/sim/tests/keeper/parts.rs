@@ -40,6 +40,6 @@ pub fn is_answered(effect: &Effect) -> bool {
         Effect::Chdir | Effect::Listen | Effect::Spawn { .. } | Effect::Adopt { .. } => true,
         Effect::Signal { .. } | Effect::SignalPid { .. } | Effect::Steer { .. } => true,
         Effect::Give { .. } | Effect::Close { .. } | Effect::Unlisten | Effect::Drain { .. } | Effect::Hangup { .. } => false,
-        Effect::Arm | Effect::Upgrade | Effect::End { .. } => false,
+        Effect::Arm | Effect::Untaken { .. } | Effect::Upgrade | Effect::End { .. } => false,
     }
 }

@@ -290,6 +290,10 @@ impl Rig {
                 self.open(&[token], good)?;
                 return self.step(Happening::Done(if good { Ok(()) } else { Err(FAULT) }));
             }
+            Effect::Untaken { conn } => {
+                let peer = self.peers.get_mut(&conn).ok_or("untaken from nobody")?;
+                peer.passed = peer.passed.saturating_sub(1);
+            }
             Effect::Pipe { read, write, .. } => self.open(&[read, write], good)?,
             Effect::SocketPair { ends, .. } => self.open(&ends, good)?,
             Effect::Give { conn, token, at } => {

@@ -110,7 +110,7 @@ impl Desk {
                     Some(Happening::Adopted { life: *life, result: self.fault.take().map_or(Ok(5), Err) })
                 }
                 Effect::Close { .. } | Effect::Drain { .. } | Effect::Hangup { .. } | Effect::End { .. } => None,
-                Effect::Give { .. } | Effect::Unlisten | Effect::Arm | Effect::Upgrade => None,
+                Effect::Give { .. } | Effect::Untaken { .. } | Effect::Unlisten | Effect::Arm | Effect::Upgrade => None,
                 _ => Some(Happening::Done(self.fault.take().map_or(Ok(()), Err))),
             };
             self.texts.push(String::from_utf8_lossy(self.core.text()).into_owned());
