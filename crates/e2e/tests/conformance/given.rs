@@ -44,7 +44,7 @@ fn what_came_with_a_refused_command_is_closed() {
     client.quiet();
     let (first, second) = (keeper.file("first"), keeper.file("second"));
     let files = [&first, &second].map(|path| File::create(path).expect("our own folder"));
-    for refused in ["fd.take\tstdin", "fd.take\tx\ty", "fd.take"] {
+    for refused in ["fd.take\tnull", "fd.take\tx\ty", "fd.take"] {
         client.say_with(refused, &[files[0].as_fd()]);
         client.expect_match("error\t**");
     }
