@@ -40,7 +40,11 @@ pub fn request(
     projects.iter().for_each(|project| project.warn(screen));
     let session = Session::capture(house.home.own);
     session.warn(screen);
-    let settings = files::settings(&projects)?;
+    let mut settings = files::settings(&projects)?;
+    if !part.only.is_empty() {
+        // Some apps were named, not the manager.
+        settings.clear();
+    }
     let of_manager = own_files(house, &projects)?;
     let all: Vec<_> = projects.iter().map(|project| project.project.clone()).collect();
     let definitions = files::definitions(projects, &session)?;

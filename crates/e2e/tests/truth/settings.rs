@@ -58,6 +58,22 @@ fn the_file_of_the_home_counts_at_the_start_and_with_each_apply() {
     assert_eq!(status(&house).settings.history, Some(Duration::from_secs(30 * 86_400)), "what is removed goes");
 }
 
+/// Who names apps means these and not the manager.
+#[test]
+fn only_some_apps_leave_the_manager_as_it_is() {
+    let house = house();
+    let app = |name: &str| App::puppet(name, &house.puppet(), "hang");
+    house.up(&format!("{}[daemon]\nlog_max_files = 7\n", app_file(&[app("web")])));
+    house.write("abide.toml", &format!("{}[daemon]\nlog_max_files = 9\n", app_file(&[app("web"), app("api")])));
+    for command in ["plan", "apply", "up"] {
+        let said = house.abide([command, "--only", "api"]).ok();
+        assert!(!said.out.contains("log_max_files") && !said.err.contains("log_max_files"), "{said:?}");
+        assert_eq!(files(&house), Some(7));
+    }
+    house.abide(["apply"]).ok().says(&["daemon.log_max_files"]);
+    assert_eq!(files(&house), Some(9));
+}
+
 #[test]
 fn a_broken_file_stops_nothing_and_what_was_known_stays() {
     let house = house();
