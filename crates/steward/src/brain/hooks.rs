@@ -298,7 +298,8 @@ fn post(hook: &Hook, payload: &Payload) -> Post {
         Hook::Webhook { url, secret_file } => (url.clone(), secret_file.clone()),
         Hook::Command { .. } => (String::new(), None),
     };
-    Post { url, secret_file, event: payload.event.event.clone(), body: payload.json() }
+    let is_question = matches!(payload.hook, HookPoint::PreStart | HookPoint::OnSwitch);
+    Post { url, secret_file, event: payload.event.event.clone(), body: payload.json(), is_question }
 }
 
 /// What `pre_start` is told: the life is being begun, which is the entry that was written just before.

@@ -5,7 +5,7 @@ use crate::probe::{Pool, addresses};
 use axum::body::Body;
 use hyper::client::conn::http1;
 use hyper::header::{CONTENT_TYPE, HOST, USER_AGENT};
-use hyper::{Request, Uri};
+use hyper::{Request, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use std::path::PathBuf;
 use std::pin::pin;
@@ -14,12 +14,21 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-/// How long one try may take.
-const TRY: Duration = Duration::from_secs(10);
-/// The pauses before the second, third and fourth try.
-const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(4), Duration::from_secs(16)];
+/// How long one try may take, and the pauses before the second, third and fourth.
+const PATIENCE: Patience =
+    Patience { one: Duration::from_secs(10), pauses: [Duration::from_secs(1), Duration::from_secs(4), Duration::from_secs(16)] };
+/// How long is waited for whom.
+#[derive(Debug, Clone, Copy)]
+struct Patience {
+    one: Duration,
+    pauses: [Duration; 3],
+}
+
 /// Bytes of an answer's head at most; its body is not read.
 const HEAD: usize = 16 << 10;
+
+/// Refusals that mean "not now".
+const LATER: [StatusCode; 3] = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_EARLY, StatusCode::TOO_MANY_REQUESTS];
 
 /// What is sent, and where to.
 #[derive(Debug, Clone)]
@@ -29,6 +38,23 @@ pub(crate) struct Post {
     /// The name of the event.
     pub(crate) event: String,
     pub(crate) body: Vec<u8>,
+    /// Somebody waits for the answer: a refusal (400 to 499) is a no, and not asked again.
+    pub(crate) is_question: bool,
+}
+
+/// Why a try came to nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Failed {
+    /// Another may do better.
+    Again(String),
+    /// That is the answer.
+    No(String),
+}
+
+impl From<String> for Failed {
+    fn from(why: String) -> Failed {
+        Failed::Again(why)
+    }
 }
 
 /// A URL, understood.
@@ -87,6 +113,10 @@ impl Place {
 /// # Errors
 /// Why the last try failed, in words, without the path of the URL.
 pub(crate) async fn deliver(post: Post, pool: Pool) -> Result<(), String> {
+    deliver_within(PATIENCE, post, pool).await
+}
+
+async fn deliver_within(patience: Patience, post: Post, pool: Pool) -> Result<(), String> {
     let place = Place::of(&post.url)?;
     let signature = match post.secret_file.clone() {
         None => None,
@@ -95,16 +125,17 @@ pub(crate) async fn deliver(post: Post, pool: Pool) -> Result<(), String> {
             Some(sign::signature(&secret, &post.body))
         }
     };
-    let mut pauses = PAUSES.into_iter();
+    let mut pauses = patience.pauses.into_iter();
     loop {
-        let failed = match timeout(TRY, attempt(&place, &post, signature.as_deref(), &pool)).await {
+        let failed = match timeout(patience.one, attempt(&place, &post, signature.as_deref(), &pool)).await {
             Ok(Ok(())) => return Ok(()),
-            Ok(Err(why)) => why,
-            Err(_) => format!("no answer within {}", model::format_span(TRY)),
+            Ok(Err(Failed::Again(why))) => why,
+            Ok(Err(Failed::No(why))) => return Err(format!("{}: {why}", place.named())),
+            Err(_) => format!("no answer within {}", model::format_span(patience.one)),
         };
         match pauses.next() {
             Some(pause) => sleep(pause).await,
-            None => return Err(format!("{}: {failed} (tried {} times)", place.named(), PAUSES.len() + 1)),
+            None => return Err(format!("{}: {failed} (tried {} times)", place.named(), patience.pauses.len() + 1)),
         }
     }
 }
@@ -113,7 +144,7 @@ fn ended<T>() -> Result<T, String> {
     Err("the manager ends".to_owned())
 }
 
-async fn attempt(place: &Place, post: &Post, signature: Option<&str>, pool: &Pool) -> Result<(), String> {
+async fn attempt(place: &Place, post: &Post, signature: Option<&str>, pool: &Pool) -> Result<(), Failed> {
     let there = addresses(&place.address(), pool).await?;
     let socket = TcpStream::connect(there.as_slice()).await.map_err(|error| words(&error))?;
     if place.tls {
@@ -124,7 +155,7 @@ async fn attempt(place: &Place, post: &Post, signature: Option<&str>, pool: &Poo
     }
 }
 
-async fn exchange<S>(stream: S, place: &Place, post: &Post, signature: Option<&str>) -> Result<(), String>
+async fn exchange<S>(stream: S, place: &Place, post: &Post, signature: Option<&str>) -> Result<(), Failed>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -155,9 +186,11 @@ where
     if status.is_success() {
         Ok(())
     } else if status.is_redirection() {
-        Err(format!("the answer was {status}; redirections are not followed, write the final URL"))
+        Err(Failed::Again(format!("the answer was {status}; redirections are not followed, write the final URL")))
+    } else if post.is_question && status.is_client_error() && !LATER.contains(&status) {
+        Err(Failed::No(format!("the answer was {status}")))
     } else {
-        Err(format!("the answer was {status}"))
+        Err(Failed::Again(format!("the answer was {status}")))
     }
 }
 

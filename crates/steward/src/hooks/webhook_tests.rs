@@ -60,7 +60,7 @@ async fn request(stream: &mut (impl AsyncRead + Unpin)) -> String {
 }
 
 fn post(url: String) -> Post {
-    Post { url, secret_file: None, event: "exited".to_owned(), body: b"{\"a\":1}\n".to_vec() }
+    Post { url, secret_file: None, event: "exited".to_owned(), body: b"{\"a\":1}\n".to_vec(), is_question: false }
 }
 
 #[tokio::test]
@@ -90,20 +90,33 @@ async fn a_request_is_signed_and_complete() {
     assert_eq!(body, "{\"a\":1}\n");
 }
 
-#[tokio::test(start_paused = true)]
+/// The clock is the real one: the kernel's sockets know no other.
+const QUICK: Patience = Patience { one: Duration::from_secs(60), pauses: [Duration::from_millis(5); 3] };
+
+#[tokio::test]
 async fn what_fails_is_tried_again_and_then_given_up() {
-    let began = tokio::time::Instant::now();
-    let (port, told) = receiver(vec!["503 Busy", "302 Found", "200 OK"]).await;
-    deliver(post(format!("http://127.0.0.1:{port}/")), Pool::default()).await.expect("delivered at last");
-    assert_eq!(told.await.expect("no panic").len(), 3);
-    assert!(began.elapsed() >= PAUSES[0] + PAUSES[1]);
+    let began = std::time::Instant::now();
+    let (port, told) = receiver(vec!["503 Busy", "302 Found", "404 Not Found", "200 OK"]).await;
+    deliver_within(QUICK, post(format!("http://127.0.0.1:{port}/")), Pool::default()).await.expect("delivered at last");
+    assert_eq!(told.await.expect("no panic").len(), 4);
+    assert!(began.elapsed() >= QUICK.pauses[0] * 3);
     let (port, told) = receiver(vec!["500 No"; 4]).await;
-    let why = deliver(post(format!("http://127.0.0.1:{port}/token")), Pool::default()).await.expect_err("given up");
-    assert_eq!(why, format!("http://127.0.0.1:{port}: the answer was 500 Internal Server Error (tried 4 times)"));
+    let given_up = deliver_within(QUICK, post(format!("http://127.0.0.1:{port}/token")), Pool::default()).await;
+    let want = format!("http://127.0.0.1:{port}: the answer was 500 Internal Server Error (tried 4 times)");
+    assert_eq!(given_up, Err(want));
     assert_eq!(told.await.expect("no panic").len(), 4);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
+async fn a_no_to_a_question_is_an_answer() {
+    let ask = |port: u16| Post { is_question: true, ..post(format!("http://127.0.0.1:{port}/token")) };
+    let (port, told) = receiver(vec!["503 Busy", "429 Later", "409 Conflict"]).await;
+    let no = deliver_within(QUICK, ask(port), Pool::default()).await;
+    assert_eq!(no, Err(format!("http://127.0.0.1:{port}: the answer was 409 Conflict")));
+    assert_eq!(told.await.expect("no panic").len(), 3);
+}
+
+#[tokio::test]
 async fn who_never_answers_is_left() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
     let port = listener.local_addr().expect("bound").port();
@@ -113,8 +126,10 @@ async fn who_never_answers_is_left() {
             held.push(listener.accept().await.expect("accept"));
         }
     });
-    let why = deliver(post(format!("http://127.0.0.1:{port}/")), Pool::default()).await.expect_err("given up");
-    assert!(why.contains("no answer within 10s"), "{why}");
+    let patience = Patience { one: Duration::from_millis(50), ..QUICK };
+    let left = deliver_within(patience, post(format!("http://127.0.0.1:{port}/")), Pool::default()).await;
+    let why = left.expect_err("given up");
+    assert!(why.contains("no answer within 50ms"), "{why}");
     hold.abort();
 }
 
