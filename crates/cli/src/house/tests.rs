@@ -19,17 +19,23 @@ pub(crate) fn steward(home: &Home, answers: Vec<String>) -> JoinHandle<Vec<Strin
         let mut heard = Vec::new();
         for answer in answers {
             let (mut stream, _) = listener.accept().expect("accept");
-            let mut request = Vec::new();
-            let mut block = [0; 4096];
-            while !is_whole(&request) {
-                let got = stream.read(&mut block).expect("read");
-                request.extend_from_slice(&block[..got]);
-            }
+            let request = hear(&mut stream);
             stream.write_all(answer.as_bytes()).expect("write");
             heard.push(String::from_utf8_lossy(&request).into_owned());
         }
         heard
     })
+}
+
+/// A whole request.
+fn hear(stream: &mut UnixStream) -> Vec<u8> {
+    let mut request = Vec::new();
+    let mut block = [0; 4096];
+    while !is_whole(&request) {
+        let got = stream.read(&mut block).expect("read");
+        request.extend_from_slice(&block[..got]);
+    }
+    request
 }
 
 fn is_whole(request: &[u8]) -> bool {
@@ -121,14 +127,8 @@ fn what_was_never_read_is_asked_again() {
         let mut rounds = Vec::new();
         for answer in [&whole, ""] {
             let (mut stream, _) = listener.accept().expect("accept");
-            let mut heard = Vec::new();
-            while !is_whole(&heard) {
-                let mut block = [0; 512];
-                let got = stream.read(&mut block).expect("read");
-                heard.extend_from_slice(&block[..got]);
-            }
+            rounds.push(hear(&mut stream));
             stream.write_all(answer.as_bytes()).expect("write");
-            rounds.push(heard);
         }
         assert_eq!(rounds[0], rounds[1]);
     });
