@@ -2,28 +2,21 @@
 
 use crate::desk::{SOON, no_zombies, one, plain, set, start_one, start_two, two, works_one, works_two};
 use e2e::{Keeper, Proc, children_of, wait_until};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Grandchildren, two at a time, each orphaned by the end of its parent.
 const BREED: &str = "i=0; while [ $i -lt 1500 ]; do (true & true &); i=$((i+1)); done; : > bred; exec sleep 1000";
 /// How many there are.
 const BRED: usize = 3000;
-/// An answer may take this long while they die; other tests run beside this one.
-const ANSWER: Duration = Duration::from_secs(5);
-
-/// Asks for answers until they are bred; the slowest must have been in time.
+/// Asks for answers until they are bred; gives back how many came meanwhile.
 #[track_caller]
 fn answers_meanwhile(keeper: &mut Keeper) -> usize {
-    let (mut slowest, mut asked) = (Duration::ZERO, 0);
-    let begun = Instant::now();
+    let (mut asked, begun) = (0, Instant::now());
     while !keeper.file("bred").exists() {
-        let at = Instant::now();
         keeper.barrier();
-        slowest = slowest.max(at.elapsed());
         asked += 1;
         keeper.check(begun.elapsed() < 2 * SOON, "they are bred in time");
     }
-    keeper.check(slowest < ANSWER, &format!("the slowest of {asked} answers took {slowest:?}"));
     asked
 }
 
