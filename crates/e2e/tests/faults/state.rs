@@ -19,7 +19,7 @@ const NAMES: [&str; 4] = ["api", "extra", "job", "web"];
 const LONG: Duration = Duration::from_secs(300);
 
 /// What is saved is compacted at once; so long after the answer nothing more comes.
-const COMPACTED: Duration = Duration::from_secs(3);
+const COMPACTED: Duration = Duration::from_secs(10);
 
 fn crc(bytes: &[u8]) -> u32 {
     let step = |crc: u32| (crc >> 1) ^ (0xEDB8_8320 * (crc & 1));
