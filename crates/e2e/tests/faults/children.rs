@@ -22,6 +22,7 @@ fn row_23_a_closed_or_handed_over_stdout_is_no_spin() {
     let before = ticks();
     Pause::measure(Duration::from_secs(2));
     let used = ticks() - before;
+    eprintln!("{used} ticks in two seconds");
     assert!(used <= 20, "{used} ticks of the processor in two idle seconds");
     assert_eq!(house.slot("closes-0").status.word(), "running");
     house.abide(["stop", "all"]).ok();

@@ -27,6 +27,7 @@ fn row_25_apps_that_end_at_once_cost_little() {
     let (wishes_before, ticks_before, restarts_before) = (wishes(), ticks(), restarts());
     Pause::measure(Duration::from_secs(5));
     let (used, more) = (ticks() - ticks_before, restarts() - restarts_before);
+    eprintln!("{used} ticks for {more} restarts");
     assert!(more > 0, "restarts go on");
     assert_eq!(wishes(), wishes_before, "a restart is no wish");
     // A tick is 10 ms of processor; what one restart costs, the bench says. Here it must not be out of all proportion.

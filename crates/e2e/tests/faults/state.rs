@@ -1,14 +1,13 @@
 //! What is wished, on a disk that failed, under a manager that died, and in files of other versions.
 
 use crate::SOON;
-use e2e::{App, House, Proc, Strace, app_file, wait_until};
+use e2e::{App, House, Pause, Proc, Strace, app_file, wait_until};
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::Signal;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::thread;
 use std::time::{Duration, Instant};
 
 /// The last acknowledged operation stops this app; what was acknowledged before is everything else.
@@ -291,9 +290,9 @@ fn row_13_killed_at_each_call_of_a_save() {
         // The one who asks dies with it, before the keeper can start another: else it would ask that one again, and the new would always come.
         assert!(keeper.signal(Signal::STOP));
         let mut asking = house.command(["up"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it can be run");
-        let mut done: Option<Instant> = None;
+        let (mut done, mut pause) = (None::<Instant>, Pause::default());
         while steward.alive() && done.is_none_or(|done| done.elapsed() < COMPACTED) {
-            thread::yield_now();
+            pause.take();
             assert!(begun.elapsed() < LONG, "{call} {n}: it goes on for ever");
             done = done.or_else(|| asking.try_wait().expect("our own child").map(|_| Instant::now()));
         }
