@@ -13,8 +13,8 @@ fn row_25_apps_that_end_at_once_cost_little() {
     let apps: Vec<App> = (0..200).map(|n| App::new(&format!("f{n}"), ["false"]).with(backoff)).collect();
     house.write("abide.toml", app_file(&apps));
     house.abide(["start", "abide.toml", "--no-wait"]).ok();
-    wait_until(Duration::from_secs(60), "each has failed at least twice", || {
-        house.list().iter().all(|r| r.restarts >= 1 && r.pid.is_none() && r.status.word() == "backoff").then_some(())
+    wait_until(2 * SOON, "each pauses for eight seconds at least", || {
+        house.list().iter().all(|r| r.restarts >= 3 && r.pid.is_none() && r.status.word() == "backoff").then_some(())
     });
     let wishes = || {
         let files = fs::read_dir(house.home().join("store")).expect("the store").flatten();
@@ -30,8 +30,9 @@ fn row_25_apps_that_end_at_once_cost_little() {
     eprintln!("{used} ticks for {more} restarts");
     assert!(more > 0, "restarts go on");
     assert_eq!(wishes(), wishes_before, "a restart is no wish");
-    // A tick is 10 ms of processor; what one restart costs, the bench says. Here it must not be out of all proportion.
-    assert!(used < 50 + more, "{used} ticks of 500 for {more} restarts");
+    // A tick is 10 ms of processor; what one restart costs, the bench says. Here it must not be out of all proportion, on any machine: who
+    // spins uses all of one.
+    assert!(used < 250, "{used} ticks of 500 for {more} restarts");
     let zombies = children_of(roles[2].pid).iter().filter(|c| c.1 == 'Z').count();
     assert!(zombies < 5, "{zombies} zombies");
     // Jitter: two hundred equal pauses would end in one moment.
