@@ -50,7 +50,7 @@ pub fn clear(root: &Path) -> usize {
     let mut left = first.clone();
     let mut clean = 0;
     let mut pause = Pause::default();
-    while clean < CLEAN_LOOKS && begun.elapsed() < Duration::from_secs(20) {
+    while clean < CLEAN_LOOKS && begun.elapsed() < Duration::from_secs(60) {
         clean = if left.is_empty() { clean + 1 } else { 0 };
         left.iter().for_each(|p| {
             p.kill();

@@ -205,11 +205,6 @@ impl Lines {
         rest
     }
 
-    /// The longest time between a command and a line that was taken after it.
-    pub fn slowest(&self) -> Duration {
-        self.slowest
-    }
-
     /// A condition of the test, with the whole story when it does not hold.
     #[track_caller]
     pub fn check(&self, holds: bool, what: &str) {

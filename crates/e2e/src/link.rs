@@ -6,8 +6,8 @@ use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// How long the next line may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long the next line may take. Generous: it only ends what hangs.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Services that are defined or started before their answers are read: more would fill the keeper's own buffers.
 const AT_ONCE: usize = 32;
 

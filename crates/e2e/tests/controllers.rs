@@ -51,7 +51,7 @@ struct Stage {
 }
 
 impl Stage {
-    fn new(tongue: Tongue, services: &[&[&str]]) -> Stage {
+    fn new(tongue: Tongue, pause: u64, services: &[&[&str]]) -> Stage {
         let house = House::new();
         house.write("app", APP);
         house.write("services", lines(services));
@@ -65,7 +65,7 @@ impl Stage {
         house.write("keeper.conf", conf.join("\n"));
         let mut keeper = house.plain(house.bins().path("abide-keeper"));
         keeper.args(["-c", "keeper.conf", "-S", "control"]).stdin(Stdio::null()).stdout(Stdio::null());
-        keeper.env("BACKOFF_BASE", "1").env("STOP_TIMEOUT", "8"); // time for who has much to say at its end
+        keeper.env("BACKOFF_BASE", pause.to_string()).env("STOP_TIMEOUT", "15"); // time for who has much to say at its end
         keeper.stderr(fs::File::create(house.file("keeper.log")).expect("a log file"));
         let keeper = keeper.spawn().expect("the keeper can be started");
         let control = house.file("control");
@@ -161,10 +161,8 @@ impl Stage {
     fn end(&mut self) -> Option<i32> {
         let begun = Instant::now();
         while self.next(LATER.saturating_sub(begun.elapsed()), "the keeper ends").is_some() {}
-        let story = self.story();
-        let status =
-            wait_until(SOON, &format!("the keeper has ended; {story}"), || self.keeper.try_wait().expect("our own child"));
-        status.code()
+        let what = format!("the keeper has ended; {}", self.story());
+        wait_until(SOON, &what, || self.keeper.try_wait().expect("our own child")).code()
     }
 
     /// At which event `name` went down for the last time.
@@ -203,13 +201,14 @@ const WEB: &[&str] = &["web", "app", "sh", "./app", "web"];
 const API: &[&str] = &["api", "app", "sh", "./app", "api"];
 
 fn what_is_killed_comes_back(tongue: Tongue) {
-    let mut stage = Stage::new(tongue, &[LOG, WEB, API]);
+    const PAUSE: u64 = 60;
+    let mut stage = Stage::new(tongue, PAUSE, &[LOG, WEB, API]);
     let (web, api) = both_up(&mut stage);
     assert!(web.kill());
     let down = stage.state("web", "down");
     assert_eq!(&down[4..7], [web.pid.to_string(), "signal".to_owned(), "SIGKILL".to_owned()]);
     let planned = stage.state("web", "start");
-    assert!(seconds(&planned) <= seconds(&down) + 1, "the first restart is at once: {down:?} {planned:?}");
+    assert!(seconds(&planned) < seconds(&down) + PAUSE, "the first restart has no pause: {down:?} {planned:?}");
     let again = stage.up("web");
     assert_ne!(again, web);
     stage.logged(&format!("web lives as {}", again.pid));
@@ -226,28 +225,29 @@ fn both_up(stage: &mut Stage) -> (Proc, Proc) {
     (web, api)
 }
 
-/// The pauses are read from the times for which starts are planned.
+/// The pauses are read from the times for which starts are planned. A start without one is for the moment in which the controller says it.
 fn quick_deaths_back_off(tongue: Tongue) {
-    let mut stage = Stage::new(tongue, &[LOG, &["bad", "app", "sh", "-c", "exit 7"]]);
+    const PAUSE: u64 = 3;
+    let mut stage = Stage::new(tongue, PAUSE, &[LOG, &["bad", "app", "sh", "-c", "exit 7"]]);
     let mut pauses = Vec::new();
     for _ in 0..6 {
         let down = stage.state("bad", "down");
         assert_eq!(&down[5..7], ["exit", "7"]);
         let planned = stage.state("bad", "start");
         let pause = seconds(&planned) - seconds(&down);
-        pauses.extend((pause > 1).then_some(pause));
+        pauses.extend((pause > PAUSE).then_some(pause));
         if pauses.len() == 3 {
             break;
         }
     }
-    // 1, 2, 4 s, and one more each, since times are cut to seconds.
-    assert_eq!(pauses, [2, 3, 5], "{}", stage.story());
+    // 3, 6, 12 s, and one more each, since times are cut to seconds.
+    assert_eq!(pauses, [4, 7, 13], "{}", stage.story());
 }
 
 fn others_end_before_loggers(tongue: Tongue) {
     let deaf = &["deaf", "app", "sh", "-c", "trap '' TERM; echo deaf; while :; do sleep 1; done"];
     let chatty = &["chatty", "app", "sh", "./app", "chatty"];
-    let mut stage = Stage::new(tongue, &[LOG, WEB, API, deaf, chatty]);
+    let mut stage = Stage::new(tongue, 1, &[LOG, WEB, API, deaf, chatty]);
     both_up(&mut stage);
     stage.logged("deaf");
     stage.logged("chatty lives as ");
@@ -266,7 +266,7 @@ fn others_end_before_loggers(tongue: Tongue) {
 }
 
 fn the_controller_may_be_killed(tongue: Tongue) {
-    let mut stage = Stage::new(tongue, &[LOG, WEB, API]);
+    let mut stage = Stage::new(tongue, 1, &[LOG, WEB, API]);
     let apps = both_up(&mut stage);
     let controller = stage.heard_up("controller");
     assert!(controller.kill());
@@ -288,7 +288,7 @@ fn the_controller_may_be_killed(tongue: Tongue) {
 /// A controller that dies in the middle of the end: the next one finishes it.
 fn the_end_survives_the_controller(tongue: Tongue) {
     let slow = &["web", "app", "sh", "-c", "trap '' TERM; echo web lives as $$; while ! test -e go; do sleep 0.1; done"];
-    let mut stage = Stage::new(tongue, &[LOG, slow, API]);
+    let mut stage = Stage::new(tongue, 1, &[LOG, slow, API]);
     both_up(&mut stage);
     let controller = stage.heard_up("controller");
     stage.signal(Signal::TERM);
@@ -304,7 +304,7 @@ fn the_end_survives_the_controller(tongue: Tongue) {
 }
 
 fn hup_restarts_all_apps(tongue: Tongue) {
-    let mut stage = Stage::new(tongue, &[LOG, WEB, API]);
+    let mut stage = Stage::new(tongue, 1, &[LOG, WEB, API]);
     let before = both_up(&mut stage);
     let log = stage.heard_up("log");
     stage.signal(Signal::HUP);

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
-/// How long an answer may take.
-const LIMIT: Duration = Duration::from_secs(20);
+/// How long an answer may take. Generous: what is lost never comes.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// How long a connection that failed is left alone, so that a server that is gone is not asked a million times.
 const AFTER_FAILURE: Duration = Duration::from_millis(5);

@@ -11,7 +11,7 @@ fn refuses(how: &str, instances: usize) {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let needs = format!("bind:{}", taken.local_addr().expect("bound"));
     scene.deploy("version:good");
-    let keys = format!("instances = {instances}\nready = {{ notify = true }}\nstart_timeout = \"5s\"\nsoak = \"3s\"\n{how}");
+    let keys = format!("instances = {instances}\nready = {{ notify = true }}\nstart_timeout = \"10s\"\nsoak = \"5s\"\n{how}");
     scene.up(&format!("{}{}{keys}", scene.server("delay:10"), scene.listen()));
     let load = scene.load(scene.port, Duration::ZERO);
     let mut pids: Vec<u32> = scene.house.list().iter().filter_map(|row| row.pid).collect();

@@ -80,10 +80,10 @@ impl Scene {
     /// Reloads fifty times under this load, each time with another version that has been put in place, and now and then with a SIGKILL to the steward in
     /// the middle. Nothing failed.
     #[track_caller]
-    pub fn course_of(&mut self, name: &str, load: Load, deploy: impl Fn(&Scene, usize)) -> Course {
+    pub fn course_of(&mut self, name: &str, load: Load, deploy: impl Fn(&Scene, &Load, usize)) -> Course {
         let (mut took, mut kills) = (Vec::new(), 0);
         for number in 1..=RELOADS {
-            deploy(self, number);
+            deploy(self, &load, number);
             if number % KILLED == 0 {
                 kills += self.killed(took.iter().copied().max().unwrap_or_default());
             } else {
@@ -104,7 +104,11 @@ impl Scene {
     /// The same with servers that read `release`. Every version has answered, and in the end the lives of one generation are all that is left.
     #[track_caller]
     pub fn course(&mut self, name: &str, load: Load, instances: usize) {
-        let course = self.course_of(name, load, |scene, number| scene.deploy(format_args!("version:v{number}")));
+        let course = self.course_of(name, load, |scene, load, number| {
+            // A reload takes a tenth of a second; where clients are not quicker, one that is replaced at once would have answered nobody.
+            e2e::wait_until(SOON, "the one before has answered", || (load.so_far().by.len() >= number).then_some(()));
+            scene.deploy(format_args!("version:v{number}"));
+        });
         assert_eq!(course.tally.by.len(), RELOADS + 1, "every version has answered: {:?}", course.tally.by);
         // A new steward does not wait for the old ones to have gone before it says how a reload ended.
         e2e::wait_until(SOON, "the old ones have gone", || (self.lives().len() == instances).then_some(()));

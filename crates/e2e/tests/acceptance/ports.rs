@@ -1,7 +1,7 @@
 //! `bluegreen` on ports that Abide chooses, behind a proxy that is told by the hook `on_switch`.
 
 use crate::kit::Scene;
-use crate::proxy::Proxy;
+use crate::proxy::{DRAIN, Proxy};
 use e2e::free_ports;
 use std::time::Duration;
 
@@ -12,8 +12,9 @@ fn bluegreen_on_ports_of_its_own() {
     let told = "hooks.on_switch = [\"sh\", \"-c\", \"echo $$ABIDE_PORTS_TO > ports.new && mv ports.new ports\"]\n";
     let first = free_ports(20);
     let how = format!(
-        "instances = 2\nport = \"auto:{first}-{}\"\nreload = \"bluegreen\"\ndrain = \"100ms\"\nready = {{ notify = true }}\n",
-        first + 19
+        "instances = 2\nport = \"auto:{first}-{}\"\nreload = \"bluegreen\"\ndrain = \"{}ms\"\nready = {{ notify = true }}\n",
+        first + 19,
+        DRAIN.as_millis()
     );
     scene.up(&format!("{}{how}{told}", scene.server("delay:20")));
     let ports: Vec<String> = scene.house.list().iter().filter_map(|row| row.port).map(|port| port.to_string()).collect();

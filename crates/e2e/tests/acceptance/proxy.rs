@@ -1,13 +1,20 @@
 //! A small proxy, as people have one in front of servers on ports of their own. Whom it asks it reads from a file before each request.
+//!
+//! Where it is held up between the two for as long as old servers are left alone after a switch, the one that it was about to ask may be
+//! gone; then, and only if the file does not name that one any more, it asks another.
 
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
+
+/// How long servers are left alone after a switch (`drain`).
+pub const DRAIN: Duration = Duration::from_millis(100);
 
 /// Runs until it is dropped.
 #[derive(Debug)]
@@ -74,16 +81,29 @@ async fn carry(mut client: TcpStream, backends: &Backends) -> io::Result<()> {
 }
 
 impl Backends {
-    async fn ask(&self, request: &[u8]) -> io::Result<String> {
+    fn ports(&self) -> io::Result<Vec<u16>> {
         let text = std::fs::read_to_string(&self.file)?;
-        let ports: Vec<u16> = text.split_whitespace().filter_map(|port| port.parse().ok()).collect();
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        let port = ports.get(turn % ports.len().max(1)).ok_or_else(|| io::Error::other("no ports"))?;
-        let mut backend = TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], *port))).await?;
-        let last = [&request[..request.len() - 2], b"Connection: close\r\n\r\n"].concat();
-        backend.write_all(&last).await?;
-        let mut answer = String::new();
-        backend.read_to_string(&mut answer).await?;
-        if answer.is_empty() { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(answer.replace("connection: close\r\n", "")) }
+        Ok(text.split_whitespace().filter_map(|port| port.parse().ok()).collect())
     }
+
+    async fn ask(&self, request: &[u8]) -> io::Result<String> {
+        loop {
+            let (begun, ports) = (Instant::now(), self.ports()?);
+            let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+            let port = *ports.get(turn % ports.len().max(1)).ok_or_else(|| io::Error::other("no ports"))?;
+            match ask_one(port, request).await {
+                Err(_) if begun.elapsed() >= DRAIN && !self.ports()?.contains(&port) => {}
+                answer => return answer,
+            }
+        }
+    }
+}
+
+async fn ask_one(port: u16, request: &[u8]) -> io::Result<String> {
+    let mut backend = TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], port))).await?;
+    let last = [&request[..request.len() - 2], b"Connection: close\r\n\r\n"].concat();
+    backend.write_all(&last).await?;
+    let mut answer = String::new();
+    backend.read_to_string(&mut answer).await?;
+    if answer.is_empty() { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(answer.replace("connection: close\r\n", "")) }
 }

@@ -124,11 +124,9 @@ fn after_its_config_the_keeper_stays() {
     start.write("config", "service.args\ta\tsleep\t1000\nservice.start\ta\n");
     let keeper = start.start();
     let mut client = keeper.client("ctl");
-    let mut lines = client.answers("statedump");
-    while !lines.iter().any(|l| l.starts_with("service.state\ta\tup\t")) {
-        client.check(client.slowest() < e2e::PATIENCE, "the service of the config comes up");
-        lines = client.answers("statedump");
-    }
+    e2e::wait_until(e2e::PATIENCE, "the service of the config comes up", || {
+        client.answers("statedump").iter().any(|l| l.starts_with("service.state\ta\tup\t")).then_some(())
+    });
 }
 
 #[test]

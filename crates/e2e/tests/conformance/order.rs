@@ -3,7 +3,6 @@
 use crate::desk::{define, dump, start, talk};
 use e2e::Keeper;
 use rustix::process::Signal;
-use std::time::{Duration, Instant};
 
 const START: &str = "service.state\ta\tstart\t<int>\t-\t-\t-\t-\t-";
 const UP: &str = "service.state\ta\tup\t<ts>\t<pid>\t-\t-\t<int>\t-";
@@ -41,28 +40,27 @@ fn after_a_long_life_the_next_begins_at_once_and_start_is_told_twice() {
     keeper.say("service.auto_up\ta\t4\talways");
     keeper.expect_all(&[START, "service.auto_up\ta\t4\talways", UP]);
     let down: i64 = keeper.expect_match(DOWN)[0].parse().expect("digits");
-    let ended = Instant::now();
-    keeper.expect_all(&[START, START]);
-    let up: i64 = keeper.expect_match(UP)[0].parse().expect("digits");
-    // An interval would be four.
-    keeper.check(ended.elapsed() < Duration::from_secs(3), &format!("at once, not after {:?}", ended.elapsed()));
-    keeper.check((0..=3).contains(&(up - down)), &format!("down at {down}, up at {up}"));
+    // An interval would be four. What is planned says it, however busy the machine is when it comes to pass.
+    for _ in 0..2 {
+        let due: i64 = keeper.expect_match(START)[0].parse().expect("digits");
+        keeper.check((0..=3).contains(&(due - down)), &format!("down at {down}, planned for {due}"));
+    }
+    keeper.expect_match(UP);
 }
 
 #[test]
 fn after_a_short_life_a_whole_interval_is_waited_from_the_exit_on() {
     let mut keeper = talk();
-    define(&mut keeper, "a", "sh\t-c\tsleep 1");
-    keeper.say("service.auto_up\ta\t2\talways");
-    keeper.expect_all(&[START, "service.auto_up\ta\t2\talways", UP]);
+    // Short also where starting a shell takes seconds, and long enough that an interval from its beginning would be another.
+    define(&mut keeper, "a", "sh\t-c\tsleep 2");
+    keeper.say("service.auto_up\ta\t9\talways");
+    keeper.expect_all(&[START, "service.auto_up\ta\t9\talways", UP]);
     let down: i64 = keeper.expect_match(DOWN)[0].parse().expect("digits");
-    let ended = Instant::now();
     let due: i64 = keeper.expect_match(START)[0].parse().expect("digits");
-    keeper.check((due - down - 2).abs() <= 1, &format!("down at {down}, planned for {due}"));
+    keeper.check((due - down - 9).abs() <= 1, &format!("down at {down}, planned for {due}"));
     keeper.expect_match(START);
-    keeper.expect_match(UP);
-    let waited = ended.elapsed();
-    keeper.check(waited > Duration::from_millis(1700) && waited < Duration::from_secs(20), &format!("waited {waited:?}"));
+    let up: i64 = keeper.expect_match(UP)[0].parse().expect("digits");
+    keeper.check(up >= due, &format!("up at {up}, planned for {due}"));
 }
 
 #[test]
@@ -141,7 +139,8 @@ fn it_is_switched_off_by_a_dash_and_by_no_trigger() {
 fn a_pending_start_runs_once_more_after_it_is_switched_off() {
     let mut keeper = talk();
     define(&mut keeper, "a", "true");
-    keeper.say("service.auto_up\ta\t2\talways");
+    // What is said next comes in this pause.
+    keeper.say("service.auto_up\ta\t6\talways");
     keeper.wait_for(DOWN);
     keeper.expect_match(START);
     keeper.say("service.auto_up\ta\t-");

@@ -166,9 +166,7 @@ fn a_socket_file_has_the_mode_that_was_said_and_a_leftover_is_replaced() {
 #[test]
 fn a_port_is_shared_by_those_who_say_so_and_spread_by_client() {
     let mut keeper = talk_two();
-    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
-    let at = free.local_addr().expect("bound");
-    drop(free);
+    let at = format!("127.0.0.1:{}", e2e::free_port());
     for (name, count) in [("a", 1), ("b", 2)] {
         set(&mut keeper, &format!("fd.socket\t{name}\ttcp,listen,reuse_port,sticky={count}\t{at}"));
     }

@@ -210,12 +210,15 @@ fn what_never_ran_says_stage_and_reason() {
 fn orphans_are_told() {
     let mut keeper = talk_two();
     set(&mut keeper, "reap.adopted");
-    set(&mut keeper, "service.args\ta\tsh\t-c\t(sh -c 'sleep 0.2; exit 9' &); sleep 1000");
+    // They end when their service is known to be up: the keeper hears of that by another way than of an end.
+    set(&mut keeper, "service.args\ta\tsh\t-c\t(sh -c 'until test -e one; do sleep 0.05; done; exit 9' &); sleep 1000");
     start_two(&mut keeper, "a");
+    keeper.write("one", "");
     let found = keeper.wait_for("#<int>\torphan\t<pid>\texit\t9\t*");
     keeper.check(["a", "-"].contains(&found[2].as_str()), &format!("the service or a dash: {found:?}"));
-    set(&mut keeper, "service.args\tb\tsh\t-c\t(sh -c 'sleep 0.2; kill -9 $$' &); sleep 1000");
+    set(&mut keeper, "service.args\tb\tsh\t-c\t(sh -c 'until test -e two; do sleep 0.05; done; kill -9 $$' &); sleep 1000");
     start_two(&mut keeper, "b");
+    keeper.write("two", "");
     keeper.wait_for("#<int>\torphan\t<pid>\tsignal\tSIGKILL\t*");
 }
 

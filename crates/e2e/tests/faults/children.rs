@@ -22,6 +22,7 @@ fn row_23_a_closed_or_handed_over_stdout_is_no_spin() {
     let before = ticks();
     Pause::measure(Duration::from_secs(2));
     let used = ticks() - before;
+    eprintln!("{used} ticks in two seconds");
     assert!(used <= 20, "{used} ticks of the processor in two idle seconds");
     assert_eq!(house.slot("closes-0").status.word(), "running");
     house.abide(["stop", "all"]).ok();
@@ -32,20 +33,19 @@ fn row_23_a_closed_or_handed_over_stdout_is_no_spin() {
 #[test]
 fn row_31_an_app_that_ignores_term_is_killed_in_time() {
     let house = House::new();
-    house.up(&app_file(&[
+    let apps = app_file(&[
         App::puppet("deaf", &house.puppet(), "ignore print:ready hang").with("stop_timeout = \"1s\""),
         App::puppet("other", &house.puppet(), "hang"),
-    ]));
+    ]);
+    // What others have is so long that nobody takes it for the app's own, however busy the machine is.
+    house.up(&format!("{apps}[defaults]\nstop_timeout = \"120s\"\n"));
     house.until_logged("deaf-0", "out", "ready", SOON);
     let (deaf, other) = (house.process("deaf-0"), house.process("other-0"));
     let begun = Instant::now();
     house.abide(["stop", "deaf"]).ok();
     let took = begun.elapsed();
     assert!(!deaf.alive() && other.alive());
-    assert!(
-        took >= Duration::from_secs(1) && took < Duration::from_secs(8),
-        "its own timeout and not the usual ten seconds, and some for a busy machine: {took:?}"
-    );
+    assert!(took >= Duration::from_secs(1) && took < SOON, "its own timeout: {took:?}");
     assert_eq!(house.slot("deaf-0").exit.and_then(|e| e.signal).as_deref(), Some("SIGKILL"));
 }
 
@@ -65,9 +65,9 @@ fn row_32_a_stopped_process_can_be_stopped() {
 #[test]
 fn row_34_escaped_children_of_a_finished_app_are_named() {
     let house = House::new();
-    // The leader ends only when the escaped one is ready: else the sweep after its end may be faster than `ignore`.
+    // The leader ends only when the escaped one is ready and known: the sweep after its end may be faster than `ignore`, and than we.
     let starts = house.file("starts").display().to_string();
-    let script = format!("double{{ setsid ignore note:{starts} hang }} until:{starts} exit:0");
+    let script = format!("double{{ setsid ignore note:{starts} hang }} until:{} exit:0", house.file("known").display());
     house
         .abide([
             "start",
@@ -82,7 +82,9 @@ fn row_34_escaped_children_of_a_finished_app_are_named() {
         .ok();
     wait_until(SOON, "the escaped one lives", || (house.notes("starts").len() == 1).then_some(()));
     let pid = house.notes("starts")[0].rsplit(' ').next().and_then(|n| n.parse().ok()).expect("a pid");
-    let escaped = Proc::find(pid).expect("it lives");
+    let (leader, escaped) = (house.process("escape-0"), Proc::find(pid).expect("it lives"));
+    house.write("known", "");
+    wait_until(SOON, "the leader has ended", || (!leader.alive()).then_some(()));
     house.abide(["stop", "escape"]).ok();
     assert!(!escaped.alive(), "`stop` ends what escaped, also after the leader's end");
     house.abide(["delete", "escape"]).ok();

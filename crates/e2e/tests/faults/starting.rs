@@ -4,7 +4,7 @@ use crate::SOON;
 use e2e::{App, House, Pause, app_file, children_of, toml_string, wait_until};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 #[test]
 fn row_25_apps_that_end_at_once_cost_little() {
@@ -13,8 +13,8 @@ fn row_25_apps_that_end_at_once_cost_little() {
     let apps: Vec<App> = (0..200).map(|n| App::new(&format!("f{n}"), ["false"]).with(backoff)).collect();
     house.write("abide.toml", app_file(&apps));
     house.abide(["start", "abide.toml", "--no-wait"]).ok();
-    wait_until(Duration::from_secs(60), "each has failed at least twice", || {
-        house.list().iter().all(|r| r.restarts >= 1 && r.pid.is_none() && r.status.word() == "backoff").then_some(())
+    wait_until(2 * SOON, "each pauses for eight seconds at least", || {
+        house.list().iter().all(|r| r.restarts >= 3 && r.pid.is_none() && r.status.word() == "backoff").then_some(())
     });
     let wishes = || {
         let files = fs::read_dir(house.home().join("store")).expect("the store").flatten();
@@ -25,12 +25,16 @@ fn row_25_apps_that_end_at_once_cost_little() {
     let ticks = || roles.iter().map(|r| r.cpu_ticks()).sum::<u64>();
     let restarts = || house.list().iter().map(|r| u64::from(r.restarts)).sum::<u64>();
     let (wishes_before, ticks_before, restarts_before) = (wishes(), ticks(), restarts());
+    let begun = Instant::now();
     Pause::measure(Duration::from_secs(5));
     let (used, more) = (ticks() - ticks_before, restarts() - restarts_before);
+    let half = begun.elapsed().as_millis() as u64 / 20;
+    eprintln!("{used} ticks for {more} restarts, {half} were half a processor");
     assert!(more > 0, "restarts go on");
     assert_eq!(wishes(), wishes_before, "a restart is no wish");
-    // A tick is 10 ms of processor; what one restart costs, the bench says. Here it must not be out of all proportion.
-    assert!(used < 50 + more, "{used} ticks of 500 for {more} restarts");
+    // A tick is 10 ms of processor; what one restart costs, the bench says. Here it must not be out of all proportion, on any machine: who
+    // spins uses all of one.
+    assert!(used < half, "{used} ticks for {more} restarts");
     let zombies = children_of(roles[2].pid).iter().filter(|c| c.1 == 'Z').count();
     assert!(zombies < 5, "{zombies} zombies");
     // Jitter: two hundred equal pauses would end in one moment.
@@ -110,5 +114,5 @@ fn row_27_each_way_to_fail_at_exec_is_told() {
         assert!(status.out.contains(errno), "{name}: {status:#?}");
     }
     let [_, _, keeper] = house.roles(SOON);
-    assert_eq!(children_of(keeper.pid).iter().filter(|c| c.1 == 'Z').count(), 0, "no zombie");
+    wait_until(SOON, "there is no zombie", || (!children_of(keeper.pid).iter().any(|child| child.1 == 'Z')).then_some(()));
 }

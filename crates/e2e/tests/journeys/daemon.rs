@@ -62,7 +62,8 @@ fn daemon_status_says_who_is_there() {
     assert_eq!(none.json::<serde_json::Value>(), serde_json::json!({"running": false}));
     assert!(!house.home().exists(), "looking makes no home");
     house.abide(["daemon", "start"]).ok();
-    let status = house.daemon().expect("it runs");
+    // It answers as soon as there is a steward.
+    let status = wait_until(SOON, "the scribe is there, too", || house.daemon().filter(|status| status.scribe.is_some()));
     let [steward, scribe, keeper] = house.roles(SOON);
     assert_eq!(status.steward.pid, steward.pid);
     assert_eq!(status.keeper.pid, keeper.pid);

@@ -65,6 +65,8 @@ fn one_file_more_for_both_streams() {
     house.until_status("web-0", "running", SOON);
     house.write("go1", "");
     wait_until(SOON, "a new scribe goes on", || (sorted("all.log") == "err two, out one, out three").then_some(()));
+    // The two files are written one after the other.
+    house.until_logged("web-0", "out", "three\n", SOON);
     let shown = house.abide(["logs", "web", "--raw"]).ok().out;
     assert_eq!(
         (shown.matches("one").count(), shown.matches("two").count(), shown.matches("three").count()),
@@ -119,7 +121,8 @@ fn what_goes_nowhere_is_waited_for_by_nobody() {
     let lock = house.home().join(format!("run/lives/{instance}.lock"));
     wait_until(SOON, "the old life is let go of", || (!lock.exists()).then_some(()));
     house.abide(["delete", "mute"]).ok();
-    assert_eq!(fs::read_dir(house.home().join("run/lives")).expect("there").count(), 0);
+    let left = || fs::read_dir(house.home().join("run/lives")).expect("there").count();
+    wait_until(SOON, "so is the new one", || (left() == 0).then_some(()));
 }
 
 #[test]

@@ -5,7 +5,6 @@ use e2e::{House, Strace, wait_until};
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
-use std::time::Duration;
 
 fn said(house: &House) -> String {
     fs::read_to_string(house.home().join("daemon.log")).unwrap_or_default()
@@ -89,8 +88,7 @@ fn why_nothing_starts() {
     let house = House::installed();
     breaks(&house, "abide-scribe", "no scribe today");
     breaks(&house, "abide-steward", "no steward today");
-    let done = house.abide(["daemon", "start"]).code(4).says(&["daemon.log"]);
-    assert!(done.took < Duration::from_secs(40), "{done:#?}");
+    house.abide(["daemon", "start"]).code(4).says(&["daemon.log"]);
     let text = said(&house);
     assert!(text.contains("no scribe today") && text.contains("no steward today"), "{text}");
 }

@@ -111,7 +111,6 @@ fn an_unreachable_manager_is_exit_4() {
     let before = house.members().len();
     fs::rename(&socket, &away).expect("our own file");
     let done = house.abide(["status", "web"]).code(4);
-    assert!(done.took.as_secs() < 25, "{:?}", done.took);
     assert!(!done.err.is_empty(), "{done:#?}");
     assert!(web.alive());
     assert_eq!(house.members().len(), before, "nothing more was started");

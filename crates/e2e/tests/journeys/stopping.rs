@@ -14,7 +14,9 @@ fn row_34_stop_ends_the_whole_tree() {
          double{{ setsid ignore {note} quiet hang }} bare{{ ignore {note} hang }} hang"
     );
     let app = App::puppet("stubborn", &house.puppet(), &script).with("stop_timeout = \"500ms\"");
-    house.up(&app_file(&[app, App::puppet("other", &house.puppet(), "hang")]));
+    let apps = app_file(&[app, App::puppet("other", &house.puppet(), "hang")]);
+    // What others have is so long that nobody takes it for the app's own, however busy the machine is.
+    house.up(&format!("{apps}[defaults]\nstop_timeout = \"120s\"\n"));
     let other = house.process("other-0");
     wait_until(SOON, "all five are there", || (house.notes("starts").len() == 5).then_some(()));
     let tree: Vec<Proc> = house.notes("starts").iter().map(|n| pid_of(n)).map(|pid| Proc::find(pid).expect("it lives")).collect();
@@ -23,7 +25,7 @@ fn row_34_stop_ends_the_whole_tree() {
     let took = begun.elapsed();
     let left: Vec<&Proc> = tree.iter().filter(|p| p.alive()).collect();
     assert!(left.is_empty(), "alive after stop: {left:?} of {tree:?}");
-    assert!(took >= Duration::from_millis(500) && took < Duration::from_secs(8), "{took:?}");
+    assert!(took >= Duration::from_millis(500) && took < SOON, "its own timeout: {took:?}");
     let row = house.slot("stubborn-0");
     assert_eq!((row.status.word(), row.pid), ("stopped", None));
     assert!(other.alive(), "nobody else was touched");

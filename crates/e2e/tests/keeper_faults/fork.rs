@@ -11,8 +11,7 @@ fn row_26_a_fork_that_fails_once_is_tried_again_after_three_seconds() {
     for errno in ["EAGAIN", "ENOMEM"] {
         let mut keeper = one(plain());
         set(&mut keeper, "service.args\ta\tsleep\t1000");
-        // strace counts each call for itself: the first of each fails.
-        let fault = format!("inject={FORKS}:error={errno}:when=1");
+        let fault = format!("inject={FORKS}:error={errno}");
         let Some(strace) = keeper.strace("row 26", &["-e", &format!("trace={FORKS}"), "-e", &fault]) else { return };
         let begun = Instant::now();
         keeper.say("service.start\ta");
@@ -23,9 +22,10 @@ fn row_26_a_fork_that_fails_once_is_tried_again_after_three_seconds() {
         keeper.check(dump.iter().any(|l| l.starts_with("service.state\ta\tstart\t")), &format!("it waits: {dump:?}"));
         let more = keeper.answers("echo\tstill here");
         keeper.check(more.last().is_some_and(|l| l == "still here"), &format!("{more:?}"));
+        // No longer than was looked, which takes three seconds only on a machine that is very busy: then it has failed twice.
+        let log = strace.detach();
         keeper.wait_for_within("service.state\ta\tup\t<ts>\t<pid>\t-\t-\t<int>\t-", SOON);
         let took = begun.elapsed();
-        let log = strace.detach();
         keeper.check(took >= Duration::from_millis(2_900), &format!("3 s, not {took:?}"));
         keeper.check(log.contains("INJECTED"), &format!("the fault was there: {log}"));
         works_one(&mut keeper);

@@ -41,7 +41,7 @@ fn the_keepers_memory_is_locked() {
 fn a_refused_lock_is_a_clear_end() {
     let mut keeper = bound().more(["-M", "-S", "ctl"]).start();
     keeper.exits(3);
-    let said = keeper.stderr_lines();
+    let said = keeper.all_stderr_lines();
     let told = said.len() == 1 && said[0].contains("lock memory") && said[0].contains("os error");
     keeper.check(told, &format!("one line that says what and why: {said:?}"));
 }

@@ -89,11 +89,11 @@ fn row_37_an_unprivileged_service_signals_everybody() {
         return e2e::skip("row 37, kill -1", "only root has services of other users, and as ourselves it would end the tests");
     }
     let mut keeper = two(plain());
-    // Users of this test alone, so that nobody else is hit.
-    let user = 61_000 + std::process::id() % 2_000;
+    // Users of this test alone, so that nobody else is hit: other tests have some from 60,000 on, and this one may run several times at once.
+    let user = 40_000 + std::process::id() % 10_000;
     set(&mut keeper, "service.args\troots\tsleep\t1000");
     let roots = start_two(&mut keeper, "roots");
-    for (name, uid) in [("mine", user), ("anothers", user + 2_000)] {
+    for (name, uid) in [("mine", user), ("anothers", user + 10_000)] {
         set(&mut keeper, &format!("service.args\t{name}\tsleep\t1000"));
         set(&mut keeper, &format!("service.cwd\t{name}\t/"));
         set(&mut keeper, &format!("service.user\t{name}\t{uid}\t{uid}"));

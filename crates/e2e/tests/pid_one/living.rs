@@ -75,14 +75,13 @@ fn orphans_are_reaped_by_thousands_while_it_answers() {
         "service.args\tbreeder\tsh\t-c\ti=0; while [ $i -lt 1500 ]; do (true & true &); i=$((i+1)); done; : > bred; exec sleep 1000",
     );
     let breeder = start(&mut client, "breeder");
-    let (mut slowest, begun) = (Duration::ZERO, Instant::now());
+    let (mut asked, begun) = (0, Instant::now());
     while !space.keeper.file("bred").exists() {
-        let at = Instant::now();
         client.barrier();
-        slowest = slowest.max(at.elapsed());
+        asked += 1;
         client.check(begun.elapsed() < 2 * SOON, "they are bred in time");
     }
-    client.check(slowest < Duration::from_secs(5), &format!("the slowest answer took {slowest:?}"));
+    client.check(asked > 5, &format!("it answers meanwhile: {asked} times"));
     wait_until(SOON, "no zombie is left", || (!space.inside().iter().any(|(_, state)| *state == 'Z')).then_some(()));
     wait_until(SOON, "two are left", || {
         let mut pids: Vec<u32> = space.inside().into_iter().map(|(pid, _)| pid).collect();
