@@ -101,6 +101,7 @@ fn row_33_what_cannot_be_killed_is_said_and_never_doubled() {
     let web = App::puppet("web", &house.puppet(), &note).with("stop_timeout = \"200ms\"");
     house.up(&app_file(&[web, App::puppet("calm", &house.puppet(), "hang")])).ok();
     let (web, calm) = (house.process("web-0"), house.process("calm-0"));
+    wait_until(SOON, "it has said that it was born", || (house.notes("starts").len() == 1).then_some(()));
     ice.write("cgroup.procs", &web.pid.to_string());
     ice.write("freezer.state", "FROZEN");
     house.abide(["restart", "web", "--no-wait"]).ok();
@@ -116,5 +117,6 @@ fn row_33_what_cannot_be_killed_is_said_and_never_doubled() {
     ice.write("freezer.state", "THAWED");
     house.until_status("web-0", "running", SOON);
     assert!(!web.alive());
+    wait_until(SOON, "the next one says so too", || (house.notes("starts").len() > 1).then_some(()));
     assert_eq!(house.notes("starts").len(), 2);
 }

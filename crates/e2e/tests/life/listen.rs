@@ -66,7 +66,8 @@ fn each_kind_is_given_with_name_and_number() {
     let house = House::new();
     let (port, udp) = (free_port(), free_port());
     let path = house.file("web.sock");
-    let inet6 = TcpListener::bind("[::1]:0").map(|listener| listener.local_addr().expect("bound").port());
+    // Only asked for: a port that nobody has promised us may be another's a moment later.
+    let inet6 = TcpListener::bind("[::1]:0").map(|_| free_port());
     let six = inet6.as_ref().map_or(String::new(), |port| format!(", {{ address = \"tcp://[::1]:{port}\", name = \"six\" }}"));
     let listen = format!(
         "[{{ address = \"unix:{}\", mode = \"0622\", name = \"local\" }}, {{ address = \"udp://127.0.0.1:{udp}\", name = \"dns\" }}, \
@@ -93,8 +94,9 @@ fn each_kind_is_given_with_name_and_number() {
     // Whoever stops an app frees its addresses.
     house.abide(["stop", "web"]).ok();
     let at = SocketAddr::from(([127, 0, 0, 1], port));
-    wait_until(SOON, "the addresses are free", || (!path.exists() && TcpListener::bind(at).is_ok()).then_some(()));
-    UdpSocket::bind(("127.0.0.1", udp)).expect("free");
+    wait_until(SOON, "the addresses are free", || {
+        (!path.exists() && TcpListener::bind(at).is_ok() && UdpSocket::bind(("127.0.0.1", udp)).is_ok()).then_some(())
+    });
     house.abide(["start", "web"]).ok();
     assert_eq!(ask(port).slot, "web-0");
     house.abide(["delete", "web"]).ok();
@@ -158,8 +160,8 @@ fn the_socket_stays_the_same_whichever_of_ours_dies() {
 #[test]
 fn an_address_that_somebody_has_is_refused_with_his_name_and_nothing_starts() {
     let house = House::new();
-    let held = TcpListener::bind("127.0.0.1:0").expect("loopback");
-    let at = held.local_addr().expect("bound");
+    let at = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let held = TcpListener::bind(at).expect("loopback");
     let other = App::new("other", ["sleep", "1000"]);
     let web = server(&house, "web", &format!("[\"tcp://{at}\"]"));
     house.write("abide.toml", app_file(&[other.clone(), web]));
