@@ -159,23 +159,30 @@ fn row_40_a_hostile_health_check() {
     let house = House::new();
     let port = free_port();
     house.write("mode", "ok");
-    let check = format!(
-        "healthcheck = {{ http = \"http://127.0.0.1:{port}/health\", status = \"2xx\", body = \"well\", interval = \"100ms\", \
-         timeout = \"2s\", failures = 2, action = \"none\" }}"
-    );
-    begin(&house, &[server(&house, "web", port, "").with(&check)]);
+    let app = |timeout: &str| {
+        let check = format!(
+            "healthcheck = {{ http = \"http://127.0.0.1:{port}/health\", status = \"2xx\", body = \"well\", interval = \"100ms\", \
+             timeout = \"{timeout}\", failures = 2, action = \"none\" }}"
+        );
+        app_file(&[server(&house, "web", port, "").with(&check)])
+    };
+    house.up(&app("60s"));
     house.until_status("web-0", "ready", SOON);
     let pid = house.slot("web-0").pid;
     let table = [
-        ("hang", "no answer within 2s"),
-        ("drip", "no answer within 2s"),
         ("heads", "the head of its answer is larger than 64 KiB"),
         ("flood", "the body does not match `well`"),
         ("redirect", "status 302"),
         ("busy", "status 503"),
         ("close", "closed without an answer"),
+        ("hang", "no answer within 2s"),
+        ("drip", "no answer within 2s"),
     ];
     for (mode, why) in table {
+        if mode == "hang" {
+            // An answer may take its time, and only these never come.
+            house.up(&app("2s"));
+        }
         let before = reasons(&house, "web", "unhealthy").len();
         house.write("mode", mode);
         let said = wait_until(SOON, &format!("{mode} is unhealthy"), || reasons(&house, "web", "unhealthy").get(before).cloned());
@@ -186,7 +193,8 @@ fn row_40_a_hostile_health_check() {
         house.until_status("web-0", "ready", SOON);
     }
     assert_eq!(house.notes("most").last().map(String::as_str), Some("1"), "questions never overlap");
-    assert_eq!(reasons(&house, "web", "healthy").len(), table.len());
+    let healed = reasons(&house, "web", "healthy").len();
+    assert!(healed >= table.len() && healed == reasons(&house, "web", "unhealthy").len(), "{healed}");
 }
 
 /// A health check that fails ends the life, tree and all, and another follows.
@@ -202,8 +210,10 @@ fn an_unhealthy_life_is_replaced_by_another() {
     house.write("mode", "hang");
     house.until("web-0", SOON, "lives again", |row| row.pid.is_some() && row.pid != first);
     house.write("mode", "ok");
-    let row = house.until_status("web-0", "ready", SOON);
-    assert_eq!(row.restarts, reasons(&house, "web", "unhealthy").len() as u32);
+    // The second, too, may have been asked too often before that.
+    house.until("web-0", SOON, "has been restarted for each time that it was unwell", |row| {
+        row.status.word() == "ready" && row.restarts == reasons(&house, "web", "unhealthy").len() as u32
+    });
     assert!(reasons(&house, "web", "faulted").iter().any(|why| why.contains("no answer within 2s")));
 }
 
