@@ -76,7 +76,11 @@ fn following_while_killed(role: &str) {
     let mut follower = Follower::new(&house, "seen", &["logs", "web", "--raw", "-f"]);
     follower.until("ready");
     house.write("go", "");
-    for _ in 0..15 {
+    for kill in 0..15 {
+        // One that dies before it has begun its work is started again after a pause, a longer one each time, and whoever follows waits some seconds only.
+        if kill % 2 == 1 {
+            house.abide(["list", "--json"]).ok();
+        }
         let victim = wait_until(SOON, "it runs", || house.role(role).pop());
         assert!(victim.kill());
         Pause::measure(dice.span(Duration::from_millis(250)));
