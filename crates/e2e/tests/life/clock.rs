@@ -143,8 +143,7 @@ fn a_house_without_schedules_has_no_alarm() {
     let plain = wait_until(SOON, "it is at rest", || (threads() == 1).then_some(1));
     let job = job(&house, "job").with("schedule = \"@yearly\"").with("watch = true");
     house.up(&app_file(&[App::puppet("web", &house.puppet(), "hang"), job]));
-    assert_eq!(alarms(), 1);
-    assert!(threads() > plain);
+    wait_until(SOON, "it has an alarm, and watches", || (alarms() == 1 && threads() > plain).then_some(()));
     house.abide(["delete", "job"]).ok();
     wait_until(SOON, "it is at rest again", || (alarms() == 0 && threads() == plain).then_some(()));
 }
