@@ -227,7 +227,17 @@ fn each_slot_has_its_own_and_clients_stick() {
     house.write("abide.toml", app_file(&[app(2)]));
     house.abide(["apply"]).ok();
     wait_until(SOON, "the third is gone", || (house.list().len() == 2).then_some(()));
+    // Until the keeper has closed its socket, the kernel may give clients to it.
+    wait_until(SOON, "its socket is gone too", || (listeners(port) == 2).then_some(()));
     spread(2);
+}
+
+/// How many sockets listen at a port of IPv4.
+fn listeners(port: u16) -> usize {
+    let sockets = std::fs::read_to_string("/proc/net/tcp").expect("/proc");
+    let (at, listens) = (format!(":{port:04X}"), "0A");
+    let fields = sockets.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    fields.filter(|fields| fields.len() > 3 && fields[1].ends_with(&at) && fields[3] == listens).count()
 }
 
 #[test]
