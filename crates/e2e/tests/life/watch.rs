@@ -58,6 +58,8 @@ fn a_burst_of_changes_is_one_restart_and_what_is_left_out_none() {
         house.write("app/src/b.js.new", n.to_string());
         fs::rename(house.file("app/src/b.js.new"), house.file("app/src/b.js")).expect("renamed");
     }
+    // The life that the last change before it has begun may note so only now.
+    wait_until(SOON, "the burst is told", || (changes(&house).len() > before).then_some(()));
     until_starts(&house, starts + 1);
     house.write("app/src/mark", "");
     wait_until(SOON, "the mark is told", || changes(&house).iter().any(|c| c.contains("mark")).then_some(()));
