@@ -286,7 +286,10 @@ fn a_socket_file_without_an_owner_is_replaced() {
 fn an_app_goes_over_to_listen() {
     let house = House::new();
     let port = free_port();
-    let bind = format!("import socket, time; s = socket.socket(); s.bind(('127.0.0.1', {port})); s.listen(); time.sleep(1000)");
+    // As servers do: a connection of another test may linger at this port for a minute.
+    let reuse = "s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)";
+    let bind =
+        format!("import socket, time; s = socket.socket(); {reuse}; s.bind(('127.0.0.1', {port})); s.listen(); time.sleep(1000)");
     house.up(&app_file(&[App::new("web", ["python3", "-c", &bind]).with("stop_timeout = \"2s\"")]));
     wait_until(SOON, "it listens", || TcpStream::connect(("127.0.0.1", port)).ok());
     house.write("abide.toml", app_file(&[server(&house, "web", &format!("[\"tcp://127.0.0.1:{port}\"]"))]));
