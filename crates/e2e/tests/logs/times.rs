@@ -2,7 +2,7 @@
 
 use crate::{SOON, at_rest, flooded, flooding, flooding_at, flooding_by_steps, names, next_step, until_bytes};
 use api::LogLine;
-use e2e::{App, FLOOD_LINE, House, Pause, app_file, check_flood, flood_line, wait_until};
+use e2e::{App, FLOOD_LINE, House, Pause, app_file, check_flood, flood_line, run, wait_until};
 use std::fs;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ fn numbers(lines: &[LogLine]) -> Vec<u64> {
 }
 
 fn shown(house: &House, args: &[&str]) -> Vec<LogLine> {
-    let done = house.abide(["logs", "flood", "--json"].iter().chain(args)).ok();
+    let done = run(house.command(["logs", "flood", "--json"].iter().chain(args)), SOON).ok();
     eprintln!("logs {args:?}: {:?}", done.took);
     done.json_lines()
 }
