@@ -145,15 +145,37 @@ fn pages() -> Vec<PathBuf> {
     pages
 }
 
-#[test]
-fn every_example_runs_as_the_page_says() {
+/// In so many tests, so that none of them takes long.
+const PARTS: usize = 4;
+
+fn every_example_of_part(part: usize) {
     let pages = pages();
-    assert!(pages.len() > 4, "{pages:?}");
-    for page in pages {
+    assert!(pages.len() > PARTS, "{pages:?}");
+    for page in pages.into_iter().skip(part).step_by(PARTS) {
         let house = House::new();
         eprintln!("{}", page.display());
         perform(&page, &house);
     }
+}
+
+#[test]
+fn every_example_runs_as_the_page_says() {
+    every_example_of_part(0);
+}
+
+#[test]
+fn every_example_of_the_second_part() {
+    every_example_of_part(1);
+}
+
+#[test]
+fn every_example_of_the_third_part() {
+    every_example_of_part(2);
+}
+
+#[test]
+fn every_example_of_the_last_part() {
+    every_example_of_part(PARTS - 1);
 }
 
 #[test]

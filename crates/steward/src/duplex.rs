@@ -117,7 +117,7 @@ mod tests {
         assert!(timeout(Duration::from_millis(50), line.ready(true)).await.is_err(), "there is none");
         far.set_nonblocking(true).expect("nonblocking");
         while far.read(&mut [0; 65536]).is_ok() {}
-        timeout(Duration::from_secs(20), line.ready(false)).await.expect("in time").expect("room");
+        timeout(Duration::from_secs(60), line.ready(false)).await.expect("in time").expect("room");
         send(&mut line).expect("room");
         line.has_room();
         while far.read(&mut [0; 65536]).is_ok() {}

@@ -20,8 +20,8 @@ use tokio::sync::watch;
 
 /// So many operations are remembered; finished ones go first.
 const KEPT: usize = 64;
-/// How long the end of a failed life's log is waited for.
-const TAIL_WAIT: Duration = Duration::from_secs(1);
+/// How long the end of a failed life's log is waited for. It is there in milliseconds, unless the machine is busy or the disk of the logs full.
+const TAIL_WAIT: Duration = Duration::from_secs(3);
 
 /// All operations that can be asked about.
 #[derive(Debug, Default)]

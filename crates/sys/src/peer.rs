@@ -88,11 +88,7 @@ pub fn connect(path: &Path) -> io::Result<UnixStream> {
 /// went away with the other end, or with a listener that had not accepted yet (`unix_release_sock` in `net/unix/af_unix.c`); elsewhere it proves
 /// nothing.
 pub fn was_unread(error: &io::Error) -> bool {
-    match error.kind() {
-        ErrorKind::BrokenPipe => true,
-        ErrorKind::ConnectionReset => cfg!(target_os = "linux"),
-        _ => false,
-    }
+    error.kind() == ErrorKind::BrokenPipe || (cfg!(target_os = "linux") && error.kind() == ErrorKind::ConnectionReset)
 }
 
 /// Removes a socket file; a missing one is no error, anything but a socket is.

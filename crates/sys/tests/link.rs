@@ -217,7 +217,7 @@ fn a_daemon_says_its_pid_and_is_on_its_own() {
     let mut said = [String::new(), String::new()];
     for (from, into) in [read, alive].into_iter().zip(&mut said) {
         let mut ready = [PollFd::new(&from, PollFlags::IN)];
-        poll(&mut ready, Some(&Timespec { tv_sec: 30, tv_nsec: 0 })).expect("poll");
+        poll(&mut ready, Some(&Timespec { tv_sec: 60, tv_nsec: 0 })).expect("poll");
         fs::File::from(from).read_to_string(into).expect("text");
     }
     assert!(said[0] == said[1] && said[0].parse::<u32>().is_ok(), "{said:?}");

@@ -14,7 +14,7 @@ use sys::spawn::{Born, Place, Wish, Workshop};
 
 fn wait(fd: impl AsFd) {
     let mut ready = [PollFd::new(&fd, PollFlags::IN)];
-    assert_eq!(poll(&mut ready, Some(&Timespec { tv_sec: 20, tv_nsec: 0 })), Ok(1), "nothing happened for 20 s");
+    assert_eq!(poll(&mut ready, Some(&Timespec { tv_sec: 60, tv_nsec: 0 })), Ok(1), "nothing happened for 60 s");
 }
 
 /// Bears a shell with this script and reads the pids that it says, one a line, until there are so many.

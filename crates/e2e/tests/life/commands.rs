@@ -107,6 +107,7 @@ fn a_steward_that_dies_during_pre_start_is_followed_by_a_whole_birth() {
     wait_until(SOON, "pre_start runs again", || (house.notes("tries").len() == 2).then_some(()));
     house.write("go", "");
     house.until_status("web-0", "running", SOON);
+    wait_until(SOON, "it has said so", || (!house.notes("starts").is_empty()).then_some(()));
     assert_eq!(house.notes("starts").len(), 1, "one birth");
     until_no_command(&house);
 }

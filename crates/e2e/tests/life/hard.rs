@@ -42,7 +42,8 @@ fn a_manager_on_a_slow_machine_finds_what_has_ended_before_it() {
     let (log, slow) = (house.file("strace"), "inject=getdents64:delay_enter=2500000:when=1");
     let begin = house.command(["list"]);
     let mut strace = house.plain("strace");
-    strace.args(["-f", "-qq", "-I2", "-P", "/proc", "-e", "trace=getdents64", "-e", slow, "-o"]).arg(&log);
+    // Held up by nothing but the one call that is to be slow.
+    strace.args(["-f", "--seccomp-bpf", "-qq", "-I2", "-P", "/proc", "-e", "trace=getdents64", "-e", slow, "-o"]).arg(&log);
     strace.arg(begin.get_program()).args(begin.get_args()).stdout(Stdio::null());
     let Ok(mut strace) = strace.spawn() else {
         return skip("a slow machine (hard)", "there is no strace");
@@ -101,6 +102,7 @@ fn row_33_what_cannot_be_killed_is_said_and_never_doubled() {
     let web = App::puppet("web", &house.puppet(), &note).with("stop_timeout = \"200ms\"");
     house.up(&app_file(&[web, App::puppet("calm", &house.puppet(), "hang")])).ok();
     let (web, calm) = (house.process("web-0"), house.process("calm-0"));
+    wait_until(SOON, "it has said that it was born", || (house.notes("starts").len() == 1).then_some(()));
     ice.write("cgroup.procs", &web.pid.to_string());
     ice.write("freezer.state", "FROZEN");
     house.abide(["restart", "web", "--no-wait"]).ok();
@@ -116,5 +118,6 @@ fn row_33_what_cannot_be_killed_is_said_and_never_doubled() {
     ice.write("freezer.state", "THAWED");
     house.until_status("web-0", "running", SOON);
     assert!(!web.alive());
+    wait_until(SOON, "the next one says so too", || (house.notes("starts").len() > 1).then_some(()));
     assert_eq!(house.notes("starts").len(), 2);
 }

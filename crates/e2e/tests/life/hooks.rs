@@ -197,6 +197,7 @@ fn a_birth_waits_for_pre_start_and_fails_with_it() {
     house.write("good", "");
     house.abide(["restart", "web"]).ok();
     house.until_status("web-0", "running", SOON);
+    wait_until(SOON, "the program runs", || (!house.notes("starts").is_empty()).then_some(()));
     assert_eq!(house.notes("starts").len(), 1);
     until_no_command(&house);
     let log = std::fs::read_to_string(house.home().join("daemon.log")).expect("a log");

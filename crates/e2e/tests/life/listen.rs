@@ -66,7 +66,8 @@ fn each_kind_is_given_with_name_and_number() {
     let house = House::new();
     let (port, udp) = (free_port(), free_port());
     let path = house.file("web.sock");
-    let inet6 = TcpListener::bind("[::1]:0").map(|listener| listener.local_addr().expect("bound").port());
+    // Only asked for: a port that nobody has promised us may be another's a moment later.
+    let inet6 = TcpListener::bind("[::1]:0").map(|_| free_port());
     let six = inet6.as_ref().map_or(String::new(), |port| format!(", {{ address = \"tcp://[::1]:{port}\", name = \"six\" }}"));
     let listen = format!(
         "[{{ address = \"unix:{}\", mode = \"0622\", name = \"local\" }}, {{ address = \"udp://127.0.0.1:{udp}\", name = \"dns\" }}, \
@@ -93,8 +94,9 @@ fn each_kind_is_given_with_name_and_number() {
     // Whoever stops an app frees its addresses.
     house.abide(["stop", "web"]).ok();
     let at = SocketAddr::from(([127, 0, 0, 1], port));
-    wait_until(SOON, "the addresses are free", || (!path.exists() && TcpListener::bind(at).is_ok()).then_some(()));
-    UdpSocket::bind(("127.0.0.1", udp)).expect("free");
+    wait_until(SOON, "the addresses are free", || {
+        (!path.exists() && TcpListener::bind(at).is_ok() && UdpSocket::bind(("127.0.0.1", udp)).is_ok()).then_some(())
+    });
     house.abide(["start", "web"]).ok();
     assert_eq!(ask(port).slot, "web-0");
     house.abide(["delete", "web"]).ok();
@@ -158,8 +160,8 @@ fn the_socket_stays_the_same_whichever_of_ours_dies() {
 #[test]
 fn an_address_that_somebody_has_is_refused_with_his_name_and_nothing_starts() {
     let house = House::new();
-    let held = TcpListener::bind("127.0.0.1:0").expect("loopback");
-    let at = held.local_addr().expect("bound");
+    let at = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let held = TcpListener::bind(at).expect("loopback");
     let other = App::new("other", ["sleep", "1000"]);
     let web = server(&house, "web", &format!("[\"tcp://{at}\"]"));
     house.write("abide.toml", app_file(&[other.clone(), web]));
@@ -225,7 +227,17 @@ fn each_slot_has_its_own_and_clients_stick() {
     house.write("abide.toml", app_file(&[app(2)]));
     house.abide(["apply"]).ok();
     wait_until(SOON, "the third is gone", || (house.list().len() == 2).then_some(()));
+    // Until the keeper has closed its socket, the kernel may give clients to it.
+    wait_until(SOON, "its socket is gone too", || (listeners(port) == 2).then_some(()));
     spread(2);
+}
+
+/// How many sockets listen at a port of IPv4.
+fn listeners(port: u16) -> usize {
+    let sockets = std::fs::read_to_string("/proc/net/tcp").expect("/proc");
+    let (at, listens) = (format!(":{port:04X}"), "0A");
+    let fields = sockets.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    fields.filter(|fields| fields.len() > 3 && fields[1].ends_with(&at) && fields[3] == listens).count()
 }
 
 #[test]
@@ -274,7 +286,10 @@ fn a_socket_file_without_an_owner_is_replaced() {
 fn an_app_goes_over_to_listen() {
     let house = House::new();
     let port = free_port();
-    let bind = format!("import socket, time; s = socket.socket(); s.bind(('127.0.0.1', {port})); s.listen(); time.sleep(1000)");
+    // As servers do: a connection of another test may linger at this port for a minute.
+    let reuse = "s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)";
+    let bind =
+        format!("import socket, time; s = socket.socket(); {reuse}; s.bind(('127.0.0.1', {port})); s.listen(); time.sleep(1000)");
     house.up(&app_file(&[App::new("web", ["python3", "-c", &bind]).with("stop_timeout = \"2s\"")]));
     wait_until(SOON, "it listens", || TcpStream::connect(("127.0.0.1", port)).ok());
     house.write("abide.toml", app_file(&[server(&house, "web", &format!("[\"tcp://127.0.0.1:{port}\"]"))]));

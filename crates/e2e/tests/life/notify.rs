@@ -76,9 +76,9 @@ pub(crate) fn until_said(house: &House, app: &str, said: &str) {
 #[test]
 fn sd_notify_from_the_first_word_to_the_last() {
     let house = House::new();
-    let up = up_beside(&house, &[speaker(&house, "web").with("watchdog = \"20s\"")]);
+    let up = up_beside(&house, &[speaker(&house, "web").with("watchdog = \"5m\"")]);
     let log = house.until_logged("web-0", "out", "speaks to", SOON);
-    assert!(log.contains("run/notify/i") && log.contains("watchdog 20000000"), "{log}");
+    assert!(log.contains("run/notify/i") && log.contains("watchdog 300000000"), "{log}");
     house.until_status("web-0", "starting", SOON);
     says(&house, "web", r"STATUS=warming \x1b[1m up\nEXTEND_TIMEOUT_USEC=30000000");
     until_said(&house, "web", r"warming \x1b[1m up");

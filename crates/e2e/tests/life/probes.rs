@@ -109,6 +109,12 @@ fn path(house: &House, name: &str) -> String {
     house.file(name).to_str().expect("plain").to_owned()
 }
 
+/// What the server does from now on. Put in place whole: a file that is being written is empty for a moment.
+fn mode(house: &House, mode: &str) {
+    let new = house.write("mode.new", mode);
+    std::fs::rename(new, house.file("mode")).expect("our own folder");
+}
+
 /// Every reason that an event of this kind of a slot gave.
 fn reasons(house: &House, app: &str, event: &str) -> Vec<String> {
     let events = house.events(Some(app));
@@ -158,35 +164,43 @@ fn what_never_gets_ready_has_failed() {
 fn row_40_a_hostile_health_check() {
     let house = House::new();
     let port = free_port();
-    house.write("mode", "ok");
-    let check = format!(
-        "healthcheck = {{ http = \"http://127.0.0.1:{port}/health\", status = \"2xx\", body = \"well\", interval = \"100ms\", \
-         timeout = \"2s\", failures = 2, action = \"none\" }}"
-    );
-    begin(&house, &[server(&house, "web", port, "").with(&check)]);
+    mode(&house, "ok");
+    let app = |timeout: &str| {
+        let check = format!(
+            "healthcheck = {{ http = \"http://127.0.0.1:{port}/health\", status = \"2xx\", body = \"well\", interval = \"100ms\", \
+             timeout = \"{timeout}\", failures = 2, action = \"none\" }}"
+        );
+        app_file(&[server(&house, "web", port, "").with(&check)])
+    };
+    house.up(&app("60s"));
     house.until_status("web-0", "ready", SOON);
     let pid = house.slot("web-0").pid;
     let table = [
-        ("hang", "no answer within 2s"),
-        ("drip", "no answer within 2s"),
         ("heads", "the head of its answer is larger than 64 KiB"),
         ("flood", "the body does not match `well`"),
         ("redirect", "status 302"),
         ("busy", "status 503"),
         ("close", "closed without an answer"),
+        ("hang", "no answer within 2s"),
+        ("drip", "no answer within 2s"),
     ];
-    for (mode, why) in table {
+    for (kind, why) in table {
+        if kind == "hang" {
+            // An answer may take its time, and only these never come.
+            house.up(&app("2s"));
+        }
         let before = reasons(&house, "web", "unhealthy").len();
-        house.write("mode", mode);
-        let said = wait_until(SOON, &format!("{mode} is unhealthy"), || reasons(&house, "web", "unhealthy").get(before).cloned());
-        assert!(said.starts_with(why), "{mode}: {said}");
+        mode(&house, kind);
+        let said = wait_until(SOON, &format!("{kind} is unhealthy"), || reasons(&house, "web", "unhealthy").get(before).cloned());
+        assert!(said.starts_with(why), "{kind}: {said}");
         let row = house.slot("web-0");
-        assert_eq!((row.status.word(), row.pid), ("unhealthy", pid), "{mode}");
-        house.write("mode", "ok");
+        assert_eq!((row.status.word(), row.pid), ("unhealthy", pid), "{kind}");
+        mode(&house, "ok");
         house.until_status("web-0", "ready", SOON);
     }
     assert_eq!(house.notes("most").last().map(String::as_str), Some("1"), "questions never overlap");
-    assert_eq!(reasons(&house, "web", "healthy").len(), table.len());
+    let healed = reasons(&house, "web", "healthy").len();
+    assert!(healed >= table.len() && healed == reasons(&house, "web", "unhealthy").len(), "{healed}");
 }
 
 /// A health check that fails ends the life, tree and all, and another follows.
@@ -194,16 +208,18 @@ fn row_40_a_hostile_health_check() {
 fn an_unhealthy_life_is_replaced_by_another() {
     let house = House::new();
     let port = free_port();
-    house.write("mode", "ok");
+    mode(&house, "ok");
     let check =
         format!("healthcheck = {{ http = \"http://127.0.0.1:{port}/\", interval = \"100ms\", timeout = \"2s\", failures = 2 }}");
     begin(&house, &[server(&house, "web", port, "").with(&check)]);
     let first = house.until_status("web-0", "ready", SOON).pid;
-    house.write("mode", "hang");
+    mode(&house, "hang");
     house.until("web-0", SOON, "lives again", |row| row.pid.is_some() && row.pid != first);
-    house.write("mode", "ok");
-    let row = house.until_status("web-0", "ready", SOON);
-    assert_eq!(row.restarts, reasons(&house, "web", "unhealthy").len() as u32);
+    mode(&house, "ok");
+    // The second, too, may have been asked too often before that.
+    house.until("web-0", SOON, "has been restarted for each time that it was unwell", |row| {
+        row.status.word() == "ready" && row.restarts == reasons(&house, "web", "unhealthy").len() as u32
+    });
     assert!(reasons(&house, "web", "faulted").iter().any(|why| why.contains("no answer within 2s")));
 }
 

@@ -225,10 +225,12 @@ fn up_and_start_wait_until_it_is_ready() {
         assert!(done.took >= Duration::from_millis(700), "{done:?}");
     }
     // One that is surely not ready yet.
-    let late = App::puppet("late", &house.puppet(), "hang").with("ready = { after = \"8s\" }");
+    let until = format!("until:{} print:at-last hang", house.file("go").display());
+    let late = App::puppet("late", &house.puppet(), &until).with("ready = { log = \"at-last\" }");
     house.write("late.toml", app_file(&[late]));
     house.abide(["up", "late.toml", "--no-wait"]).ok();
     house.abide(["start", "--wait-timeout", "100ms", "late"]).code(1).says(&["not done after", "starting"]);
+    house.write("go", "");
     house.abide(["wait", "late"]).ok().says(&["late-0", "ready"]);
 }
 

@@ -65,7 +65,7 @@ fn who_falls_silent_is_restarted_and_the_reason_shown() {
 fn a_steward_that_was_held_up_hears_before_it_judges() {
     let house = House::new();
     let quiet = house.file("quiet-").display().to_string();
-    let beats = App::new("beats", ["python3", "-c", BEATING, &quiet]).with("ready = { notify = true }\nwatchdog = \"1s\"");
+    let beats = App::new("beats", ["python3", "-c", BEATING, &quiet]).with("ready = { notify = true }\nwatchdog = \"9s\"");
     let app = |name: &str| speaker(&house, name).with("start_timeout = \"20s\"\nrestart = \"never\"");
     let up = up_beside(&house, &[beats, app("late")]);
     house.until_logged("late-0", "out", "speaks to", SOON);

@@ -33,7 +33,17 @@ fn row_22_rotation_while_the_scribe_is_killed() {
     house.up(&app_file(&[flooding(&house, "flood", count).with(keys)]));
     house.write("go", "");
     let mut kills = 0;
+    let sizes = || {
+        let size = |name: &String| fs::metadata(house.home().join("logs").join(name)).map_or(0, |found| found.len());
+        names(&house, "flood-0.out.log").iter().map(size).collect::<Vec<u64>>()
+    };
     while house.notes("flood").is_empty() && kills < 200 {
+        // One that dies before it has begun its work is started again after a pause, a longer one each time: every second does some work.
+        if kills % 2 == 1 {
+            let before = sizes();
+            let over = || !house.notes("flood").is_empty();
+            wait_until(SOON, "the flood flows on", || (over() || sizes() != before).then_some(()));
+        }
         let victim = wait_until(SOON, "it runs", || house.role("abide-scribe").pop());
         kills += usize::from(victim.kill());
         Pause::measure(dice.span(Duration::from_millis(20)));

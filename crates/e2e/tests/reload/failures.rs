@@ -8,13 +8,21 @@ use e2e::{House, Proc, wait_until};
 fn the_old_one_is_untouched_and_the_reason_is_shown() {
     let house = stage();
     for strategy in ["rolling", "bluegreen"] {
-        house.up(&web(&house, "1", &format!("reload = \"{strategy}\"\nsoak = \"1s\"")).replace("20s", "6s"));
+        let app = |soak: &str, start: &str| {
+            web(&house, "1", &format!("reload = \"{strategy}\"\nsoak = \"{soak}\"")).replace("20s", start)
+        };
+        // Only one that never becomes ready waits for the end of its time, and only one that is good for the end of the soak: nothing that
+        // happens is late for them.
+        house.up(&app("60s", "60s"));
         let before = lives(&house, 2);
         for (kind, why, words) in [
-            ("never", "not ready within start_timeout", "| version 1 never"),
             ("busy", "exit code 1", "| cannot bind: address already in use"),
             ("soak", "exit code 1", "| died young"),
+            ("never", "not ready within start_timeout", "| version 1 never"),
         ] {
+            if kind == "never" {
+                house.up(&app("60s", "6s"));
+            }
             mode(&house, kind);
             let done = house.abide(["reload", "web"]).code(1);
             assert!(done.err.contains(&format!("{why}; rolled back")), "{strategy} {kind}: {}", done.err);
@@ -31,6 +39,8 @@ fn the_old_one_is_untouched_and_the_reason_is_shown() {
         let shown = house.abide(["status", "web"]).ok();
         assert!(shown.out.contains("last reload:  failed: web-"), "{}", shown.out);
         mode(&house, "");
+        house.up(&app("1s", "60s"));
+        assert_eq!(lives(&house, 2), before, "{strategy}: a soak is nothing that a life sees");
         house.abide(["reload", "web"]).ok();
         assert!(lives(&house, 2).iter().all(|life| !before.contains(life)), "{strategy}");
         assert_eq!(house.detail("web").failed_reload, None, "{strategy}: one has succeeded since");
@@ -115,6 +125,8 @@ fn a_way_back_that_fails_is_said_and_not_tried_again_by_another_steward() {
     mode(&house, "waits:1");
     let reload = beside(&house, &["reload", "web"]);
     let new = wait_until(SOON, "the second slot is at it", || house.detail("web").slots[1].next.clone()?.pid);
+    // It has read what it is to do, before another is told something else.
+    house.until_logged("web-1", "out", "version 1 waits\n", SOON);
     mode(&house, "busy");
     assert!(Proc::find(new).expect("it waits").kill());
     let done = reload.join().expect("no panic").code(1);

@@ -8,7 +8,7 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 use wire::{Event, Numbered, Request, ServiceState};
 
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Runs every test that the arguments name (all without any), as the usual harness does.
 pub fn run(tests: &[(&str, fn())]) -> ExitCode {

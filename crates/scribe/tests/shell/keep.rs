@@ -154,8 +154,8 @@ pub fn by_age() {
         File::options().write(true).open(&path).and_then(|file| file.set_modified(time)).expect("time");
     }
     let policy = LogPolicy { rotate_every: Some(every), max_age: Some(Duration::from_secs(5400)), ..LogPolicy::plain(0, 10) };
-    house.open(1, FILE, policy, true);
     let begun = std::time::Instant::now();
+    house.open(1, FILE, policy, true);
     print(&mut app, "one\n");
     // Nothing more is printed.
     until("the file is rotated", || house.read(&format!("{FILE}.1")) == "one\n");

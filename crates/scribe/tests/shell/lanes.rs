@@ -98,16 +98,18 @@ pub fn a_disk_that_hangs() {
     }
     // Meanwhile everything else goes its way.
     let mut text = String::new();
-    let mut slowest = Duration::ZERO;
+    let mut took = Vec::new();
     for n in 0..200 {
         let line = format!("{n}\n");
         let begun = Instant::now();
         print(&mut home, &line);
         text.push_str(&line);
         house.until_reads(HOME, &text);
-        slowest = slowest.max(begun.elapsed());
+        took.push(begun.elapsed());
     }
-    assert!(slowest < Duration::from_secs(2), "{slowest:?}");
+    // Where one waited for the other, all would be slow; a machine that is busy makes some slow.
+    took.sort();
+    assert!(took[took.len() / 2] < Duration::from_secs(1), "{took:?}");
     drop(home);
     assert!(!house.hear_sealed(2).2);
     // What everybody is asked is answered for who cannot.
@@ -143,7 +145,7 @@ pub fn finish_while_it_hangs() {
     let begun = Instant::now();
     // Somebody else may go to work, although the kernel has not let go of the thread that hangs.
     until("the lock is free", || !sys::lock::is_held(&lock).expect("lock"));
-    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
     assert_eq!(house.read(HOME), "the last\n");
     frost.thaw();
     assert_eq!(house.exited().code(), Some(0));

@@ -195,7 +195,7 @@ mod tests {
     }
 
     async fn ends(task: tokio::task::JoinHandle<bool>) -> bool {
-        let task = tokio::time::timeout(Duration::from_secs(20), task);
+        let task = tokio::time::timeout(Duration::from_secs(60), task);
         task.await.expect("it ends").expect("no panic")
     }
 

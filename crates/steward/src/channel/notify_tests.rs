@@ -124,7 +124,7 @@ fn the_leader_is_heard_without_a_thread_that_looks_at_it() {
         let hangs = tokio::task::spawn_blocking(move || ended.recv().is_ok());
         let (theirs, mut told, _given, _folder) = Scene::new().listen(true);
         theirs.send(b"READY=1").expect("sent");
-        let heard = tokio::time::timeout(std::time::Duration::from_secs(20), word(&mut told)).await;
+        let heard = tokio::time::timeout(std::time::Duration::from_secs(60), word(&mut told)).await;
         // First of all, or nothing would end.
         end.send(()).expect("it hangs");
         assert_eq!(heard.expect("in time"), Word::Ready);

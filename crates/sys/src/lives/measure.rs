@@ -174,7 +174,7 @@ mod tests {
     /// What a child used counts on when it has been reaped by its parent.
     #[test]
     fn work_of_the_dead_is_not_lost() {
-        let mut child = child("(i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done); echo ready; read x");
+        let mut child = child("(i=0; while [ $i -lt 1000000 ]; do i=$((i+1)); done); echo ready; read x");
         let tree = measure(&[of(&child)], "/measured", 1).expect("measured")[0].expect("it lives");
         assert!(tree.cpu_nanos >= 50_000_000 && tree.processes == 1, "{tree:?}");
         drop(child.stdin.take());

@@ -55,7 +55,7 @@ fn pids(life: &Traces) -> Vec<u32> {
 
 /// Waits until the process with this pid and start time is no more (its death is caused by a closed descriptor).
 fn await_gone(pid: u32, ident: u64) {
-    let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
     while identity(pid) == Some(ident) {
         assert!(std::time::Instant::now() < end, "{pid} stays");
         std::thread::yield_now();

@@ -30,11 +30,11 @@ pub fn skipped(unless: bool, why: &str) -> bool {
     !unless
 }
 
-/// Waits until there is something to read, at most 30 s.
+/// Waits until there is something to read, at most 60 s.
 pub fn wait(fd: impl AsFd) {
     let mut wait = [PollFd::new(&fd, PollFlags::IN)];
-    let ready = poll(&mut wait, Some(&Timespec { tv_sec: 30, tv_nsec: 0 })).expect("poll");
-    assert_eq!(ready, 1, "nothing happened for 30 s");
+    let ready = poll(&mut wait, Some(&Timespec { tv_sec: 60, tv_nsec: 0 })).expect("poll");
+    assert_eq!(ready, 1, "nothing happened for 60 s");
 }
 
 #[derive(Debug, PartialEq, Eq)]
