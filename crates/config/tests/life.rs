@@ -77,38 +77,6 @@ fn an_app_that_is_not_in_the_file_may_be_defined_already() {
     assert_eq!(found.iter().map(ToString::to_string).collect::<Vec<_>>(), [want]);
 }
 
-/// What a reload has no use for is said, and not what others may have a use for.
-#[test]
-fn keys_of_another_reload() {
-    let odd = |text: &str| -> Vec<String> {
-        let found = World::default().load(text).unwrap_or_else(|wrong| panic!("{text}\n{wrong}")).warnings;
-        found.iter().map(ToString::to_string).collect()
-    };
-    let all = "reload_signal='USR1'\ndrain='1s'\nsoak='1s'\nmax_parallel=2\n[apps.web.hooks]\non_switch='x'\n";
-    let of = |keys: &str| odd(&format!("[apps.web]\ncmd='x'\n{keys}{all}"));
-    for (keys, idle) in [
-        ("", &["reload_signal", "drain", "soak", "hooks.on_switch"][..]),
-        ("instances=2\n", &["reload_signal", "drain", "hooks.on_switch"]),
-        ("reload='hup'\n", &["drain", "max_parallel", "hooks.on_switch"]),
-        ("reload='rolling'\n", &["reload_signal", "hooks.on_switch"]),
-        ("reload='bluegreen'\nport='auto'\n", &["reload_signal", "max_parallel"]),
-        ("reload='bluegreen'\nlisten=['tcp://127.0.0.1:4']\n", &["reload_signal", "max_parallel", "hooks.on_switch"]),
-        ("reload='socket'\nlisten=['tcp://127.0.0.1:4']\n", &["reload_signal", "max_parallel", "hooks.on_switch"]),
-        ("schedule='@daily'\n", &["reload_signal", "drain", "soak", "max_parallel"]),
-    ] {
-        let said = of(keys);
-        let named: Vec<&str> = said.iter().filter_map(|text| text.split('`').nth(1)).collect();
-        assert_eq!(named, idle, "{keys}: {said:#?}");
-    }
-    let want = "warning: `drain`: `web` is reloaded by \"restart\", which has no use for it\n  --> abide.toml:3:1\n   |\n 3 | drain='1s'\n   | ^^^^^\n   = help: it belongs to `rolling`, `bluegreen` and `socket`, where another serves meanwhile; set `reload`, or remove the key\n";
-    assert_eq!(odd("[apps.web]\ncmd='x'\ndrain='1s'\n"), [want]);
-    // Meant for whoever has a use for it.
-    let none: [&str; 0] = [];
-    assert_eq!(odd("[defaults]\ndrain='1s'\n[apps.web]\ncmd='x'\n[apps.api]\ncmd='x'\nreload='rolling'\n"), none);
-    let other = "[apps.web]\ncmd='x'\nreload='rolling'\ndrain='1s'\nprofile='dev'\n[apps.web.profiles.dev]\nreload='restart'\n";
-    assert_eq!(odd(other), none);
-}
-
 fn group_of(text: &str) -> Vec<Option<(String, Strategy)>> {
     let loaded = World::default().load(text).unwrap_or_else(|wrong| panic!("{text}\n{wrong}"));
     loaded.apps.into_iter().map(|app| app.group.map(|Group { name, strategy }| (name, strategy))).collect()

@@ -24,7 +24,6 @@ fn nginx() {
     scene.up(&format!("cmd = [\"nginx\", \"-e\", \"stderr\", \"-c\", {file}]\n{check}{how}"));
     let load = scene.load(scene.port, Duration::from_millis(20));
     let pid = scene.house.slot("web-0").pid;
-    let course = scene.course_of("nginx, hup", load, |scene, _, version| conf(scene, version));
+    scene.course_of("nginx, hup", load, conf);
     assert_eq!(scene.house.slot("web-0").pid, pid, "it is the same process");
-    assert!(course.tally.by.len() > 10, "versions have answered: {:?}", course.tally.by);
 }

@@ -78,12 +78,18 @@ impl Scene {
     }
 
     /// Reloads fifty times under this load, each time with another version that has been put in place, and now and then with a SIGKILL to the steward in
-    /// the middle. Nothing failed.
+    /// the middle. Nothing failed, and every version has answered.
     #[track_caller]
-    pub fn course_of(&mut self, name: &str, load: Load, deploy: impl Fn(&Scene, &Load, usize)) -> Course {
+    pub fn course_of(&mut self, name: &str, load: Load, deploy: impl Fn(&Scene, usize)) -> Course {
         let (mut took, mut kills) = (Vec::new(), 0);
         for number in 1..=RELOADS {
-            deploy(self, &load, number);
+            // A reload may take some hundredths of a second: one that is replaced at once would have answered nobody, and all fifty would have met no load.
+            let least = (CONNECTIONS * number) as u64;
+            e2e::wait_until(SOON, "the one before has answered, and each connection has asked", || {
+                let so_far = load.so_far();
+                (so_far.by.len() >= number && so_far.answered >= least).then_some(())
+            });
+            deploy(self, number);
             if number % KILLED == 0 {
                 kills += self.killed(took.iter().copied().max().unwrap_or_default());
             } else {
@@ -93,23 +99,20 @@ impl Scene {
         took.sort();
         let before = load.so_far().answered;
         e2e::wait_until(SOON, "the last version has answered everybody", || {
-            (load.so_far().answered > before + 2 * CONNECTIONS as u64).then_some(())
+            let so_far = load.so_far();
+            (so_far.by.len() > RELOADS && so_far.answered > before + 2 * CONNECTIONS as u64).then_some(())
         });
         let course = Course { tally: load.stop(), took, kills };
         eprintln!("{name}: {course}");
         course.tally.is_clean((CONNECTIONS * RELOADS) as u64);
+        assert_eq!(course.tally.by.len(), RELOADS + 1, "every version has answered: {:?}", course.tally.by);
         course
     }
 
-    /// The same with servers that read `release`. Every version has answered, and in the end the lives of one generation are all that is left.
+    /// The same with servers that read `release`. In the end the lives of one generation are all that is left.
     #[track_caller]
     pub fn course(&mut self, name: &str, load: Load, instances: usize) {
-        let course = self.course_of(name, load, |scene, load, number| {
-            // A reload takes a tenth of a second; where clients are not quicker, one that is replaced at once would have answered nobody.
-            e2e::wait_until(SOON, "the one before has answered", || (load.so_far().by.len() >= number).then_some(()));
-            scene.deploy(format_args!("version:v{number}"));
-        });
-        assert_eq!(course.tally.by.len(), RELOADS + 1, "every version has answered: {:?}", course.tally.by);
+        self.course_of(name, load, |scene, number| scene.deploy(format_args!("version:v{number}")));
         // A new steward does not wait for the old ones to have gone before it says how a reload ended.
         e2e::wait_until(SOON, "the old ones have gone", || (self.lives().len() == instances).then_some(()));
         self.is_whole(instances);
