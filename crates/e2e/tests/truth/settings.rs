@@ -64,7 +64,7 @@ fn only_some_apps_leave_the_manager_as_it_is() {
     let house = house();
     let app = |name: &str| App::puppet(name, &house.puppet(), "hang");
     house.up(&format!("{}[daemon]\nlog_max_files = 7\n", app_file(&[app("web")])));
-    house.write("abide.toml", &format!("{}[daemon]\nlog_max_files = 9\n", app_file(&[app("web"), app("api")])));
+    house.write("abide.toml", format!("{}[daemon]\nlog_max_files = 9\n", app_file(&[app("web"), app("api")])));
     for command in ["plan", "apply", "up"] {
         let said = house.abide([command, "--only", "api"]).ok();
         assert!(!said.out.contains("log_max_files") && !said.err.contains("log_max_files"), "{said:?}");
