@@ -3,7 +3,7 @@
 use super::Brain;
 use super::last_words::Leaving;
 use crate::birth::Own;
-use crate::channel::{self, Asked, Desk, Ear, Errand, Gift, Shelf, Wish, hear, hear_feed, hear_node};
+use crate::channel::{self, Asked, Desk, Ear, Errand, Gift, Hearer, Shelf, Wish, hear, hear_feed, hear_node};
 use crate::log::say;
 use crate::sockets::room_taken;
 use engine::Bear;
@@ -170,7 +170,7 @@ impl Brain {
                 None => self.bind_again(instance),
             },
             Readiness::Fd { .. } => match hold_fifo(Path::new(&held.ready_path), true) {
-                Ok(fifo) => Some(tokio::spawn(hear_feed(instance, fifo, self.tell.clone()))),
+                Ok(fifo) => Some(tokio::spawn(hear_feed(fifo, self.hearer(instance)))),
                 Err(error) => {
                     say!("failed to listen at {}: {error}", held.ready_path);
                     None
@@ -183,6 +183,10 @@ impl Brain {
         };
         self.voices.ears.insert(instance, task);
         self.serve_desk();
+    }
+
+    fn hearer(&self, instance: InstanceId) -> Hearer {
+        Hearer { instance, tell: self.tell.clone(), gifts: self.voices.gifts.clone() }
     }
 
     fn ask_for(&mut self, handle: String) -> Option<JoinHandle<()>> {
@@ -282,7 +286,7 @@ impl Brain {
         let task = match (part, came) {
             ("notify", Some(socket)) => self.begin_to_hear(instance, socket),
             ("notify", None) => self.bind_again(instance),
-            (_, Some(channel)) => Some(tokio::spawn(hear_node(instance, channel, self.tell.clone()))),
+            (_, Some(channel)) => Some(tokio::spawn(hear_node(channel, self.hearer(instance)))),
             (_, None) => None,
         };
         self.voices.ears.insert(instance, task);

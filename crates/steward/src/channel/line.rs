@@ -1,15 +1,22 @@
 //! Readiness by a line feed, and by a message of Node.
+//!
+//! As with sd_notify, the word stays in the channel until the brain has written down what comes of it: if we are gone before that, the next steward
+//! reads it again.
 
+use super::notify::{Gift, Wish};
+use crate::duplex::watched;
 use crate::log::say;
 use engine::{Event, Word};
 use model::InstanceId;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream as StdStream;
 use std::time::Duration;
-use tokio::net::UnixStream;
-use tokio::net::unix::pipe::Receiver;
-use tokio::sync::mpsc::UnboundedSender;
+use sys::datagram::{peek, receive};
+use sys::stream::{Flow, Scratch};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::sync::mpsc::{Sender, UnboundedSender};
+use tokio::sync::oneshot;
 
 /// How long it is not read after something was: so often at most does a flood wake us.
 const REST: Duration = Duration::from_millis(50);
@@ -18,70 +25,136 @@ const CHUNK: usize = 4096;
 const AT_ONCE: usize = 16;
 /// A longer message of Node is none that means anything here.
 const LONGEST: usize = 256;
+/// What Node writes for `process.send('ready')`.
+const READY: &[u8] = br#""ready""#;
+
+/// To whom the word goes.
+#[derive(Debug, Clone)]
+pub(crate) struct Hearer {
+    /// The life that speaks.
+    pub(crate) instance: InstanceId,
+    /// Where words go.
+    pub(crate) tell: UnboundedSender<Event>,
+    /// Who answers when they are written down.
+    pub(crate) gifts: Sender<Gift>,
+}
 
 /// Waits for a line feed on a FIFO that we hold open for both directions. What comes after it is read too, so that nobody waits for room.
-pub(crate) async fn hear_feed(instance: InstanceId, fifo: OwnedFd, tell: UnboundedSender<Event>) {
-    hear(Receiver::from_owned_fd(fifo).map(Source::Feed), |bytes| {
-        if bytes.contains(&b'\n') {
-            let _ = tell.send(Event::Said { instance, word: Word::Ready });
-        }
-        bytes.contains(&b'\n')
-    })
-    .await;
+pub(crate) async fn hear_feed(fifo: OwnedFd, hearer: Hearer) {
+    hear(Scratch::new().map(Source::Feed), fifo, hearer).await;
 }
 
 /// Waits for `process.send('ready')` on Node's channel: lines of JSON, one of which is that word. Every other message is passed over.
-pub(crate) async fn hear_node(instance: InstanceId, channel: OwnedFd, tell: UnboundedSender<Event>) {
-    let mut lines = Lines::default();
-    let channel = StdStream::from(channel);
-    let source = channel.set_nonblocking(true).and_then(|()| UnixStream::from_std(channel)).map(Source::Node);
-    hear(source, move |bytes| {
-        let ready = lines.hold(bytes, br#""ready""#);
-        if ready {
-            let _ = tell.send(Event::Said { instance, word: Word::Ready });
-        }
-        ready
-    })
-    .await;
+pub(crate) async fn hear_node(channel: OwnedFd, hearer: Hearer) {
+    hear(sys::handle::set_nonblocking(&channel, true).map(|()| Source::Node(Lines::default())), channel, hearer).await;
 }
 
-/// Either channel.
+/// Either channel, until the word was heard.
 enum Source {
-    Feed(Receiver),
-    Node(UnixStream),
+    Feed(Scratch),
+    Node(Lines),
+}
+
+/// What lies in a channel.
+#[derive(Debug, PartialEq, Eq)]
+struct Seen {
+    /// So many bytes are of no use any more when the word, if it is among them, is written down.
+    past: usize,
+    ready: bool,
 }
 
 impl Source {
-    async fn readable(&self) -> io::Result<()> {
-        match self {
-            Source::Feed(fifo) => fifo.readable().await,
-            Source::Node(channel) => channel.readable().await,
-        }
+    /// Looks at what is there and leaves it. `None` = the other end is closed.
+    fn look(&mut self, channel: &OwnedFd) -> io::Result<Option<Seen>> {
+        let mut bytes = [0; CHUNK];
+        let seen = match self {
+            Source::Feed(scratch) => match scratch.peek(channel, CHUNK as u64).map_err(io::Error::other)? {
+                Flow::End => return Ok(None),
+                Flow::Empty => Seen { past: 0, ready: false },
+                Flow::Bytes(count) => {
+                    let feed = scratch.seen(count).iter().position(|byte| *byte == b'\n');
+                    Seen { past: feed.map_or(count, |at| at + 1), ready: feed.is_some() }
+                }
+            },
+            Source::Node(lines) => {
+                let found = peek(channel, &mut bytes)?;
+                if found.length == 0 {
+                    return Ok(None);
+                }
+                // What lies behind descriptors is seen only when these are taken, and no word comes in two parts with them.
+                lines.look(&bytes[..found.length], !found.descriptors.is_empty())
+            }
+        };
+        // The beginning of a line waits for the rest of it.
+        if seen.past == 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(Some(seen)) }
     }
 
-    fn try_read(&self, bytes: &mut [u8]) -> io::Result<usize> {
+    /// Takes what was seen.
+    fn pass(&mut self, channel: &OwnedFd, len: usize) -> io::Result<()> {
         match self {
-            Source::Feed(fifo) => fifo.try_read(bytes),
-            Source::Node(channel) => channel.try_read(bytes),
+            Source::Feed(scratch) => scratch.consume(channel, len).map_err(io::Error::other),
+            Source::Node(_) => {
+                let mut left = len;
+                while left > 0 {
+                    left -= receive(channel, &mut [0; CHUNK][..left])?.length.clamp(1, left);
+                }
+                Ok(())
+            }
         }
     }
 }
 
-/// Reads until the end; `take` looks at what comes until it says that it has heard enough.
-async fn hear(source: io::Result<Source>, mut take: impl FnMut(&[u8]) -> bool) {
-    let source = match source {
-        Ok(source) => source,
-        Err(error) => return say!("failed to listen to a channel: {error}"),
-    };
-    let mut bytes = [0; CHUNK];
-    let mut enough = false;
-    while source.readable().await.is_ok() {
+/// Reads until the end. A channel that cannot be listened to is said.
+async fn hear(source: io::Result<Source>, channel: OwnedFd, hearer: Hearer) {
+    let opened = source.and_then(|source| Ok((source, watched(channel, Interest::READABLE)?)));
+    match opened {
+        Ok((source, channel)) => {
+            // Its end, or that nobody wants to know any more.
+            if until_ready(source, &channel, &hearer).await.is_some() {
+                discard(&channel).await;
+            }
+        }
+        Err(error) => say!("failed to listen to a channel: {error}"),
+    }
+}
+
+/// Waits for the word; `None` = it will not come.
+async fn until_ready(mut source: Source, channel: &AsyncFd<OwnedFd>, hearer: &Hearer) -> Option<()> {
+    loop {
+        drop(channel.readable().await.ok()?);
         for _ in 0..AT_ONCE {
-            match source.try_read(&mut bytes) {
-                Ok(0) => return,
-                Ok(count) => enough = enough || take(&bytes[..count]),
+            match channel.try_io(Interest::READABLE, |channel| source.look(channel)) {
+                Ok(None) => return None,
+                Ok(Some(Seen { past, ready })) => {
+                    if ready {
+                        let _ = hearer.tell.send(Event::Said { instance: hearer.instance, word: Word::Ready });
+                        let (done, is_done) = oneshot::channel();
+                        hearer.gifts.send(Gift { instance: hearer.instance, wish: Wish::Settle(done) }).await.ok()?;
+                        // A brain that knows the life no more answers nothing.
+                        let _ = is_done.await;
+                    }
+                    source.pass(channel.get_ref(), past).ok()?;
+                    if ready {
+                        return Some(());
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return None,
+            }
+        }
+        tokio::time::sleep(REST).await;
+    }
+}
+
+/// Reads what nobody wants to know, to the end.
+async fn discard(channel: &AsyncFd<OwnedFd>) {
+    let mut bytes = [0; CHUNK];
+    while channel.readable().await.map(drop).is_ok() {
+        for _ in 0..AT_ONCE {
+            match channel.try_io(Interest::READABLE, |channel| sys::handle::read(channel, &mut bytes)) {
+                Ok(0) => return,
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(_) => return,
             }
         }
@@ -89,29 +162,30 @@ async fn hear(source: io::Result<Source>, mut take: impl FnMut(&[u8]) -> bool) {
     }
 }
 
-/// Lines in pieces, of which only one is looked for.
-#[derive(Default)]
+/// Lines, of which only one is looked for.
+#[derive(Debug, Default)]
 struct Lines {
-    begun: Vec<u8>,
-    /// The line is too long to be the one.
+    /// What has been passed is the beginning of a line that is too long to be the one.
     lost: bool,
 }
 
 impl Lines {
-    fn hold(&mut self, bytes: &[u8], wanted: &[u8]) -> bool {
-        let mut found = false;
-        for piece in bytes.split_inclusive(|b| *b == b'\n') {
-            self.lost |= self.begun.len() + piece.len() > LONGEST;
-            if !self.lost {
-                self.begun.extend_from_slice(piece);
+    /// Looks at whole lines; the beginning of another stays where it is, unless it is too long or `cut`.
+    fn look(&mut self, bytes: &[u8], cut: bool) -> Seen {
+        let mut past = 0;
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let is_long = self.lost || piece.len() > LONGEST;
+            if !piece.ends_with(b"\n") {
+                self.lost = is_long || cut;
+                return Seen { past: if self.lost { bytes.len() } else { past }, ready: false };
             }
-            if piece.ends_with(b"\n") {
-                found |= !self.lost && self.begun.trim_ascii() == wanted;
-                self.begun.clear();
-                self.lost = false;
+            past += piece.len();
+            self.lost = false;
+            if !is_long && piece.trim_ascii() == READY {
+                return Seen { past, ready: true };
             }
         }
-        found
+        Seen { past, ready: false }
     }
 }
 
@@ -119,19 +193,34 @@ impl Lines {
 mod tests {
     use super::*;
     use std::io::Write;
-    use tokio::sync::mpsc::unbounded_channel;
+    use std::os::unix::net::UnixStream;
+    use tokio::sync::mpsc::{Receiver, UnboundedReceiver, channel, unbounded_channel};
+
+    fn hearer(number: u64) -> (Hearer, UnboundedReceiver<Event>, Receiver<Gift>) {
+        let ((tell, told), (gifts, given)) = (unbounded_channel(), channel(8));
+        (Hearer { instance: InstanceId(number), tell, gifts }, told, given)
+    }
+
+    /// Says that it is written down.
+    async fn write_down(given: &mut Receiver<Gift>) {
+        let Some(Gift { wish: Wish::Settle(done), .. }) = given.recv().await else { panic!("to write it down") };
+        done.send(()).expect("somebody waits");
+    }
 
     #[test]
     fn the_word_among_others() {
+        let seen = |past, ready| Seen { past, ready };
         let mut lines = Lines::default();
-        assert!(!lines.hold(b"{\"cmd\":\"NODE_X\"}\n\"rea", b"\"ready\""));
-        assert!(lines.hold(b"dy\"\n", b"\"ready\""));
-        assert!(!lines.hold(b"\"ready\"", b"\"ready\""), "not yet a line");
-        let mut lines = Lines::default();
-        assert!(!lines.hold(&[b'x'; 100_000], b"\"ready\""));
-        assert!(lines.begun.len() <= LONGEST);
-        assert!(!lines.hold(b"\"ready\"\n", b"\"ready\""), "the end of a long one");
-        assert!(lines.hold(b"\"ready\"\r\n", b"\"ready\""));
+        assert_eq!(lines.look(b"{\"cmd\":\"NODE_X\"}\n\"rea", false), seen(17, false), "the beginning stays");
+        assert_eq!(lines.look(b"\"rea", false), seen(0, false));
+        assert_eq!(lines.look(b"\"ready\"\nmore", false), seen(8, true));
+        assert_eq!(lines.look(b"\"ready\"", false), seen(0, false), "not yet a line");
+        assert_eq!(lines.look(b"\"ready\"\r\n", false), seen(9, true));
+        assert_eq!(lines.look(&[b'x'; CHUNK], false), seen(CHUNK, false), "too long to wait for its end");
+        assert_eq!(lines.look(b"\"ready\"\n", false), seen(8, false), "the end of a long one");
+        assert_eq!(lines.look(b"\"ready\"\n", false), seen(8, true));
+        assert_eq!(lines.look(b"{\"x\"", true), seen(4, false), "nothing behind it can be seen");
+        assert_eq!(lines.look(b"}\n\"ready\"\n", false), seen(10, true));
     }
 
     #[tokio::test]
@@ -139,13 +228,21 @@ mod tests {
         let folder = tempfile::tempdir().expect("tempdir");
         let path = folder.path().join("ready");
         sys::stream::make_fifo(&path).expect("fifo");
-        let ours = sys::stream::hold_fifo(&path, true).expect("open");
+        let ours = || sys::stream::hold_fifo(&path, true).expect("open");
+        let held = ours();
         let mut theirs = std::fs::OpenOptions::new().write(true).open(&path).expect("open");
-        let (tell, mut told) = unbounded_channel();
-        let task = tokio::spawn(hear_feed(InstanceId(4), ours, tell));
+        // Who dies before it is written down has taken nothing.
+        let (dies, mut told, given) = hearer(4);
+        let task = tokio::spawn(hear_feed(ours(), dies));
         theirs.write_all(b"almost").expect("written");
         theirs.write_all(b"\n").expect("written");
         assert!(matches!(told.recv().await, Some(Event::Said { instance: InstanceId(4), word: Word::Ready })));
+        task.abort();
+        drop(given);
+        let (next, mut told, mut given) = hearer(4);
+        let task = tokio::spawn(hear_feed(held, next));
+        assert!(matches!(told.recv().await, Some(Event::Said { instance: InstanceId(4), word: Word::Ready })));
+        write_down(&mut given).await;
         let writer = tokio::task::spawn_blocking(move || (0..50).try_for_each(|_| theirs.write_all(&[b'\n'; 10_000])));
         writer.await.expect("writer").expect("half a megabyte went in");
         assert!(told.try_recv().is_err(), "said once");
@@ -154,10 +251,21 @@ mod tests {
 
     #[tokio::test]
     async fn node_says_ready() {
-        let (ours, mut theirs) = StdStream::pair().expect("pair");
-        let (tell, mut told) = unbounded_channel();
-        tokio::spawn(hear_node(InstanceId(5), ours.into(), tell));
-        theirs.write_all(b"{\"type\":\"stats\"}\n\"ready\"\n").expect("written");
+        let (ours, mut theirs) = UnixStream::pair().expect("pair");
+        let (dies, mut told, given) = hearer(5);
+        let task = tokio::spawn(hear_node(ours.try_clone().expect("copied").into(), dies));
+        theirs.write_all(b"{\"type\":\"stats\"}\n\"re").expect("written");
+        theirs.write_all(b"ady\"\n").expect("written");
         assert!(matches!(told.recv().await, Some(Event::Said { instance: InstanceId(5), word: Word::Ready })));
+        // Who dies before it is written down has taken nothing.
+        task.abort();
+        drop(given);
+        let (next, mut told, mut given) = hearer(5);
+        tokio::spawn(hear_node(ours.into(), next));
+        assert!(matches!(told.recv().await, Some(Event::Said { instance: InstanceId(5), word: Word::Ready })));
+        write_down(&mut given).await;
+        let writer = tokio::task::spawn_blocking(move || (0..50).try_for_each(|_| theirs.write_all(&[b'\n'; 10_000])));
+        writer.await.expect("writer").expect("half a megabyte went in");
+        assert!(told.try_recv().is_err(), "said once");
     }
 }

@@ -14,7 +14,7 @@ mod socket;
 mod store;
 
 pub(crate) use desk::{Asked, Desk, Errand};
-pub(crate) use line::{hear_feed, hear_node};
+pub(crate) use line::{Hearer, hear_feed, hear_node};
 pub(crate) use notify::{Ear, Gift, Wish, hear};
 pub(crate) use socket::{Place, forget, is_too_long, make, place_of};
 pub(crate) use store::Shelf;
