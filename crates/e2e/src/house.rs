@@ -73,6 +73,11 @@ impl House {
         self.folder.write(&format!("work/{name}"), text)
     }
 
+    /// Puts a file in [`House::work`] in place whole: one that is being written is empty for a moment.
+    pub fn replace(&self, name: &str, text: impl AsRef<[u8]>) {
+        std::fs::rename(self.write(&format!("{name}.new"), text), self.file(name)).expect("our own folder");
+    }
+
     /// What a file in [`House::work`] holds; nothing when it is missing.
     pub fn read(&self, name: &str) -> String {
         self.folder.read(&format!("work/{name}"))

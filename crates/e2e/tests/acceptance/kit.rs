@@ -35,8 +35,7 @@ impl Scene {
 
     /// Puts a version in place. Servers read it when they start.
     pub fn deploy(&self, release: impl std::fmt::Display) {
-        self.house.write("release.new", format!("{release}\n"));
-        std::fs::rename(self.house.file("release.new"), self.house.file("release")).expect("a folder of ours");
+        self.house.replace("release", format!("{release}\n"));
     }
 
     /// The Rust server with these words besides.

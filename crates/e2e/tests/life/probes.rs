@@ -109,12 +109,6 @@ fn path(house: &House, name: &str) -> String {
     house.file(name).to_str().expect("plain").to_owned()
 }
 
-/// What the server does from now on. Put in place whole: a file that is being written is empty for a moment.
-fn mode(house: &House, mode: &str) {
-    let new = house.write("mode.new", mode);
-    std::fs::rename(new, house.file("mode")).expect("our own folder");
-}
-
 /// Every reason that an event of this kind of a slot gave.
 fn reasons(house: &House, app: &str, event: &str) -> Vec<String> {
     let events = house.events(Some(app));
@@ -164,7 +158,7 @@ fn what_never_gets_ready_has_failed() {
 fn row_40_a_hostile_health_check() {
     let house = House::new();
     let port = free_port();
-    mode(&house, "ok");
+    house.replace("mode", "ok");
     let app = |timeout: &str| {
         let check = format!(
             "healthcheck = {{ http = \"http://127.0.0.1:{port}/health\", status = \"2xx\", body = \"well\", interval = \"100ms\", \
@@ -190,12 +184,12 @@ fn row_40_a_hostile_health_check() {
             house.up(&app("2s"));
         }
         let before = reasons(&house, "web", "unhealthy").len();
-        mode(&house, kind);
+        house.replace("mode", kind);
         let said = wait_until(SOON, &format!("{kind} is unhealthy"), || reasons(&house, "web", "unhealthy").get(before).cloned());
         assert!(said.starts_with(why), "{kind}: {said}");
         let row = house.slot("web-0");
         assert_eq!((row.status.word(), row.pid), ("unhealthy", pid), "{kind}");
-        mode(&house, "ok");
+        house.replace("mode", "ok");
         house.until_status("web-0", "ready", SOON);
     }
     assert_eq!(house.notes("most").last().map(String::as_str), Some("1"), "questions never overlap");
@@ -208,14 +202,14 @@ fn row_40_a_hostile_health_check() {
 fn an_unhealthy_life_is_replaced_by_another() {
     let house = House::new();
     let port = free_port();
-    mode(&house, "ok");
+    house.replace("mode", "ok");
     let check =
         format!("healthcheck = {{ http = \"http://127.0.0.1:{port}/\", interval = \"100ms\", timeout = \"2s\", failures = 2 }}");
     begin(&house, &[server(&house, "web", port, "").with(&check)]);
     let first = house.until_status("web-0", "ready", SOON).pid;
-    mode(&house, "hang");
+    house.replace("mode", "hang");
     house.until("web-0", SOON, "lives again", |row| row.pid.is_some() && row.pid != first);
-    mode(&house, "ok");
+    house.replace("mode", "ok");
     // The second, too, may have been asked too often before that.
     house.until("web-0", SOON, "has been restarted for each time that it was unwell", |row| {
         row.status.word() == "ready" && row.restarts == reasons(&house, "web", "unhealthy").len() as u32

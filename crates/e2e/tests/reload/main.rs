@@ -69,11 +69,7 @@ fn lives(house: &House, slots: u32) -> Vec<Proc> {
 fn mode(house: &House, mode: &str) {
     match mode {
         "" => _ = fs::remove_file(house.file("mode")),
-        mode => {
-            // Put in place whole: a file that is being written is empty for a moment.
-            let new = house.write("mode.new", mode);
-            fs::rename(new, house.file("mode")).expect("our own folder");
-        }
+        mode => house.replace("mode", mode),
     }
 }
 
