@@ -12,9 +12,8 @@ use sys::farewell::Farewell;
 
 /// How often the line with what is pending is drawn anew on a terminal.
 const TICK: Duration = Duration::from_millis(100);
-/// What an interrupt says while a wish is on its way, and where a line is drawn again and again.
-const GOES_ON: &str = "no longer waiting; what was asked goes on, and `abide list` shows how far it is\n";
-const GOES_ON_BELOW: &str = "\nno longer waiting; what was asked goes on, and `abide list` shows how far it is\n";
+/// What an interrupt says while a wish is on its way. Where no line is drawn again and again there is none to be ended first.
+const GOES_ON: &str = "\nno longer waiting; what was asked goes on, and `abide list` shows how far it is\n";
 /// So many slots are named of those of which the same is said.
 const NAMED: usize = 5;
 /// How long to try on a broken stream before giving up.
@@ -116,7 +115,7 @@ pub fn follow(
                     broken = None;
                     if goes_on && farewell.is_none() {
                         // Without it an interrupt ends us in silence; that is no reason not to wait.
-                        farewell = Farewell::set(if progress.ticks() { GOES_ON_BELOW } else { GOES_ON }).ok().flatten();
+                        farewell = Farewell::set(if progress.ticks() { GOES_ON } else { GOES_ON.trim_start() }).ok().flatten();
                     }
                     progress.show(&operation);
                     if operation.state != OperationState::Running {

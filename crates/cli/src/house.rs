@@ -107,10 +107,7 @@ impl House {
             other => other.into(),
         };
         self.repeat(|| {
-            let stream = self.connect()?;
-            stream.set_read_timeout(Some(ANSWER)).map_err(ClientError::Broken)?;
-            stream.set_write_timeout(Some(ANSWER)).map_err(ClientError::Broken)?;
-            let answer = exchange(stream, request).map_err(|error| match error {
+            let answer = exchange(self.patient()?, request).map_err(|error| match error {
                 ClientError::Broken(error) if sys::peer::was_unread(&error) => Trouble::Again(ClientError::Broken(error)),
                 other => unknown(other),
             })?;
@@ -146,10 +143,15 @@ impl House {
     }
 
     fn send(&self, request: &Request) -> Result<Response<UnixStream>, Trouble> {
+        Ok(exchange(self.patient()?, request)?)
+    }
+
+    /// A connection on which an answer has its time.
+    fn patient(&self) -> Result<UnixStream, Trouble> {
         let stream = self.connect()?;
         stream.set_read_timeout(Some(ANSWER)).map_err(ClientError::Broken)?;
         stream.set_write_timeout(Some(ANSWER)).map_err(ClientError::Broken)?;
-        Ok(exchange(stream, request)?)
+        Ok(stream)
     }
 
     /// A connection to a steward that is who it should be, started if need be.

@@ -123,7 +123,7 @@ impl<'l> Written<'l> {
     }
 
     pub(crate) fn entry(&self, app: &AppName, key: &str) -> Option<&'l Entry> {
-        top(self.apps.get(app)?, key)
+        top(self.layers(app), key)
     }
 
     fn near(&self, name: &str, but: Option<&AppName>) -> Option<String> {

@@ -11,7 +11,6 @@ static LENGTH: AtomicUsize = AtomicUsize::new(0);
 /// thread that set it.
 #[derive(Debug)]
 pub struct Farewell {
-    before: libc::sigaction,
     here: PhantomData<*const ()>,
 }
 
@@ -43,14 +42,14 @@ impl Farewell {
                 return Err(io::Error::last_os_error());
             }
         }
-        Ok(Some(Farewell { before, here: PhantomData }))
+        Ok(Some(Farewell { here: PhantomData }))
     }
 }
 
 impl Drop for Farewell {
     fn drop(&mut self) {
-        // SAFETY: puts back what was there; it is whole and live.
-        unsafe { libc::sigaction(libc::SIGINT, &raw const self.before, std::ptr::null_mut()) };
+        // SAFETY: puts back the default action, which is what there was.
+        unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
     }
 }
 

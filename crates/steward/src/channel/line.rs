@@ -3,7 +3,7 @@
 //! As with sd_notify, the word stays in the channel until the brain has written down what comes of it: if we are gone before that, the next steward
 //! reads it again.
 
-use super::notify::{Gift, Wish};
+use super::notify::{Gift, settle};
 use crate::duplex::watched;
 use crate::log::say;
 use engine::{Event, Word};
@@ -16,7 +16,6 @@ use sys::stream::{Flow, Scratch};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc::{Sender, UnboundedSender};
-use tokio::sync::oneshot;
 
 /// How long it is not read after something was: so often at most does a flood wake us.
 const REST: Duration = Duration::from_millis(50);
@@ -128,10 +127,7 @@ async fn until_ready(mut source: Source, channel: &AsyncFd<OwnedFd>, hearer: &He
                 Ok(Some(Seen { past, ready })) => {
                     if ready {
                         let _ = hearer.tell.send(Event::Said { instance: hearer.instance, word: Word::Ready });
-                        let (done, is_done) = oneshot::channel();
-                        hearer.gifts.send(Gift { instance: hearer.instance, wish: Wish::Settle(done) }).await.ok()?;
-                        // A brain that knows the life no more answers nothing.
-                        let _ = is_done.await;
+                        settle(hearer.instance, &hearer.gifts).await.ok()?;
                     }
                     source.pass(channel.get_ref(), past).ok()?;
                     if ready {
@@ -191,6 +187,7 @@ impl Lines {
 
 #[cfg(test)]
 mod tests {
+    use super::super::notify::Wish;
     use super::*;
     use std::io::Write;
     use std::os::unix::net::UnixStream;

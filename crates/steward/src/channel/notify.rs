@@ -169,7 +169,16 @@ async fn last_words(
 }
 
 /// Nobody wants to know any more.
-struct Unwanted;
+pub(super) struct Unwanted;
+
+/// Waits until everything that was told before is written down.
+pub(super) async fn settle(instance: InstanceId, gifts: &Sender<Gift>) -> Result<(), Unwanted> {
+    let (done, is_done) = oneshot::channel();
+    gifts.send(Gift { instance, wish: Wish::Settle(done) }).await.map_err(|_| Unwanted)?;
+    // A brain that knows the life no more answers nothing.
+    let _ = is_done.await;
+    Ok(())
+}
 
 /// Tells what counts of a batch, and takes what was held from the socket when it cannot be lost any more.
 async fn tell_and_take(
@@ -182,10 +191,7 @@ async fn tell_and_take(
     let Batch { heard, held } = batch;
     tell(heard, ear, ignored, trusted).await?;
     if held {
-        let (done, is_done) = oneshot::channel();
-        ear.gifts.send(Gift { instance: ear.instance, wish: Wish::Settle(done) }).await.map_err(|_| Unwanted)?;
-        // A brain that knows the life no more answers nothing.
-        let _ = is_done.await;
+        settle(ear.instance, &ear.gifts).await?;
         let _ = receive(socket.get_ref(), &mut [0; LONGEST]);
     }
     Ok(())

@@ -14,15 +14,15 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-/// How long one try may take, and the pauses before the second, third and fourth.
-const PATIENCE: Patience =
-    Patience { one: Duration::from_secs(10), pauses: [Duration::from_secs(1), Duration::from_secs(4), Duration::from_secs(16)] };
-/// How long is waited for whom.
+/// How long is waited for an answer, and before it is tried again.
 #[derive(Debug, Clone, Copy)]
 struct Patience {
     one: Duration,
     pauses: [Duration; 3],
 }
+
+const PATIENCE: Patience =
+    Patience { one: Duration::from_secs(10), pauses: [Duration::from_secs(1), Duration::from_secs(4), Duration::from_secs(16)] };
 
 /// Bytes of an answer's head at most; its body is not read.
 const HEAD: usize = 16 << 10;
